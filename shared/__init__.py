@@ -1,0 +1,1 @@
+"""What every service stands on: words, machinery, contracts, tests, the command line."""

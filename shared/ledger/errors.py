@@ -1,0 +1,32 @@
+"""What can be said no to, each with a code that never changes."""
+
+from typing import Any
+
+
+class LedgerError(Exception):
+    """Root of everything the ledger raises by itself."""
+
+
+class Refused(LedgerError):
+    """A rule said no. An answer, not a failure: it is kept and given as a refused receipt.
+
+    ``code`` is a kebab-case sentence from the contract, ``detail`` a sentence for people without
+    any of the caller's content, ``field`` the path in the content that it is about, and ``facts``
+    what the receipt says besides (``existing_plan_id``).
+    """
+
+    def __init__(
+        self, code: str, detail: str = "", *, field: str | None = None, **facts: Any
+    ) -> None:
+        super().__init__(code)
+        self.code = code
+        self.detail = detail
+        self.field = field
+        self.facts = facts
+
+
+def need_reason(reason: str | None) -> str:
+    """The reason given; ``reason-missing`` where there is none."""
+    if reason is None or not reason.strip():
+        raise Refused("reason-missing", "Say why.", field="reason")
+    return reason

@@ -1,0 +1,153 @@
+"""Who said it, who recorded it, for which organisation, on whose behalf, when and why."""
+
+from typing import Literal
+from uuid import UUID
+
+from shared.ledger.values import (
+    EntryRef,
+    Identifier,
+    Instant,
+    Location,
+    Organisation,
+    value,
+)
+
+PERSON = "person"
+PROXY = "proxy"
+RELATED_PERSON = "related-person"
+PROFESSIONAL = "professional"
+SYSTEM = "system"
+
+Kind = Literal["person", "related-person", "professional", "system"]
+
+
+@value
+class Contributor:
+    """The authenticated person or system that contributes, as the token or the topic proved it."""
+
+    kind: Kind
+    sub: str
+    name: str | None = None
+    role: str | None = None
+    organisation: Organisation | None = None
+    plan_id: UUID | None = None
+    nhs_number_verified: bool = False
+
+    @property
+    def key(self) -> str:
+        """Whose contribution it is: the organisation's, or the person's own."""
+        code = self.organisation.code if self.organisation else None
+        return f"org:{code}" if code else f"sub:{self.sub}"
+
+
+@value
+class Agent:
+    """One party of a provenance: who recorded it, or who said it."""
+
+    kind: Kind
+    name: str | None = None
+    role: str | None = None
+    organisation: Organisation | None = None
+    identifier: Identifier | None = None
+    relationship: str | None = None
+    team: str | None = None
+    contact: str | None = None
+    grade: str | None = None
+    speciality: str | None = None
+
+
+@value
+class OnBehalfOf:
+    """For whom a proxy or a delegate acts, and under which Proxy entry."""
+
+    kind: Literal["person"] = "person"
+    name: str | None = None
+    proxy: EntryRef | None = None
+
+
+@value
+class Supporter:
+    """Who supported the person to say it, and how."""
+
+    name: str | None = None
+    relationship: str | None = None
+    contact: str | None = None
+    how: str | None = None
+
+
+@value
+class SourceSystem:
+    """The system that a contribution comes from (PRSB Provenance 1.2, Device)."""
+
+    name: str
+    maker: str | None = None
+    version: str | None = None
+
+
+@value
+class Claim:
+    """The provenance that a contributor states; what is proven is added to it, never taken from it.
+
+    ``stated_by`` left out means the one who recorded it; ``stated_at`` left out means
+    ``recorded_at``.
+    """
+
+    stated_at: Instant | None = None
+    stated_by: Agent | None = None
+    on_behalf_of: OnBehalfOf | None = None
+    supported_by: Supporter | None = None
+    location: Location | None = None
+    reason: str | None = None
+    system: SourceSystem | None = None
+
+
+@value
+class Provenance:
+    """What every command is given and every event keeps: the claim, completed by what is proven."""
+
+    plan_id: UUID
+    entry_id: UUID
+    contribution_id: UUID
+    recorded_by: Agent
+    stated_by: Agent
+    stated_at: Instant | None = None
+    on_behalf_of: OnBehalfOf | None = None
+    supported_by: Supporter | None = None
+    location: Location | None = None
+    reason: str | None = None
+    system: SourceSystem | None = None
+
+    @property
+    def voice(self) -> str:
+        """Whose voice it is: ``person``, ``proxy``, ``related-person``, ``professional``, ``system``."""
+        if self.stated_by.kind == RELATED_PERSON and self.on_behalf_of is not None:
+            return PROXY
+        return self.stated_by.kind
+
+    @property
+    def is_the_persons(self) -> bool:
+        """True where the person said it, or somebody who acts for them."""
+        return self.voice in (PERSON, PROXY)
+
+    @property
+    def organisation_code(self) -> str | None:
+        """The code of the organisation that recorded it."""
+        organisation = self.recorded_by.organisation
+        return organisation.code if organisation else None
+
+
+__all__ = [
+    "PERSON",
+    "PROFESSIONAL",
+    "PROXY",
+    "RELATED_PERSON",
+    "SYSTEM",
+    "Agent",
+    "Claim",
+    "Contributor",
+    "Kind",
+    "OnBehalfOf",
+    "Provenance",
+    "SourceSystem",
+    "Supporter",
+]

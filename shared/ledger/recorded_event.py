@@ -1,0 +1,65 @@
+"""One event as it is published: the envelope that every reader can fold, and its content."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+
+@dataclass(frozen=True)
+class RecordedEvent:
+    """One event of one entry.
+
+    ``fields`` names the leaves that it sets, each with the value it has afterwards, whole: a key
+    of ``content``, or ``key.name`` where the field is a map. ``provenance`` is JSON as published.
+    ``position`` is the section's store position, contiguous per section.
+    """
+
+    plan_id: UUID
+    section: str
+    entry_id: UUID
+    entry_type: str
+    entry_version: int
+    type: str
+    change: str
+    contribution_id: UUID
+    recorded_at: datetime
+    content: Mapping[str, Any]
+    provenance: Mapping[str, Any]
+    fields: tuple[str, ...]
+    position: int | None = None
+    traceparent: str | None = None
+    leaf_hash: str | None = None
+
+    @property
+    def entry(self) -> tuple[str, UUID]:
+        """The entry's name everywhere outside its section: an id alone may occur in two."""
+        return self.section, self.entry_id
+
+    @property
+    def natural_key(self) -> tuple[str, UUID, int]:
+        """What makes a repeat a repeat."""
+        return self.section, self.entry_id, self.entry_version
+
+    def applied_to(self, content: Mapping[str, Any]) -> dict[str, Any]:
+        """The entry's content after this event: each leaf replaced whole, or removed."""
+        after = dict(content)
+        for path in self.fields:
+            key, _, leaf = path.partition(".")
+            given = self.content.get(key)
+            if not leaf:
+                _set(after, key, given)
+                continue
+            held = after.get(key)
+            branch = dict(held) if isinstance(held, Mapping) else {}
+            _set(branch, leaf, given.get(leaf) if isinstance(given, Mapping) else None)
+            _set(after, key, branch or None)
+        return after
+
+
+def _set(content: dict[str, Any], key: str, value: Any) -> None:
+    if value is None:
+        content.pop(key, None)
+    else:
+        content[key] = value

@@ -1,0 +1,155 @@
+"""A section's declaration, and what follows from it: commands, events and their stable names."""
+
+import builtins
+import inspect
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from eventsourcing.utils import register_topic
+
+from shared.ledger.entry import Change, Entry
+from shared.ledger.values import KEEP
+
+_TAKEN_NAMES = frozenset({"audit", "plan", "inbox", "receipts"})
+
+
+def kebab(name: str) -> str:
+    """``StageGoal``, ``stage_goal`` → ``stage-goal``."""
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", name).replace("_", "-").lower()
+
+
+@dataclass(frozen=True)
+class Command:
+    """A command of an entry: its wire type, and the method that decides."""
+
+    type: str
+    entry: builtins.type[Entry]
+    method: str
+    creates: bool
+
+    @property
+    def who(self) -> tuple[str, ...]:
+        """Who may use it: kinds of contributor, and ``role:…`` for roles that a setting names."""
+        rules = self.entry.may_contribute
+        return rules.get(self.method, rules["*"])
+
+    @property
+    def opens_plan(self) -> bool:
+        """True for the one command that opens a plan."""
+        return self.entry.opens_plan == self.method
+
+    @cached_property
+    def parameters(self) -> Mapping[str, inspect.Parameter]:
+        """The content it takes: its parameters without ``self``, ``cls`` and ``provenance``."""
+        signature = inspect.signature(getattr(self.entry, self.method), eval_str=True)
+        left_out = {"self", "cls", "provenance"}
+        return {name: p for name, p in signature.parameters.items() if name not in left_out}
+
+    @property
+    def is_empty_without_change(self) -> bool:
+        """True where a content that names no field would change nothing."""
+        parameters = self.parameters.values()
+        return bool(parameters) and all(p.default is KEEP for p in parameters)
+
+
+@dataclass(frozen=True)
+class Section:
+    """One section of the plan: its name, its title, and the entries it owns.
+
+    Declaring it gives every event and entry class its stable topic, before any event exists. Two
+    events with one wire name, or a name that Kafka's topics need, stop it with ``ValueError``.
+    """
+
+    name: str
+    title: str
+    entries: tuple[type[Entry], ...]
+    commands: Mapping[str, Command] = field(init=False)
+    events: Mapping[str, type[Entry.Event]] = field(init=False)
+
+    def __post_init__(self) -> None:
+        if self.wire_name in _TAKEN_NAMES:
+            raise ValueError(f"the name {self.wire_name!r} is taken on Kafka")
+        commands: dict[str, Command] = {}
+        events: dict[str, type[Entry.Event]] = {}
+        for entry in self.entries:
+            self._name_entry(entry)
+            for event in _events_of(entry):
+                _add(events, self.event_type(entry, event.__name__), event)
+            for method, creates in _commands_of(entry):
+                type_ = self.command_type(entry, method)
+                _add(commands, type_, Command(type_, entry, method, creates))
+        for topic, event in events.items():
+            event.TOPIC = topic  # type: ignore[attr-defined]
+            register_topic(topic, event)
+        object.__setattr__(self, "commands", commands)
+        object.__setattr__(self, "events", events)
+
+    @property
+    def wire_name(self) -> str:
+        """Its name in types and topics: kebab-case."""
+        return kebab(self.name)
+
+    def entry_type(self, entry: type[Entry]) -> str:
+        """``stage-goal``."""
+        return kebab(entry.__name__)
+
+    def event_type(self, entry: type[Entry], event: str) -> str:
+        """``careplan.goals.agreed.v1``, ``careplan.goals.action-planned.v1``."""
+        return f"careplan.{self.wire_name}.{self._with_entry(entry, event)}.v1"
+
+    def command_type(self, entry: type[Entry], method: str) -> str:
+        """``careplan.goals.commands.set-aside.v1``."""
+        return f"careplan.{self.wire_name}.commands.{self._with_entry(entry, method)}.v1"
+
+    def entry_of_event(self, type_: str) -> type[Entry]:
+        """The entry class whose event this is."""
+        return self._owners[type_]
+
+    @cached_property
+    def _owners(self) -> Mapping[str, type[Entry]]:
+        return {
+            self.event_type(entry, event.__name__): entry
+            for entry in self.entries
+            for event in _events_of(entry)
+        }
+
+    def _with_entry(self, entry: type[Entry], name: str) -> str:
+        entry_name = self.entry_type(entry)
+        gives_the_name = self.wire_name in (entry_name, f"{entry_name}s")
+        return kebab(name) if gives_the_name else f"{entry_name}-{kebab(name)}"
+
+    def _name_entry(self, entry: type[Entry]) -> None:
+        topic = f"careplan.{self.wire_name}.entries.{self.entry_type(entry)}"
+        entry.TOPIC = topic  # type: ignore[attr-defined]
+        register_topic(topic, entry)
+
+
+def _add(found: dict[str, Any], type_: str, item: Any) -> None:
+    if type_ in found:
+        raise ValueError(f"{type_} would be two things")
+    found[type_] = item
+
+
+def _events_of(entry: type[Entry]) -> Iterator[type[Entry.Event]]:
+    for name in dir(entry):
+        member = getattr(entry, name)
+        # The library adds an Event and a Created class to every aggregate; neither has a change.
+        if (
+            isinstance(member, type)
+            and issubclass(member, Entry.Event)
+            and isinstance(getattr(member, "change", None), Change)
+        ):
+            yield member
+
+
+def _commands_of(entry: type[Entry]) -> Iterator[tuple[str, bool]]:
+    for name in dir(entry):
+        if name.startswith("_") or name == "create_id":
+            continue
+        static = inspect.getattr_static(entry, name)
+        member = static.__func__ if isinstance(static, classmethod) else static
+        if inspect.isfunction(member) and "provenance" in inspect.signature(member).parameters:
+            yield name, isinstance(static, classmethod)

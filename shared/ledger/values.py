@@ -1,0 +1,289 @@
+"""The value types that fields of entries are made of.
+
+They say their shape with the standard library alone. A ``Shape`` in an annotation also tells the
+doors and the contracts what the type cannot: pydantic asks each piece of metadata for the method
+below, so the constraint reaches validation and JSON Schema without an import here.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields, is_dataclass
+from datetime import UTC, date, datetime
+from enum import Enum
+from functools import lru_cache
+from typing import Annotated, Any, Final, Generic, Literal, TypeVar, dataclass_transform
+from uuid import UUID
+
+
+class Keep(Enum):
+    """The type of ``KEEP``: a field that a change leaves as it is (``None`` would remove it)."""
+
+    KEEP = "keep"
+
+    def __repr__(self) -> str:
+        return "KEEP"
+
+
+KEEP: Final = Keep.KEEP
+
+
+@dataclass(frozen=True)
+class Shape:
+    """A constraint: on text a regular expression and its length, on a number its range."""
+
+    pattern: str | None = None
+    min_length: int | None = None
+    max_length: int | None = None
+    ge: int | None = None
+    le: int | None = None
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: Callable[[Any], dict[str, Any]]
+    ) -> dict[str, Any]:
+        given = {name: value for name, value in vars(self).items() if value is not None}
+        return {**handler(source), **given}
+
+
+def _in_utc(at: datetime) -> datetime:
+    try:
+        return at.astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError("this instant lies outside the calendar") from error
+
+
+@dataclass(frozen=True)
+class _InUtc:
+    """An instant must have an offset, and is turned into UTC before anything is judged."""
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: Callable[[Any], dict[str, Any]]
+    ) -> dict[str, Any]:
+        return {
+            "type": "function-after",
+            "function": {"type": "no-info", "function": _in_utc},
+            "schema": {**handler(source), "tz_constraint": "aware"},
+        }
+
+
+Instant = Annotated[datetime, _InUtc()]
+Id = UUID
+Text = str
+PartialDate = Annotated[str, Shape(pattern=r"^\d{4}(-(0[1-9]|1[0-2])(-(0[1-9]|[12]\d|3[01]))?)?$")]
+Duration = Annotated[
+    str, Shape(pattern=r"^P(?=\d|T\d)(\d+Y)?(\d+M)?(\d+W)?(\d+D)?(T(\d+H)?(\d+M)?(\d+S)?)?$")
+]
+OdsCode = Annotated[str, Shape(pattern=r"^[A-Z0-9]{3,12}$")]
+LocalId = Annotated[str, Shape(pattern=r"^x-[a-z0-9][a-z0-9-]{0,58}$")]
+Sha256 = Annotated[str, Shape(pattern=r"^[0-9a-f]{64}$")]
+Score = Annotated[int, Shape(ge=1, le=10)]
+
+
+ClassT = TypeVar("ClassT")
+
+
+@dataclass_transform(frozen_default=True)
+def value(of: type[ClassT]) -> type[ClassT]:
+    """A frozen value type; a door that reads one takes no key that it does not have."""
+    made = dataclass(frozen=True)(of)
+    made.__pydantic_config__ = {"extra": "forbid"}  # type: ignore[attr-defined]
+    return made
+
+
+def is_blank(text: str | None) -> bool:
+    """True where nothing can be read in it."""
+    return text is None or not text.strip()
+
+
+@value
+class Code:
+    """A code and the system it comes from; carried as sent, never translated."""
+
+    system: str
+    code: Annotated[str, Shape(min_length=1, max_length=64)]
+    display: str | None = None
+
+
+@value
+class CodedText:
+    """A code, a text, or both (PCSP 2.0, coded and free text)."""
+
+    text: str | None = None
+    code: Code | None = None
+
+    @property
+    def is_empty(self) -> bool:
+        """True where there is neither a code nor a readable text."""
+        return self.code is None and is_blank(self.text)
+
+
+ValueT = TypeVar("ValueT", bound=str)
+
+
+@value
+class Status(Generic[ValueT]):
+    """One value of the enumeration named, with the words and the code it was said in."""
+
+    value: ValueT
+    text: str | None = None
+    code: Code | None = None
+    reason: str | None = None
+
+
+@value
+class Organisation:
+    """A body, by ODS code, or by a local code ``x-…`` where it has none, or by name alone."""
+
+    ods: OdsCode | None = None
+    name: str | None = None
+    local_id: LocalId | None = None
+
+    def __post_init__(self) -> None:
+        if self.ods is None and self.local_id is None and is_blank(self.name):
+            raise ValueError("an organisation needs an ods, a local_id or a name")
+
+    @property
+    def code(self) -> str | None:
+        """Its ODS code, or its local code."""
+        return self.ods or self.local_id
+
+
+@value
+class Location:
+    """A place: an ODS site code, words, or both."""
+
+    ods: OdsCode | None = None
+    text: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.ods is None and is_blank(self.text):
+            raise ValueError("a location needs an ods or a text")
+
+
+@value
+class Identifier:
+    """An identifier of somebody, with the kind of it (``sds-user-id``, ``gmc``, ``sub``)."""
+
+    kind: str
+    value: str
+
+
+@value
+class Party:
+    """Somebody who does or answers for something: a person, a team, a device."""
+
+    kind: Literal["person", "related-person", "professional", "team", "device"] | None = None
+    name: str | None = None
+    relationship: str | None = None
+    role: CodedText | None = None
+    grade: str | None = None
+    speciality: str | None = None
+    identifiers: tuple[Identifier, ...] = ()
+    organisation: Organisation | None = None
+    team: str | None = None
+    contact: str | None = None
+
+    @property
+    def is_empty(self) -> bool:
+        """True where nobody could be found by it."""
+        role_says_nothing = self.role is None or self.role.is_empty
+        return (
+            is_blank(self.name)
+            and is_blank(self.team)
+            and role_says_nothing
+            and self.organisation is None
+            and self.kind != "person"
+        )
+
+
+@value
+class Period:
+    """From a date to a date; either end may be open."""
+
+    start: PartialDate | None = None
+    end: PartialDate | None = None
+
+    @property
+    def is_reversed(self) -> bool:
+        """True where it certainly ends before it starts, to the precision both have."""
+        if self.start is None or self.end is None:
+            return False
+        precision = min(len(self.start), len(self.end))
+        return self.end[:precision] < self.start[:precision]
+
+
+@value
+class When:
+    """Exactly one of a date, a period, an interval, a timing in words, or as needed."""
+
+    date: PartialDate | None = None
+    period: Period | None = None
+    interval: Duration | None = None
+    timing: str | None = None
+    as_needed: Literal[True] | None = None
+
+    def __post_init__(self) -> None:
+        if sum(getattr(self, field.name) is not None for field in fields(self)) != 1:
+            raise ValueError("when is exactly one of date, period, interval, timing, as_needed")
+
+
+@value
+class Media:
+    """A stored picture, sound or film, named by its id and the SHA-256 of its bytes."""
+
+    media_id: UUID
+    filename: str | None = None
+    mime: str | None = None
+    sha256: Sha256 | None = None
+    size: int | None = None
+    url: str | None = None
+    caption: str | None = None
+    transcript: str | None = None
+    taken_at: Instant | None = None
+    added_at: Instant | None = None
+
+
+@value
+class EntryRef:
+    """An entry, which its section's name belongs to: the same id in two sections is two entries."""
+
+    section: Annotated[str, Shape(pattern=r"^[a-z][a-z-]*[a-z]$", max_length=40)]
+    entry_id: UUID
+
+
+@value
+class Visibility:
+    """Who may not see an entry, why, and who approved it."""
+
+    labels: tuple[str, ...] = ()
+    withheld_from_person: bool = False
+    reason: str | None = None
+    approved_by: str | None = None
+
+
+@lru_cache(maxsize=None)
+def _field_names(of: type[Any]) -> tuple[str, ...]:
+    return tuple(field.name for field in fields(of))
+
+
+def instant(at: datetime) -> str:
+    """RFC 3339 in UTC with ``Z``, microseconds where there are any."""
+    return at.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def plain(given: Any) -> Any:
+    """A value as JSON holds it; a value type leaves out what is ``None``, a map keeps it."""
+    if given is None or isinstance(given, str | bool | int | float):
+        return given
+    if isinstance(given, UUID):
+        return str(given)
+    if isinstance(given, datetime):
+        return instant(given)
+    if isinstance(given, date):
+        return given.isoformat()
+    if isinstance(given, dict):
+        return {key: plain(item) for key, item in given.items()}
+    if isinstance(given, tuple | list):
+        return [plain(item) for item in given]
+    if is_dataclass(given):
+        named = ((name, getattr(given, name)) for name in _field_names(type(given)))
+        return {name: plain(item) for name, item in named if item is not None}
+    raise TypeError(f"no plain form of {type(given).__name__}")
