@@ -1,0 +1,197 @@
+"""Events between their stored and their published form: CloudEvents 1.0, Kafka binary mode."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from typing import Any, Protocol
+from uuid import UUID
+
+import orjson
+
+from shared.chassis.persistence import ENVELOPE, fields_of
+from shared.ledger import Change, RecordedEvent, Section, instant
+
+_OF_THE_ENVELOPE = ("plan_id", "entry_id", "contribution_id")
+
+
+class Unreadable(Exception):
+    """A record that is not what its topic promises; ``reason`` never quotes its content."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class ConsumedRecord(Protocol):
+    """The part of a Kafka record that is read here."""
+
+    key: bytes | None
+    value: bytes | None
+    headers: Any
+
+
+@dataclass(frozen=True)
+class StoredRow:
+    """One committed event, as the relay is handed it or reads it."""
+
+    position: int
+    entry_id: UUID
+    entry_version: int
+    type: str
+    state: bytes
+    recorded_at: datetime
+    traceparent: str | None
+    leaf_hash: bytes | None
+
+
+class EventPublisher:
+    """Turns committed rows of one section into messages."""
+
+    def __init__(self, section: Section) -> None:
+        self._section = section.wire_name
+        self._facts: dict[str, tuple[str, str, Callable[[Mapping[str, Any]], list[str]]]] = {
+            type_: (
+                section.entry_type(section.entry_of_event(type_)),
+                event.change.value,
+                partial(fields_of, event),
+            )
+            for type_, event in section.events.items()
+        }
+
+    def message(
+        self, row: StoredRow
+    ) -> tuple[bytes, bytes, list[tuple[str, bytes]]]:
+        """Key, value and headers of one event (``kafka.md`` of the contract: event envelope)."""
+        state = orjson.loads(row.state)
+        provenance = state["provenance"]
+        plan_id = provenance["plan_id"]
+        contribution_id = provenance["contribution_id"]
+        recorded_at = instant(row.recorded_at)
+        content = {name: value for name, value in state.items() if name not in ENVELOPE}
+        told = {name: v for name, v in provenance.items() if name not in _OF_THE_ENVELOPE}
+        stated_at = told.setdefault("stated_at", recorded_at)
+        entry_type, change, fields = self._facts[row.type]
+        entry_id = str(row.entry_id)
+        value = orjson.dumps(
+            {
+                "plan_id": plan_id,
+                "section": self._section,
+                "entry_id": entry_id,
+                "entry_type": entry_type,
+                "entry_version": row.entry_version,
+                "type": row.type,
+                "change": change,
+                "contribution_id": contribution_id,
+                "recorded_at": recorded_at,
+                "content": content,
+                "fields": fields(content),
+                "provenance": told,
+            }
+        )
+        name, _, _ = row.type.rpartition(".v")
+        key = plan_id.encode()
+        headers = [
+            ("content-type", b"application/json"),
+            ("ce_specversion", b"1.0"),
+            ("ce_id", f"{entry_id}.{row.entry_version}".encode()),
+            ("ce_source", f"urn:careplan:section:{self._section}".encode()),
+            ("ce_type", row.type.encode()),
+            ("ce_subject", f"plan/{plan_id}/{self._section}".encode()),
+            ("ce_time", stated_at.encode()),
+            ("ce_recordedtime", recorded_at.encode()),
+            ("ce_dataschema", f"urn:careplan:contract:{name}:1.0".encode()),
+            ("ce_partitionkey", key),
+            ("ce_entryid", entry_id.encode()),
+            ("ce_entryversion", str(row.entry_version).encode()),
+            ("ce_position", str(row.position).encode()),
+            ("ce_causationid", contribution_id.encode()),
+        ]
+        if row.leaf_hash is not None:
+            headers.append(("ce_leafhash", row.leaf_hash.hex().encode()))
+        if row.traceparent is not None:
+            headers.append(("traceparent", row.traceparent.encode()))
+            headers.append(("ce_traceparent", row.traceparent.encode()))
+        return key, value, headers
+
+
+def header(record: ConsumedRecord, name: str) -> str | None:
+    """The last header of that name as text; ``None`` where it is absent, null or not UTF-8."""
+    found = None
+    for given, value in record.headers:
+        if given == name:
+            found = value
+    if found is None:
+        return None
+    try:
+        return bytes(found).decode()
+    except UnicodeDecodeError:
+        return None
+
+
+def event_of(record: ConsumedRecord) -> RecordedEvent:
+    """The event in a record of an event topic; raises ``Unreadable``."""
+    value = json_object_of(record)
+    try:
+        content = value["content"]
+        provenance = value["provenance"]
+        fields = value.get("fields")
+        event = RecordedEvent(
+            plan_id=UUID(value["plan_id"]),
+            section=_text(value["section"]),
+            entry_id=UUID(value["entry_id"]),
+            entry_type=_text(value["entry_type"]),
+            entry_version=_version(value["entry_version"]),
+            type=_text(value["type"]),
+            change=Change(value["change"]).value,
+            contribution_id=UUID(value["contribution_id"]),
+            recorded_at=datetime.fromisoformat(value["recorded_at"]),
+            content=_mapping(content),
+            provenance=_mapping(provenance),
+            fields=tuple(content) if fields is None else tuple(_text(path) for path in fields),
+            position=_number(header(record, "ce_position")),
+            traceparent=header(record, "traceparent"),
+            leaf_hash=header(record, "ce_leafhash"),
+        )
+    except (KeyError, ValueError, TypeError, AttributeError) as error:
+        raise Unreadable(f"not an event envelope ({type(error).__name__})") from error
+    if event.recorded_at.tzinfo is None:
+        raise Unreadable("recorded_at has no offset")
+    if record.key != str(event.plan_id).encode():
+        raise Unreadable("the key is not the plan_id")
+    return event
+
+
+def json_object_of(record: ConsumedRecord) -> dict[str, Any]:
+    """The JSON object a record holds; raises ``Unreadable``."""
+    if not record.value:
+        raise Unreadable("no value: a tombstone")
+    try:
+        value = orjson.loads(record.value)
+    except orjson.JSONDecodeError as error:
+        raise Unreadable("not JSON in UTF-8") from error
+    if not isinstance(value, dict):
+        raise Unreadable("not a JSON object")
+    return value
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str) or "\x00" in value:
+        raise TypeError("not a text")
+    return value
+
+
+def _version(value: Any) -> int:
+    if type(value) is not int or not 0 < value < 2**53:
+        raise ValueError("not a version")
+    return value
+
+
+def _mapping(value: Any) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise TypeError("not an object")
+    return value
+
+
+def _number(text: str | None) -> int | None:
+    return int(text) if text is not None and text.isascii() and text.isdigit() else None

@@ -1,0 +1,165 @@
+"""The Kafka door of a section: commands in, answers durable, then the offset.
+
+Commands of one plan are taken in order, of several plans side by side. What comes again meets its
+receipt.
+"""
+
+import asyncio
+import re
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any
+
+from shared.chassis.answers import receipt_message
+from shared.chassis.codec import Unreadable, header
+from shared.chassis.contribute import Contributions
+from shared.chassis.group_commit import QueueFull, Unavailable
+from shared.chassis.kafka import Record, Transaction
+from shared.chassis.outgoing import Outgoing, append_outgoing
+from shared.chassis.problems import Problem
+from shared.chassis.reading import contribution_from_json
+from shared.chassis.settings import Settings
+from shared.chassis.strict_json import read
+from shared.chassis.telemetry import (
+    applied,
+    consumed,
+    dead_letters,
+    links_of,
+    log,
+    process_span,
+    tracer,
+)
+from shared.ledger import Contributor, Organisation
+from shared.ledger.topics import commands_topic, receipts_topic
+
+_SOURCE = re.compile(r"^urn:careplan:org:(x-[a-z0-9-]{1,60}|[A-Za-z0-9]{3,12})$")
+_SIDE_BY_SIDE = 64
+_PAUSE_WHEN_BUSY = 0.2
+
+
+class CommandDoor:
+    """Handles batches of the section's command topic."""
+
+    def __init__(self, contributions: Contributions, settings: Settings) -> None:
+        self._contributions = contributions
+        self._settings = settings
+        self._consumer = contributions.section.wire_name
+        self._topic = settings.topic_prefix + commands_topic(contributions.section.name)
+
+    async def __call__(self, records: Sequence[Record], transaction: Transaction) -> None:
+        """Answer every record of the batch, then store the offsets with the dead letters."""
+        by_key: dict[bytes | None, list[Record]] = defaultdict(list)
+        for record in records:
+            by_key[record.key].append(record)
+        unreadable: list[tuple[Record, str]] = []
+        limit = asyncio.Semaphore(_SIDE_BY_SIDE)
+        patience = _Patience()
+
+        async def in_order(of_one_plan: list[Record]) -> None:
+            async with limit:
+                for record in of_one_plan:
+                    try:
+                        await self._take(record, patience)
+                    except Unreadable as error:
+                        unreadable.append((record, error.reason))
+
+        links = links_of(header(record, "traceparent") for record in records)
+        with tracer().start_as_current_span(process_span(self._topic), links=links):
+            await asyncio.gather(*(in_order(of_one) for of_one in by_key.values()))
+            rows: list[Outgoing] = []
+            for record, reason in unreadable:
+                rows.extend(transaction.dead_letter(record, reason))
+                rows.extend(self._refused_answer(record, reason))
+            async with transaction() as connection:
+                await append_outgoing(connection, rows)
+        labels = {"consumer": self._consumer}
+        consumed().add(len(records), labels)
+        applied().add(len(records) - len(unreadable), labels)
+        if unreadable:
+            dead_letters().add(len(unreadable), labels)
+            log.warning("commands.unreadable", count=len(unreadable), topic=self._topic)
+
+    async def _take(self, record: Record, patience: "_Patience") -> None:
+        contributor = contributor_of(record)
+        reply_to = self._reply_topic(contributor)
+        try:
+            given = read(record.value or b"")
+            contribution = contribution_from_json(given)
+        except Problem as problem:
+            raise Unreadable(_reason(problem)) from None
+        command = self._contributions.section.commands.get(contribution.command)
+        if header(record, "ce_type") not in (None, contribution.command):
+            raise Unreadable("ce_type is not the command")
+        if contribution.plan_id is None:
+            raise Unreadable("over Kafka every command names its plan_id")
+        if record.key != str(contribution.plan_id).encode():
+            raise Unreadable("the key is not the plan_id")
+        if command is None:
+            raise Unreadable("command-unknown")
+        while True:
+            try:
+                answer = await self._contributions.receive(
+                    contribution, contributor, reply_to=reply_to, wait=patience.is_left
+                )
+            except Problem as problem:
+                if problem.code == "overloaded":
+                    continue
+                raise Unreadable(_reason(problem)) from None
+            except (QueueFull, Unavailable):
+                # Nothing of the batch is acknowledged before its answers are durable.
+                await asyncio.sleep(_PAUSE_WHEN_BUSY)
+                continue
+            if answer.retryable:
+                patience.is_left = False
+            return
+
+    def _reply_topic(self, contributor: Contributor) -> str:
+        organisation = contributor.organisation
+        assert organisation is not None and organisation.code is not None
+        return self._settings.topic_prefix + receipts_topic(organisation.code)
+
+    def _refused_answer(self, record: Record, reason: str) -> list[Outgoing]:
+        """An answer, not kept, where the headers say whose message it was and which."""
+        contribution_id = header(record, "ce_id")
+        try:
+            topic = self._reply_topic(contributor_of(record))
+        except Unreadable:
+            return []
+        if not contribution_id or len(contribution_id) > 64:
+            return []
+        receipt: dict[str, Any] = {
+            "contribution_id": contribution_id,
+            "outcome": "refused",
+            "plan_id": None,
+            "section": self._contributions.section.wire_name,
+            "code": "command-unknown" if reason == "command-unknown" else "content-invalid",
+            "detail": reason,
+            "kept": False,
+        }
+        return [receipt_message(topic, receipt)]
+
+
+class _Patience:
+    """A copy that is behind is waited for once in a batch, not once for every message of it."""
+
+    def __init__(self) -> None:
+        self.is_left = True
+
+
+def contributor_of(record: Record) -> Contributor:
+    """The organisation that intake has proven, from ``ce_source``; raises ``Unreadable``."""
+    found = _SOURCE.match(header(record, "ce_source") or "")
+    if found is None:
+        raise Unreadable("ce_source names no organisation")
+    code = found[1]
+    if code.startswith("x-"):
+        organisation = Organisation(local_id=code)
+    else:
+        organisation = Organisation(ods=code.upper())
+    return Contributor(kind="system", sub=f"org:{organisation.code}", organisation=organisation)
+
+
+def _reason(problem: Problem) -> str:
+    """Code, pointers and rules; never a value."""
+    errors = "; ".join(f"{error['pointer']} {error['rule']}" for error in problem.errors[:10])
+    return f"{problem.code}: {errors}" if errors else f"{problem.code}: {problem.detail}"

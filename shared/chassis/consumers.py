@@ -1,0 +1,38 @@
+"""Consumers beside a door: a broker that is away keeps no service from starting (promise P5)."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager, suppress
+
+from aiokafka.errors import KafkaError
+
+from shared.chassis.database import TRANSIENT
+from shared.chassis.kafka import BatchConsumer
+from shared.chassis.telemetry import log
+
+_LONGEST_PAUSE = 5.0
+
+
+@asynccontextmanager
+async def running(consumers: Iterable[BatchConsumer]) -> AsyncIterator[None]:
+    """Start each consumer as soon as the broker answers; stop all of them at the end."""
+    ended = asyncio.Event()
+    tasks = [asyncio.create_task(_keep_running(consumer, ended)) for consumer in consumers]
+    try:
+        yield
+    finally:
+        ended.set()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _keep_running(consumer: BatchConsumer, ended: asyncio.Event) -> None:
+    pause = 0.2
+    while not ended.is_set():
+        try:
+            async with consumer:
+                await ended.wait()
+        except (KafkaError, *TRANSIENT) as error:
+            log.warning("consumer.waiting", error_type=type(error).__name__)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(ended.wait(), pause)
+            pause = min(pause * 2, _LONGEST_PAUSE)

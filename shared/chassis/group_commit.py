@@ -1,0 +1,338 @@
+"""Group commit: appends queue while a commit is being flushed; the next takes them all.
+
+One flusher per process on a connection of its own, no timer: a lone append waits for nothing, and
+many share one flush of the write-ahead log.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import datetime
+from types import TracebackType
+from typing import Any, Literal, Self
+from uuid import UUID
+
+import asyncpg
+import stamina
+
+from shared.chassis.codec import StoredRow
+from shared.chassis.database import TRANSIENT
+from shared.chassis.outgoing import Outgoing, headers_to_bytes
+from shared.chassis.telemetry import log
+
+MAX_ROWS = 1_000
+MAX_BYTES = 1_048_576
+
+Verdict = Literal["stored", "repeated", "reused", "stale", "taken", "again"]
+
+
+class QueueFull(Exception):
+    """More appends are waiting than the bound; nothing of this one was stored."""
+
+
+class Unavailable(Exception):
+    """The database did not answer in time: the append may or may not be stored; send it again."""
+
+
+@dataclass(frozen=True)
+class EventRow:
+    """One event to be stored."""
+
+    entry_id: UUID
+    version: int
+    type: str
+    state: bytes
+    traceparent: str | None = None
+    leaf_hash: bytes | None = None
+
+
+@dataclass(frozen=True)
+class ReceiptRow:
+    """The receipt to be kept with the events, and what recognises a repeat."""
+
+    contribution_id: UUID
+    contributor: str
+    content_hash: bytes
+    body: bytes
+
+
+@dataclass(frozen=True)
+class Append:
+    """One request, judged and stored whole or not at all."""
+
+    events: Sequence[EventRow] = ()
+    receipt: ReceiptRow | None = None
+    takes: Sequence[tuple[str, UUID]] = ()
+    gives_back: Sequence[tuple[str, UUID]] = ()
+    outgoing: Sequence[Outgoing] = ()
+
+    @property
+    def rows(self) -> int:
+        """How much room it takes in a flush."""
+        return len(self.events) + len(self.outgoing) + 1
+
+    @property
+    def size(self) -> int:
+        """About how many bytes it takes."""
+        return sum(len(event.state) for event in self.events) + sum(
+            len(row.value) for row in self.outgoing
+        )
+
+
+@dataclass(frozen=True)
+class Appended:
+    """What became of a request: the positions of its events, or why it was not stored.
+
+    ``stale`` names the entry and the version it has, ``taken`` the entry that holds the key,
+    ``repeated`` brings the first receipt.
+    """
+
+    verdict: Verdict
+    recorded_at: datetime
+    first_position: int | None = None
+    entry_id: UUID | None = None
+    version: int | None = None
+    receipt: bytes | None = None
+    receipt_position: int | None = None
+
+
+@dataclass
+class _Waiting:
+    request: Append
+    answer: "asyncio.Future[Appended]" = field(
+        default_factory=lambda: asyncio.get_running_loop().create_future()
+    )
+
+
+class GroupCommit:
+    """The flusher; opened by ``async with``.
+
+    ``on_commit`` is called with the events of each commit, in position order, before the callers
+    wake up.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        queue_limit: int = 5_000,
+        patience: float = 15.0,
+        on_commit: Callable[[Sequence[StoredRow], bool], None] = lambda rows, outgoing: None,
+    ) -> None:
+        self._url = url
+        self._queue_limit = queue_limit
+        self._patience = patience
+        self._on_commit = on_commit
+        self._queue: deque[_Waiting] = deque()
+        self._wake = asyncio.Event()
+        self._connection: asyncpg.Connection | None = None
+        self._task: asyncio.Task[None] | None = None
+        self.failure: BaseException | None = None
+
+    async def __aenter__(self) -> Self:
+        await self._connect()
+        self._task = asyncio.create_task(self._flush_for_ever(), name="group-commit")
+        self._task.add_done_callback(self._ended)
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            with suppress(asyncio.CancelledError, Exception):
+                await self._task
+        if self._connection is not None:
+            self._connection.terminate()
+        for waiting in self._queue:
+            if not waiting.answer.done():
+                waiting.answer.set_exception(Unavailable("shutting down"))
+
+    @property
+    def is_alive(self) -> bool:
+        """False when only a restart helps."""
+        return self._task is not None and not self._task.done()
+
+    @property
+    def waiting(self) -> int:
+        """Appends that wait for a flush."""
+        return len(self._queue)
+
+    async def append(self, request: Append) -> Appended:
+        """Store one request; the answer comes after the commit.
+
+        The append goes on when the caller is cancelled. Raises ``QueueFull``, ``Unavailable``, and
+        ``asyncpg.PostgresError`` for a request that the database cannot store at all.
+        """
+        if len(self._queue) >= self._queue_limit:
+            raise QueueFull
+        waiting = _Waiting(request)
+        self._queue.append(waiting)
+        self._wake.set()
+        try:
+            return await asyncio.wait_for(asyncio.shield(waiting.answer), self._patience)
+        except TimeoutError as error:
+            waiting.answer.cancel()
+            raise Unavailable("no commit in time") from error
+
+    def _ended(self, task: "asyncio.Task[None]") -> None:
+        if not task.cancelled():
+            self.failure = task.exception()
+
+    async def _connect(self) -> None:
+        async for attempt in stamina.retry_context(
+            on=TRANSIENT, attempts=None, timeout=None, wait_initial=0.05, wait_max=1
+        ):
+            with attempt:
+                self._connection = await asyncpg.connect(self._url, timeout=5, command_timeout=30)
+
+    async def _flush_for_ever(self) -> None:
+        while True:
+            if not self._queue:
+                self._wake.clear()
+                await self._wake.wait()
+            batch = self._next_batch()
+            if batch:
+                await self._flush(batch)
+
+    def _next_batch(self) -> list[_Waiting]:
+        batch: list[_Waiting] = []
+        rows = size = 0
+        while self._queue:
+            waiting = self._queue[0]
+            if waiting.answer.done():
+                self._queue.popleft()
+                continue
+            rows += waiting.request.rows
+            size += waiting.request.size
+            if batch and (rows > MAX_ROWS or size > MAX_BYTES):
+                break
+            batch.append(self._queue.popleft())
+        return batch
+
+    async def _flush(self, batch: list[_Waiting]) -> None:
+        try:
+            appended = await self._call([waiting.request for waiting in batch])
+        except TRANSIENT as error:
+            # Whether it was committed is not known. The lock makes the next call wait for what may
+            # still be running there, and the kept contribution ids then say what was stored.
+            log.warning("database.lost", error_type=type(error).__name__)
+            if self._connection is not None:
+                self._connection.terminate()
+            await self._connect()
+            self._requeue(batch)
+            return
+        except asyncpg.PostgresError as error:
+            if len(batch) == 1:
+                if not batch[0].answer.done():
+                    batch[0].answer.set_exception(error)
+                return
+            for waiting in batch:
+                await self._flush([waiting])
+            return
+        self._answer(batch, appended)
+
+    def _requeue(self, batch: Sequence[_Waiting]) -> None:
+        for waiting in reversed(batch):
+            if waiting.request.events and waiting.request.receipt is None:
+                if not waiting.answer.done():
+                    waiting.answer.set_exception(Unavailable("connection lost during the commit"))
+            else:
+                self._queue.appendleft(waiting)
+
+    def _answer(self, batch: Sequence[_Waiting], appended: Sequence[Appended]) -> None:
+        stored: list[StoredRow] = []
+        has_outgoing = False
+        for waiting, answer in zip(batch, appended, strict=True):
+            if answer.verdict == "stored":
+                has_outgoing = has_outgoing or bool(waiting.request.outgoing)
+                stored.extend(_stored_rows(waiting.request, answer))
+        if stored or has_outgoing:
+            self._on_commit(stored, has_outgoing)
+        again = [w for w, a in zip(batch, appended, strict=True) if a.verdict == "again"]
+        for waiting, answer in zip(batch, appended, strict=True):
+            if answer.verdict != "again" and not waiting.answer.done():
+                waiting.answer.set_result(answer)
+        self._queue.extendleft(reversed(again))
+
+    async def _call(self, requests: Sequence[Append]) -> list[Appended]:
+        if self._connection is None or self._connection.is_closed():
+            await self._connect()
+        assert self._connection is not None
+        rows = await self._connection.fetch(_APPEND, *_arguments(requests))
+        return [
+            Appended(
+                verdict=row["verdict"],
+                recorded_at=row["at"],
+                first_position=row["position_"],
+                entry_id=row["entry"],
+                version=row["version"],
+                receipt=row["receipt_"],
+                receipt_position=row["receipt_position"],
+            )
+            for row in rows
+        ]
+
+
+_APPEND = (
+    "SELECT verdict, position_, at, entry, version, receipt_, receipt_position FROM append_batch("
+    + ", ".join(f"${n}" for n in range(1, 24))
+    + ") ORDER BY request"
+)
+
+
+def _arguments(requests: Sequence[Append]) -> list[list[Any]]:
+    receipts = [request.receipt for request in requests]
+    events = [(n, row) for n, request in enumerate(requests, 1) for row in request.events]
+    takes = [(n, *row) for n, request in enumerate(requests, 1) for row in request.takes]
+    gives = [(n, *row) for n, request in enumerate(requests, 1) for row in request.gives_back]
+    outgoing = [(n, row) for n, request in enumerate(requests, 1) for row in request.outgoing]
+    return [
+        [receipt and receipt.contribution_id for receipt in receipts],
+        [receipt and receipt.contributor for receipt in receipts],
+        [receipt and receipt.content_hash for receipt in receipts],
+        [receipt and receipt.body for receipt in receipts],
+        [n for n, _ in events],
+        [row.entry_id for _, row in events],
+        [row.version for _, row in events],
+        [row.type for _, row in events],
+        [row.state for _, row in events],
+        [row.traceparent for _, row in events],
+        [row.leaf_hash for _, row in events],
+        [n for n, _, _ in takes],
+        [key for _, key, _ in takes],
+        [entry for _, _, entry in takes],
+        [n for n, _, _ in gives],
+        [key for _, key, _ in gives],
+        [entry for _, _, entry in gives],
+        [n for n, _ in outgoing],
+        [row.topic for _, row in outgoing],
+        [row.key for _, row in outgoing],
+        [headers_to_bytes(row.headers) for _, row in outgoing],
+        [row.value for _, row in outgoing],
+        [row.completes for _, row in outgoing],
+    ]
+
+
+def _stored_rows(request: Append, answer: Appended) -> list[StoredRow]:
+    first = answer.first_position
+    if first is None:
+        return []
+    return [
+        StoredRow(
+            position=first + offset,
+            entry_id=row.entry_id,
+            entry_version=row.version,
+            type=row.type,
+            state=row.state,
+            recorded_at=answer.recorded_at,
+            traceparent=row.traceparent,
+            leaf_hash=row.leaf_hash,
+        )
+        for offset, row in enumerate(request.events)
+    ]

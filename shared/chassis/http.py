@@ -1,0 +1,182 @@
+"""The HTTP door of a section: contributions in, receipts out."""
+
+import asyncio
+import re
+from collections import defaultdict
+from collections.abc import Mapping
+from typing import Annotated, Any
+from uuid import UUID
+
+import orjson
+from fastapi import APIRouter, Depends, Request, Response
+
+from shared.chassis.answers import Answer
+from shared.chassis.contribute import Contributions
+from shared.chassis.group_commit import QueueFull, Unavailable
+from shared.chassis.identity import Identity
+from shared.chassis.problems import Problem, correlation_id_of, problem_body
+from shared.chassis.reading import contribution_from_json
+from shared.chassis.strict_json import read, read_body
+from shared.ledger import Contributor
+
+_VERSION_TAG = re.compile(r'^"([1-9]\d{0,15})"$')
+_BATCH_LIMIT = 100
+
+
+def contribution_routes(contributions: Contributions, identity: Identity) -> APIRouter:
+    """``POST /v1/contributions``, ``…:validate`` and ``GET /v1/contributions/{id}``."""
+    router = APIRouter(tags=["contributions"])
+    Caller = Annotated[Contributor, Depends(identity)]  # noqa: N806 - a type
+
+    @router.post("/v1/contributions", status_code=201)
+    async def contribute(request: Request, contributor: Caller) -> Response:
+        """Take one contribution, or a batch of up to 100, and answer after the commit."""
+        given = read(await read_body(request))
+        if isinstance(given, dict) and "contributions" in given:
+            return await _batch(contributions, given, contributor, request)
+        answer = await receive(contributions, _with_if_match(given, request), contributor)
+        return _receipt_response(answer)
+
+    @router.post("/v1/contributions:validate")
+    async def validate(request: Request, contributor: Caller) -> Response:
+        """The receipt that a contribution would get; nothing is stored."""
+        given = _with_if_match(read(await read_body(request)), request)
+        told = await contributions.validate(contribution_from_json(given), contributor)
+        return _json(told)
+
+    @router.get("/v1/contributions/{contribution_id}")
+    async def receipt(contribution_id: str, contributor: Caller) -> Response:
+        """The kept receipt, for whoever contributed it."""
+        try:
+            asked = UUID(contribution_id)
+        except ValueError:
+            raise Problem("contribution-unknown") from None
+        found = await contributions.receipt(asked, contributor)
+        if found is None:
+            raise Problem("contribution-unknown")
+        return _json(found)
+
+    return router
+
+
+async def receive(contributions: Contributions, given: Any, contributor: Contributor) -> Answer:
+    """One contribution through the use case; the machinery's troubles become problems."""
+    try:
+        return await contributions.receive(contribution_from_json(given), contributor)
+    except QueueFull:
+        raise Problem("overloaded", "Too much is waiting; send the same again.") from None
+    except Unavailable:
+        raise Problem(
+            "unavailable", "The answer is not known; send the same contribution again."
+        ) from None
+
+
+def refusal(answer: Answer) -> Problem:
+    """The problem that a refused contribution is answered with."""
+    receipt = answer.receipt
+    code = str(answer.code)
+    members: dict[str, Any] = {"contribution_id": receipt["contribution_id"]}
+    if "existing_plan_id" in receipt:
+        members["existing_plan_id"] = receipt["existing_plan_id"]
+    errors = []
+    if "field" in receipt:
+        where = "provenance" if receipt["field"] == "stated_at" else "content"
+        pointer = "/".join(["", where, *str(receipt["field"]).split(".")])
+        errors.append({"pointer": pointer, "rule": code, "message": receipt["detail"]})
+    return Problem(
+        code,
+        receipt["detail"],
+        errors=errors,
+        receipt=receipt if answer.kept else None,
+        retryable=answer.retryable,
+        **members,
+    )
+
+
+def _receipt_response(answer: Answer) -> Response:
+    receipt = answer.receipt
+    if answer.outcome == "refused" and not answer.repeated:
+        raise refusal(answer)
+    headers = {"Location": f"/v1/contributions/{receipt['contribution_id']}"}
+    if answer.outcome == "accepted":
+        headers["ETag"] = f'"{receipt["entry_version"]}"'
+        headers["Ledger-Position"] = receipt["ledger_position"]
+    return _json(receipt, status=200 if answer.repeated else 201, headers=headers)
+
+
+async def _batch(
+    contributions: Contributions, given: dict[str, Any], contributor: Contributor, request: Request
+) -> Response:
+    items = given["contributions"]
+    errors = []
+    if "if-match" in request.headers:
+        raise Problem("parameter-invalid", "A batch takes no If-Match.", parameter="If-Match")
+    for key in given.keys() - {"contributions"}:
+        pointer = f"/{key.replace('~', '~0').replace('/', '~1')[:64]}"
+        errors.append({"pointer": pointer, "rule": "unknown-key", "message": "No such key."})
+    if not isinstance(items, list) or not 1 <= len(items) <= _BATCH_LIMIT:
+        message = f"A list of 1 to {_BATCH_LIMIT} contributions."
+        errors.append({"pointer": "/contributions", "rule": "batch-size", "message": message})
+    if errors:
+        raise Problem("content-invalid", errors=errors)
+    answers: list[dict[str, Any]] = [{}] * len(items)
+    by_plan: dict[Any, list[int]] = defaultdict(list)
+    for index, item in enumerate(items):
+        plan = item.get("plan_id") if isinstance(item, dict) else None
+        by_plan[plan if isinstance(plan, str) else index].append(index)
+
+    async def in_order(indexes: list[int]) -> None:
+        for index in indexes:
+            answers[index] = await _item(contributions, items[index], contributor, request)
+
+    await asyncio.gather(*(in_order(indexes) for indexes in by_plan.values()))
+    return _json({"receipts": answers})
+
+
+async def _item(
+    contributions: Contributions, item: Any, contributor: Contributor, request: Request
+) -> dict[str, Any]:
+    try:
+        answer = await receive(contributions, item, contributor)
+        if answer.kept:
+            return answer.receipt
+        raise refusal(answer)
+    except Problem as problem:
+        told = problem_body(problem, request.url.path, correlation_id_of(request))
+        named = item.get("contribution_id") if isinstance(item, dict) else None
+        if isinstance(named, str):
+            told["contribution_id"] = named[:64]
+        return told
+
+
+def _with_if_match(given: Any, request: Request) -> Any:
+    tag = request.headers.get("if-match")
+    if tag is None or not isinstance(given, dict):
+        return given
+    found = _VERSION_TAG.match(tag.strip())
+    if found is None:
+        raise Problem(
+            "parameter-invalid",
+            'If-Match is an entry version in quotes, as "3".',
+            parameter="If-Match",
+        )
+    version = int(found[1])
+    based_on = given.get("based_on")
+    if based_on is not None and based_on != version:
+        raise Problem(
+            "parameter-invalid",
+            "If-Match and based_on name different versions.",
+            parameter="If-Match",
+        )
+    return {**given, "based_on": version}
+
+
+def _json(
+    body: Mapping[str, Any], *, status: int = 200, headers: Mapping[str, str] | None = None
+) -> Response:
+    return Response(
+        orjson.dumps(body),
+        status_code=status,
+        media_type="application/json",
+        headers={"Cache-Control": "private, no-cache", **(headers or {})},
+    )

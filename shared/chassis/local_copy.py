@@ -1,0 +1,30 @@
+"""Feeds the section's own copy of plan states from the events of the section that opens plans."""
+
+from collections.abc import Sequence
+
+from shared.chassis.codec import Unreadable, event_of
+from shared.chassis.kafka import Record, Transaction
+from shared.chassis.outgoing import Outgoing, append_outgoing
+from shared.chassis.plan_states import PlanStates
+from shared.ledger import RecordedEvent
+
+
+class LocalCopy:
+    """Handles batches of events of other sections that this one needs to know of."""
+
+    def __init__(self, plan_states: PlanStates) -> None:
+        self._plan_states = plan_states
+
+    async def __call__(self, records: Sequence[Record], transaction: Transaction) -> None:
+        """Fold the batch into the copy, with its offsets."""
+        events: list[RecordedEvent] = []
+        rows: list[Outgoing] = []
+        for record in records:
+            try:
+                events.append(event_of(record))
+            except Unreadable as error:
+                rows.extend(transaction.dead_letter(record, error.reason))
+        async with transaction() as connection:
+            learned = await self._plan_states.learn(connection, events)
+            await append_outgoing(connection, rows)
+        self._plan_states.learned(learned)

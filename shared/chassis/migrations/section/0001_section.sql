@@ -1,0 +1,183 @@
+-- A section's ledger. The first columns are those of the eventsourcing library, read by name by a
+-- stock application; positions (notification_id) are given by append_batch, never by a sequence.
+
+CREATE TABLE stored_events (
+    originator_id      uuid NOT NULL,
+    originator_version bigint NOT NULL,
+    topic              text NOT NULL,
+    state              bytea NOT NULL,
+    notification_id    bigint NOT NULL,
+    recorded_at        timestamptz NOT NULL DEFAULT clock_timestamp(),
+    traceparent        text,
+    leaf_hash          bytea,
+    PRIMARY KEY (originator_id, originator_version)
+);
+CREATE UNIQUE INDEX stored_events_position ON stored_events (notification_id) INCLUDE (recorded_at);
+
+CREATE TABLE receipt (
+    contribution_id uuid PRIMARY KEY,
+    contributor     text NOT NULL,
+    content_hash    bytea NOT NULL,
+    body            bytea NOT NULL,           -- JSON, without what only the commit knows
+    recorded_at     timestamptz NOT NULL,
+    event_position  bigint                    -- of the last event; null for a refusal
+);
+
+CREATE TABLE unique_key (
+    key      text PRIMARY KEY,
+    entry_id uuid NOT NULL
+);
+
+-- The section's own copy of which plans there are (from the events of the section that opens them).
+CREATE TABLE plan_state (
+    plan_id       uuid PRIMARY KEY,
+    state         text NOT NULL,
+    entry_version bigint NOT NULL
+);
+
+-- One call is one transaction: whole requests are judged under the lock, survivors inserted, the
+-- others answered alone. Array c_* has an item per request; e_*, t_*, g_*, o_* name theirs by
+-- number (1-based). verdict: stored | repeated | reused | stale | taken | again.
+CREATE FUNCTION append_batch(
+    c_id uuid[], c_contributor text[], c_hash bytea[], c_receipt bytea[],
+    e_request int[], e_entry uuid[], e_version bigint[], e_topic text[], e_state bytea[],
+    e_traceparent text[], e_leaf bytea[],
+    t_request int[], t_key text[], t_entry uuid[],
+    g_request int[], g_key text[], g_entry uuid[],
+    o_request int[], o_topic text[], o_key bytea[], o_headers bytea[], o_value bytea[],
+    o_completes boolean[]
+) RETURNS TABLE (
+    request int, verdict text, position_ bigint, at timestamptz, entry uuid, version bigint,
+    receipt_ bytea, receipt_position bigint
+) LANGUAGE plpgsql AS $$
+#variable_conflict use_column
+DECLARE
+    verdicts    text[] := array_fill('stored'::text, ARRAY[cardinality(c_id)]);
+    entries     uuid[] := array_fill(NULL::uuid, ARRAY[cardinality(c_id)]);
+    versions    bigint[] := array_fill(NULL::bigint, ARRAY[cardinality(c_id)]);
+    firsts      bigint[];
+    base        bigint;
+    out_base    bigint;
+    now_        timestamptz;
+    found_      record;
+BEGIN
+    PERFORM pg_advisory_xact_lock(7411);
+    -- A new statement, a new snapshot: it sees what was committed before the lock was ours.
+    SELECT coalesce(max(s.notification_id), 0) INTO base FROM stored_events s;
+    SELECT coalesce(max(o.position), 0) INTO out_base FROM outgoing o;
+    SELECT greatest(clock_timestamp(), max(s.recorded_at)) INTO now_
+      FROM stored_events s WHERE s.notification_id = base;
+
+    -- The kept receipts first: a repeat gets its own, whatever has happened to the entry since.
+    FOR found_ IN
+        SELECT c.n, (r.contributor = c.contributor AND r.content_hash = c.hash) AS same
+          FROM unnest(c_id, c_contributor, c_hash) WITH ORDINALITY AS c(id, contributor, hash, n)
+          JOIN receipt r ON r.contribution_id = c.id
+    LOOP
+        verdicts[found_.n] := CASE WHEN found_.same THEN 'repeated' ELSE 'reused' END;
+    END LOOP;
+
+    -- Stale: the version before the request's first does not stand last in its entry.
+    FOR found_ IN
+        SELECT e.n, e.entry, e.first, h.version
+          FROM (SELECT u.n, u.entry, min(u.version) AS first
+                  FROM unnest(e_request, e_entry, e_version) AS u(n, entry, version)
+                 GROUP BY u.n, u.entry) e
+         CROSS JOIN LATERAL (SELECT coalesce(max(s.originator_version), 0) AS version
+                               FROM stored_events s WHERE s.originator_id = e.entry) h
+         WHERE h.version <> e.first - 1
+    LOOP
+        IF verdicts[found_.n] = 'stored' THEN
+            verdicts[found_.n] := 'stale';
+            entries[found_.n] := found_.entry;
+            versions[found_.n] := found_.version;
+        END IF;
+    END LOOP;
+
+    -- Taken: another entry holds a key that this request needs.
+    FOR found_ IN
+        SELECT t.n, k.entry_id
+          FROM unnest(t_request, t_key, t_entry) AS t(n, key, entry)
+          JOIN unique_key k ON k.key = t.key AND k.entry_id <> t.entry
+    LOOP
+        IF verdicts[found_.n] = 'stored' THEN
+            verdicts[found_.n] := 'taken';
+            entries[found_.n] := found_.entry_id;
+        END IF;
+    END LOOP;
+
+    -- Within one batch only the first may touch an entry, a contribution or a key; the others are
+    -- asked again in the next batch, where they meet what the first one did.
+    FOR found_ IN
+        SELECT DISTINCT m.n FROM (
+            SELECT x.n, row_number() OVER (PARTITION BY x.what ORDER BY x.n) AS place FROM (
+                SELECT u.n, 'e' || u.entry::text AS what
+                  FROM unnest(e_request, e_entry) AS u(n, entry)
+                 WHERE verdicts[u.n] = 'stored' GROUP BY u.n, u.entry
+                UNION ALL
+                SELECT c.n::int, 'c' || c.id::text FROM unnest(c_id) WITH ORDINALITY AS c(id, n)
+                 WHERE c.id IS NOT NULL AND verdicts[c.n] = 'stored'
+                UNION ALL
+                SELECT t.n, 'k' || t.key FROM unnest(t_request, t_key) AS t(n, key)
+                 WHERE verdicts[t.n] = 'stored'
+            ) x
+        ) m WHERE m.place > 1
+    LOOP
+        verdicts[found_.n] := 'again';
+    END LOOP;
+
+    WITH placed AS (
+        SELECT u.*, row_number() OVER (ORDER BY u.o) AS place
+          FROM unnest(e_request, e_entry, e_version, e_topic, e_state, e_traceparent, e_leaf)
+               WITH ORDINALITY AS u(n, entry, version, topic, state, traceparent, leaf, o)
+         WHERE verdicts[u.n] = 'stored'
+    ), stored AS (
+        INSERT INTO stored_events (originator_id, originator_version, topic, state,
+                                   notification_id, recorded_at, traceparent, leaf_hash)
+        SELECT p.entry, p.version, p.topic, p.state, base + p.place, now_, p.traceparent, p.leaf
+          FROM placed p
+    ), lasts AS (
+        SELECT p.n, min(base + p.place) AS first, max(base + p.place) AS last
+          FROM placed p GROUP BY p.n
+    ), kept AS (
+        INSERT INTO receipt (contribution_id, contributor, content_hash, body, recorded_at,
+                             event_position)
+        SELECT c.id, c.contributor, c.hash, c.body, now_, l.last
+          FROM unnest(c_id, c_contributor, c_hash, c_receipt)
+               WITH ORDINALITY AS c(id, contributor, hash, body, n)
+          LEFT JOIN lasts l ON l.n = c.n
+         WHERE c.id IS NOT NULL AND verdicts[c.n] = 'stored'
+    ), published AS (
+        INSERT INTO outgoing (position, recorded_at, topic, key, headers, value, completes,
+                              event_position)
+        SELECT out_base + row_number() OVER (ORDER BY u.o), now_, u.topic, u.key, u.headers,
+               u.value, u.completes, l.last
+          FROM unnest(o_request, o_topic, o_key, o_headers, o_value, o_completes)
+               WITH ORDINALITY AS u(n, topic, key, headers, value, completes, o)
+          LEFT JOIN lasts l ON l.n = u.n
+         WHERE verdicts[u.n] = 'stored'
+    )
+    SELECT array_agg(l.first ORDER BY c.n) INTO firsts
+      FROM generate_series(1, cardinality(c_id)) AS c(n) LEFT JOIN lasts l ON l.n = c.n;
+
+    IF cardinality(g_key) > 0 THEN
+        DELETE FROM unique_key k USING unnest(g_request, g_key, g_entry) AS g(n, key, entry)
+         WHERE k.key = g.key AND k.entry_id = g.entry AND verdicts[g.n] = 'stored';
+    END IF;
+    IF cardinality(t_key) > 0 THEN
+        INSERT INTO unique_key (key, entry_id)
+        SELECT t.key, t.entry FROM unnest(t_request, t_key, t_entry) AS t(n, key, entry)
+         WHERE verdicts[t.n] = 'stored'
+        ON CONFLICT (key) DO NOTHING;
+    END IF;
+
+    RETURN QUERY
+    SELECT n::int, verdicts[n], firsts[n], coalesce(r.recorded_at, now_), entries[n], versions[n], r.body, r.event_position
+      FROM generate_series(1, cardinality(c_id)) AS n
+      LEFT JOIN receipt r ON r.contribution_id = c_id[n] AND verdicts[n] = 'repeated';
+END
+$$;
+
+GRANT SELECT, INSERT ON stored_events, receipt TO ledger_writer;
+GRANT SELECT, INSERT, DELETE ON unique_key TO ledger_writer;
+GRANT SELECT, INSERT, UPDATE ON plan_state TO ledger_writer;

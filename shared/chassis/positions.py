@@ -1,0 +1,40 @@
+"""Where a plan has got to in each section's store, as one opaque text for callers."""
+
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Mapping
+from dataclasses import dataclass
+from uuid import UUID
+
+import orjson
+
+
+@dataclass(frozen=True)
+class Position:
+    """A plan, and the last store position of each section (wire name) that it speaks of.
+
+    Not signed: a forged one only makes its caller wait.
+    """
+
+    plan_id: UUID
+    sections: Mapping[str, int]
+
+    def encode(self) -> str:
+        """Base64url text for a header."""
+        told = orjson.dumps([str(self.plan_id), dict(self.sections)], option=orjson.OPT_SORT_KEYS)
+        return urlsafe_b64encode(told).decode().rstrip("=")
+
+    @classmethod
+    def decode(cls, text: str) -> "Position":
+        """The reverse; ``ValueError`` for anything that ``encode`` did not make."""
+        try:
+            told = orjson.loads(urlsafe_b64decode(text + "=" * (-len(text) % 4)))
+            plan_id, sections = told
+            position = cls(UUID(plan_id), dict(sections))
+        except (ValueError, TypeError, AttributeError) as error:
+            raise ValueError("not a ledger position") from error
+        if not all(
+            isinstance(name, str) and type(at) is int and 0 < at < 2**63
+            for name, at in position.sections.items()
+        ):
+            raise ValueError("not a ledger position")
+        return position

@@ -1,0 +1,493 @@
+"""The relay: what a service has committed, to Kafka, in position order.
+
+The stored row is the outbox. One relay of a service is active, by a session advisory lock on the
+one connection that also reads the rows and saves the marks, so that a lost lock cannot go unseen;
+PostgreSQL closes that connection when its holder has been silent for ten seconds. Events and
+``outgoing`` have a loop and a mark each. A mark moves only after the broker has acknowledged; after
+a crash the tail since the mark is sent again, and consumers drop what they have.
+"""
+
+import asyncio
+import signal
+from collections import deque
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from time import monotonic, time
+from types import TracebackType
+from typing import Any, Final, Self
+
+import aiokafka.errors
+import asyncpg
+import orjson
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.partitioner import murmur2
+
+from shared.chassis.codec import EventPublisher, StoredRow
+from shared.chassis.database import TRANSIENT
+from shared.chassis.event_store import completed
+from shared.chassis.health import Part
+from shared.chassis.outgoing import headers_from_bytes
+from shared.chassis.settings import Settings
+from shared.chassis.telemetry import links_of, log, tracer
+from shared.ledger import Section
+from shared.ledger.topics import events_topic
+
+LOCK: Final = 7412
+CHANNEL: Final = "committed"
+WINDOW: Final = 500
+_HANDED_OVER: Final = 5_000
+_IDLE_TIMEOUT: Final = "10s"
+_HEARTBEAT: Final = 2.0
+_POLL: Final = 1.0
+
+_EVENTS_TO_GO: Final = (
+    "SELECT (SELECT max(notification_id) FROM stored_events) AS newest,"
+    " (SELECT recorded_at FROM stored_events WHERE notification_id > $1"
+    " ORDER BY notification_id LIMIT 1) AS oldest"
+)
+_OUTGOING_TO_GO: Final = (
+    "SELECT (SELECT max(position) FROM outgoing) AS newest,"
+    " (SELECT recorded_at FROM outgoing WHERE position > $1 ORDER BY position LIMIT 1) AS oldest"
+)
+
+
+class BrokerLostRecords(Exception):
+    """A topic ends before what the broker had acknowledged: publish it again from the store."""
+
+
+class TopicDiffers(Exception):
+    """A topic has another number of partitions than was declared: keys would change places."""
+
+
+@dataclass(frozen=True)
+class Message:
+    """One message with its place in the stream it comes from."""
+
+    position: int
+    topic: str
+    key: bytes | None
+    value: bytes
+    headers: Sequence[tuple[str, bytes | None]]
+    recorded_at: float
+    traceparent: str | None = None
+
+
+@dataclass
+class _Stream:
+    """One loop of the relay: where its rows are read, and how far it has got."""
+
+    name: str
+    read: Callable[[int, int], Awaitable[list[Message]]]
+    how_far: str
+    mark: int = 0
+    newest: int = 0
+    oldest_at: float | None = None
+    wake: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+class Relay:
+    """Publishes the events of a section (if there is one) and the ``outgoing`` of any service.
+
+    Opened by ``async with``; it waits for lock, database and broker in the background and never
+    keeps a service from starting.
+    """
+
+    def __init__(self, database_url: str, settings: Settings, section: Section | None) -> None:
+        self._url = database_url
+        self._settings = settings
+        self._section = section
+        self._publisher = EventPublisher(section) if section else None
+        self._events_topic = (
+            settings.topic_prefix + events_topic(section.name) if section else ""
+        )
+        self._handed: deque[StoredRow] = deque()
+        self._connection: asyncpg.Connection | None = None
+        self._one_at_a_time = asyncio.Lock()
+        self._task: asyncio.Task[None] | None = None
+        self._is_active = False
+        self._detail = "starting"
+        self._failed: BaseException | None = None
+        self._streams: list[_Stream] = []
+        self._acknowledged: dict[str, int] = {}
+        self._missing_topics: dict[str, float] = {}
+        self.passed_over = 0
+
+    async def __aenter__(self) -> Self:
+        if self._section is not None:
+            self._streams.append(_Stream("events", self._read_events, _EVENTS_TO_GO))
+        self._streams.append(_Stream("outgoing", self._read_outgoing, _OUTGOING_TO_GO))
+        self._task = asyncio.create_task(self._run(), name="relay")
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._task
+
+    def offer(self, rows: Sequence[StoredRow], has_outgoing: bool = False) -> None:
+        """Hand over rows that were just committed, in position order.
+
+        Beyond a window they are dropped here and read from the table, so that a broker that is
+        away costs no memory.
+        """
+        if self._is_active and len(self._handed) + len(rows) <= _HANDED_OVER:
+            self._handed.extend(rows)
+        else:
+            self._handed.clear()
+        if rows or has_outgoing:
+            self.wake()
+
+    def wake(self) -> None:
+        """There are new rows: publish them, or tell the replica that does."""
+        for stream in self._streams:
+            stream.wake.set()
+
+    @property
+    def lag(self) -> int:
+        """Committed rows that the broker has not acknowledged, as last seen."""
+        return sum(max(0, stream.newest - stream.mark) for stream in self._streams)
+
+    @property
+    def oldest_seconds(self) -> float:
+        """Age of the oldest row that is not published, in seconds."""
+        ages = [time() - s.oldest_at for s in self._streams if s.oldest_at is not None]
+        return max(0.0, *ages) if ages else 0.0
+
+    async def part(self) -> Part:
+        """Ready: this replica publishes, or another one does."""
+        is_alive = self._task is not None and not self._task.done() and self._failed is None
+        ready = is_alive and self._detail in ("publishing", "another replica publishes")
+        return Part(ready, self._detail, self.lag, alive=self._failed is None)
+
+    async def _run(self) -> None:
+        pause = 0.2
+        while True:
+            started = monotonic()
+            try:
+                await self._be_the_relay()
+            except (BrokerLostRecords, TopicDiffers) as error:
+                # Going on would hide a loss: stay loud and stopped until somebody has looked.
+                self._failed = error
+                self._detail = f"stopped: {type(error).__name__}"
+                log.critical("relay.stopped", error_type=type(error).__name__)
+                return
+            except (*TRANSIENT, aiokafka.errors.KafkaError, asyncpg.PostgresError) as error:
+                self._detail = f"waiting: {type(error).__name__}"
+                log.warning("relay.interrupted", error_type=type(error).__name__)
+            except Exception as error:
+                self._failed = error
+                self._detail = f"failed: {type(error).__name__}"
+                log.critical("relay.failed", error_type=type(error).__name__, error=error)
+                signal.raise_signal(signal.SIGTERM)
+                return
+            finally:
+                self._is_active = False
+                self._handed.clear()
+                if self._connection is not None:
+                    self._connection.terminate()
+            pause = 0.2 if monotonic() - started > 5 else min(pause * 2, 5.0)
+            await asyncio.sleep(pause)
+
+    async def _be_the_relay(self) -> None:
+        self._connection = connection = await asyncpg.connect(
+            self._url,
+            timeout=5,
+            command_timeout=10,
+            server_settings={"idle_session_timeout": _IDLE_TIMEOUT},
+        )
+        await connection.add_listener(CHANNEL, self._notified)
+        while not await connection.fetchval("SELECT pg_try_advisory_lock($1)", LOCK):
+            self._detail = "another replica publishes"
+            await self._tell_the_active_one()
+        for stream in self._streams:
+            row = await connection.fetchrow(
+                "SELECT position, acknowledged FROM relay_mark WHERE stream = $1", stream.name
+            )
+            stream.mark = row["position"] if row else 0
+            if row:
+                self._acknowledged.update(orjson.loads(row["acknowledged"]))
+        await self._publish_for_ever()
+
+    async def _tell_the_active_one(self) -> None:
+        """Wait for the lock; what this replica commits meanwhile is told by NOTIFY."""
+        assert self._connection is not None
+        wakes = [stream.wake for stream in self._streams]
+        with suppress(TimeoutError):
+            await asyncio.wait_for(wakes[0].wait(), _POLL)
+        if any(wake.is_set() for wake in wakes):
+            for wake in wakes:
+                wake.clear()
+            await self._connection.execute(f"NOTIFY {CHANNEL}")
+
+    def _notified(self, *_: Any) -> None:
+        self.wake()
+
+    async def _publish_for_ever(self) -> None:
+        producer = AIOKafkaProducer(
+            bootstrap_servers=self._settings.kafka_servers,
+            client_id=f"{self._settings.instance_id}-relay",
+            enable_idempotence=True,
+            acks="all",
+            linger_ms=0,
+            max_batch_size=65_536,
+            compression_type="zstd",
+            request_timeout_ms=10_000,
+            metadata_max_age_ms=30_000,
+        )
+        self._detail = "waiting for the broker"
+        tasks: list[asyncio.Task[None]] = []
+        try:
+            # The lock must not be lost while the broker is away, so the heartbeat comes first.
+            tasks.append(asyncio.create_task(self._keep_the_lock()))
+            starting = asyncio.create_task(producer.start())
+            tasks.append(starting)
+            await self._first_of(tasks, until=starting)
+            await self._compare_with_the_broker(producer)
+            self._is_active = True
+            self._detail = "publishing"
+            log.info("relay.active")
+            tasks += [asyncio.create_task(self._loop(producer, s)) for s in self._streams]
+            await self._first_of([task for task in tasks if task is not starting])
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            await _stop_within(producer, 2.0)
+
+    async def _first_of(
+        self, tasks: Sequence["asyncio.Task[None]"], until: "asyncio.Task[None] | None" = None
+    ) -> None:
+        while True:
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+            if until is None or until in done:
+                return
+
+    async def _keep_the_lock(self) -> None:
+        """Speak often enough that PostgreSQL keeps the connection; ask how far there is to go."""
+        while True:
+            for stream in self._streams:
+                found = await self._ask(stream.how_far, stream.mark)
+                stream.newest = found[0]["newest"] or stream.mark
+                oldest = found[0]["oldest"]
+                stream.oldest_at = oldest.timestamp() if oldest else None
+            await asyncio.sleep(_HEARTBEAT)
+
+    async def _ask(self, query: str, *arguments: Any) -> list[Any]:
+        assert self._connection is not None
+        async with self._one_at_a_time:
+            return list(await self._connection.fetch(query, *arguments))
+
+    async def _loop(self, producer: AIOKafkaProducer, stream: _Stream) -> None:
+        while True:
+            stream.wake.clear()
+            messages = await stream.read(stream.mark, WINDOW)
+            if not messages:
+                stream.oldest_at = None
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(stream.wake.wait(), _POLL)
+                continue
+            stream.newest = max(stream.newest, messages[-1].position)
+            stream.oldest_at = messages[0].recorded_at
+            await self._send_window(producer, messages)
+            stream.mark = messages[-1].position
+            await self._save_mark(stream)
+
+    async def _send_window(self, producer: AIOKafkaProducer, messages: Sequence[Message]) -> None:
+        """Send one window, a batch per partition, and wait until all of it is acknowledged."""
+        topics = sorted({message.topic for message in messages})
+        name = topics[0] if len(topics) == 1 else "outgoing"
+        with tracer().start_as_current_span(
+            f"publish {name}", links=links_of(message.traceparent for message in messages)
+        ) as span:
+            span.set_attribute("messaging.batch.message_count", len(messages))
+            sent = await asyncio.gather(*await self._batches(producer, messages))
+        for metadata in sent:
+            place = f"{metadata.topic}/{metadata.partition}"
+            self._acknowledged[place] = max(
+                self._acknowledged.get(place, 0), metadata.offset + 1
+            )
+
+    async def _batches(
+        self, producer: AIOKafkaProducer, messages: Sequence[Message]
+    ) -> list["asyncio.Future[Any]"]:
+        batches: dict[TopicPartition, Any] = {}
+        sent: list[asyncio.Future[Any]] = []
+        for message in messages:
+            partitions = await self._partitions(producer, message.topic)
+            if not partitions:
+                self.passed_over += 1
+                log.error("relay.topic_missing", topic=message.topic, position=message.position)
+                continue
+            place = TopicPartition(message.topic, _partition(message.key, partitions))
+            for _ in range(2):
+                batch = batches.get(place)
+                if batch is None:
+                    batch = batches[place] = producer.create_batch()
+                if batch.append(
+                    key=message.key,
+                    value=message.value,
+                    timestamp=None,
+                    headers=list(message.headers),
+                ):
+                    break
+                batch.close()
+                sent.append(
+                    await producer.send_batch(batch, place.topic, partition=place.partition)
+                )
+                del batches[place]
+            else:
+                raise aiokafka.errors.MessageSizeTooLargeError(message.topic)
+        for place, batch in batches.items():
+            batch.close()
+            sent.append(await producer.send_batch(batch, place.topic, partition=place.partition))
+        return sent
+
+    async def _partitions(self, producer: AIOKafkaProducer, topic: str) -> int:
+        """The number of partitions; 0 for a topic that does not exist, which holds nobody up."""
+        known = producer.client.cluster.partitions_for_topic(topic)
+        if known:
+            if topic == self._events_topic and len(known) != self._settings.event_partitions:
+                raise TopicDiffers(topic)
+            return len(known)
+        if topic == self._events_topic or self._is_required(topic):
+            return len(await producer.partitions_for(topic))
+        if monotonic() - self._missing_topics.get(topic, -60.0) < 30.0:
+            return 0
+        try:
+            return len(await asyncio.wait_for(producer.partitions_for(topic), 2.0))
+        except (aiokafka.errors.KafkaError, TimeoutError):
+            self._missing_topics[topic] = monotonic()
+            return 0
+
+    def _is_required(self, topic: str) -> bool:
+        """Only a receipt may be passed over: it is kept, and can be fetched."""
+        return ".receipts." not in topic
+
+    async def _compare_with_the_broker(self, producer: AIOKafkaProducer) -> None:
+        """What was acknowledged must still be there; less is a loss, and consumers cannot see it."""
+        if not self._acknowledged:
+            return
+        consumer = AIOKafkaConsumer(
+            bootstrap_servers=self._settings.kafka_servers, enable_auto_commit=False
+        )
+        await consumer.start()
+        try:
+            places = [
+                TopicPartition(topic, int(partition))
+                for topic, _, partition in (p.rpartition("/") for p in self._acknowledged)
+            ]
+            ends: Mapping[TopicPartition, int] = await consumer.end_offsets(places)
+        finally:
+            await consumer.stop()
+        for place, end in ends.items():
+            if end < self._acknowledged[f"{place.topic}/{place.partition}"]:
+                log.critical("relay.records_lost", topic=place.topic, partition=place.partition)
+                raise BrokerLostRecords(place.topic)
+
+    async def _save_mark(self, stream: _Stream) -> None:
+        mine = {
+            place: offset
+            for place, offset in self._acknowledged.items()
+            if place.startswith(f"{self._events_topic}/") == (stream.name == "events")
+        }
+        await self._ask(
+            "INSERT INTO relay_mark AS m (stream, position, acknowledged) VALUES ($1, $2, $3)"
+            " ON CONFLICT (stream) DO UPDATE SET position = excluded.position,"
+            " acknowledged = excluded.acknowledged WHERE m.position < excluded.position",
+            stream.name,
+            stream.mark,
+            orjson.dumps(mine).decode(),
+        )
+
+    async def _read_events(self, mark: int, limit: int) -> list[Message]:
+        rows = self._take_handed(mark, limit)
+        if rows is None:
+            read = await self._ask(
+                "SELECT notification_id, originator_id, originator_version, topic, state,"
+                " recorded_at, traceparent, leaf_hash FROM stored_events"
+                " WHERE notification_id > $1 ORDER BY notification_id LIMIT $2",
+                mark,
+                limit,
+            )
+            rows = [StoredRow(*row) for row in read]
+        assert self._publisher is not None
+        messages = []
+        for row in rows:
+            key, value, headers = self._publisher.message(row)
+            messages.append(
+                Message(
+                    row.position,
+                    self._events_topic,
+                    key,
+                    value,
+                    headers,
+                    row.recorded_at.timestamp(),
+                    row.traceparent,
+                )
+            )
+        return messages
+
+    def _take_handed(self, mark: int, limit: int) -> list[StoredRow] | None:
+        """Rows handed over in the process, if they follow directly on what was sent."""
+        while self._handed and self._handed[0].position <= mark:
+            self._handed.popleft()
+        if not self._handed or self._handed[0].position != mark + 1:
+            return None
+        taken: list[StoredRow] = []
+        while self._handed and len(taken) < limit:
+            if self._handed[0].position != mark + 1 + len(taken):
+                break
+            taken.append(self._handed.popleft())
+        return taken
+
+    async def _read_outgoing(self, mark: int, limit: int) -> list[Message]:
+        rows = await self._ask(
+            "SELECT position, recorded_at, topic, key, headers, value, completes, event_position"
+            " FROM outgoing WHERE position > $1 ORDER BY position LIMIT $2",
+            mark,
+            limit,
+        )
+        messages = []
+        for row in rows:
+            value = row["value"]
+            if row["completes"]:
+                told = orjson.loads(value)
+                value = orjson.dumps(completed(told, row["recorded_at"], row["event_position"]))
+            headers = headers_from_bytes(row["headers"])
+            trace = dict(headers).get("traceparent")
+            messages.append(
+                Message(
+                    row["position"],
+                    row["topic"],
+                    row["key"],
+                    value,
+                    headers,
+                    row["recorded_at"].timestamp(),
+                    trace.decode() if trace else None,
+                )
+            )
+        return messages
+
+
+def _partition(key: bytes | None, partitions: int) -> int:
+    """Kafka's own partitioner for keyed records; one without a key goes to the first."""
+    if key is None:
+        return 0
+    hashed: int = murmur2(key)
+    return (hashed & 0x7FFFFFFF) % partitions
+
+
+async def _stop_within(producer: AIOKafkaProducer, seconds: float) -> None:
+    # stop() flushes first and does not return while the broker is away; what it may still deliver
+    # afterwards is a duplicate, which consumers drop.
+    with suppress(TimeoutError, aiokafka.errors.KafkaError):
+        await asyncio.wait_for(producer.stop(), seconds)

@@ -1,0 +1,49 @@
+"""``python -m shared.chassis.run goals``: one process is a service's doors, consumers and relay."""
+
+import importlib
+import sys
+from pathlib import Path
+
+import uvicorn
+from fastapi import FastAPI
+
+import services
+from shared.chassis import telemetry
+from shared.chassis.section_app import create_app
+from shared.chassis.settings import Settings
+
+
+def app_of(service: str, settings: Settings) -> FastAPI:
+    """The application of a section (from its declaration) or of a reader (its own root)."""
+    folder = Path(services.__path__[0]) / service
+    if (folder / "section.py").is_file():
+        section = importlib.import_module(f"services.{service}.section").SECTION
+        return create_app(section, settings)
+    if (folder / "app.py").is_file():
+        app: FastAPI = importlib.import_module(f"services.{service}.app").create_app(settings)
+        return app
+    raise SystemExit(f"there is no service {service!r} under services/")
+
+
+def main() -> None:
+    """Run one service until SIGTERM."""
+    if len(sys.argv) != 2 or sys.argv[1].startswith("-"):
+        raise SystemExit("usage: python -m shared.chassis.run SERVICE")
+    settings = Settings(service=sys.argv[1])
+    telemetry.configure(settings.service)
+    try:
+        uvicorn.run(
+            app_of(settings.service, settings),
+            host=settings.host,
+            port=settings.port,
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=3,
+        )
+    finally:
+        telemetry.shut_down()
+
+
+if __name__ == "__main__":
+    main()
