@@ -59,9 +59,7 @@ class EventPublisher:
             for type_, event in section.events.items()
         }
 
-    def message(
-        self, row: StoredRow
-    ) -> tuple[bytes, bytes, list[tuple[str, bytes]]]:
+    def message(self, row: StoredRow) -> tuple[bytes, bytes, list[tuple[str, bytes]]]:
         """Key, value and headers of one event (``kafka.md`` of the contract: event envelope)."""
         state = orjson.loads(row.state)
         provenance = state["provenance"]

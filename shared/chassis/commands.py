@@ -29,11 +29,12 @@ from shared.chassis.telemetry import (
     process_span,
     tracer,
 )
-from shared.ledger import Contributor, Organisation
+from shared.ledger import Contribution, Contributor, Organisation
 from shared.ledger.topics import commands_topic, receipts_topic
 
 _SOURCE = re.compile(r"^urn:careplan:org:(x-[a-z0-9-]{1,60}|[A-Za-z0-9]{3,12})$")
 _SIDE_BY_SIDE = 64
+_LONGEST_ID = 64
 _PAUSE_WHEN_BUSY = 0.2
 
 
@@ -81,21 +82,8 @@ class CommandDoor:
 
     async def _take(self, record: Record, patience: "_Patience") -> None:
         contributor = contributor_of(record)
+        contribution = self._read(record)
         reply_to = self._reply_topic(contributor)
-        try:
-            given = read(record.value or b"")
-            contribution = contribution_from_json(given)
-        except Problem as problem:
-            raise Unreadable(_reason(problem)) from None
-        command = self._contributions.section.commands.get(contribution.command)
-        if header(record, "ce_type") not in (None, contribution.command):
-            raise Unreadable("ce_type is not the command")
-        if contribution.plan_id is None:
-            raise Unreadable("over Kafka every command names its plan_id")
-        if record.key != str(contribution.plan_id).encode():
-            raise Unreadable("the key is not the plan_id")
-        if command is None:
-            raise Unreadable("command-unknown")
         while True:
             try:
                 answer = await self._contributions.receive(
@@ -113,10 +101,24 @@ class CommandDoor:
                 patience.is_left = False
             return
 
+    def _read(self, record: Record) -> Contribution:
+        try:
+            contribution = contribution_from_json(read(record.value or b""))
+        except Problem as problem:
+            raise Unreadable(_reason(problem)) from None
+        if header(record, "ce_type") not in (None, contribution.command):
+            raise Unreadable("ce_type is not the command")
+        if contribution.plan_id is None:
+            raise Unreadable("over Kafka every command names its plan_id")
+        if record.key != str(contribution.plan_id).encode():
+            raise Unreadable("the key is not the plan_id")
+        if contribution.command not in self._contributions.section.commands:
+            raise Unreadable("command-unknown")
+        return contribution
+
     def _reply_topic(self, contributor: Contributor) -> str:
-        organisation = contributor.organisation
-        assert organisation is not None and organisation.code is not None
-        return self._settings.topic_prefix + receipts_topic(organisation.code)
+        code = contributor.organisation.code if contributor.organisation else None
+        return self._settings.topic_prefix + receipts_topic(code or "")
 
     def _refused_answer(self, record: Record, reason: str) -> list[Outgoing]:
         """An answer, not kept, where the headers say whose message it was and which."""
@@ -125,7 +127,7 @@ class CommandDoor:
             topic = self._reply_topic(contributor_of(record))
         except Unreadable:
             return []
-        if not contribution_id or len(contribution_id) > 64:
+        if not contribution_id or len(contribution_id) > _LONGEST_ID:
             return []
         receipt: dict[str, Any] = {
             "contribution_id": contribution_id,

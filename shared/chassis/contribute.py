@@ -77,7 +77,9 @@ class Contributions:
         self._told(prepared, answer)
         return answer
 
-    async def validate(self, contribution: Contribution, contributor: Contributor) -> dict[str, Any]:
+    async def validate(
+        self, contribution: Contribution, contributor: Contributor
+    ) -> dict[str, Any]:
         """The receipt it would get, with the content of each event; nothing is stored."""
         prepared = prepare(self.section, contribution, contributor)
         kept = await self._store.receipt(prepared.contribution_id)
@@ -214,9 +216,7 @@ class Contributions:
         """Store what was decided; ``None`` where the world has moved on and to decide again."""
         receipt = self._receipt(prepared, decided)
         if decided.refused is not None and decided.refused.code == "base-version-stale":
-            receipt = replace(
-                receipt, facts={**receipt.facts, **await self._stale_facts(prepared)}
-            )
+            receipt = replace(receipt, facts={**receipt.facts, **await self._stale_facts(prepared)})
         told = receipt.as_json()
         outgoing: list[Outgoing] = []
         if decided.refused is not None:
@@ -285,17 +285,14 @@ class Contributions:
         return Answer(kept.receipt, kept=True, repeated=True)
 
     async def _repeat(self, appended: Appended, reply_to: str | None) -> Answer:
-        assert appended.receipt is not None
         first = completed(
-            orjson.loads(appended.receipt), appended.recorded_at, appended.receipt_position
+            orjson.loads(appended.receipt or b"{}"), appended.recorded_at, appended.receipt_position
         )
         if reply_to is not None:
             await self._store.publish([receipt_message(reply_to, first)])
         return Answer(first, kept=True, repeated=True)
 
-    async def _unkept(
-        self, prepared: Prepared, refused: Refused, reply_to: str | None
-    ) -> Answer:
+    async def _unkept(self, prepared: Prepared, refused: Refused, reply_to: str | None) -> Answer:
         """An answer that leaves no receipt; it is recorded for the audit all the same."""
         receipt = self._receipt(prepared, Decided(None, refused=refused))
         told = receipt.as_json()
@@ -308,8 +305,7 @@ class Contributions:
 
     def _receipt(self, prepared: Prepared, decided: Decided) -> Receipt:
         refused = decided.refused
-        if refused is None:
-            assert decided.entry is not None
+        if decided.entry is not None:
             events: Sequence[Any] = decided.entry.pending_events
             return Receipt(
                 contribution_id=prepared.contribution_id,
@@ -320,7 +316,9 @@ class Contributions:
                 entry_version=decided.entry.version,
                 events=tuple((type(event).TOPIC, event.originator_version) for event in events),
             )
-        facts = {**plain(refused.facts)}
+        if refused is None:
+            raise RuntimeError("neither decided nor refused")
+        facts = dict(plain(refused.facts))
         if refused.field is not None:
             facts["field"] = refused.field
         entry_id, version = decided.refused_entry or (

@@ -3,15 +3,21 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from types import TracebackType
-from typing import Self
+from typing import Any, Self, TypeAlias
 
 import asyncpg
 import stamina
 
-Connection = asyncpg.Connection | asyncpg.pool.PoolConnectionProxy
+Connection: TypeAlias = Any
+"""An asyncpg connection, or one lent by a pool; the library ships no types."""
 
-UNREACHABLE = (OSError, asyncpg.PostgresConnectionError, asyncpg.InterfaceError,
-               asyncpg.CannotConnectNowError, TimeoutError)
+UNREACHABLE = (
+    OSError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+    asyncpg.CannotConnectNowError,
+    TimeoutError,
+)
 """What is raised while PostgreSQL cannot be reached; the same request may be sent again."""
 
 TRANSIENT = (
@@ -24,7 +30,7 @@ TRANSIENT = (
 """What PostgreSQL raises for a while and not for good: the same statement may be tried again."""
 
 
-class _PlainConnection(asyncpg.Connection):
+class _PlainConnection(asyncpg.Connection):  # type: ignore[misc]  # no types
     """A pooled connection on which nobody leaves anything set: giving it back costs no trip."""
 
     def get_reset_query(self) -> str:

@@ -3,7 +3,7 @@
 import hashlib
 import re
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 from uuid import UUID
 
 import orjson
@@ -15,34 +15,40 @@ from shared.chassis.outgoing import Headers, Outgoing
 from shared.ledger import instant
 from shared.ledger.topics import AUDIT_RECORDS, dead_letters_topic
 
-Record = ConsumerRecord[bytes | None, bytes | None]
+Record: TypeAlias = ConsumerRecord[bytes | None, bytes | None]
 
 _TRACEPARENT: Final = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
+_SECTION_TOPIC: Final = re.compile(r"careplan\.([a-z-]+)\.(?:events|commands)\.v\d+$")
 _ORGANISATION: Final = re.compile(r"urn:careplan:org:([A-Za-z0-9-]{1,60})")
 
 
-def dead_letter(consumer: str, record: Record, reason: str) -> list[Outgoing]:
+def dead_letter(
+    consumer: str, record: Record, reason: str, *, prefix: str = "", reader: str | None = None
+) -> list[Outgoing]:
     """A record that cannot be read or applied, as it came, and the audit's record of it.
 
-    ``reason`` never quotes the content.
+    ``consumer`` owns the topic of dead letters, ``reader`` is the one of its consumers that read
+    the record, ``prefix`` stands before the topics; ``reason`` never quotes the content.
     """
     trace = telemetry.inject()
     traced: Headers = (("traceparent", trace.encode()),) if trace else ()
     came: Headers = tuple((name, value) for name, value in record.headers)
     about: Headers = (
-        ("dead-letter-consumer", consumer.encode()),
+        ("dead-letter-consumer", (reader or consumer).encode()),
         ("dead-letter-topic", record.topic.encode()),
         ("dead-letter-partition", str(record.partition).encode()),
         ("dead-letter-offset", str(record.offset).encode()),
         ("dead-letter-reason", reason.encode()),
         ("dead-letter-value", b"null" if record.value is None else b"as it came"),
     )
-    letter = Outgoing(dead_letters_topic(consumer), record.key, came + about, record.value or b"")
+    letter = Outgoing(
+        prefix + dead_letters_topic(consumer), record.key, came + about, record.value or b""
+    )
     plan_id = _uuid_or_none(header(record, "ce_partitionkey"))
-    record_id = f"{consumer}/{record.topic}/{record.partition}.{record.offset}"
+    record_id = f"{reader or consumer}/{record.topic}/{record.partition}.{record.offset}"
     trace_of_record = _TRACEPARENT.fullmatch(header(record, "traceparent") or "")
     audited = Outgoing(
-        AUDIT_RECORDS,
+        prefix + AUDIT_RECORDS,
         plan_id.encode() if plan_id else None,
         (("ce_type", b"careplan.audit.record.v1"), ("ce_id", record_id.encode()), *traced),
         orjson.dumps(
@@ -53,7 +59,7 @@ def dead_letter(consumer: str, record: Record, reason: str) -> list[Outgoing]:
                 "actor": _claimed_organisation(record),
                 "on_behalf_of": None,
                 "plan_id": plan_id,
-                "section": consumer,
+                "section": _section_of(record.topic),
                 "entry_id": None,
                 "entry_version": None,
                 "code": reason,
@@ -65,6 +71,11 @@ def dead_letter(consumer: str, record: Record, reason: str) -> list[Outgoing]:
         ),
     )
     return [letter, audited]
+
+
+def _section_of(topic: str) -> str | None:
+    found = _SECTION_TOPIC.search(topic)
+    return found[1] if found else None
 
 
 def _claimed_organisation(record: Record) -> dict[str, Any] | None:

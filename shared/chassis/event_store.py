@@ -68,9 +68,7 @@ class EventStore:
             keys = entry.unique_keys()
             takes = [(key, entry.id) for key in sorted(keys - held_keys)]
             gives_back = [(key, entry.id) for key in sorted(held_keys - keys)]
-        appended = await self._commits.append(
-            Append(rows, receipt, takes, gives_back, outgoing)
-        )
+        appended = await self._commits.append(Append(rows, receipt, takes, gives_back, outgoing))
         if entry is not None:
             if appended.verdict == "stored":
                 self._remember(entry)
@@ -216,4 +214,3 @@ def _copy_of(entry: Entry) -> Entry:
         if isinstance(value, dict | list | set):
             setattr(copied, name, value.copy())
     return copied
-

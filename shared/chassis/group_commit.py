@@ -119,7 +119,7 @@ class GroupCommit:
         *,
         queue_limit: int = 5_000,
         patience: float = 15.0,
-        on_commit: Callable[[Sequence[StoredRow], bool], None] = lambda rows, outgoing: None,
+        on_commit: Callable[[Sequence[StoredRow], bool], None] | None = None,
     ) -> None:
         self._url = url
         self._queue_limit = queue_limit
@@ -132,7 +132,7 @@ class GroupCommit:
         self.failure: BaseException | None = None
 
     async def __aenter__(self) -> Self:
-        await self._connect()
+        self._connection = await self._connect()
         self._task = asyncio.create_task(self._flush_for_ever(), name="group-commit")
         self._task.add_done_callback(self._ended)
         return self
@@ -184,12 +184,13 @@ class GroupCommit:
         if not task.cancelled():
             self.failure = task.exception()
 
-    async def _connect(self) -> None:
+    async def _connect(self) -> asyncpg.Connection:
         async for attempt in stamina.retry_context(
             on=TRANSIENT, attempts=None, timeout=None, wait_initial=0.05, wait_max=1
         ):
             with attempt:
-                self._connection = await asyncpg.connect(self._url, timeout=5, command_timeout=30)
+                return await asyncpg.connect(self._url, timeout=5, command_timeout=30)
+        raise RuntimeError("the retries have no end")
 
     async def _flush_for_ever(self) -> None:
         while True:
@@ -224,7 +225,7 @@ class GroupCommit:
             log.warning("database.lost", error_type=type(error).__name__)
             if self._connection is not None:
                 self._connection.terminate()
-            await self._connect()
+            self._connection = await self._connect()
             self._requeue(batch)
             return
         except asyncpg.PostgresError as error:
@@ -252,7 +253,7 @@ class GroupCommit:
             if answer.verdict == "stored":
                 has_outgoing = has_outgoing or bool(waiting.request.outgoing)
                 stored.extend(_stored_rows(waiting.request, answer))
-        if stored or has_outgoing:
+        if self._on_commit is not None and (stored or has_outgoing):
             self._on_commit(stored, has_outgoing)
         again = [w for w, a in zip(batch, appended, strict=True) if a.verdict == "again"]
         for waiting, answer in zip(batch, appended, strict=True):
@@ -262,8 +263,7 @@ class GroupCommit:
 
     async def _call(self, requests: Sequence[Append]) -> list[Appended]:
         if self._connection is None or self._connection.is_closed():
-            await self._connect()
-        assert self._connection is not None
+            self._connection = await self._connect()
         rows = await self._connection.fetch(_APPEND, *_arguments(requests))
         return [
             Appended(
@@ -279,11 +279,12 @@ class GroupCommit:
         ]
 
 
-_APPEND = (
-    "SELECT verdict, position_, at, entry, version, receipt_, receipt_position FROM append_batch("
-    + ", ".join(f"${n}" for n in range(1, 24))
-    + ") ORDER BY request"
-)
+_APPEND = """
+SELECT verdict, position_, at, entry, version, receipt_, receipt_position
+  FROM append_batch($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17,
+                    $18, $19, $20, $21, $22, $23)
+ ORDER BY request
+"""
 
 
 def _arguments(requests: Sequence[Append]) -> list[list[Any]]:

@@ -14,7 +14,6 @@ from time import monotonic, time
 from types import TracebackType
 from typing import Any, Final, Self
 
-import asyncpg
 import stamina
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor
@@ -27,10 +26,11 @@ from aiokafka.errors import (
 )
 from faststream.kafka import KafkaBroker
 from faststream.kafka.message import KafkaAckableMessage
+from faststream.kafka.subscriber.usecase import BatchSubscriber
 from faststream.middlewares import AckPolicy
 
 from shared.chassis import telemetry
-from shared.chassis.database import UNREACHABLE, Connection, Database
+from shared.chassis.database import TRANSIENT, Connection, Database
 from shared.chassis.dead_letters import Record, dead_letter
 from shared.chassis.health import Part
 from shared.chassis.offsets import Fenced, SeekStored, Span, fence_all, seek_stored
@@ -38,7 +38,6 @@ from shared.chassis.outgoing import Outgoing
 from shared.chassis.settings import Settings
 
 __all__ = [
-    "TRANSIENT",
     "BatchConsumer",
     "BatchHandler",
     "ConsumerFailed",
@@ -47,15 +46,6 @@ __all__ = [
     "Transaction",
     "dead_letter",
 ]
-
-TRANSIENT: Final = (
-    *UNREACHABLE,
-    asyncpg.OperatorInterventionError,
-    asyncpg.InsufficientResourcesError,
-    asyncpg.TransactionRollbackError,
-    asyncpg.ReadOnlySQLTransactionError,
-)
-"""What PostgreSQL raises for a while and not for good: the same batch may be tried again."""
 
 _RETRY_SECONDS: Final = 120.0  # well under the 300 s after which the group takes the partitions
 _REBALANCE_MS: Final = 60_000
@@ -82,11 +72,13 @@ class Transaction:
         self,
         consumer: str,
         database: Database,
+        settings: Settings,
         spans: dict[TopicPartition, Span],
         dead_letters_left: int,
     ) -> None:
         self._consumer = consumer
         self._database = database
+        self._settings = settings
         self._spans = spans
         self._dead_letters_left = dead_letters_left
         self.is_committed = False
@@ -101,7 +93,7 @@ class Transaction:
             jumped = await fence_all(connection, self._consumer, self._spans)
             yield connection
         self.is_committed = True
-        if jumped:
+        if jumped:  # on our own topics it never does: somebody has moved the topic or the table
             telemetry.offset_jumps().add(jumped, {"consumer": self._consumer})
             telemetry.log.error("consumer.jumped", consumer=self._consumer, partitions=jumped)
 
@@ -110,7 +102,11 @@ class Transaction:
         self.dead_letters += 1
         if self.dead_letters > self._dead_letters_left:
             raise DeadLetterLimitReached(self._consumer)
-        return dead_letter(self._consumer, record, reason)
+        # A service's consumers share its one topic of dead letters.
+        owner = self._settings.service or self._consumer
+        return dead_letter(
+            owner, record, reason, prefix=self._settings.topic_prefix, reader=self._consumer
+        )
 
 
 BatchHandler = Callable[[Sequence[Record], Transaction], Awaitable[None]]
@@ -145,7 +141,7 @@ class BatchConsumer:
         self._max_records = max_records
         self._on_failure = on_failure or _end_the_process
         self._broker: KafkaBroker | None = None
-        self._kafka: AIOKafkaConsumer | None = None
+        self._subscriber: BatchSubscriber | None = None
         self._busy = asyncio.Lock()
         self._failure: BaseException | None = None
         self._listener: SeekStored | None = None
@@ -156,6 +152,7 @@ class BatchConsumer:
         self._newest_applied: float | None = None
         self._polled_at = monotonic()
         self._committed_at = monotonic()
+        self._end_gauges: list[Callable[[], None]] = []
 
     async def __aenter__(self) -> Self:
         settings = self._settings
@@ -176,7 +173,7 @@ class BatchConsumer:
             metadata_max_age_ms=settings.metadata_max_age_ms,
             logger=None,
         )
-        subscriber = self._broker.subscriber(
+        self._subscriber = self._broker.subscriber(
             *self._topics,
             pattern=self._pattern,
             group_id=settings.topic_prefix + self._consumer,
@@ -193,13 +190,20 @@ class BatchConsumer:
             decoder=_decode,
             no_reply=True,
         )
-        subscriber(self._on_batch)
+        self._subscriber(self._on_batch)
         # FastStream's own sleeps after each poll that brings nothing, and after an error logs it
         # once an hour and goes on, lost history among them.
-        subscriber.get_msg = self._next_batch  # type: ignore[method-assign]
+        self._subscriber.get_msg = self._next_batch  # type: ignore[method-assign]
         self._polled_at = monotonic()
-        self._subscriber = subscriber
-        await self._broker.start()
+        try:
+            await self._broker.start()
+        except BaseException:
+            await self._broker.stop()
+            raise
+        self._end_gauges = [
+            telemetry.gauge(telemetry.Gauge.CONSUMER_LAG, self._lag_readings),
+            telemetry.gauge(telemetry.Gauge.POLL_AGE, self._poll_age_readings),
+        ]
         return self
 
     async def __aexit__(
@@ -208,8 +212,11 @@ class BatchConsumer:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        for end in self._end_gauges:
+            end()
         if self._broker is not None:
             await self._broker.stop()
+            self._broker = None
         if self._failure is not None and error is None:
             raise ConsumerFailed(self._consumer) from self._failure
 
@@ -218,8 +225,7 @@ class BatchConsumer:
         lag = self.lag()
         if self._failure is not None:
             return Part(False, f"failed: {type(self._failure).__name__}", lag, alive=False)
-        kafka = self._subscriber.consumer if self._broker is not None else None
-        assigned = kafka.assignment() if kafka is not None else set()
+        kafka, assigned = self._assigned()
         if kafka is None or not assigned:
             return Part(False, "no partitions assigned", lag)
         if self._listener is None or not self._listener.is_sought or kafka.paused():
@@ -240,8 +246,7 @@ class BatchConsumer:
 
     def lags(self) -> dict[TopicPartition, int] | None:
         """``lag`` by partition."""
-        kafka = self._subscriber.consumer if self._broker is not None else None
-        assigned = kafka.assignment() if kafka is not None else set()
+        kafka, assigned = self._assigned()
         if kafka is None or not assigned:
             return None
         lags = {}
@@ -264,8 +269,28 @@ class BatchConsumer:
             return 0.0
         return max(0.0, time() - oldest)
 
+    def _assigned(self) -> tuple[AIOKafkaConsumer | None, set[TopicPartition]]:
+        kafka = self._subscriber.consumer if self._subscriber is not None else None
+        return kafka, kafka.assignment() if kafka is not None else set()
+
+    def _lag_readings(self) -> list[tuple[float, dict[str, str]]]:
+        return [
+            (
+                float(lag),
+                {
+                    "topic": partition.topic,
+                    "partition": str(partition.partition),
+                    "group": self._consumer,
+                },
+            )
+            for partition, lag in (self.lags() or {}).items()
+        ]
+
+    def _poll_age_readings(self) -> list[tuple[float, dict[str, str]]]:
+        return [(self.poll_age(), {"consumer": self._consumer})]
+
     def _client(self) -> AIOKafkaConsumer:
-        kafka = self._subscriber.consumer
+        kafka = self._subscriber.consumer if self._subscriber is not None else None
         if kafka is None:
             raise RuntimeError("the consumer is not started")
         return kafka
@@ -285,10 +310,10 @@ class BatchConsumer:
             consumer=self._client(),
         )
 
-    async def _next_batch(self, kafka: AIOKafkaConsumer) -> tuple[Record, ...]:
+    async def _next_batch(self, consumer: AIOKafkaConsumer) -> tuple[Record, ...]:
         while self._failure is None:
             try:
-                found = await kafka.getmany(timeout_ms=_POLL_MS, max_records=self._max_records)
+                found = await consumer.getmany(timeout_ms=_POLL_MS, max_records=self._max_records)
             except ConsumerStoppedError:
                 raise
             except NoOffsetForPartitionError:
@@ -296,16 +321,17 @@ class BatchConsumer:
             except OffsetOutOfRangeError as error:
                 self._fail(error)  # history that was not read is gone, or the log lost its end
             except KafkaError as error:
-                telemetry.log.error("consumer.poll_failed", error=type(error).__name__)
+                telemetry.log.error("consumer.poll_failed", consumer=self._consumer, error=error)
                 await asyncio.sleep(1)
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 - FastStream would go on for ever
                 self._fail(error)
             else:
                 self._polled_at = monotonic()
                 if found:
                     return tuple(record for records in found.values() for record in records)
         # What comes after a failed batch passes the fence: it must never be handed out.
-        return await asyncio.get_running_loop().create_future()
+        never: asyncio.Future[tuple[Record, ...]] = asyncio.get_running_loop().create_future()
+        return await never
 
     async def _on_batch(self, records: Sequence[Record]) -> None:
         """Nothing escapes from here: FastStream would log it and go on with the next batch."""
@@ -313,7 +339,7 @@ class BatchConsumer:
             self._oldest_in_hand = min(record.timestamp for record in records) / 1000
             try:
                 await self._apply(records)
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 - FastStream would pass over the batch
                 self._fail(error)
             finally:
                 self._oldest_in_hand = None
@@ -336,11 +362,9 @@ class BatchConsumer:
         self._newest_applied = max(record.timestamp for record in records) / 1000
         self._fenced_in_a_row = 0
 
-    async def _hand_out(
-        self, records: Sequence[Record], spans: dict[TopicPartition, Span]
-    ) -> None:
+    async def _hand_out(self, records: Sequence[Record], spans: dict[TopicPartition, Span]) -> None:
         left = self._settings.dead_letter_limit - self._dead_letters
-        transaction = Transaction(self._consumer, self._database, spans, left)
+        transaction = Transaction(self._consumer, self._database, self._settings, spans, left)
         await self._handle(records, transaction)
         if not transaction.is_committed:
             raise RuntimeError(f"{self._consumer} left a batch without its transaction")
@@ -371,9 +395,7 @@ class BatchConsumer:
     def _fail(self, error: BaseException) -> None:
         if self._failure is None:
             self._failure = error
-            telemetry.log.critical(
-                "consumer.failed", consumer=self._consumer, error=type(error).__name__
-            )
+            telemetry.log.critical("consumer.failed", consumer=self._consumer, error=error)
             self._on_failure()
 
 

@@ -99,6 +99,7 @@ class _Service:
 _service = _Service()
 
 _EVENT: Final = re.compile(r"[a-z][a-z0-9_]*([.-][a-z0-9_]+)*")
+_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_.]*")
 _TEXT_LIMIT: Final = 200
 _MESSAGE_LIMIT: Final = 400
 _INTEGER_LIMIT: Final = 2**63
@@ -117,6 +118,8 @@ def _from_exceptions(
     for name, value in list(fields.items()):
         if isinstance(value, BaseException):
             error = fields.pop(name)
+    if isinstance(said := fields.get("error"), str) and _NAME.fullmatch(said):
+        fields.setdefault("error_type", fields.pop("error"))
     if isinstance(error, BaseException):
         fields.update(place_of(error))
     return fields

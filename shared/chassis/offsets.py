@@ -1,4 +1,4 @@
-"""Where a consumer goes on: offsets in its own database, moved with the work that they stand for."""
+"""Where a consumer goes on: offsets in its own database, moved with the work they stand for."""
 
 import asyncio
 from collections.abc import Callable, Collection, Mapping
@@ -129,7 +129,7 @@ class SeekStored(ConsumerRebalanceListener):  # type: ignore[misc]
         self.is_sought = False
         self.sought: dict[TopicPartition, int] = {}
 
-    async def on_partitions_revoked(self, revoked: set[TopicPartition]) -> None:
+    async def on_partitions_revoked(self, revoked: set[TopicPartition]) -> None:  # noqa: ARG002
         """Wait for the batch in hand."""
         async with self._busy:
             self.is_sought = False
@@ -137,9 +137,7 @@ class SeekStored(ConsumerRebalanceListener):  # type: ignore[misc]
     async def on_partitions_assigned(self, assigned: set[TopicPartition]) -> None:
         """Go on where the database says; nothing is awaited before the partitions rest."""
         try:
-            self.sought = await seek_stored(
-                self._kafka(), self._database, self._consumer, assigned
-            )
+            self.sought = await seek_stored(self._kafka(), self._database, self._consumer, assigned)
         except Exception as error:
             self._failed(error)
             raise

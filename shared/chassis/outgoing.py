@@ -13,8 +13,11 @@ Headers = tuple[tuple[str, bytes | None], ...]
 
 @dataclass(frozen=True)
 class Outgoing:
-    """One message to be published. ``completes`` asks the relay to add what only the commit
-    knows, ``recorded_at`` and ``ledger_position``, to a value that is a JSON object."""
+    """One message to be published.
+
+    ``completes`` asks the relay to add what only the commit knows, ``recorded_at`` and
+    ``ledger_position``, to a value that is a JSON object.
+    """
 
     topic: str
     key: bytes | None
@@ -33,8 +36,7 @@ def headers_to_bytes(headers: Headers) -> bytes:
 def headers_from_bytes(stored: bytes) -> Headers:
     """The reverse of ``headers_to_bytes``."""
     return tuple(
-        (name, None if value is None else b64decode(value))
-        for name, value in orjson.loads(stored)
+        (name, None if value is None else b64decode(value)) for name, value in orjson.loads(stored)
     )
 
 

@@ -45,7 +45,7 @@ class EntryMapper(Mapper[Any]):
         super().__init__(OrjsonTranscoder())
 
     def to_stored_event(self, domain_event: Any) -> StoredEvent:
-        """A field that is kept is no part of the event; in one that creates, nor is a ``None``."""
+        """A field that is kept is no part of the event; nor, where it creates, is an empty one."""
         event_class = type(domain_event)
         creates = isinstance(domain_event, CanInitAggregate)
         state = {
@@ -53,7 +53,7 @@ class EntryMapper(Mapper[Any]):
             for name, value in vars(domain_event).items()
             if name not in ("originator_id", "originator_version")
             and value is not KEEP
-            and not (creates and value is None)
+            and not (creates and value in (None, ()))
         }
         class_version = getattr(event_class, "class_version", 1)
         if class_version > 1:
@@ -109,16 +109,9 @@ def fields_of(event: type[Entry.Event], content: Mapping[str, Any]) -> list[str]
 
 
 @cache
-def _hints(event_class: type[Any]) -> Mapping[str, Any]:
-    return get_type_hints(event_class, include_extras=True)
-
-
-@cache
 def _map_fields(event_class: type[Any]) -> frozenset[str]:
     plain_hints = get_type_hints(event_class)
-    origins = {
-        name: get_origin(without_keep(hint)) or hint for name, hint in plain_hints.items()
-    }
+    origins = {name: get_origin(without_keep(hint)) or hint for name, hint in plain_hints.items()}
     return frozenset(
         name
         for name, origin in origins.items()
@@ -134,7 +127,7 @@ def _converters(event_class: type[Any]) -> Mapping[str, Callable[[Any], Any]]:
     names = event_class.__dataclass_fields__
     return {
         name: converter(without_keep(hint))
-        for name, hint in _hints(event_class).items()
+        for name, hint in get_type_hints(event_class, include_extras=True).items()
         if name in names
     }
 

@@ -26,7 +26,9 @@ _STATE_AFTER = {
 class PlanStates:
     """What is known of each plan; the highest version of its Person wins."""
 
-    def __init__(self, database: Database, *, wait_seconds: float, remembered: int = 50_000) -> None:
+    def __init__(
+        self, database: Database, *, wait_seconds: float, remembered: int = 50_000
+    ) -> None:
         self._database = database
         self._wait_seconds = wait_seconds
         self._open: OrderedDict[UUID, float] = OrderedDict()

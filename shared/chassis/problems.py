@@ -11,7 +11,7 @@ import asyncpg
 import orjson
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -228,6 +228,7 @@ def problem_handlers() -> dict[int | type[Exception], Handler]:
         Problem: _answer_problem,
         RequestValidationError: _answer_parameters,
         HTTPException: _answer_framework,
+        ClientDisconnect: _answer_nobody,
         Exception: _answer_unexpected,
     }
     handlers.update(dict.fromkeys(_AWAY, _answer_unavailable))
@@ -305,6 +306,10 @@ async def _answer_unavailable(request: Request, error: Exception) -> Response:
 async def _answer_unexpected(request: Request, error: Exception) -> Response:
     log.error("request.failed", error=error, correlation_id=correlation_id_of(request))
     return problem_response(request, Problem("internal-error"))
+
+
+async def _answer_nobody(request: Request, _error: Exception) -> Response:
+    return problem_response(request, Problem("bad-request", "The body ended too early."))
 
 
 async def _answer_framework(request: Request, error: HTTPException) -> Response:

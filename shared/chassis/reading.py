@@ -74,11 +74,9 @@ def contribution_from_json(given: Any) -> Contribution:
         errors.append(_error("/content", "object", "The content is a JSON object."))
     if errors:
         raise Problem("content-invalid", errors=errors)
-    contribution_id = ids["contribution_id"]
-    assert contribution_id is not None and isinstance(command, str)
     return Contribution(
-        contribution_id=contribution_id,
-        command=command,
+        contribution_id=UUID(given["contribution_id"]),
+        command=str(command),
         plan_id=ids["plan_id"],
         entry_id=ids["entry_id"],
         based_on=based_on,
@@ -87,9 +85,7 @@ def contribution_from_json(given: Any) -> Contribution:
     )
 
 
-def prepare(
-    section: Section, contribution: Contribution, contributor: Contributor
-) -> Prepared:
+def prepare(section: Section, contribution: Contribution, contributor: Contributor) -> Prepared:
     """Judge what can be judged without the entry; raises ``Problem`` for what cannot be read."""
     command = section.commands.get(contribution.command)
     if command is None:
@@ -141,9 +137,7 @@ def refuse_who_may_not(prepared: Prepared, settings: Settings) -> None:
     raise Refused("role-may-not-contribute", "This role may not use this command.")
 
 
-def _entry_id(
-    command: Command, contribution: Contribution, plan_id: UUID
-) -> tuple[UUID, bool]:
+def _entry_id(command: Command, contribution: Contribution, plan_id: UUID) -> tuple[UUID, bool]:
     fixed = command.entry.fixed_id(plan_id)
     chosen = contribution.entry_id
     if fixed is not None:

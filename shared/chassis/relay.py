@@ -40,6 +40,8 @@ _HANDED_OVER: Final = 5_000
 _IDLE_TIMEOUT: Final = "10s"
 _HEARTBEAT: Final = 2.0
 _POLL: Final = 1.0
+_LONGEST_PAUSE: Final = 5.0
+_MISSING_FOR: Final = 30.0
 
 _EVENTS_TO_GO: Final = (
     "SELECT (SELECT max(notification_id) FROM stored_events) AS newest,"
@@ -98,9 +100,7 @@ class Relay:
         self._settings = settings
         self._section = section
         self._publisher = EventPublisher(section) if section else None
-        self._events_topic = (
-            settings.topic_prefix + events_topic(section.name) if section else ""
-        )
+        self._events_topic = settings.topic_prefix + events_topic(section.name) if section else ""
         self._handed: deque[StoredRow] = deque()
         self._connection: asyncpg.Connection | None = None
         self._one_at_a_time = asyncio.Lock()
@@ -181,7 +181,7 @@ class Relay:
             except (*TRANSIENT, aiokafka.errors.KafkaError, asyncpg.PostgresError) as error:
                 self._detail = f"waiting: {type(error).__name__}"
                 log.warning("relay.interrupted", error_type=type(error).__name__)
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 - whatever it is, it must not end unseen
                 self._failed = error
                 self._detail = f"failed: {type(error).__name__}"
                 log.critical("relay.failed", error_type=type(error).__name__, error=error)
@@ -192,7 +192,8 @@ class Relay:
                 self._handed.clear()
                 if self._connection is not None:
                     self._connection.terminate()
-            pause = 0.2 if monotonic() - started > 5 else min(pause * 2, 5.0)
+            lasted = monotonic() - started > _LONGEST_PAUSE
+            pause = 0.2 if lasted else min(pause * 2, _LONGEST_PAUSE)
             await asyncio.sleep(pause)
 
     async def _be_the_relay(self) -> None:
@@ -217,14 +218,13 @@ class Relay:
 
     async def _tell_the_active_one(self) -> None:
         """Wait for the lock; what this replica commits meanwhile is told by NOTIFY."""
-        assert self._connection is not None
         wakes = [stream.wake for stream in self._streams]
         with suppress(TimeoutError):
             await asyncio.wait_for(wakes[0].wait(), _POLL)
         if any(wake.is_set() for wake in wakes):
             for wake in wakes:
                 wake.clear()
-            await self._connection.execute(f"NOTIFY {CHANNEL}")
+            await self._held().execute(f"NOTIFY {CHANNEL}")
 
     def _notified(self, *_: Any) -> None:
         self.wake()
@@ -249,7 +249,7 @@ class Relay:
             starting = asyncio.create_task(producer.start())
             tasks.append(starting)
             await self._first_of(tasks, until=starting)
-            await self._compare_with_the_broker(producer)
+            await self._compare_with_the_broker()
             self._is_active = True
             self._detail = "publishing"
             log.info("relay.active")
@@ -282,9 +282,13 @@ class Relay:
             await asyncio.sleep(_HEARTBEAT)
 
     async def _ask(self, query: str, *arguments: Any) -> list[Any]:
-        assert self._connection is not None
         async with self._one_at_a_time:
-            return list(await self._connection.fetch(query, *arguments))
+            return list(await self._held().fetch(query, *arguments))
+
+    def _held(self) -> asyncpg.Connection:
+        if self._connection is None:
+            raise asyncpg.InterfaceError("the relay holds no connection")
+        return self._connection
 
     async def _loop(self, producer: AIOKafkaProducer, stream: _Stream) -> None:
         while True:
@@ -312,9 +316,7 @@ class Relay:
             sent = await asyncio.gather(*await self._batches(producer, messages))
         for metadata in sent:
             place = f"{metadata.topic}/{metadata.partition}"
-            self._acknowledged[place] = max(
-                self._acknowledged.get(place, 0), metadata.offset + 1
-            )
+            self._acknowledged[place] = max(self._acknowledged.get(place, 0), metadata.offset + 1)
 
     async def _batches(
         self, producer: AIOKafkaProducer, messages: Sequence[Message]
@@ -360,7 +362,7 @@ class Relay:
             return len(known)
         if topic == self._events_topic or self._is_required(topic):
             return len(await producer.partitions_for(topic))
-        if monotonic() - self._missing_topics.get(topic, -60.0) < 30.0:
+        if monotonic() - self._missing_topics.get(topic, -_MISSING_FOR) < _MISSING_FOR:
             return 0
         try:
             return len(await asyncio.wait_for(producer.partitions_for(topic), 2.0))
@@ -372,8 +374,8 @@ class Relay:
         """Only a receipt may be passed over: it is kept, and can be fetched."""
         return ".receipts." not in topic
 
-    async def _compare_with_the_broker(self, producer: AIOKafkaProducer) -> None:
-        """What was acknowledged must still be there; less is a loss, and consumers cannot see it."""
+    async def _compare_with_the_broker(self) -> None:
+        """What was acknowledged must still be there; less is a loss that no consumer can see."""
         if not self._acknowledged:
             return
         consumer = AIOKafkaConsumer(
@@ -419,10 +421,12 @@ class Relay:
                 limit,
             )
             rows = [StoredRow(*row) for row in read]
-        assert self._publisher is not None
+        publisher = self._publisher
+        if publisher is None:
+            return []
         messages = []
         for row in rows:
-            key, value, headers = self._publisher.message(row)
+            key, value, headers = publisher.message(row)
             messages.append(
                 Message(
                     row.position,

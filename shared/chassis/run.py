@@ -27,9 +27,11 @@ def app_of(service: str, settings: Settings) -> FastAPI:
 
 def main() -> None:
     """Run one service until SIGTERM."""
-    if len(sys.argv) != 2 or sys.argv[1].startswith("-"):
-        raise SystemExit("usage: python -m shared.chassis.run SERVICE")
-    settings = Settings(service=sys.argv[1])
+    match sys.argv[1:]:
+        case [service] if not service.startswith("-"):
+            settings = Settings(service=service)
+        case _:
+            raise SystemExit("usage: python -m shared.chassis.run SERVICE")
     telemetry.configure(settings.service)
     try:
         uvicorn.run(

@@ -177,6 +177,7 @@ class _State:
     """What ``configure`` has set up for this process."""
 
     tracers: TracerProvider | None = None
+    tracer: Tracer | None = None
     meters: AnyMeterProvider = field(default_factory=NoOpMeterProvider)
     gauges: dict[Gauge, list["Callable[[], Reading]"]] = field(default_factory=dict)
 
@@ -210,7 +211,7 @@ def configure(
         tracers.add_span_processor(
             SimpleSpanProcessor(clean) if in_memory else BatchSpanProcessor(clean)
         )
-    _state.tracers = tracers
+    _state.tracers, _state.tracer = tracers, None
     _state.meters = MeterProvider(
         metric_readers=[reader or PrometheusMetricReader(disable_target_info=True)],
         resource=resource,
@@ -224,7 +225,7 @@ def shut_down() -> None:
     """Write out what is held back, at the end of the process; nothing is measured afterwards."""
     if _state.tracers is not None:
         _state.tracers.shutdown()
-        _state.tracers = None
+        _state.tracers = _state.tracer = None
     if isinstance(_state.meters, MeterProvider):
         _state.meters.shutdown()
     _state.meters = NoOpMeterProvider()
@@ -346,7 +347,9 @@ def tracer() -> Tracer:
     """Makes spans; before ``configure`` they go nowhere."""
     if _state.tracers is None:
         return trace.NoOpTracer()
-    return _state.tracers.get_tracer("careplan")
+    if _state.tracer is None:
+        _state.tracer = _state.tracers.get_tracer("careplan")
+    return _state.tracer
 
 
 def inject() -> str | None:

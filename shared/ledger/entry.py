@@ -29,9 +29,7 @@ class Entry(Aggregate):
     refuse; methods that apply may not.
     """
 
-    may_contribute: ClassVar[Mapping[str, tuple[str, ...]]] = {
-        "*": (PERSON, PROXY, PROFESSIONAL)
-    }
+    may_contribute: ClassVar[Mapping[str, tuple[str, ...]]] = {"*": (PERSON, PROXY, PROFESSIONAL)}
     """Who may use each command, by its method's name; ``*`` for all others. A value is a kind of
     contributor, or ``role:<name of the setting>`` for roles that a deployment names."""
 
@@ -51,7 +49,7 @@ class Entry(Aggregate):
             """Remember what every decision about an entry may need."""
             if self.originator_version == 1:
                 aggregate.plan_id = self.provenance.plan_id
-                aggregate.origin = self.provenance.organisation_code
+                aggregate.origin = self.provenance.origin
             super().apply(aggregate)
 
     class EnteredInError(Event):
@@ -89,12 +87,12 @@ class Entry(Aggregate):
     is_restricted: bool = False
 
     @staticmethod
-    def create_id(provenance: Provenance) -> UUID:  # type: ignore[override]
+    def create_id(provenance: Provenance) -> UUID:
         """The id that the contribution names, or was given at the door."""
         return provenance.entry_id
 
     @classmethod
-    def fixed_id(cls, plan_id: UUID) -> UUID | None:
+    def fixed_id(cls, plan_id: UUID) -> UUID | None:  # noqa: ARG003 - for those that have one
         """The entry's id where a plan has only one of its kind; else ``None``."""
         return None
 
@@ -141,10 +139,10 @@ class Entry(Aggregate):
         )
 
     def _must_be_origin(self, provenance: Provenance) -> None:
-        if self.origin is None or provenance.organisation_code != self.origin:
+        if self.origin is None or provenance.origin != self.origin:
             raise Refused(
                 "correction-belongs-to-the-origin",
-                "Only the organisation that this came from corrects it.",
+                "Only where this came from is it corrected.",
             )
 
     def _must_be_origin_or_person(self, provenance: Provenance) -> None:

@@ -119,7 +119,7 @@ class Provenance:
 
     @property
     def voice(self) -> str:
-        """Whose voice it is: ``person``, ``proxy``, ``related-person``, ``professional``, ``system``."""
+        """Whose voice it is: the kind of who stated it; ``proxy`` where they act for the person."""
         if self.stated_by.kind == RELATED_PERSON and self.on_behalf_of is not None:
             return PROXY
         return self.stated_by.kind
@@ -134,6 +134,11 @@ class Provenance:
         """The code of the organisation that recorded it."""
         organisation = self.recorded_by.organisation
         return organisation.code if organisation else None
+
+    @property
+    def origin(self) -> str | None:
+        """Where it comes from: that organisation, or ``person`` where they recorded it."""
+        return PERSON if self.recorded_by.kind == PERSON else self.organisation_code
 
 
 __all__ = [

@@ -5,7 +5,7 @@ import inspect
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any
 
 from eventsourcing.utils import register_topic
@@ -16,6 +16,7 @@ from shared.ledger.values import KEEP
 _TAKEN_NAMES = frozenset({"audit", "plan", "inbox", "receipts"})
 
 
+@cache
 def kebab(name: str) -> str:
     """``StageGoal``, ``stage_goal`` → ``stage-goal``."""
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", name).replace("_", "-").lower()

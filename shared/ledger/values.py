@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, fields, is_dataclass
 from datetime import UTC, date, datetime
 from enum import Enum
-from functools import lru_cache
+from functools import partial
 from typing import Annotated, Any, Final, Generic, Literal, TypeVar, dataclass_transform
 from uuid import UUID
 
@@ -67,9 +67,15 @@ class _InUtc:
 Instant = Annotated[datetime, _InUtc()]
 Id = UUID
 Text = str
-PartialDate = Annotated[str, Shape(pattern=r"^\d{4}(-(0[1-9]|1[0-2])(-(0[1-9]|[12]\d|3[01]))?)?$")]
+PartialDate = Annotated[
+    str, Shape(pattern=r"^[0-9]{4}(-(0[1-9]|1[0-2])(-(0[1-9]|[12][0-9]|3[01]))?)?$")
+]
+# Spelt out from the first part that is there: the doors' regular expressions cannot look ahead,
+# and an ISO 8601 duration has at least one part.
+_DAYS = r"(\d+Y(\d+M)?(\d+W)?(\d+D)?|\d+M(\d+W)?(\d+D)?|\d+W(\d+D)?|\d+D)"
+_HOURS = r"T(\d+H(\d+M)?(\d+S)?|\d+M(\d+S)?|\d+S)"
 Duration = Annotated[
-    str, Shape(pattern=r"^P(?=\d|T\d)(\d+Y)?(\d+M)?(\d+W)?(\d+D)?(T(\d+H)?(\d+M)?(\d+S)?)?$")
+    str, Shape(pattern=f"^P({_DAYS}({_HOURS})?|{_HOURS})$".replace(r"\d", "[0-9]"))
 ]
 OdsCode = Annotated[str, Shape(pattern=r"^[A-Z0-9]{3,12}$")]
 LocalId = Annotated[str, Shape(pattern=r"^x-[a-z0-9][a-z0-9-]{0,58}$")]
@@ -259,31 +265,43 @@ class Visibility:
     approved_by: str | None = None
 
 
-@lru_cache(maxsize=None)
-def _field_names(of: type[Any]) -> tuple[str, ...]:
-    return tuple(field.name for field in fields(of))
-
-
 def instant(at: datetime) -> str:
     """RFC 3339 in UTC with ``Z``, microseconds where there are any."""
     return at.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
 def plain(given: Any) -> Any:
-    """A value as JSON holds it; a value type leaves out what is ``None``, a map keeps it."""
-    if given is None or isinstance(given, str | bool | int | float):
-        return given
-    if isinstance(given, UUID):
-        return str(given)
-    if isinstance(given, datetime):
-        return instant(given)
-    if isinstance(given, date):
-        return given.isoformat()
-    if isinstance(given, dict):
-        return {key: plain(item) for key, item in given.items()}
-    if isinstance(given, tuple | list):
-        return [plain(item) for item in given]
-    if is_dataclass(given):
-        named = ((name, getattr(given, name)) for name in _field_names(type(given)))
-        return {name: plain(item) for name, item in named if item is not None}
-    raise TypeError(f"no plain form of {type(given).__name__}")
+    """A value as JSON holds it; a value type leaves out what is empty, a map keeps it."""
+    make = _PLAIN.get(type(given))
+    if make is None:
+        make = _PLAIN[type(given)] = _plain_of(type(given))
+    return make(given)
+
+
+def _plain_of(kind: type[Any]) -> Callable[[Any], Any]:
+    """How values of one type are made plain; found once for each type."""
+    for base, make in _PLAIN_BY_BASE:
+        if issubclass(kind, base):
+            return make
+    if is_dataclass(kind):
+        return partial(_plain_fields, tuple(field.name for field in fields(kind)))
+    raise TypeError(f"no plain form of {kind.__name__}")
+
+
+def _plain_fields(names: tuple[str, ...], given: Any) -> dict[str, Any]:
+    held = vars(given)
+    return {
+        name: plain(held[name]) for name in names if held[name] is not None and held[name] != ()
+    }
+
+
+_PLAIN_BY_BASE: tuple[tuple[Any, Callable[[Any], Any]], ...] = (
+    (Enum, lambda member: plain(member.value)),
+    ((str, bool, int, float, type(None)), lambda as_it_is: as_it_is),
+    (UUID, str),
+    (datetime, instant),
+    (date, date.isoformat),
+    (dict, lambda named: {key: plain(item) for key, item in named.items()}),
+    ((tuple, list), lambda items: [plain(item) for item in items]),
+)
+_PLAIN: dict[type[Any], Callable[[Any], Any]] = {}
