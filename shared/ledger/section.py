@@ -52,8 +52,8 @@ class Command:
     @property
     def is_empty_without_change(self) -> bool:
         """True where a content that names no field would change nothing."""
-        parameters = self.parameters.values()
-        return bool(parameters) and all(p.default is KEEP for p in parameters)
+        kept = {name for name, p in self.parameters.items() if p.default is KEEP}
+        return bool(kept) and not self.parameters.keys() - kept - {"reason"}
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,1 @@
+"""The about_me service."""

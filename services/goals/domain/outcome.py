@@ -1,0 +1,109 @@
+"""An outcome: what came of a goal, with the person's own comment."""
+
+from typing import Literal, Self
+
+from eventsourcing.domain import Aggregate, event
+
+from services.goals.domain.links import GOALS, name_only
+from shared.ledger import (
+    KEEP,
+    Change,
+    CodedText,
+    Entry,
+    EntryRef,
+    Keep,
+    Provenance,
+    Refused,
+    Status,
+    is_blank,
+    need_reason,
+)
+
+OutcomeStatus = Literal[
+    "fully-achieved", "partially-achieved", "not-achieved", "on-going", "no-longer-applicable"
+]
+
+
+class Outcome(Entry):
+    """One result of a goal, as it was found; only its origin corrects it."""
+
+    class Recorded(Entry.Event, Aggregate.Created):
+        change = Change.CREATED
+        what: CodedText
+        goal_id: EntryRef
+        status: Status[OutcomeStatus] | None = None
+        person_comment: str | None = None
+
+    class PersonCommented(Entry.Event):
+        change = Change.AMENDED
+        person_comment: str
+
+    class Corrected(Entry.Event):
+        change = Change.AMENDED
+        reason: str
+        what: CodedText | Keep = KEEP
+        status: Status[OutcomeStatus] | Keep | None = KEEP
+
+    @classmethod
+    def record(
+        cls,
+        provenance: Provenance,
+        what: CodedText,
+        goal_id: EntryRef,
+        status: Status[OutcomeStatus] | None = None,
+        person_comment: str | None = None,
+    ) -> Self:
+        """Record what came of a goal."""
+        _must_say_something(what)
+        if not name_only(GOALS, (goal_id,)):
+            raise Refused(
+                "outcome-needs-a-goal", "Name the goal it is an outcome of.", field="goal_id"
+            )
+        return cls._create(
+            cls.Recorded,
+            what=what,
+            goal_id=goal_id,
+            status=status,
+            person_comment=person_comment,
+            provenance=provenance,
+        )
+
+    def add_person_comment(self, provenance: Provenance, text: str) -> None:
+        """What the person says about it."""
+        if not provenance.is_the_persons:
+            raise Refused(
+                "comment-is-the-persons", "Only the person comments as the person.", field="text"
+            )
+        if is_blank(text):
+            raise Refused("needs-code-or-text", "The comment says nothing.", field="text")
+        self.trigger_event(self.PersonCommented, person_comment=text, provenance=provenance)
+
+    def correct(
+        self,
+        provenance: Provenance,
+        what: CodedText | Keep = KEEP,
+        status: Status[OutcomeStatus] | Keep | None = KEEP,
+        reason: str | None = None,
+    ) -> None:
+        """Put right what was recorded wrongly, and say why."""
+        self._must_be_origin(provenance)
+        if what is not KEEP:
+            _must_say_something(what)
+        self.trigger_event(
+            self.Corrected,
+            what=what,
+            status=status,
+            reason=need_reason(reason),
+            provenance=provenance,
+        )
+
+    @event(Recorded)
+    def __init__(self) -> None:
+        """Nothing of it decides about what follows."""
+
+
+def _must_say_something(what: CodedText) -> None:
+    if what.is_empty:
+        raise Refused(
+            "outcome-needs-code-or-text", "Say what came of it, in words or by code.", field="what"
+        )

@@ -1,0 +1,148 @@
+"""What is known about a person: the values that the fields of Person are made of."""
+
+import re
+from typing import Annotated, Literal
+
+from shared.ledger import Instant, OdsCode, Shape, is_blank, value
+
+PlanState = Literal["open", "ended", "merged"]
+
+OneLetter = Annotated[str, Shape(min_length=1, max_length=1)]
+TwoLetters = Annotated[str, Shape(min_length=1, max_length=2)]
+ThreeLetters = Annotated[str, Shape(min_length=1, max_length=3)]
+Preference = Annotated[int, Shape(ge=1, le=5)]
+
+_TEN_DIGITS = re.compile("[0-9]{10}")
+
+
+@value
+class PersonName:
+    """A person's name in its parts, what they like to be called, and as one text."""
+
+    first: str
+    family: str
+    preferred: str | None = None
+    title: str | None = None
+    suffix: str | None = None
+    full: str | None = None
+
+    @property
+    def is_complete(self) -> bool:
+        """True where there is a first and a family name to read."""
+        return not is_blank(self.first) and not is_blank(self.family)
+
+
+@value
+class NhsNumber:
+    """An NHS number and how sure it is, or the reason why there is none."""
+
+    verification: Literal["traced-and-verified", "present-not-verified", "none-with-reason"]
+    value: Annotated[str, Shape(pattern=r"^[0-9]{10}$")] | None = None
+    reason: str | None = None
+
+    @property
+    def says_why_none(self) -> bool:
+        """True where it gives the reason for having no number."""
+        return self.verification == "none-with-reason" and not is_blank(self.reason)
+
+    @property
+    def is_valid(self) -> bool:
+        """True for a number whose check digit holds, and for none where none is claimed."""
+        if self.verification == "none-with-reason":
+            return self.value is None
+        return self.value is not None and is_nhs_number(self.value)
+
+
+@value
+class OtherIdentifier:
+    """An identifier of another scheme, with the kind of it and who gives it out."""
+
+    kind: Annotated[str, Shape(min_length=1)]
+    value: Annotated[str, Shape(min_length=1, max_length=20)]
+    issuer: str | None = None
+
+
+@value
+class Address:
+    """An address, in the lines it is written in; its kind may say that there is no fixed abode."""
+
+    line1: str | None = None
+    line2: str | None = None
+    line3: str | None = None
+    line4: str | None = None
+    line5: str | None = None
+    postcode: Annotated[str, Shape(max_length=8)] | None = None
+    kind: str | None = None
+
+    @property
+    def is_empty(self) -> bool:
+        """True where nothing of it can be read."""
+        lines = (self.line1, self.line2, self.line3, self.line4, self.line5)
+        return all(is_blank(part) for part in (*lines, self.postcode, self.kind))
+
+
+@value
+class Phone:
+    """A telephone number, what it is for, and how gladly it is used: 1 is most."""
+
+    number: str
+    kind: Literal["Home", "Mobile", "Temp", "Old", "Work"] | None = None
+    preference: Preference | None = None
+
+
+@value
+class Email:
+    """An e-mail address, what it is for, and how gladly it is used: 1 is most."""
+
+    address: Annotated[str, Shape(max_length=255)]
+    kind: Literal["Home", "Work", "old"] | None = None
+    preference: Preference | None = None
+
+
+@value
+class Contact:
+    """The ways to reach a person, and which of them they prefer."""
+
+    preferred_method: str | None = None
+    phones: tuple[Phone, ...] = ()
+    emails: tuple[Email, ...] = ()
+    other: tuple[Annotated[str, Shape(max_length=255)], ...] = ()
+
+    @property
+    def is_empty(self) -> bool:
+        """True where one of the ways leads nowhere."""
+        phones = (phone.number for phone in self.phones)
+        emails = (email.address for email in self.emails)
+        return any(is_blank(way) for way in (*phones, *emails, *self.other))
+
+
+@value
+class GpPractice:
+    """A practice that the person is registered with, for a time or for good."""
+
+    ods: OdsCode | None = None
+    details: str | None = None
+    gp_name: str | None = None
+    temporary: bool | None = None
+
+    @property
+    def is_empty(self) -> bool:
+        """True where nobody could find it."""
+        return self.ods is None and is_blank(self.details) and is_blank(self.gp_name)
+
+
+@value
+class Source:
+    """Where the demographics come from, and when they were traced there."""
+
+    system: Literal["PDS", "other"]
+    traced_at: Instant | None = None
+
+
+def is_nhs_number(text: str) -> bool:
+    """True for ten digits of which the last is the check digit, modulus 11."""
+    if not _TEN_DIGITS.fullmatch(text):
+        return False
+    *digits, check = (int(digit) for digit in text)
+    weighted = sum(weight * digit for weight, digit in zip(range(10, 1, -1), digits, strict=True))
+    return (11 - weighted % 11) % 11 == check

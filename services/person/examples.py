@@ -1,0 +1,239 @@
+"""Examples of the person section: a plan opened, kept up, ended and reopened, and refusals."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from shared.ledger.example import Example, examples_of_every_entry
+
+COMMANDS: Final = "careplan.person.commands."
+
+EDITH: Final = {
+    "name": {
+        "first": "Edith Mary",
+        "family": "Marlow-Synth",
+        "preferred": "Edie",
+        "title": "Mrs",
+        "full": "Mrs Edith Mary Marlow-Synth",
+    },
+    "date_of_birth": "1938-03-14",
+    "gender": "2",
+    "sex": "2",
+    "aliases": ["Edith Pell-Synth"],
+    "ethnicity": "A",
+    "religion": {"text": "Methodist"},
+    "nhs_number": {"value": "9994100017", "verification": "traced-and-verified"},
+    "other_identifiers": [{"kind": "local", "value": "NM-004211", "issuer": "ZZC01"}],
+    "addresses": [
+        {"line1": "4 Sample Court", "line3": "Northmoor", "postcode": "ZZ1 1AA", "kind": "main"}
+    ],
+    "contact": {
+        "preferred_method": "letter",
+        "phones": [{"number": "01632 960101", "kind": "Home", "preference": 1}],
+        "emails": [{"address": "edie@example.org", "kind": "Home", "preference": 2}],
+        "other": ["Large print, please"],
+    },
+    "country_of_birth": "GBR",
+    "marital_status": "W",
+    "gp_practices": [
+        {
+            "ods": "ZZG01",
+            "details": "Larkfield Surgery (synthetic), Northmoor",
+            "gp_name": "Dr A. Quill-Synth",
+            "temporary": False,
+        }
+    ],
+    "source": {"system": "PDS", "traced_at": "2026-02-03T09:00:00Z"},
+}
+WITHOUT_NUMBER: Final = {
+    "name": {"first": "Alex", "family": "Sample-Synth"},
+    "date_of_birth": "1971-05-02",
+    "nhs_number": {"verification": "none-with-reason", "reason": "Came from abroad last week"},
+    "source": {"system": "other"},
+}
+_A_SERVICE: Final = {
+    "recorded_by_kind": "system",
+    "role": "pds-connection",
+    "organisation": "ZZP01",
+}
+_A_GP: Final = {"role": "gp", "organisation": "ZZG01"}
+_ANOTHER_PRACTICE: Final = {"role": "practice-manager", "organisation": "ZZG02"}
+
+
+def example(
+    name: str,
+    command: str,
+    content: Mapping[str, Any],
+    refused: str | None = None,
+    *,
+    plan: str = "plan",
+    **who: Any,
+) -> Example:
+    """One example of this section; the entry is the plan's only one."""
+    return Example(
+        name,
+        f"{COMMANDS}{command}.v1",
+        content,
+        entry="person",
+        plan=plan,
+        refused=refused,
+        **{"organisation": "ZZG01", "role": "care-coordinator", **who},
+    )
+
+
+EXAMPLES: Final = (
+    example(
+        "a person without a name",
+        "open-plan",
+        {**EDITH, "name": {"first": "Edith Mary", "family": " "}},
+        "person-needs-a-name",
+    ),
+    example(
+        "a person who is not born yet",
+        "open-plan",
+        {**EDITH, "date_of_birth": "2938-03-14"},
+        "date-of-birth-in-the-future",
+    ),
+    example(
+        "a number with a wrong check digit",
+        "open-plan",
+        {**EDITH, "nhs_number": {"value": "9994100018", "verification": "traced-and-verified"}},
+        "nhs-number-invalid",
+    ),
+    example(
+        "neither a number nor a reason for having none",
+        "open-plan",
+        {**WITHOUT_NUMBER, "nhs_number": {"verification": "none-with-reason"}},
+        "person-needs-an-identifier",
+    ),
+    example(
+        "an alias that says nothing",
+        "open-plan",
+        {**EDITH, "aliases": [""]},
+        "needs-code-or-text",
+    ),
+    example("open a plan", "open-plan", EDITH),
+    example(
+        "open a second plan for the same person",
+        "open-plan",
+        EDITH,
+        "plan-already-open",
+        plan="second",
+    ),
+    example("open a plan without a number", "open-plan", WITHOUT_NUMBER, plan="without-number"),
+    example(
+        "verify a number that another open plan has",
+        "refresh-demographics",
+        {"nhs_number": EDITH["nhs_number"], "traced_at": "2026-02-10T09:00:00Z"},
+        "plan-already-open",
+        plan="without-number",
+        **_A_SERVICE,
+    ),
+    example(
+        "refresh from the national service",
+        "refresh-demographics",
+        {
+            "addresses": [
+                {"line1": "7 Specimen Walk", "postcode": "ZZ1 2BB", "kind": "main"},
+                {"line1": "4 Sample Court", "postcode": "ZZ1 1AA", "kind": "correspondence"},
+            ],
+            "marital_status": None,
+            "traced_at": "2026-03-01T06:00:00Z",
+        },
+        **_A_SERVICE,
+    ),
+    example(
+        "refresh with what is older than what is held",
+        "refresh-demographics",
+        {"gender": "2", "traced_at": "2026-02-28T06:00:00Z"},
+        "demographics-older-than-held",
+        **_A_SERVICE,
+    ),
+    example(
+        "its origin corrects a name",
+        "correct-demographics",
+        {
+            "name": {"first": "Edith Mary", "family": "Marlow-Synth", "preferred": "Edie"},
+            "reason": "The title was wrong",
+        },
+    ),
+    example(
+        "correct what another organisation said",
+        "correct-demographics",
+        {"addresses": [{"line1": "4 Sample Court"}], "reason": "She says so"},
+        "correction-belongs-to-the-origin",
+    ),
+    example(
+        "correct without a reason",
+        "correct-demographics",
+        {"gender": "1"},
+        "reason-missing",
+    ),
+    example(
+        "register with a practice that has no code",
+        "register-with-practice",
+        {"practice": {"details": "The one by the canal"}},
+        "practice-needs-a-code",
+        **_ANOTHER_PRACTICE,
+    ),
+    example(
+        "another practice registers her with this one",
+        "register-with-practice",
+        {"practice": {"ods": "ZZG05"}},
+        "role-may-not-contribute",
+        **_ANOTHER_PRACTICE,
+    ),
+    example(
+        "register for a time",
+        "register-with-practice",
+        {
+            "practice": {
+                "ods": "ZZG02",
+                "details": "Canal Street Health Centre (synthetic)",
+                "temporary": True,
+            }
+        },
+        **_ANOTHER_PRACTICE,
+    ),
+    example(
+        "register there again",
+        "register-with-practice",
+        {"practice": {"ods": "ZZG02"}},
+        "already-registered-there",
+        **_ANOTHER_PRACTICE,
+    ),
+    example("leave that practice", "leave-practice", {"ods": "ZZG02"}, **_ANOTHER_PRACTICE),
+    example(
+        "leave it again",
+        "leave-practice",
+        {"ods": "ZZG02"},
+        "not-registered-there",
+        **_ANOTHER_PRACTICE,
+    ),
+    example("reopen what is open", "reopen-plan", {"reason": "?"}, "plan-not-ended", **_A_GP),
+    example("end the plan without a reason", "end-plan", {}, "reason-missing", **_A_GP),
+    example(
+        "end the plan",
+        "end-plan",
+        {"reason": "Moved to another area", "ended_at": "2026-10-01T00:00:00Z"},
+        **_A_GP,
+    ),
+    example("end what has ended", "end-plan", {"reason": "Moved"}, "plan-already-ended", **_A_GP),
+    example("open a plan after the first has ended", "open-plan", EDITH, plan="third"),
+    example(
+        "reopen the first while another is open",
+        "reopen-plan",
+        {"reason": "Came back"},
+        "plan-already-open",
+        **_A_GP,
+    ),
+    example("end the other plan", "end-plan", {"reason": "Opened twice"}, plan="third", **_A_GP),
+    example("reopen the first plan", "reopen-plan", {"reason": "Came back"}, **_A_GP),
+    example(
+        "open a plan on the word of the person",
+        "open-plan",
+        {**WITHOUT_NUMBER, "name": {"first": "Sam", "family": "Specimen-Synth"}},
+        plan="of-the-trust",
+        organisation="ZZC01",
+    ),
+    *examples_of_every_entry(COMMANDS, "person", plan="of-the-trust"),
+)

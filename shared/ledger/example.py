@@ -1,0 +1,90 @@
+"""Examples of a section's commands as plain data: for tests, contracts and replay."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from shared.ledger.provenance import Kind
+
+
+@dataclass(frozen=True)
+class Example:
+    """One command of an example history: who contributes what, and how it is answered.
+
+    ``content`` is JSON as it comes in at the doors. ``entry`` and ``plan`` are labels: what bears
+    the same label is the same entry of the same plan. Every change is based on the entry as the
+    examples before have left it. ``stated_by_kind`` left out means the one who recorded it.
+    ``refused`` is the code to be answered with, or ``None`` where it is accepted.
+    """
+
+    name: str
+    command: str
+    content: Mapping[str, Any] = field(default_factory=dict)
+    entry: str = "entry"
+    plan: str = "plan"
+    recorded_by_kind: Kind = "professional"
+    role: str | None = "nurse"
+    organisation: str | None = "ZZC01"
+    stated_by_kind: Kind | None = None
+    refused: str | None = None
+
+
+def examples_of_every_entry(commands: str, entry: str, *, plan: str = "plan") -> Iterable[Example]:
+    """What can be done to each entry, on the entry with that label, which is in error afterwards.
+
+    ``commands`` is how its commands begin: ``careplan.goals.commands.stage-goal-``. The entry has
+    to come from the organisation that examples have by default.
+    """
+
+    def example(
+        name: str,
+        method: str,
+        refused: str | None = None,
+        organisation: str = "ZZC01",
+        **content: Any,
+    ) -> Example:
+        return Example(
+            f"{entry}: {name}",
+            f"{commands}{method}.v1",
+            content,
+            entry,
+            plan,
+            organisation=organisation,
+            refused=refused,
+        )
+
+    return (
+        example(
+            "lift what was never restricted",
+            "lift-restriction",
+            "entry-not-restricted",
+            reason="No longer sensitive",
+        ),
+        example("restrict without a reason", "restrict", "reason-missing", labels=["sensitive"]),
+        example(
+            "withhold from the person with nobody's approval",
+            "restrict",
+            "withholding-needs-an-approver",
+            withheld_from_person=True,
+            reason="Would put a third party at risk",
+        ),
+        example(
+            "restrict",
+            "restrict",
+            labels=["sensitive"],
+            withheld_from_person=True,
+            reason="Names a third party",
+            approved_by="Caldicott guardian of ZZC01",
+        ),
+        example("lift a restriction without a reason", "lift-restriction", "reason-missing"),
+        example("lift the restriction", "lift-restriction", reason="The third party agreed"),
+        example("mark in error without a reason", "mark-in-error", "reason-missing"),
+        example(
+            "mark in error what others have said",
+            "mark-in-error",
+            "correction-belongs-to-the-origin",
+            "ZZL01",
+            reason="Wrong plan",
+        ),
+        example("mark in error", "mark-in-error", reason="Entered on the wrong plan"),
+    )

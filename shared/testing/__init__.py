@@ -1,0 +1,1 @@
+"""The kit for tests, examples and the seed; nothing that runs needs it."""

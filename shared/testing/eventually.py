@@ -1,0 +1,30 @@
+"""Waits until something holds, with a deadline and a message that says what did not."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from inspect import isawaitable
+from typing import TypeVar
+
+Found = TypeVar("Found")
+
+_EVERY = 0.02
+
+
+async def eventually(
+    ask: Callable[[], Awaitable[Found] | Found],
+    what: str,
+    *,
+    within: float = 20.0,
+    holds: Callable[[Found], bool] = bool,
+) -> Found:
+    """The answer, as soon as it holds; ``AssertionError`` with the last answer when time is up."""
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + within
+    while True:
+        answer = ask()
+        found: Found = await answer if isawaitable(answer) else answer
+        if holds(found):
+            return found
+        if loop.time() > deadline:
+            raise AssertionError(f"not within {within:g} s: {what}; last seen: {found!r}")
+        await asyncio.sleep(_EVERY)

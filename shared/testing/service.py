@@ -1,0 +1,365 @@
+"""Runs a section for tests, on a database, topics and an issuer of its own.
+
+In this process, where a test can reach into it, or in one of its own, as it is deployed.
+"""
+
+import asyncio
+import signal
+import socket
+import sys
+from collections.abc import (
+    AsyncIterator,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+import asyncpg
+import httpx
+import orjson
+import uvicorn
+from aiokafka import AIOKafkaProducer
+from fastapi import FastAPI
+
+import shared.chassis
+from shared.chassis.section_app import create_app
+from shared.chassis.settings import Settings
+from shared.ledger import Contributor, Organisation, Section
+from shared.ledger.topics import (
+    AUDIT_RECORDS,
+    commands_topic,
+    dead_letters_topic,
+    events_topic,
+    receipts_topic,
+)
+from shared.testing.eventually import eventually
+from shared.testing.stack import (
+    PARTITIONS,
+    TestDatabase,
+    create_topics,
+    delete_topics,
+    fresh_database,
+    fresh_prefix,
+)
+from shared.testing.tokens import ISS, TestIssuer
+from shared.testing.topic_reader import TopicReader
+
+_CHASSIS = Path(shared.chassis.__path__[0])
+_FOLDERS = (_CHASSIS / "migrations" / "every_service", _CHASSIS / "migrations" / "section")
+_ROOT = _CHASSIS.parents[1]
+
+ORGANISATIONS = ("zzg01", "zzc01", "zzl01", "zzh01", "zzp01", "zzg02")
+"""The organisations that have a topic for their receipts."""
+
+Headers = Sequence[tuple[str, bytes | None]]
+
+
+@dataclass(frozen=True)
+class Door:
+    """The HTTP door of a running section."""
+
+    url: str
+    client: httpx.AsyncClient
+    issuer: TestIssuer
+    app: FastAPI | None = None
+
+    async def contribute(
+        self, contribution: Any, by: Contributor, **headers: str
+    ) -> httpx.Response:
+        """Send one contribution, or a batch."""
+        return await self.client.post(
+            "/v1/contributions", json=contribution, headers={**self.issuer.bearer(by), **headers}
+        )
+
+    async def validate(self, contribution: Any, by: Contributor) -> httpx.Response:
+        """Ask what its receipt would be."""
+        return await self.client.post(
+            "/v1/contributions:validate", json=contribution, headers=self.issuer.bearer(by)
+        )
+
+    async def receipt(self, contribution_id: str, by: Contributor) -> httpx.Response:
+        """Ask for a kept receipt."""
+        return await self.client.get(
+            f"/v1/contributions/{contribution_id}", headers=self.issuer.bearer(by)
+        )
+
+    async def not_ready(self) -> list[str]:
+        """The parts that are not ready: consumers and relay too."""
+        try:
+            told = (await self.client.get("/readyz")).json()
+        except httpx.TransportError:
+            return ["door"]
+        return [name for name, part in told["parts"].items() if not part["ready"]]
+
+    async def until_ready(self) -> None:
+        """Wait until every part is."""
+        await eventually(self.not_ready, "every part is ready", holds=_is_empty, within=40)
+
+
+@dataclass
+class Process:
+    """A section in a process of its own, and what it has written so far."""
+
+    door: Door
+    pid: int
+    output: bytearray = field(default_factory=bytearray)
+
+    @property
+    def lines(self) -> list[str]:
+        """Its log."""
+        return self.output.decode("utf-8", "replace").splitlines()
+
+
+@dataclass(frozen=True)
+class Bench:
+    """Everything that one section needs to run, and a way to look into it."""
+
+    section: Section
+    database: TestDatabase
+    servers: str
+    issuer: TestIssuer
+    prefix: str
+    pool: asyncpg.Pool
+    producer: AIOKafkaProducer
+
+    def settings(self, instance: str = "one", **others: Any) -> Settings:
+        """Settings of one replica."""
+        given: dict[str, Any] = {
+            "service": self.section.name,
+            "database_url": self.database.url,
+            "kafka_servers": self.servers,
+            "issuer": ISS,
+            "jwks": str(self.issuer.jwks),
+            "instance": instance,
+            "topic_prefix": self.prefix,
+            "event_partitions": PARTITIONS,
+            "metadata_max_age_ms": 500,
+        }
+        return Settings(**{**given, **others})
+
+    @asynccontextmanager
+    async def running(self, instance: str = "one", **others: Any) -> AsyncIterator[Door]:
+        """The section in this process, fully ready."""
+        app = create_app(self.section, self.settings(instance, **others))
+        async with _served(app) as url, _client(url) as client:
+            door = Door(url, client, self.issuer, app)
+            await door.until_ready()
+            yield door
+
+    @asynccontextmanager
+    async def in_a_process(self, instance: str = "one", **others: Any) -> AsyncIterator[Process]:
+        """The section in a process of its own, fully ready; ended by SIGTERM."""
+        settings = self.settings(instance, port=_free_port(), **others)
+        child = await asyncio.create_subprocess_exec(
+            "env",
+            *(f"{name}={value}" for name, value in _environment(settings).items()),
+            sys.executable,
+            "-m",
+            "shared.chassis.run",
+            self.section.name,
+            cwd=_ROOT,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+        )
+        url = f"http://{settings.host}:{settings.port}"
+        async with _client(url) as client:
+            process = Process(Door(url, client, self.issuer), child.pid)
+            reading = asyncio.create_task(_read_into(process.output, child.stdout))
+            try:
+                await process.door.until_ready()
+                yield process
+            finally:
+                if child.returncode is None:
+                    child.send_signal(signal.SIGTERM)
+                await asyncio.wait_for(child.wait(), 20)
+                await reading
+
+    def topic(self, name: str) -> str:
+        """A topic of this bench."""
+        return self.prefix + name
+
+    def reader(self, *names: str) -> TopicReader:
+        """Reads some of its topics."""
+        return TopicReader(self.servers, *(self.topic(name) for name in names))
+
+    @property
+    def events(self) -> TopicReader:
+        """Reads what the section publishes."""
+        return self.reader(events_topic(self.section.name))
+
+    async def know_plans(
+        self, plan_ids: Iterable[UUID], state: str = "open", version: int = 1
+    ) -> None:
+        """Put plans into the section's own copy, as its consumer would."""
+        await self.pool.executemany(
+            "INSERT INTO plan_state VALUES ($1, $2, $3) ON CONFLICT (plan_id) DO UPDATE"
+            " SET state = excluded.state, entry_version = excluded.entry_version",
+            [(plan_id, state, version) for plan_id in plan_ids],
+        )
+
+    async def command(self, contribution: Mapping[str, Any], org: str) -> None:
+        """Put a contribution on the section's command topic, as intake does."""
+        plan_id = str(contribution["plan_id"])
+        await self.send(
+            orjson.dumps(contribution), key=plan_id.encode(), headers=headers_of(contribution, org)
+        )
+
+    async def send(self, value: bytes | None, *, key: bytes | None, headers: Headers = ()) -> None:
+        """Put anything on the section's command topic."""
+        await self.producer.send_and_wait(
+            self.topic(commands_topic(self.section.name)), value, key, headers=list(headers)
+        )
+
+    async def rows(self) -> dict[str, int]:
+        """How many rows each table of the ledger has."""
+        row = await self.pool.fetchrow(
+            "SELECT (SELECT count(*) FROM stored_events) AS stored_events,"
+            " (SELECT count(*) FROM receipt) AS receipt,"
+            " (SELECT count(*) FROM unique_key) AS unique_key,"
+            " (SELECT count(*) FROM outgoing) AS outgoing"
+        )
+        return dict(row)
+
+
+@asynccontextmanager
+async def bench_of(
+    section: Section,
+    postgres_url: str,
+    kafka_servers: str,
+    folder: Path,
+    *,
+    without: Iterable[str] = (),
+) -> AsyncIterator[Bench]:
+    """A database with the section's migrations and every topic it needs, ``without`` some."""
+    prefix = fresh_prefix()
+    names = {
+        events_topic(section.name),
+        commands_topic(section.name),
+        events_topic("person"),
+        dead_letters_topic(section.name),
+        AUDIT_RECORDS,
+        *(receipts_topic(organisation) for organisation in ORGANISATIONS),
+    }
+    topics = sorted(prefix + name for name in names - set(without))
+    async with AsyncExitStack() as opened:
+        database = await opened.enter_async_context(
+            fresh_database(postgres_url, section.name, *_FOLDERS)
+        )
+        pool = await opened.enter_async_context(
+            asyncpg.create_pool(database.owner_url, min_size=1, max_size=2)
+        )
+        await create_topics(kafka_servers, topics)
+        opened.push_async_callback(delete_topics, kafka_servers, topics)
+        producer = AIOKafkaProducer(bootstrap_servers=kafka_servers)
+        await opened.enter_async_context(producer)
+        issuer = TestIssuer(folder / section.name)
+        yield Bench(section, database, kafka_servers, issuer, prefix, pool, producer)
+
+
+def headers_of(contribution: Mapping[str, Any], org: str) -> list[tuple[str, bytes | None]]:
+    """The headers that intake gives a command."""
+    return [
+        ("content-type", b"application/json"),
+        ("ce_specversion", b"1.0"),
+        ("ce_id", str(contribution["contribution_id"]).encode()),
+        ("ce_source", f"urn:careplan:org:{org.lower()}".encode()),
+        ("ce_type", str(contribution["command"]).encode()),
+        ("ce_partitionkey", str(contribution["plan_id"]).encode()),
+    ]
+
+
+def works_for(org: str, role: str = "nurse", sub: str = "") -> Contributor:
+    """Somebody who works for an organisation."""
+    return Contributor(
+        kind="professional",
+        sub=sub or f"synth-{org.lower()}-{role}",
+        name="Tom Okafor-Synth",
+        role=role,
+        organisation=Organisation(org),
+    )
+
+
+def contribution(
+    command: str,
+    content: Mapping[str, Any],
+    plan_id: UUID,
+    *,
+    entry_id: UUID | str | None = None,
+    based_on: int | None = None,
+    **others: Any,
+) -> dict[str, Any]:
+    """A contribution with an id of its own."""
+    given: dict[str, Any] = {
+        "contribution_id": str(uuid4()),
+        "plan_id": str(plan_id),
+        "command": command,
+        "content": dict(content),
+    }
+    if entry_id is not None:
+        given["entry_id"] = str(entry_id)
+    if based_on is not None:
+        given["based_on"] = based_on
+    return {**given, **others}
+
+
+def _is_empty(parts: list[str]) -> bool:
+    return not parts
+
+
+class _Server(uvicorn.Server):
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """The process belongs to the tests."""
+        yield
+
+
+@asynccontextmanager
+async def _served(app: FastAPI) -> AsyncIterator[str]:
+    config = uvicorn.Config(
+        app,
+        host="127.0.0.1",
+        port=0,
+        log_config=None,
+        access_log=False,
+        lifespan="on",
+        timeout_graceful_shutdown=1,
+    )
+    server = _Server(config)
+    serving = asyncio.create_task(server.serve())
+    try:
+        await eventually(lambda: server.started or serving.done(), "the server has started")
+        if serving.done():
+            raise RuntimeError("the service did not start")
+        port = server.servers[0].sockets[0].getsockname()[1]
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.should_exit = True
+        await serving
+
+
+def _client(url: str) -> httpx.AsyncClient:
+    limits = httpx.Limits(max_connections=256, max_keepalive_connections=256)
+    return httpx.AsyncClient(base_url=url, timeout=30, limits=limits, trust_env=False)
+
+
+def _environment(settings: Settings) -> dict[str, str]:
+    told = settings.model_dump(exclude_unset=True)
+    return {f"CAREPLAN_{name.upper()}": str(value) for name, value in told.items()}
+
+
+async def _read_into(output: bytearray, stream: asyncio.StreamReader | None) -> None:
+    while stream is not None and (chunk := await stream.read(65_536)):
+        output += chunk
+
+
+def _free_port() -> int:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        port: int = found.getsockname()[1]
+        return port

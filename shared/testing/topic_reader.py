@@ -1,0 +1,77 @@
+"""Reads topics from their beginning, as whoever may read them would."""
+
+from collections.abc import Callable
+from types import TracebackType
+from typing import Any, Self
+
+import orjson
+from aiokafka import AIOKafkaConsumer
+
+from shared.chassis.codec import header
+from shared.chassis.dead_letters import Record
+from shared.testing.eventually import eventually
+
+
+class TopicReader:
+    """Everything that stands on some topics, in the order of each partition; ``async with``."""
+
+    def __init__(self, servers: str, *topics: str) -> None:
+        self._consumer = AIOKafkaConsumer(
+            *topics,
+            bootstrap_servers=servers,
+            auto_offset_reset="earliest",
+            enable_auto_commit=False,
+            fetch_max_wait_ms=50,
+        )
+        self.records: list[Record] = []
+
+    async def __aenter__(self) -> Self:
+        await self._consumer.start()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self._consumer.stop()
+
+    async def poll(self) -> list[Record]:
+        """Everything read so far."""
+        found = await self._consumer.getmany(timeout_ms=50)
+        for records in found.values():
+            self.records.extend(records)
+        return self.records
+
+    async def until(
+        self, holds: Callable[[list[Record]], bool], what: str, *, within: float = 20.0
+    ) -> list[Record]:
+        """Everything read, as soon as it holds."""
+        return await eventually(self.poll, what, holds=holds, within=within)
+
+    async def count(self, count: int, what: str) -> list[Record]:
+        """Everything read, as soon as there are so many records."""
+        return await self.until(lambda records: len(records) >= count, f"{count} {what}")
+
+    async def about(self, contribution_id: str, count: int = 1) -> list[dict[str, Any]]:
+        """The values of so many records that a contribution has caused."""
+
+        def caused(records: list[Record]) -> list[Record]:
+            return [record for record in records if _cause(record) == contribution_id]
+
+        found = await self.until(
+            lambda records: len(caused(records)) >= count,
+            f"{count} records about {contribution_id}",
+        )
+        return [value_of(record) for record in caused(found)]
+
+
+def value_of(record: Record) -> dict[str, Any]:
+    """The JSON object in a record."""
+    value: dict[str, Any] = orjson.loads(record.value or b"{}")
+    return value
+
+
+def _cause(record: Record) -> str | None:
+    return header(record, "ce_causationid") or value_of(record).get("contribution_id")

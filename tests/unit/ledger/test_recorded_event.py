@@ -1,0 +1,72 @@
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+from uuid import uuid4
+
+from hypothesis import given as for_all
+from hypothesis import strategies as st
+
+from shared.ledger import RecordedEvent
+
+
+def recorded(content: Mapping[str, Any], fields: tuple[str, ...]) -> RecordedEvent:
+    return RecordedEvent(
+        plan_id=uuid4(),
+        section="about-me",
+        entry_id=uuid4(),
+        entry_type="about-me",
+        entry_version=2,
+        type="careplan.about-me.reworded.v1",
+        change="amended",
+        contribution_id=uuid4(),
+        recorded_at=datetime(2026, 9, 2, tzinfo=UTC),
+        content=content,
+        provenance={},
+        fields=fields,
+    )
+
+
+def test_a_field_is_replaced_whole() -> None:
+    event = recorded({"aim": {"text": "Walk"}}, ("aim",))
+    assert event.applied_to({"aim": {"text": "Run", "code": {"code": "1"}}, "why": "So"}) == {
+        "aim": {"text": "Walk"},
+        "why": "So",
+    }
+
+
+def test_null_removes_a_field() -> None:
+    assert recorded({"why": None}, ("why",)).applied_to({"why": "So", "n": 1}) == {"n": 1}
+
+
+def test_what_belongs_to_the_change_is_no_part_of_the_entry() -> None:
+    assert recorded({"reason": "Moved"}, ()).applied_to({"n": 1}) == {"n": 1}
+
+
+def test_a_map_changes_by_its_keys() -> None:
+    event = recorded(
+        {"responses": {"my_wellness": {"text": "Good"}, "how_i_communicate": None}},
+        ("responses.my_wellness", "responses.how_i_communicate"),
+    )
+    before = {"responses": {"how_i_communicate": {"text": "Aloud"}, "also": {"text": "Cook"}}}
+    assert event.applied_to(before) == {
+        "responses": {"my_wellness": {"text": "Good"}, "also": {"text": "Cook"}}
+    }
+
+
+def test_a_map_that_has_lost_its_last_key_is_gone() -> None:
+    event = recorded({"responses": {"a": None}}, ("responses.a",))
+    assert event.applied_to({"responses": {"a": {"text": "x"}}}) == {}
+
+
+CONTENT = st.dictionaries(st.sampled_from(["a", "b", "c"]), st.none() | st.integers(), max_size=3)
+
+
+@for_all(CONTENT, CONTENT)
+def test_a_repeat_changes_nothing_and_what_was_before_stays_as_it_was(
+    before: dict[str, Any], content: dict[str, Any]
+) -> None:
+    event = recorded(content, tuple(content))
+    kept = dict(before)
+    after = event.applied_to(before)
+    assert event.applied_to(after) == after
+    assert before == kept

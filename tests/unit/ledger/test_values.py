@@ -1,0 +1,175 @@
+from dataclasses import FrozenInstanceError
+from datetime import datetime, timedelta, timezone
+from typing import Any
+from uuid import UUID
+
+import pytest
+from hypothesis import given as for_all
+from hypothesis import strategies as st
+from pydantic import TypeAdapter, ValidationError
+
+from shared.ledger import (
+    Code,
+    CodedText,
+    Duration,
+    EntryRef,
+    Instant,
+    Location,
+    OdsCode,
+    Organisation,
+    PartialDate,
+    Party,
+    Period,
+    Score,
+    When,
+    instant,
+    is_blank,
+    plain,
+)
+
+ID = UUID("0199c0de-0000-7000-8000-0000000000b1")
+
+
+def takes(of: Any, given: Any) -> bool:
+    """Whether a door would take this value."""
+    try:
+        TypeAdapter(of).validate_python(given)
+    except ValidationError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("given", ["2026", "2026-12", "2026-12-31"])
+def test_a_date_may_be_partial(given: str) -> None:
+    assert takes(PartialDate, given)
+
+
+@pytest.mark.parametrize(
+    "given", ["26", "2026-13", "2026-00", "2026-12-32", "2026-12-31T00:00", "٢٠٢٦", "2026\n"]
+)
+def test_what_is_no_date(given: str) -> None:
+    assert not takes(PartialDate, given)
+
+
+@pytest.mark.parametrize("given", ["P6W", "P1D", "P1Y2M3W4DT5H6M7S", "PT30M", "P1MT1S", "P1M"])
+def test_durations(given: str) -> None:
+    assert takes(Duration, given)
+
+
+@pytest.mark.parametrize("given", ["", "P", "PT", "P1DT", "6W", "P1H", "P1D2M", "P٦W"])
+def test_what_is_no_duration(given: str) -> None:
+    assert not takes(Duration, given)
+
+
+def test_a_score_goes_from_one_to_ten() -> None:
+    assert [takes(Score, number) for number in (0, 1, 10, 11)] == [False, True, True, False]
+
+
+def test_codes_of_organisations_have_three_to_twelve_characters() -> None:
+    assert [takes(OdsCode, code) for code in ("ZZ", "ZZG", "A1234567890B", "zzg01")] == [
+        False,
+        True,
+        True,
+        False,
+    ]
+
+
+def test_an_instant_is_turned_into_utc_and_needs_an_offset() -> None:
+    at = TypeAdapter(Instant).validate_python("2026-09-02T10:20:00+01:00")
+    assert instant(at) == "2026-09-02T09:20:00Z"
+    assert not takes(Instant, "2026-09-02T10:20:00")
+    assert not takes(Instant, "0001-01-01T00:00:00+01:00")
+
+
+def test_an_instant_keeps_microseconds() -> None:
+    at = datetime(2026, 11, 24, 8, 0, 0, 123456, tzinfo=timezone(timedelta(hours=1)))
+    assert instant(at) == "2026-11-24T07:00:00.123456Z"
+
+
+@pytest.mark.parametrize(
+    ("text", "blank"), [(None, True), ("", True), (" \n\t", True), ("a", False)]
+)
+def test_blank_is_what_cannot_be_read(text: str | None, *, blank: bool) -> None:
+    assert is_blank(text) == blank
+    assert CodedText(text).is_empty == blank
+
+
+def test_a_code_alone_is_something() -> None:
+    assert not CodedText(code=Code("http://snomed.info/sct", "300738008")).is_empty
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "is_reversed"),
+    [
+        (None, "2026", False),
+        ("2026", None, False),
+        ("2026-12", "2026", False),
+        ("2026-12-31", "2026-12", False),
+        ("2026-12-31", "2026-12-31", False),
+        ("2026-12-31", "2026-12-30", True),
+        ("2026-12", "2026-11-30", True),
+    ],
+)
+def test_a_period_is_reversed_where_that_is_certain(
+    start: str | None, end: str | None, *, is_reversed: bool
+) -> None:
+    assert Period(start, end).is_reversed == is_reversed
+
+
+def test_when_is_exactly_one_of_five() -> None:
+    with pytest.raises(ValueError, match="exactly one"):
+        When()
+    with pytest.raises(ValueError, match="exactly one"):
+        When(date="2026", as_needed=True)
+    assert When(as_needed=True).as_needed
+
+
+def test_organisations_and_locations_say_which() -> None:
+    for nothing in (Organisation, Location):
+        with pytest.raises(ValueError, match="needs"):
+            nothing()
+    assert Organisation(local_id="x-rowan-school").code == "x-rowan-school"
+    assert Organisation(name="Rowan School").code is None
+
+
+@pytest.mark.parametrize(
+    ("party", "empty"),
+    [
+        (Party(), True),
+        (Party(kind="team"), True),
+        (Party(contact="01632 960101"), True),
+        (Party(name=" ", role=CodedText("")), True),
+        (Party(kind="person"), False),
+        (Party(team="Falls service"), False),
+        (Party(role=CodedText("GP")), False),
+        (Party(organisation=Organisation("ZZG01")), False),
+    ],
+)
+def test_a_party_is_empty_where_nobody_could_be_found(party: Party, *, empty: bool) -> None:
+    assert party.is_empty == empty
+
+
+def test_values_are_frozen_and_closed() -> None:
+    with pytest.raises(FrozenInstanceError):
+        CodedText("a").text = "b"  # type: ignore[misc]
+    assert not takes(CodedText, {"text": "a", "note": "b"})
+
+
+def test_plain_leaves_out_what_a_value_has_not_and_keeps_it_in_a_map() -> None:
+    ref = EntryRef("needs", ID)
+    given = {"aim": CodedText("Walk"), "need_ids": (ref,), "cleared": None, "n": 1, "yes": True}
+    assert plain(given) == {
+        "aim": {"text": "Walk"},
+        "need_ids": [{"section": "needs", "entry_id": str(ID)}],
+        "cleared": None,
+        "n": 1,
+        "yes": True,
+    }
+    with pytest.raises(TypeError, match="no plain form"):
+        plain(object())
+
+
+@for_all(st.builds(CodedText, st.none() | st.text(), st.builds(Code, st.text(), st.text())))
+def test_what_is_plain_can_be_read_as_the_same_value(given: CodedText) -> None:
+    if given.code is not None and 0 < len(given.code.code) <= 64:
+        assert TypeAdapter(CodedText).validate_python(plain(given)) == given

@@ -1,0 +1,60 @@
+from functools import cache
+
+import pytest
+
+from services.person.examples import EXAMPLES
+from services.person.section import SECTION
+from shared.ledger.example import Example
+from shared.testing.playing import Played, play, read_again
+
+REFUSALS = {
+    "person-needs-a-name",
+    "date-of-birth-in-the-future",
+    "nhs-number-invalid",
+    "person-needs-an-identifier",
+    "plan-already-open",
+    "demographics-older-than-held",
+    "correction-belongs-to-the-origin",
+    "practice-needs-a-code",
+    "already-registered-there",
+    "not-registered-there",
+    "plan-already-ended",
+    "plan-not-ended",
+    "reason-missing",
+    "entry-not-restricted",
+    "withholding-needs-an-approver",
+}
+
+
+@cache
+def played() -> Played:
+    return play(SECTION, EXAMPLES)
+
+
+@pytest.mark.parametrize("number", range(len(EXAMPLES)), ids=lambda n: EXAMPLES[n].name)
+def test_every_example_is_answered_as_it_says(number: int) -> None:
+    example: Example = EXAMPLES[number]
+    assert played().answers[number] == (example, example.refused)
+
+
+def test_every_command_has_an_accepted_example() -> None:
+    accepted = {example.command for example in EXAMPLES if example.refused is None}
+    assert accepted == set(SECTION.commands)
+
+
+def test_every_event_happens() -> None:
+    assert played().event_types == set(SECTION.events)
+
+
+def test_every_refusal_has_an_example() -> None:
+    assert {example.refused for example in EXAMPLES} >= REFUSALS
+
+
+def test_no_command_has_two_examples_of_one_name() -> None:
+    named = [(example.command, example.name) for example in EXAMPLES]
+    assert len(named) == len(set(named))
+
+
+def test_every_history_is_read_back_as_the_same_entry() -> None:
+    for entry_id, events in played().events.items():
+        assert read_again(events) == played().entries[entry_id]

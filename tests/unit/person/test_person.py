@@ -1,0 +1,346 @@
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given as for_all
+from hypothesis import strategies as st
+
+from services.person.domain import (
+    Address,
+    Contact,
+    Email,
+    GpPractice,
+    NhsNumber,
+    OtherIdentifier,
+    Person,
+    PersonName,
+    Phone,
+    Source,
+)
+from shared.ledger import CodedText, Organisation, Refused
+from shared.testing.people import (
+    DEMOGRAPHICS_CONNECTION,
+    DR_QUILL,
+    EDITH,
+    PRIYA,
+    RUTH,
+    TOM,
+    Professional,
+    somebody,
+)
+from shared.testing.scenario import ENTRY, PLAN, Step, do, given, happened, replayed, said
+
+NAME = PersonName("Edith Mary", "Marlow-Synth", preferred="Edie")
+BORN = date(1938, 3, 14)
+VERIFIED = NhsNumber("traced-and-verified", EDITH.nhs_number)
+KEY = f"nhs-number:{EDITH.nhs_number}"
+TRACED_AT = datetime(2026, 2, 3, 9, tzinfo=UTC)
+SOURCE = Source("PDS", TRACED_AT)
+LARKFIELD = GpPractice("ZZG01", "Larkfield Surgery (synthetic)")
+CANAL_STREET = GpPractice("ZZG02", temporary=True)
+NO_REASON = NhsNumber("none-with-reason")
+A_REASON = NhsNumber("none-with-reason", reason="Came from abroad last week")
+
+
+def opened(**content: Any) -> Step:
+    least = {"name": NAME, "date_of_birth": BORN, "source": SOURCE, "nhs_number": VERIFIED}
+    return do(Person.open_plan, PRIYA, **{**least, **content})
+
+
+def refreshed(traced_at: datetime = TRACED_AT + timedelta(days=1), **content: Any) -> Step:
+    return do(Person.refresh_demographics, DEMOGRAPHICS_CONNECTION, traced_at=traced_at, **content)
+
+
+ENDED = do(Person.end_plan, DR_QUILL, reason="Moved to another area")
+REOPENED = do(Person.reopen_plan, DR_QUILL, reason="Came back")
+
+
+class TestOpenPlan:
+    def test_with_everything(self) -> None:
+        content = {
+            "gender": "2",
+            "sex": "2",
+            "aliases": ("Edith Pell-Synth",),
+            "ethnicity": "A",
+            "religion": CodedText("Methodist"),
+            "other_identifiers": (OtherIdentifier("local", "NM-004211", "ZZC01"),),
+            "addresses": (Address("4 Sample Court", postcode="ZZ1 1AA"),),
+            "contact": Contact("letter", (Phone("01632 960101", "Home", 1),)),
+            "country_of_birth": "GBR",
+            "marital_status": "W",
+            "gp_practices": (LARKFIELD,),
+        }
+        person = (
+            given()
+            .when(opened(**content))
+            .then(
+                happened(
+                    Person.PlanOpened,
+                    name=NAME,
+                    date_of_birth=BORN,
+                    nhs_number=VERIFIED,
+                    source=SOURCE,
+                    plan_state="open",
+                    **content,
+                )
+            )
+        )
+        assert person.unique_keys() == {KEY}
+
+    @pytest.mark.parametrize(
+        ("content", "code", "field"),
+        [
+            ({"name": PersonName("", "Marlow-Synth")}, "person-needs-a-name", "name"),
+            ({"name": PersonName("Edith", " ")}, "person-needs-a-name", "name"),
+            (
+                {"nhs_number": NhsNumber("traced-and-verified", "9994100018")},
+                "nhs-number-invalid",
+                "nhs_number.value",
+            ),
+            ({"nhs_number": NhsNumber("traced-and-verified")}, "nhs-number-invalid", None),
+            ({"nhs_number": NhsNumber("present-not-verified", "1")}, "nhs-number-invalid", None),
+            (
+                {"nhs_number": NhsNumber("none-with-reason", EDITH.nhs_number, "None")},
+                "nhs-number-invalid",
+                None,
+            ),
+            ({"nhs_number": None}, "person-needs-an-identifier", "nhs_number"),
+            ({"nhs_number": NO_REASON}, "person-needs-an-identifier", None),
+            ({"religion": CodedText(" ")}, "needs-code-or-text", "religion"),
+            ({"aliases": ("Edie", "")}, "needs-code-or-text", "aliases"),
+            ({"addresses": (Address(),)}, "needs-code-or-text", "addresses"),
+            ({"contact": Contact(phones=(Phone(" "),))}, "needs-code-or-text", "contact"),
+            ({"contact": Contact(emails=(Email(""),))}, "needs-code-or-text", "contact"),
+            ({"gp_practices": (GpPractice(),)}, "needs-code-or-text", "gp_practices"),
+        ],
+    )
+    def test_is_refused(self, content: dict[str, Any], code: str, field: str | None) -> None:
+        given().when(opened(**content)).refused(code, field)
+
+    def test_nobody_is_born_after_today(self) -> None:
+        tomorrow = datetime.now(UTC).date() + timedelta(days=1)
+        given().when(opened(date_of_birth=tomorrow)).refused(
+            "date-of-birth-in-the-future", "date_of_birth"
+        )
+
+    def test_nor_after_the_day_it_was_said(self) -> None:
+        by = said(PRIYA, stated_at=datetime(2026, 2, 3, 23, 30, tzinfo=UTC))
+        least = {"name": NAME, "source": SOURCE, "nhs_number": VERIFIED}
+        born_then = do(Person.open_plan, by, date_of_birth=date(2026, 2, 3), **least)
+        born_later = do(Person.open_plan, by, date_of_birth=date(2026, 2, 4), **least)
+        assert given().when(born_then).refusal is None
+        given().when(born_later).refused("date-of-birth-in-the-future")
+
+    @pytest.mark.parametrize(
+        "content",
+        [
+            {"nhs_number": A_REASON},
+            {"nhs_number": NhsNumber("present-not-verified", EDITH.nhs_number)},
+            {"nhs_number": None, "other_identifiers": (OtherIdentifier("chi", "1403380001"),)},
+        ],
+    )
+    def test_without_a_verified_number_no_other_plan_is_kept_out(
+        self, content: dict[str, Any]
+    ) -> None:
+        person = given().when(opened(**content)).entry
+        assert person is not None
+        assert person.unique_keys() == frozenset()
+
+    def test_the_persons_entry_has_the_plans_id(self) -> None:
+        assert Person.fixed_id(PLAN) == PLAN
+
+
+class TestRefreshDemographics:
+    def test_says_what_changed_and_where_from(self) -> None:
+        later = TRACED_AT + timedelta(days=1)
+        given(opened()).when(refreshed(gender=None, marital_status="W")).then(
+            happened(
+                Person.DemographicsRefreshed,
+                gender=None,
+                marital_status="W",
+                source=Source("PDS", later),
+            )
+        )
+
+    def test_is_refused_where_something_newer_is_held(self) -> None:
+        given(opened()).when(refreshed(TRACED_AT - timedelta(seconds=1))).refused(
+            "demographics-older-than-held", "traced_at"
+        )
+        given(opened(), refreshed()).when(refreshed(TRACED_AT)).refused(
+            "demographics-older-than-held"
+        )
+
+    def test_may_come_first_where_nothing_was_traced(self) -> None:
+        step = refreshed(datetime(2020, 1, 1, tzinfo=UTC), gender="2")
+        assert given(opened(source=Source("other"))).when(step).refusal is None
+
+    def test_is_judged_like_what_was_said_at_the_opening(self) -> None:
+        given(opened()).when(refreshed(name=PersonName("", ""))).refused("person-needs-a-name")
+        given(opened()).when(refreshed(date_of_birth=date(9999, 1, 1))).refused(
+            "date-of-birth-in-the-future"
+        )
+        given(opened()).when(refreshed(nhs_number=None)).refused("person-needs-an-identifier")
+        given(opened()).when(refreshed(nhs_number=NhsNumber("traced-and-verified", "1"))).refused(
+            "nhs-number-invalid"
+        )
+
+    def test_that_verifies_a_number_keeps_other_plans_out(self) -> None:
+        person = given(opened(nhs_number=A_REASON)).when(refreshed(nhs_number=VERIFIED)).entry
+        assert person is not None
+        assert person.unique_keys() == {KEY}
+
+    def test_with_another_number_gives_the_first_back(self) -> None:
+        other = somebody(1).nhs_number
+        step = refreshed(nhs_number=NhsNumber("traced-and-verified", other))
+        person = given(opened()).when(step).entry
+        assert person is not None
+        assert person.unique_keys() == {f"nhs-number:{other}"}
+
+
+class TestCorrectDemographics:
+    def test_by_whom_it_came_from(self) -> None:
+        step = do(Person.correct_demographics, DR_QUILL, gender="1", reason="Mistyped")
+        given(opened(gender="2")).when(step).then(
+            happened(Person.DemographicsCorrected, gender="1", reason="Mistyped")
+        )
+
+    def test_by_another_organisation_is_refused(self) -> None:
+        step = do(Person.correct_demographics, TOM, gender="1", reason="Mistyped")
+        given(opened()).when(step).refused("correction-belongs-to-the-origin", "gender")
+
+    def test_follows_whoever_said_it_last(self) -> None:
+        by_the_practice = do(Person.correct_demographics, PRIYA, gender="1", reason="Mistyped")
+        by_the_service = do(
+            Person.correct_demographics, DEMOGRAPHICS_CONNECTION, gender="1", reason="Mistyped"
+        )
+        history = given(opened(), refreshed(gender="2"))
+        history.when(by_the_practice).refused("correction-belongs-to-the-origin", "gender")
+        assert history.when(by_the_service).refusal is None
+
+    def test_of_several_is_refused_where_one_is_anothers(self) -> None:
+        step = do(Person.correct_demographics, PRIYA, name=NAME, gender="1", reason="Both mistyped")
+        given(opened(), refreshed(gender="2")).when(step).refused(
+            "correction-belongs-to-the-origin", "gender"
+        )
+
+    def test_says_why(self) -> None:
+        given(opened()).when(do(Person.correct_demographics, PRIYA, gender="1")).refused(
+            "reason-missing", "reason"
+        )
+
+
+CLERK = Professional("Pat Desk-Synth", "practice-manager", Organisation("ZZG02", "Canal Street"))
+REGISTERED = do(Person.register_with_practice, CLERK, practice=CANAL_STREET)
+
+
+class TestPractices:
+    def test_a_practice_registers_the_person(self) -> None:
+        given(opened(gp_practices=(LARKFIELD,))).when(REGISTERED).then(
+            happened(Person.RegisteredWithPractice, gp_practices=(LARKFIELD, CANAL_STREET))
+        )
+
+    @pytest.mark.parametrize("by", [PRIYA, said(PRIYA, recorded_by=DEMOGRAPHICS_CONNECTION)])
+    def test_another_organisation_does_not(self, by: Any) -> None:
+        step = do(Person.register_with_practice, by, practice=CANAL_STREET)
+        given(opened()).when(step).refused("role-may-not-contribute")
+
+    def test_the_national_service_does(self) -> None:
+        step = do(Person.register_with_practice, DEMOGRAPHICS_CONNECTION, practice=CANAL_STREET)
+        given(opened()).when(step).then(
+            happened(Person.RegisteredWithPractice, gp_practices=(CANAL_STREET,))
+        )
+
+    def test_a_practice_needs_a_code(self) -> None:
+        step = do(Person.register_with_practice, CLERK, practice=GpPractice(details="By the canal"))
+        given(opened()).when(step).refused("practice-needs-a-code", "practice.ods")
+
+    def test_nobody_registers_twice(self) -> None:
+        given(opened(), REGISTERED).when(REGISTERED).refused("already-registered-there")
+
+    def test_practices_come_from_refreshed_demographics_too(self) -> None:
+        given(opened(), refreshed(gp_practices=(CANAL_STREET,))).when(REGISTERED).refused(
+            "already-registered-there"
+        )
+        given(opened(), REGISTERED, refreshed(gp_practices=None)).when(
+            do(Person.leave_practice, CLERK, ods="ZZG02")
+        ).refused("not-registered-there")
+
+    def test_the_person_leaves_a_practice(self) -> None:
+        history = given(opened(gp_practices=(LARKFIELD,)), REGISTERED)
+        history.when(do(Person.leave_practice, CLERK, ods="ZZG02")).then(
+            happened(Person.LeftPractice, gp_practices=(LARKFIELD,))
+        )
+        history.when(do(Person.leave_practice, PRIYA, ods="ZZG02")).refused(
+            "role-may-not-contribute"
+        )
+
+    def test_nobody_leaves_where_they_are_not(self) -> None:
+        given(opened()).when(do(Person.leave_practice, CLERK, ods="ZZG02")).refused(
+            "not-registered-there", "ods"
+        )
+
+
+class TestTheEndOfAPlan:
+    def test_gives_the_number_back(self) -> None:
+        ended_at = datetime(2026, 10, 1, tzinfo=UTC)
+        step = do(Person.end_plan, DR_QUILL, reason="Moved", ended_at=ended_at)
+        person = (
+            given(opened())
+            .when(step)
+            .then(happened(Person.PlanEnded, plan_state="ended", reason="Moved", ended_at=ended_at))
+        )
+        assert person.unique_keys() == frozenset()
+
+    def test_reopening_takes_it_again(self) -> None:
+        person = (
+            given(opened(), ENDED)
+            .when(REOPENED)
+            .then(happened(Person.PlanReopened, plan_state="open", reason="Came back"))
+        )
+        assert person.unique_keys() == {KEY}
+
+    def test_happens_once_and_for_a_reason(self) -> None:
+        given(opened(), ENDED).when(ENDED).refused("plan-already-ended")
+        given(opened()).when(REOPENED).refused("plan-not-ended")
+        given(opened()).when(do(Person.end_plan, DR_QUILL)).refused("reason-missing")
+        given(opened(), ENDED).when(do(Person.reopen_plan, DR_QUILL)).refused("reason-missing")
+
+    def test_leaves_demographics_to_be_kept_up(self) -> None:
+        person = given(opened(), ENDED).when(refreshed(nhs_number=VERIFIED)).entry
+        assert person is not None
+        assert person.unique_keys() == frozenset()
+
+    def test_says_of_the_entry_only_that_it_has_ended(self) -> None:
+        assert Person.PlanEnded.not_fields == {"reason", "ended_at"}
+
+    def test_a_plan_opened_in_error_keeps_nobody_out(self) -> None:
+        step = do(Person.mark_in_error, PRIYA, reason="The wrong person")
+        person = given(opened()).when(step).entry
+        assert person is not None
+        assert person.unique_keys() == frozenset()
+
+
+@for_all(st.lists(st.sampled_from([ENDED, REOPENED, refreshed(gender="2")]), max_size=10))
+def test_a_number_is_held_exactly_while_the_plan_is_open(steps: list[Step]) -> None:
+    person: Any = opened().take(None)
+    is_open = True
+    for step in steps:
+        opens = {"end_plan": False, "reopen_plan": True}.get(step.method.__name__)
+        if opens is is_open:
+            with pytest.raises(Refused, match=r"plan-already-ended|plan-not-ended"):
+                step.take(person)
+        else:
+            step.take(person)
+            is_open = is_open if opens is None else opens
+        assert (person.unique_keys() == {KEY}) == is_open
+    again = replayed(person.pending_events)
+    assert again.unique_keys() == person.unique_keys()
+    assert again.id == ENTRY
+
+
+def test_who_may_use_which_command() -> None:
+    rules = Person.may_contribute
+    assert rules["open_plan"] == ("professional",)
+    assert rules["refresh_demographics"] == ("role:demographics",)
+    assert rules["end_plan"] == rules["reopen_plan"] == ("role:plan_ending",)
+    assert RUTH.agent.kind not in rules["*"]
