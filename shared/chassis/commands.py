@@ -10,6 +10,8 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 
+import asyncpg
+
 from shared.chassis.answers import receipt_message
 from shared.chassis.codec import Unreadable, header
 from shared.chassis.contribute import Contributions
@@ -32,9 +34,22 @@ from shared.chassis.telemetry import (
 from shared.ledger import Contribution, Contributor, Organisation
 from shared.ledger.topics import commands_topic, receipts_topic
 
-_SOURCE = re.compile(r"^urn:careplan:org:(x-[a-z0-9-]{1,60}|[A-Za-z0-9]{3,12})$")
+_SOURCE = re.compile(r"urn:careplan:org:(x-[a-z0-9][a-z0-9-]{0,58}|[A-Za-z0-9]{3,12})")
 _SIDE_BY_SIDE = 64
 _LONGEST_ID = 64
+# Not the database's trouble: sent again, it would fail again, and hold up everybody behind it.
+_CANNOT_BE_APPLIED = (
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    LookupError,
+    RecursionError,
+    TypeError,
+    ValueError,
+    asyncpg.DataError,
+    asyncpg.IntegrityConstraintViolationError,
+    asyncpg.ProgramLimitExceededError,
+)
 _PAUSE_WHEN_BUSY = 0.2
 
 
@@ -52,7 +67,7 @@ class CommandDoor:
         by_key: dict[bytes | None, list[Record]] = defaultdict(list)
         for record in records:
             by_key[record.key].append(record)
-        unreadable: list[tuple[Record, str]] = []
+        unreadable: list[tuple[Record, NotTaken]] = []
         limit = asyncio.Semaphore(_SIDE_BY_SIDE)
         patience = _Patience()
 
@@ -61,16 +76,22 @@ class CommandDoor:
                 for record in of_one_plan:
                     try:
                         await self._take(record, patience)
-                    except Unreadable as error:
-                        unreadable.append((record, error.reason))
+                    except NotTaken as error:
+                        unreadable.append((record, error))
 
         links = links_of(header(record, "traceparent") for record in records)
         with tracer().start_as_current_span(process_span(self._topic), links=links):
-            await asyncio.gather(*(in_order(of_one) for of_one in by_key.values()))
+            ended = await asyncio.gather(
+                *(in_order(of_one) for of_one in by_key.values()), return_exceptions=True
+            )
+            # Only when all have ended: the batch is about to be handed out again.
+            for error in ended:
+                if error is not None:
+                    raise error
             rows: list[Outgoing] = []
-            for record, reason in unreadable:
-                rows.extend(transaction.dead_letter(record, reason))
-                rows.extend(self._refused_answer(record, reason))
+            for record, not_taken in unreadable:
+                rows.extend(transaction.dead_letter(record, not_taken.reason))
+                rows.extend(self._refused_answer(record, not_taken))
             async with transaction() as connection:
                 await append_outgoing(connection, rows)
         labels = {"consumer": self._consumer}
@@ -90,42 +111,48 @@ class CommandDoor:
                     contribution, contributor, reply_to=reply_to, wait=patience.is_left
                 )
             except Problem as problem:
-                if problem.code == "overloaded":
-                    continue
-                raise Unreadable(_reason(problem)) from None
+                if problem.code != "overloaded":
+                    raise NotTaken(_reason(problem), problem.code) from None
             except (QueueFull, Unavailable):
-                # Nothing of the batch is acknowledged before its answers are durable.
-                await asyncio.sleep(_PAUSE_WHEN_BUSY)
-                continue
-            if answer.retryable:
-                patience.is_left = False
-            return
+                pass
+            except _CANNOT_BE_APPLIED as error:
+                kind = type(error).__name__
+                log.error("commands.not_applied", error=error, command=contribution.command)
+                raise NotTaken(f"this cannot be applied ({kind})", "internal-error") from error
+            else:
+                if answer.retryable:
+                    patience.is_left = False
+                return
+            # Nothing of the batch is acknowledged before its answers are durable.
+            await asyncio.sleep(_PAUSE_WHEN_BUSY)
 
     def _read(self, record: Record) -> Contribution:
+        if not record.value:
+            raise NotTaken("no value: a tombstone", "unreadable-json")
         try:
-            contribution = contribution_from_json(read(record.value or b""))
+            contribution = contribution_from_json(read(record.value))
         except Problem as problem:
-            raise Unreadable(_reason(problem)) from None
+            raise NotTaken(_reason(problem), problem.code) from None
         if header(record, "ce_type") not in (None, contribution.command):
-            raise Unreadable("ce_type is not the command")
+            raise NotTaken("ce_type is not the command")
+        if header(record, "ce_id") not in (None, str(contribution.contribution_id)):
+            raise NotTaken("ce_id is not the contribution_id")
         if contribution.plan_id is None:
-            raise Unreadable("over Kafka every command names its plan_id")
+            raise NotTaken("over Kafka every command names its plan_id")
         if record.key != str(contribution.plan_id).encode():
-            raise Unreadable("the key is not the plan_id")
-        if contribution.command not in self._contributions.section.commands:
-            raise Unreadable("command-unknown")
+            raise NotTaken("the key is not the plan_id")
         return contribution
 
     def _reply_topic(self, contributor: Contributor) -> str:
         code = contributor.organisation.code if contributor.organisation else None
         return self._settings.topic_prefix + receipts_topic(code or "")
 
-    def _refused_answer(self, record: Record, reason: str) -> list[Outgoing]:
+    def _refused_answer(self, record: Record, not_taken: "NotTaken") -> list[Outgoing]:
         """An answer, not kept, where the headers say whose message it was and which."""
         contribution_id = header(record, "ce_id")
         try:
             topic = self._reply_topic(contributor_of(record))
-        except Unreadable:
+        except NotTaken:
             return []
         if not contribution_id or len(contribution_id) > _LONGEST_ID:
             return []
@@ -134,11 +161,19 @@ class CommandDoor:
             "outcome": "refused",
             "plan_id": None,
             "section": self._contributions.section.wire_name,
-            "code": "command-unknown" if reason == "command-unknown" else "content-invalid",
-            "detail": reason,
+            "code": not_taken.code,
+            "detail": not_taken.reason,
             "kept": False,
         }
         return [receipt_message(topic, receipt)]
+
+
+class NotTaken(Unreadable):
+    """A command that is a dead letter, with the code that whoever sent it is answered with."""
+
+    def __init__(self, reason: str, code: str = "content-invalid") -> None:
+        super().__init__(reason)
+        self.code = code
 
 
 class _Patience:
@@ -149,10 +184,10 @@ class _Patience:
 
 
 def contributor_of(record: Record) -> Contributor:
-    """The organisation that intake has proven, from ``ce_source``; raises ``Unreadable``."""
-    found = _SOURCE.match(header(record, "ce_source") or "")
+    """The organisation that intake has proven, from ``ce_source``; raises ``NotTaken``."""
+    found = _SOURCE.fullmatch(header(record, "ce_source") or "")
     if found is None:
-        raise Unreadable("ce_source names no organisation")
+        raise NotTaken("ce_source names no organisation")
     code = found[1]
     if code.startswith("x-"):
         organisation = Organisation(local_id=code)

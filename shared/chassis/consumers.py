@@ -1,13 +1,14 @@
 """Consumers beside a door: a broker that is away keeps no service from starting (promise P5)."""
 
 import asyncio
+import signal
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager, suppress
 
 from aiokafka.errors import KafkaError
 
 from shared.chassis.database import TRANSIENT
-from shared.chassis.kafka import BatchConsumer
+from shared.chassis.kafka import BatchConsumer, ConsumerFailed
 from shared.chassis.telemetry import log
 
 _LONGEST_PAUSE = 5.0
@@ -31,8 +32,15 @@ async def _keep_running(consumer: BatchConsumer, ended: asyncio.Event) -> None:
         try:
             async with consumer:
                 await ended.wait()
+        except ConsumerFailed:
+            raise  # which has been told, and ends the process
         except (KafkaError, *TRANSIENT) as error:
             log.warning("consumer.waiting", error_type=type(error).__name__)
             with suppress(TimeoutError):
                 await asyncio.wait_for(ended.wait(), pause)
             pause = min(pause * 2, _LONGEST_PAUSE)
+        except Exception as error:
+            # Without it the service would look well, and read nothing.
+            log.critical("consumer.not_started", error=error)
+            signal.raise_signal(signal.SIGTERM)
+            raise

@@ -17,7 +17,7 @@ from shared.chassis.problems import Problem, title_of
 from shared.chassis.reading import Prepared, prepare, refuse_who_may_not
 from shared.chassis.relationships import Relationships
 from shared.chassis.settings import Settings
-from shared.chassis.telemetry import contributions, log, tracer
+from shared.chassis.telemetry import Attribute, contributions, log, tracer
 from shared.ledger import Contribution, Contributor, Entry, Receipt, Refused, Section, plain
 
 RETRYABLE = frozenset({"plan-unknown", "plan-not-open", "no-live-relationship", "proxy-not-live"})
@@ -70,10 +70,10 @@ class Contributions:
         prepared = prepare(self.section, contribution, contributor)
         span_name = f"contribute {self.section.wire_name}.{prepared.command.method}"
         with tracer().start_as_current_span(span_name) as span:
-            span.set_attribute("careplan.section", self.section.wire_name)
-            span.set_attribute("careplan.command", prepared.command.type)
+            span.set_attribute(Attribute.SECTION, self.section.wire_name)
+            span.set_attribute(Attribute.COMMAND, prepared.command.type)
             answer = await self._answer(prepared, reply_to, wait)
-            span.set_attribute("careplan.outcome", answer.outcome)
+            span.set_attribute(Attribute.OUTCOME, answer.outcome)
         self._told(prepared, answer)
         return answer
 
@@ -88,7 +88,9 @@ class Contributions:
             if kept is not None:
                 if not _is_same(prepared, kept.contributor, kept.content_hash):
                     raise Refused("contribution-id-reused")
-                return {**kept.receipt, "stored": False}
+                unknown = ("recorded_at", "ledger_position")
+                told = {name: v for name, v in kept.receipt.items() if name not in unknown}
+                return {**told, "stored": False}
             await self._refuse_by_plan(prepared, wait=True)
         except Refused as refused:
             decided = Decided(None, refused=refused)
@@ -108,7 +110,7 @@ class Contributions:
                 for row in rows
             ]
         elif decided.refused is not None and decided.refused.code == "base-version-stale":
-            told.update(await self._stale_facts(prepared))
+            told.update(await self._stale_facts(prepared, receipt))
         return {**told, "stored": False}
 
     async def receipt(
@@ -126,13 +128,22 @@ class Contributions:
         except Refused as refused:
             return await self._unkept(prepared, refused, reply_to)
         try:
-            await self._refuse_by_plan(prepared, wait=wait)
-        except Refused as refused:
+            await self._refuse_by_plan(prepared, wait=False)
+        except Refused:
+            # Whoever has a receipt waits for nothing.
             first = await self._first_receipt(prepared, reply_to)
-            return first or await self._unkept(prepared, refused, reply_to)
+            if first is not None:
+                return first
+            try:
+                await self._refuse_by_plan(prepared, wait=wait)
+            except Refused as refused:
+                return await self._unkept(prepared, refused, reply_to)
         afresh = False
         for _ in range(_TRIES):
             decided = await self._decide(prepared, afresh=afresh)
+            if decided.refused is not None and not afresh:
+                # Another replica may have moved the entry on, and no append will say so.
+                decided = await self._decide(prepared, afresh=True)
             answer = await self._append(prepared, decided, reply_to)
             if answer is not None:
                 return answer
@@ -141,8 +152,6 @@ class Contributions:
 
     async def _refuse_by_plan(self, prepared: Prepared, *, wait: bool) -> None:
         contributor = prepared.contributor
-        if contributor.kind == "person" and contributor.plan_id != prepared.plan_id:
-            raise Refused("not-permitted", "A person's token opens that person's plan only.")
         if prepared.command.entry.opens_plan is None:
             state = await self._plan_states.of(prepared.plan_id, wait=wait)
             if state is None:
@@ -216,7 +225,8 @@ class Contributions:
         """Store what was decided; ``None`` where the world has moved on and to decide again."""
         receipt = self._receipt(prepared, decided)
         if decided.refused is not None and decided.refused.code == "base-version-stale":
-            receipt = replace(receipt, facts={**receipt.facts, **await self._stale_facts(prepared)})
+            facts = {**receipt.facts, **await self._stale_facts(prepared, receipt)}
+            receipt = replace(receipt, facts=facts)
         told = receipt.as_json()
         outgoing: list[Outgoing] = []
         if decided.refused is not None:
@@ -338,9 +348,11 @@ class Contributions:
             facts=facts,
         )
 
-    async def _stale_facts(self, prepared: Prepared) -> dict[str, Any]:
-        based_on = prepared.based_on or 0
-        return {"changed_since": await self._store.changes_since(prepared.entry_id, based_on)}
+    async def _stale_facts(self, prepared: Prepared, receipt: Receipt) -> dict[str, Any]:
+        changes = await self._store.changes_since(prepared.entry_id, prepared.based_on or 0)
+        # It may have moved on since it was loaded; the receipt is about one moment.
+        last = receipt.entry_version or 0
+        return {"changed_since": [one for one in changes if one["entry_version"] <= last]}
 
     def _audited(self, prepared: Prepared, told: dict[str, Any], *, kept: bool) -> Outgoing:
         prefix = self._settings.topic_prefix

@@ -127,6 +127,8 @@ class GroupCommit:
         self._on_commit = on_commit
         self._queue: deque[_Waiting] = deque()
         self._wake = asyncio.Event()
+        self._in_hand: list[_Waiting] = []
+        self._failed_in_a_row = 0
         self._connection: asyncpg.Connection | None = None
         self._task: asyncio.Task[None] | None = None
         self.failure: BaseException | None = None
@@ -149,9 +151,7 @@ class GroupCommit:
                 await self._task
         if self._connection is not None:
             self._connection.terminate()
-        for waiting in self._queue:
-            if not waiting.answer.done():
-                waiting.answer.set_exception(Unavailable("shutting down"))
+        self._turn_away("shutting down")
 
     @property
     def is_alive(self) -> bool:
@@ -167,8 +167,10 @@ class GroupCommit:
         """Store one request; the answer comes after the commit.
 
         The append goes on when the caller is cancelled. Raises ``QueueFull``, ``Unavailable``, and
-        ``asyncpg.PostgresError`` for a request that the database cannot store at all.
+        ``asyncpg.PostgresError`` or ``ValueError`` for a request that cannot be stored at all.
         """
+        if not self.is_alive:
+            raise Unavailable("no longer storing")
         if len(self._queue) >= self._queue_limit:
             raise QueueFull
         waiting = _Waiting(request)
@@ -183,6 +185,13 @@ class GroupCommit:
     def _ended(self, task: "asyncio.Task[None]") -> None:
         if not task.cancelled():
             self.failure = task.exception()
+            self._turn_away("no longer storing")
+
+    def _turn_away(self, why: str) -> None:
+        for waiting in (*self._in_hand, *self._queue):
+            if not waiting.answer.done():
+                waiting.answer.set_exception(Unavailable(why))
+        self._queue.clear()
 
     async def _connect(self) -> asyncpg.Connection:
         async for attempt in stamina.retry_context(
@@ -197,9 +206,9 @@ class GroupCommit:
             if not self._queue:
                 self._wake.clear()
                 await self._wake.wait()
-            batch = self._next_batch()
-            if batch:
-                await self._flush(batch)
+            self._in_hand = self._next_batch()
+            if self._in_hand:
+                await self._flush(self._in_hand)
 
     def _next_batch(self) -> list[_Waiting]:
         batch: list[_Waiting] = []
@@ -216,27 +225,40 @@ class GroupCommit:
             batch.append(self._queue.popleft())
         return batch
 
-    async def _flush(self, batch: list[_Waiting]) -> None:
+    async def _flush(self, batch: Sequence[_Waiting]) -> None:
         try:
             appended = await self._call([waiting.request for waiting in batch])
+        except ValueError as error:
+            # The driver cannot encode one of them; though it says so by an InterfaceError, another
+            # connection would not help.
+            await self._one_by_one(batch, error)
         except TRANSIENT as error:
             # Whether it was committed is not known. The lock makes the next call wait for what may
             # still be running there, and the kept contribution ids then say what was stored.
             log.warning("database.lost", error_type=type(error).__name__)
             if self._connection is not None:
                 self._connection.terminate()
+            await self._back_off()
             self._connection = await self._connect()
             self._requeue(batch)
-            return
         except asyncpg.PostgresError as error:
-            if len(batch) == 1:
-                if not batch[0].answer.done():
-                    batch[0].answer.set_exception(error)
-                return
+            await self._one_by_one(batch, error)
+        else:
+            self._failed_in_a_row = 0
+            self._answer(batch, appended)
+
+    async def _one_by_one(self, batch: Sequence[_Waiting], error: Exception) -> None:
+        if len(batch) > 1:
             for waiting in batch:
                 await self._flush([waiting])
-            return
-        self._answer(batch, appended)
+        elif not batch[0].answer.done():
+            batch[0].answer.set_exception(error)
+
+    async def _back_off(self) -> None:
+        """Not the first time; but a full disk takes connections, and says no to each append."""
+        if self._failed_in_a_row:
+            await asyncio.sleep(min(0.05 * 2**self._failed_in_a_row, 1.0))
+        self._failed_in_a_row = min(self._failed_in_a_row + 1, 10)
 
     def _requeue(self, batch: Sequence[_Waiting]) -> None:
         for waiting in reversed(batch):

@@ -12,15 +12,18 @@ from fastapi import APIRouter, Depends, Request, Response
 
 from shared.chassis.answers import Answer
 from shared.chassis.contribute import Contributions
+from shared.chassis.database import UNREACHABLE
 from shared.chassis.group_commit import QueueFull, Unavailable
 from shared.chassis.identity import Identity
-from shared.chassis.problems import Problem, correlation_id_of, problem_body
+from shared.chassis.problems import Problem, correlation_id_of, pointer, problem_body
 from shared.chassis.reading import contribution_from_json
 from shared.chassis.strict_json import read, read_body
 from shared.ledger import Contributor
 
-_VERSION_TAG = re.compile(r'^"([1-9]\d{0,15})"$')
+_VERSION_TAG = re.compile(r'"([1-9][0-9]{0,15})"')
 _BATCH_LIMIT = 100
+# What a refusal may point at that stands beside the content.
+_OF_THE_PROVENANCE = frozenset({"stated_at", "stated_by", "on_behalf_of"})
 
 
 def contribution_routes(contributions: Contributions, identity: Identity) -> APIRouter:
@@ -65,7 +68,8 @@ async def receive(contributions: Contributions, given: Any, contributor: Contrib
         return await contributions.receive(contribution_from_json(given), contributor)
     except QueueFull:
         raise Problem("overloaded", "Too much is waiting; send the same again.") from None
-    except Unavailable:
+    except (Unavailable, *UNREACHABLE):
+        # In a batch, that is the answer to one of them.
         raise Problem(
             "unavailable", "The answer is not known; send the same contribution again."
         ) from None
@@ -80,9 +84,10 @@ def refusal(answer: Answer) -> Problem:
         members["existing_plan_id"] = receipt["existing_plan_id"]
     errors = []
     if "field" in receipt:
-        where = "provenance" if receipt["field"] == "stated_at" else "content"
-        pointer = "/".join(["", where, *str(receipt["field"]).split(".")])
-        errors.append({"pointer": pointer, "rule": code, "message": receipt["detail"]})
+        path = str(receipt["field"]).split(".")
+        where = "provenance" if path[0] in _OF_THE_PROVENANCE else "content"
+        found = {"pointer": pointer(where, *path), "rule": code, "message": receipt["detail"]}
+        errors.append(found)
     return Problem(
         code,
         receipt["detail"],
@@ -112,8 +117,8 @@ async def _batch(
     if "if-match" in request.headers:
         raise Problem("parameter-invalid", "A batch takes no If-Match.", parameter="If-Match")
     for key in given.keys() - {"contributions"}:
-        pointer = f"/{key.replace('~', '~0').replace('/', '~1')[:64]}"
-        errors.append({"pointer": pointer, "rule": "unknown-key", "message": "No such key."})
+        found = {"pointer": pointer(key), "rule": "unknown-key", "message": "No such key."}
+        errors.append(found)
     if not isinstance(items, list) or not 1 <= len(items) <= _BATCH_LIMIT:
         message = f"A list of 1 to {_BATCH_LIMIT} contributions."
         errors.append({"pointer": "/contributions", "rule": "batch-size", "message": message})
@@ -150,11 +155,11 @@ async def _item(
 
 
 def _with_if_match(given: Any, request: Request) -> Any:
-    tag = request.headers.get("if-match")
-    if tag is None or not isinstance(given, dict):
+    tags = request.headers.getlist("if-match")
+    if not tags or not isinstance(given, dict):
         return given
-    found = _VERSION_TAG.match(tag.strip())
-    if found is None:
+    found = _VERSION_TAG.fullmatch(tags[0].strip())
+    if found is None or len(tags) > 1:
         raise Problem(
             "parameter-invalid",
             'If-Match is an entry version in quotes, as "3".',
@@ -162,7 +167,9 @@ def _with_if_match(given: Any, request: Request) -> Any:
         )
     version = int(found[1])
     based_on = given.get("based_on")
-    if based_on is not None and based_on != version:
+    if based_on is not None and type(based_on) is not int:
+        return given  # which is content that cannot be read
+    if based_on not in (None, version):
         raise Problem(
             "parameter-invalid",
             "If-Match and based_on name different versions.",

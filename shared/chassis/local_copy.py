@@ -6,14 +6,16 @@ from shared.chassis.codec import Unreadable, event_of
 from shared.chassis.kafka import Record, Transaction
 from shared.chassis.outgoing import Outgoing, append_outgoing
 from shared.chassis.plan_states import PlanStates
+from shared.chassis.telemetry import applied, consumed, dead_letters, log
 from shared.ledger import RecordedEvent
 
 
 class LocalCopy:
     """Handles batches of events of other sections that this one needs to know of."""
 
-    def __init__(self, plan_states: PlanStates) -> None:
+    def __init__(self, plan_states: PlanStates, consumer: str) -> None:
         self._plan_states = plan_states
+        self._consumer = consumer
 
     async def __call__(self, records: Sequence[Record], transaction: Transaction) -> None:
         """Fold the batch into the copy, with its offsets."""
@@ -28,3 +30,9 @@ class LocalCopy:
             learned = await self._plan_states.learn(connection, events)
             await append_outgoing(connection, rows)
         self._plan_states.learned(learned)
+        labels = {"consumer": self._consumer}
+        consumed().add(len(records), labels)
+        applied().add(len(events), labels)
+        if len(events) < len(records):
+            dead_letters().add(len(records) - len(events), labels)
+            log.warning("events.unreadable", count=len(records) - len(events), **labels)

@@ -72,6 +72,7 @@ LOG_FIELDS: Final = frozenset(
         # what went wrong
         "error_type",
         "error_at",
+        "error_in",
         "error_code",
         "error_cause",
         "correlation_id",
@@ -134,8 +135,9 @@ def place_of(error: BaseException) -> dict[str, str]:
     ]
     if frames:
         ours = [frame for frame in frames if _is_ours(frame[0])]
-        path, line, function = (ours or frames)[-1]
-        place["error_at"] = f"{_short(path)}:{line} {function}"
+        place["error_at"] = _place((ours or frames)[-1])
+        if ours and ours[-1] is not frames[-1]:
+            place["error_in"] = _place(frames[-1])
     sqlstate = getattr(error, "sqlstate", None)
     if isinstance(sqlstate, str):
         place["error_code"] = sqlstate[:5]
@@ -145,6 +147,11 @@ def place_of(error: BaseException) -> dict[str, str]:
     if cause is not None:
         place["error_cause"] = _type_name(cause)
     return place
+
+
+def _place(frame: tuple[str, int, str]) -> str:
+    path, line, function = frame
+    return f"{_short(path)}:{line} {function}"
 
 
 def _type_name(error: BaseException) -> str:
@@ -166,7 +173,8 @@ def _short(path: str) -> str:
     """Without the folders above ours, or above a library: where it is installed says nothing."""
     if _is_ours(path):
         return path.removeprefix(_ROOT)
-    return path.rpartition("site-packages/")[2]
+    _, is_library, inside = path.rpartition("site-packages/")
+    return inside if is_library else "/".join(path.split("/")[-2:])
 
 
 def _with_context(
@@ -248,7 +256,7 @@ _TRUSTED: Final = ("uvicorn", "aiokafka", "kafka", "faststream", "asyncpg", "ope
 _TAKEN_OVER: Final = ("uvicorn", "uvicorn.error", "faststream", "faststream.access.kafka")
 
 
-class _LibraryLines(logging.Handler):
+class LibraryLines(logging.Handler):
     """Puts what libraries log into the same lines, without their exceptions' texts.
 
     A library in trouble repeats itself a thousand times a second: of each place in its code a few
@@ -336,7 +344,7 @@ def configure_logging(service: str) -> None:
     _service.name = service
     root = logging.getLogger()
     root.handlers = [handler for handler in root.handlers if not _is_console(handler)]
-    root.addHandler(_LibraryLines())
+    root.addHandler(LibraryLines())
     root.setLevel(logging.WARNING)
     for name in _TAKEN_OVER:
         logger = logging.getLogger(name)
@@ -350,4 +358,4 @@ def configure_logging(service: str) -> None:
 
 
 def _is_console(handler: logging.Handler) -> bool:
-    return isinstance(handler, _LibraryLines) or type(handler) is logging.StreamHandler
+    return isinstance(handler, LibraryLines) or type(handler) is logging.StreamHandler

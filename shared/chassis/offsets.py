@@ -2,14 +2,18 @@
 
 import asyncio
 from collections.abc import Callable, Collection, Mapping
+from typing import Final
 
+import stamina
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.abc import ConsumerRebalanceListener
 
-from shared.chassis.database import Connection, Database
+from shared.chassis.database import TRANSIENT, Connection, Database
 
 Span = tuple[int, int]
 """The first offset of a batch in one partition, and the offset after its last."""
+
+_SEEK_SECONDS: Final = 45.0  # less than a rebalance may take
 
 _FENCE = """
 WITH given AS (
@@ -137,7 +141,12 @@ class SeekStored(ConsumerRebalanceListener):  # type: ignore[misc]
     async def on_partitions_assigned(self, assigned: set[TopicPartition]) -> None:
         """Go on where the database says; nothing is awaited before the partitions rest."""
         try:
-            self.sought = await seek_stored(self._kafka(), self._database, self._consumer, assigned)
+            async for attempt in stamina.retry_context(
+                on=TRANSIENT, attempts=None, timeout=_SEEK_SECONDS, wait_max=2
+            ):
+                with attempt:
+                    kafka = self._kafka()
+                    self.sought = await seek_stored(kafka, self._database, self._consumer, assigned)
         except Exception as error:
             self._failed(error)
             raise

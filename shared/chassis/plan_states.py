@@ -6,7 +6,7 @@ is kept.
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from uuid import UUID
 
 from shared.chassis.database import Connection, Database
@@ -82,12 +82,13 @@ class PlanStates:
             )
         return set(latest)
 
-    def learned(self, plan_ids: Iterable[UUID]) -> None:
+    def learned(self, plan_ids: Collection[UUID]) -> None:
         """Wake up whoever waits, and forget what was remembered of these plans; after commit."""
         for plan_id in plan_ids:
             self._open.pop(plan_id, None)
-        self._learned.set()
-        self._learned = asyncio.Event()
+        if plan_ids:
+            self._learned.set()
+            self._learned = asyncio.Event()
 
     async def _read(self, plan_id: UUID) -> str | None:
         state: str | None = await self._database.pool.fetchval(

@@ -1,7 +1,7 @@
 """Problems (RFC 9457): how every door says no, never with the caller's content."""
 
 import re
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any, Final
 from urllib.parse import quote
@@ -43,7 +43,7 @@ MEDIA_TYPE: Final = "application/problem+json"
 TYPE_BASE: Final = "https://careplan.example/problems/"
 DEFAULT_STATUS: Final = 409
 
-Handler = Callable[[Request, Any], Awaitable[Response]]
+Handler = Callable[[Request, Any], Coroutine[Any, Any, Response]]
 
 
 class _Statuses(dict[str, int]):

@@ -9,10 +9,11 @@ from uuid import UUID
 import orjson
 from uuid_utils.compat import uuid7
 
-from shared.chassis.problems import Problem
+from shared.chassis.problems import Problem, pointer
 from shared.chassis.settings import Settings
 from shared.chassis.shapes import claim_shape, command_shape
 from shared.ledger import (
+    PERSON,
     PROXY,
     RELATED_PERSON,
     SYSTEM,
@@ -28,7 +29,7 @@ from shared.ledger import (
     plain,
 )
 
-_ID = re.compile(r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$")
+_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _KEYS = frozenset(
     {"contribution_id", "plan_id", "command", "entry_id", "based_on", "content", "provenance"}
 )
@@ -56,7 +57,7 @@ def contribution_from_json(given: Any) -> Contribution:
     if not isinstance(given, dict):
         raise _invalid("", "object", "A contribution is a JSON object.")
     errors = [
-        _error(f"/{_escaped(key)}", "unknown-key", "There is no such key.")
+        _error(pointer(key), "unknown-key", "There is no such key.")
         for key in given
         if key not in _KEYS
     ]
@@ -120,7 +121,10 @@ def prepare(section: Section, contribution: Contribution, contributor: Contribut
 
 
 def refuse_who_may_not(prepared: Prepared, settings: Settings) -> None:
-    """``role-may-not-contribute``; a system's organisation answers for who said it."""
+    """``role-may-not-contribute``, or ``not-permitted`` on a plan that the token is not for.
+
+    A system's organisation answers for who said it.
+    """
     contributor = prepared.contributor
     if contributor.kind == SYSTEM:
         speaker = prepared.provenance.stated_by
@@ -129,12 +133,17 @@ def refuse_who_may_not(prepared: Prepared, settings: Settings) -> None:
         kind, roles = contributor.kind, {contributor.role}
         if kind == RELATED_PERSON and prepared.provenance.on_behalf_of is not None:
             kind = PROXY
-    for rule in prepared.command.who:
-        if rule == kind:
-            return
-        if rule.startswith("role:") and roles & set(settings.roles(rule.removeprefix("role:"))):
-            return
-    raise Refused("role-may-not-contribute", "This role may not use this command.")
+    if not any(_is_met(rule, kind, roles, settings) for rule in prepared.command.who):
+        raise Refused("role-may-not-contribute", "This role may not use this command.")
+    is_for_one_plan = contributor.kind == PERSON or contributor.plan_id is not None
+    if is_for_one_plan and contributor.plan_id != prepared.plan_id:
+        raise Refused("not-permitted", "A person's token opens that person's plan only.")
+
+
+def _is_met(rule: str, kind: str, roles: set[str | None], settings: Settings) -> bool:
+    if rule.startswith("role:"):
+        return bool(roles & set(settings.roles(rule.removeprefix("role:"))))
+    return rule == kind
 
 
 def _entry_id(command: Command, contribution: Contribution, plan_id: UUID) -> tuple[UUID, bool]:
@@ -214,19 +223,15 @@ def _id(given: dict[str, Any], key: str, errors: list[dict[str, str]]) -> UUID |
     value = given.get(key)
     if value is None:
         return None
-    if not isinstance(value, str) or not _ID.match(value):
+    if not isinstance(value, str) or not _ID.fullmatch(value):
         errors.append(_error(f"/{key}", "uuid", "A UUID in lower case."))
         return None
     return UUID(value)
 
 
-def _escaped(key: str) -> str:
-    return key.replace("~", "~0").replace("/", "~1")[:64]
+def _error(where: str, rule: str, message: str) -> dict[str, str]:
+    return {"pointer": where, "rule": rule, "message": message}
 
 
-def _error(pointer: str, rule: str, message: str) -> dict[str, str]:
-    return {"pointer": pointer, "rule": rule, "message": message}
-
-
-def _invalid(pointer: str, rule: str, message: str) -> Problem:
-    return Problem("content-invalid", errors=[_error(pointer, rule, message)])
+def _invalid(where: str, rule: str, message: str) -> Problem:
+    return Problem("content-invalid", errors=[_error(where, rule, message)])

@@ -29,7 +29,7 @@ from shared.chassis.event_store import completed
 from shared.chassis.health import Part
 from shared.chassis.outgoing import headers_from_bytes
 from shared.chassis.settings import Settings
-from shared.chassis.telemetry import links_of, log, tracer
+from shared.chassis.telemetry import Attribute, links_of, log, tracer
 from shared.ledger import Section
 from shared.ledger.topics import events_topic
 
@@ -312,7 +312,7 @@ class Relay:
         with tracer().start_as_current_span(
             f"publish {name}", links=links_of(message.traceparent for message in messages)
         ) as span:
-            span.set_attribute("messaging.batch.message_count", len(messages))
+            span.set_attribute(Attribute.BATCH_COUNT, len(messages))
             sent = await asyncio.gather(*await self._batches(producer, messages))
         for metadata in sent:
             place = f"{metadata.topic}/{metadata.partition}"

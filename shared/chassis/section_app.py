@@ -14,6 +14,7 @@ from shared.chassis.event_store import EventStore
 from shared.chassis.group_commit import GroupCommit
 from shared.chassis.health import Part, health_routes
 from shared.chassis.http import contribution_routes
+from shared.chassis.http_spans import HttpSpans
 from shared.chassis.identity import Identity
 from shared.chassis.kafka import BatchConsumer
 from shared.chassis.local_copy import LocalCopy
@@ -47,9 +48,10 @@ def create_app(section: Section, settings: Settings) -> FastAPI:
     )
     consumers = {"commands": commands}
     if not _opens_plans(section):
+        reader = f"{section.wire_name}-plan-states"
         consumers["plan_states"] = BatchConsumer(
-            consumer=f"{section.wire_name}-plan-states",
-            handle=LocalCopy(plan_states),
+            consumer=reader,
+            handle=LocalCopy(plan_states, reader),
             database=database,
             settings=settings,
             pattern=re.escape(events_topic("person")),
@@ -62,9 +64,12 @@ def create_app(section: Section, settings: Settings) -> FastAPI:
             await opened.enter_async_context(commits)
             await opened.enter_async_context(relay)
             await opened.enter_async_context(running(consumers.values()))
-            gauge(Gauge.APPENDS_WAITING, lambda: float(commits.waiting))
-            gauge(Gauge.RELAY_LAG, lambda: float(relay.lag))
-            gauge(Gauge.RELAY_OLDEST, lambda: relay.oldest_seconds)
+            for end in (
+                gauge(Gauge.APPENDS_WAITING, lambda: float(commits.waiting)),
+                gauge(Gauge.RELAY_LAG, lambda: float(relay.lag)),
+                gauge(Gauge.RELAY_OLDEST, lambda: relay.oldest_seconds),
+            ):
+                opened.callback(end)
             yield
 
     async def database_part() -> Part:
@@ -83,6 +88,7 @@ def create_app(section: Section, settings: Settings) -> FastAPI:
     app.include_router(contribution_routes(contributions, identity))
     app.include_router(health_routes(parts, settings.service, door=("database", "appends")))
     app.exception_handlers.update(problem_handlers())
+    app.add_middleware(HttpSpans)
     app.add_middleware(CorrelationIds)
     return app
 

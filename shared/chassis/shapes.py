@@ -40,7 +40,7 @@ class CommandShape:
         if self.command.creates and isinstance(content, dict):
             content = {name: given for name, given in content.items() if given is not None}
         arguments: dict[str, Any] = _read(self.adapter, content, "/content")
-        if not arguments and self.command.is_empty_without_change:
+        if self.command.is_empty_without_change and not arguments.keys() - {"reason"}:
             raise _content_invalid(
                 "/content", "something-to-change", "Name at least one field to change."
             )

@@ -33,7 +33,7 @@ class ListedAttributesOnly(SpanExporter):
 
     def _clean(self, span: ReadableSpan) -> ReadableSpan:
         given = span.attributes or {}
-        attributes = {name: value for name, value in given.items() if name in self._listed}
+        attributes = {str(name): value for name, value in given.items() if name in self._listed}
         for event in span.events:
             kind = (event.attributes or {}).get("exception.type")
             if kind is not None:

@@ -23,7 +23,7 @@ _STRING: Final = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
 # Every digit as 0, what else a number has as itself, all the rest blank: three quick searches in
 # this find any number that could be too large, some twenty times faster than an expression.
 _FOLDED: Final = bytes(
-    ord("0") if chr(byte).isdigit() and byte < 128 else byte if byte in b"eE+" else ord(" ")
+    ord("0") if byte in b"0123456789" else byte if byte in b"eE+" else ord(" ")
     for byte in range(256)
 ).replace(b"E", b"e")
 _LONG_NUMBERS: Final = (b"0" * 16, b"0e000", b"0e+000")

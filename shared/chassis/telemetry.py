@@ -357,7 +357,7 @@ def inject() -> str | None:
     span = trace.get_current_span().get_span_context()
     if not span.is_valid:
         return None
-    return f"00-{span.trace_id:032x}-{span.span_id:016x}-{span.trace_flags:02x}"
+    return f"00-{span.trace_id:032x}-{span.span_id:016x}-{span.trace_flags & 1:02x}"
 
 
 def links_of(traceparents: Iterable[str | None]) -> list[Link]:

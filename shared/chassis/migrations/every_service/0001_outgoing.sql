@@ -36,7 +36,8 @@ DECLARE
 BEGIN
     PERFORM pg_advisory_xact_lock(7411);
     SELECT coalesce(max(o.position), 0) INTO base FROM outgoing o;
-    now_ := clock_timestamp();
+    SELECT greatest(clock_timestamp(), max(o.recorded_at)) INTO now_
+      FROM outgoing o WHERE o.position = base;
     INSERT INTO outgoing (position, recorded_at, topic, key, headers, value)
     SELECT base + given.n, now_, given.topic, given.key, given.headers, given.body
       FROM unnest(topics, keys, headers, bodies)

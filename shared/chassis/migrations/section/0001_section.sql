@@ -49,7 +49,12 @@ CREATE FUNCTION append_batch(
 ) RETURNS TABLE (
     request int, verdict text, position_ bigint, at timestamptz, entry uuid, version bigint,
     receipt_ bytea, receipt_position bigint
-) LANGUAGE plpgsql AS $$
+) LANGUAGE plpgsql
+-- Plans are made once in a connection, perhaps while the tables are small, and kept: every lookup
+-- is by index from the first day, or the first million rows would be scanned for each append.
+SET enable_seqscan = off
+SET plan_cache_mode = force_generic_plan
+AS $$
 #variable_conflict use_column
 DECLARE
     verdicts    text[] := array_fill('stored'::text, ARRAY[cardinality(c_id)]);
@@ -65,28 +70,37 @@ BEGIN
     -- A new statement, a new snapshot: it sees what was committed before the lock was ours.
     SELECT coalesce(max(s.notification_id), 0) INTO base FROM stored_events s;
     SELECT coalesce(max(o.position), 0) INTO out_base FROM outgoing o;
-    SELECT greatest(clock_timestamp(), max(s.recorded_at)) INTO now_
-      FROM stored_events s WHERE s.notification_id = base;
+    SELECT greatest(clock_timestamp(),
+                    (SELECT s.recorded_at FROM stored_events s WHERE s.notification_id = base),
+                    (SELECT o.recorded_at FROM outgoing o WHERE o.position = out_base))
+      INTO now_;
 
     -- The kept receipts first: a repeat gets its own, whatever has happened to the entry since.
     FOR found_ IN
-        SELECT c.n, (r.contributor = c.contributor AND r.content_hash = c.hash) AS same
+        SELECT c.n, r.same
           FROM unnest(c_id, c_contributor, c_hash) WITH ORDINALITY AS c(id, contributor, hash, n)
-          JOIN receipt r ON r.contribution_id = c.id
+         CROSS JOIN LATERAL (
+               SELECT (r.contributor = c.contributor AND r.content_hash = c.hash) AS same
+                 FROM receipt r WHERE r.contribution_id = c.id LIMIT 1) r
     LOOP
         verdicts[found_.n] := CASE WHEN found_.same THEN 'repeated' ELSE 'reused' END;
     END LOOP;
 
     -- Stale: the version before the request's first does not stand last in its entry.
     FOR found_ IN
-        SELECT e.n, e.entry, e.first, h.version
-          FROM (SELECT u.n, u.entry, min(u.version) AS first
+        SELECT e.n, e.entry, h.version, e.last - e.first + 1 <> e.events AS has_gap
+          FROM (SELECT u.n, u.entry, min(u.version) AS first, max(u.version) AS last,
+                       count(*) AS events
                   FROM unnest(e_request, e_entry, e_version) AS u(n, entry, version)
                  GROUP BY u.n, u.entry) e
          CROSS JOIN LATERAL (SELECT coalesce(max(s.originator_version), 0) AS version
                                FROM stored_events s WHERE s.originator_id = e.entry) h
-         WHERE h.version <> e.first - 1
+         WHERE h.version <> e.first - 1 OR e.last - e.first + 1 <> e.events
     LOOP
+        IF found_.has_gap THEN
+            RAISE EXCEPTION 'the versions of one entry follow each other'
+                USING ERRCODE = 'integrity_constraint_violation';
+        END IF;
         IF verdicts[found_.n] = 'stored' THEN
             verdicts[found_.n] := 'stale';
             entries[found_.n] := found_.entry;
@@ -95,36 +109,41 @@ BEGIN
     END LOOP;
 
     -- Taken: another entry holds a key that this request needs.
-    FOR found_ IN
-        SELECT t.n, k.entry_id
-          FROM unnest(t_request, t_key, t_entry) AS t(n, key, entry)
-          JOIN unique_key k ON k.key = t.key AND k.entry_id <> t.entry
-    LOOP
-        IF verdicts[found_.n] = 'stored' THEN
-            verdicts[found_.n] := 'taken';
-            entries[found_.n] := found_.entry_id;
-        END IF;
-    END LOOP;
+    IF cardinality(t_key) > 0 THEN
+        FOR found_ IN
+            SELECT t.n, k.entry_id
+              FROM unnest(t_request, t_key, t_entry) AS t(n, key, entry)
+             CROSS JOIN LATERAL (SELECT k.entry_id FROM unique_key k
+                                  WHERE k.key = t.key AND k.entry_id <> t.entry LIMIT 1) k
+        LOOP
+            IF verdicts[found_.n] = 'stored' THEN
+                verdicts[found_.n] := 'taken';
+                entries[found_.n] := found_.entry_id;
+            END IF;
+        END LOOP;
+    END IF;
 
     -- Within one batch only the first may touch an entry, a contribution or a key; the others are
     -- asked again in the next batch, where they meet what the first one did.
-    FOR found_ IN
-        SELECT DISTINCT m.n FROM (
-            SELECT x.n, row_number() OVER (PARTITION BY x.what ORDER BY x.n) AS place FROM (
-                SELECT u.n, 'e' || u.entry::text AS what
-                  FROM unnest(e_request, e_entry) AS u(n, entry)
-                 WHERE verdicts[u.n] = 'stored' GROUP BY u.n, u.entry
-                UNION ALL
-                SELECT c.n::int, 'c' || c.id::text FROM unnest(c_id) WITH ORDINALITY AS c(id, n)
-                 WHERE c.id IS NOT NULL AND verdicts[c.n] = 'stored'
-                UNION ALL
-                SELECT t.n, 'k' || t.key FROM unnest(t_request, t_key) AS t(n, key)
-                 WHERE verdicts[t.n] = 'stored'
-            ) x
-        ) m WHERE m.place > 1
-    LOOP
-        verdicts[found_.n] := 'again';
-    END LOOP;
+    IF cardinality(c_id) > 1 THEN
+        FOR found_ IN
+            SELECT DISTINCT m.n FROM (
+                SELECT x.n, row_number() OVER (PARTITION BY x.what ORDER BY x.n) AS place FROM (
+                    SELECT u.n, 'e' || u.entry::text AS what
+                      FROM unnest(e_request, e_entry) AS u(n, entry)
+                     WHERE verdicts[u.n] = 'stored' GROUP BY u.n, u.entry
+                    UNION ALL
+                    SELECT c.n::int, 'c' || c.id::text FROM unnest(c_id) WITH ORDINALITY AS c(id, n)
+                     WHERE c.id IS NOT NULL AND verdicts[c.n] = 'stored'
+                    UNION ALL
+                    SELECT t.n, 'k' || t.key FROM unnest(t_request, t_key) AS t(n, key)
+                     WHERE verdicts[t.n] = 'stored'
+                ) x
+            ) m WHERE m.place > 1
+        LOOP
+            verdicts[found_.n] := 'again';
+        END LOOP;
+    END IF;
 
     WITH placed AS (
         SELECT u.*, row_number() OVER (ORDER BY u.o) AS place
@@ -172,9 +191,12 @@ BEGIN
     END IF;
 
     RETURN QUERY
-    SELECT n::int, verdicts[n], firsts[n], coalesce(r.recorded_at, now_), entries[n], versions[n], r.body, r.event_position
+    SELECT n::int, verdicts[n], firsts[n], coalesce(r.recorded_at, now_), entries[n], versions[n],
+           r.body, r.event_position
       FROM generate_series(1, cardinality(c_id)) AS n
-      LEFT JOIN receipt r ON r.contribution_id = c_id[n] AND verdicts[n] = 'repeated';
+      LEFT JOIN LATERAL (SELECT * FROM receipt r
+                          WHERE r.contribution_id = c_id[n] AND verdicts[n] = 'repeated'
+                          LIMIT 1) r ON true;
 END
 $$;
 
