@@ -1,0 +1,105 @@
+# `make help` is the manual. `run` and `test` do all of their own set-up.
+
+VENV := .venv
+BIN := $(VENV)/bin
+STACK := $(or $(CAREPLAN_STACK_DIR),.stack)
+# What the virtual environment was made from: the pins, the project's own entry points, this folder.
+WANTED := $(shell { cat requirements/dev.txt pyproject.toml; pwd; } | cksum)
+
+.DEFAULT_GOAL := help
+.PHONY: help run stop logs seed reset test test-unit test-component test-e2e lint format \
+	contracts check-contracts new-section bench faults lock clean set-up
+
+##@ The stack
+
+run: set-up ## start everything with an example plan; Ctrl-C stops it
+	@exec $(BIN)/python -m deploy.local
+
+stop: ## stop it from another terminal
+	@if [ -x $(BIN)/python ]; then $(BIN)/python -m deploy.local.stop; fi
+
+logs: ## follow the logs of all processes
+	@tail -n 20 -F $(STACK)/logs/*.log
+
+seed: set-up ## load the example plan again (answered with the first receipts)
+	@$(BIN)/python -m deploy.local.seed
+
+reset: stop ## stop it and delete its data
+	rm -rf $(STACK)
+
+##@ Checks
+
+test: lint ## everything CI runs
+	$(BIN)/pytest
+
+test-unit: set-up ## seconds: no database, no broker
+	$(BIN)/pytest tests/unit tests/architecture tests/contract
+
+test-component: set-up ## one service at a time on real PostgreSQL and Kafka
+	$(BIN)/pytest tests/component
+
+test-e2e: set-up ## the whole stack
+	$(BIN)/pytest tests/e2e
+
+lint: set-up ## ruff, mypy, import rules
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: set-up ## lay out the code
+	$(BIN)/ruff check --fix-only --quiet .
+	$(BIN)/ruff format .
+
+bench: set-up ## measure, as ratios to a raw limit of the same run
+	$(BIN)/python -m benchmarks
+
+faults: set-up ## kill, stop and cut things while contributions come in
+	$(BIN)/python -m tests.faults
+
+##@ Contracts
+
+contracts: set-up ## generate contracts/ from the declarations
+	$(BIN)/python -m shared.contracts.generate
+
+check-contracts: set-up ## the compatibility gate alone
+	@$(BIN)/python -m shared.contracts.compat
+
+new-section: set-up ## write the folder of a new section: make new-section NAME=medication
+	@$(if $(NAME),,$(error say which: make new-section NAME=medication))$(BIN)/python -m shared.contracts.new_section $(NAME)
+
+##@ The project
+
+lock: ## pin the dependencies of pyproject.toml again (UPGRADE=--upgrade for newer ones)
+	@$(find-python); \
+	uv=$$(mktemp -d) && trap 'rm -rf "$$uv"' EXIT && "$$python" -m venv "$$uv" \
+	&& "$$uv/bin/pip" install --quiet --disable-pip-version-check uv \
+	&& compile() { "$$uv/bin/uv" pip compile --quiet --universal --generate-hashes --no-header $(UPGRADE) pyproject.toml "$$@"; } \
+	&& compile --extra stack -o requirements/runtime.txt \
+	&& compile --extra stack --extra dev -o requirements/dev.txt
+
+clean: reset ## delete everything that was made here
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache htmlcov .coverage
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+help: ## this
+	@awk 'BEGIN { FS = ":.*## " } \
+	/^##@ / { printf "\n%s\n", substr($$0, 5) } \
+	/^[a-z0-9-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+# Names the first Python that will do in the shell variable `python`; PYTHON=… goes first.
+define find-python
+python=; for p in $(PYTHON) python3 python3.14 python3.13 python3.12 python3.11 python; do \
+	if "$$p" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; then python=$$p; break; fi; done; \
+	if [ -z "$$python" ]; then \
+	echo "Python 3.11 or newer with its venv module is needed (python3 here: $$(python3 --version 2>&1)); say where one is by PYTHON=/path/to/python3" >&2; exit 1; fi
+endef
+
+# Only where something it was made from has changed, or an earlier attempt was cut short.
+set-up:
+	@if [ "$$(cat $(VENV)/made-from 2>/dev/null)" = "$(WANTED)" ] && $(BIN)/python -c '' 2>/dev/null; then exit 0; fi; \
+	echo "setting up $(VENV): a minute or two the first time"; \
+	if ! $(BIN)/python -c '' 2>/dev/null; then $(find-python); "$$python" -m venv --clear $(VENV) || exit 1; fi; \
+	$(BIN)/pip install --disable-pip-version-check --require-hashes -r requirements/dev.txt \
+	&& $(BIN)/pip install --disable-pip-version-check --quiet --no-deps --no-build-isolation -e . \
+	&& echo "$(WANTED)" > $(VENV)/made-from

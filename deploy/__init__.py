@@ -1,0 +1,1 @@
+"""What it takes to run the ledger: locally, in Compose, on Kubernetes."""

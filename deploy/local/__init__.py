@@ -1,0 +1,1 @@
+"""The development stack behind `make run`: real PostgreSQL, real Kafka, every service."""

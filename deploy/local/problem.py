@@ -1,0 +1,15 @@
+"""What stops the stack, said in one line for the person who started it."""
+
+import errno
+
+
+class Problem(Exception):
+    """A reason not to go on; its text is one clear line that says what to do."""
+
+
+def plainly(error: OSError) -> str:
+    """One line for an error of the operating system, with a full disk named as such."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        where = f" (writing {error.filename})" if error.filename else ""
+        return f"the disk is full{where}: free some space and start again"
+    return str(error)

@@ -1,0 +1,80 @@
+"""PostgreSQL and Kafka alone, in a folder of their own: for tests, benchmarks and the stack."""
+
+import asyncio
+import re
+import signal
+import sys
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from deploy.local.kafka import Broker, free_port
+from deploy.local.output import Terminal
+from deploy.local.postgres import Cluster
+from deploy.local.settings import cache_folder
+from deploy.local.supervisor import Child, Supervisor
+from deploy.local.tasks import first_error
+
+# While it starts or recovers it turns connections away, ours among them: no news.
+_POSTGRES_TROUBLE = re.compile(r" (WARNING|ERROR|PANIC|FATAL):  (?!the database system is)")
+_KAFKA_GRACE = 2.5
+_POSTGRES_GRACE = 2.0
+
+
+@dataclass(frozen=True)
+class Servers:
+    """Where the two servers are, and their processes by name (`postgres`, `kafka`)."""
+
+    postgres_url: str
+    kafka_servers: str
+    pids: Mapping[str, int]
+
+
+def postgres_child(cluster: Cluster) -> Child:
+    """The cluster as a process to keep; SIGINT is its fast stop, SIGTERM would wait for clients."""
+    return Child(
+        name="postgres",
+        command=cluster.command(),
+        ready=cluster.answers,
+        stop_signal=signal.SIGINT,
+        death_signal=signal.SIGINT,
+        stop_group=False,
+        grace=_POSTGRES_GRACE,
+        worth_showing=_POSTGRES_TROUBLE,
+    )
+
+
+def kafka_child(broker: Broker) -> Child:
+    """The broker as a process to keep."""
+    return Child(
+        name="kafka",
+        command=broker.command(),
+        ready=broker.answers,
+        grace=_KAFKA_GRACE,
+        worth_showing=re.compile(r" (ERROR|FATAL) "),
+    )
+
+
+@asynccontextmanager
+async def running(
+    folder: Path, *, postgres_port: int | None = None, kafka_port: int | None = None
+) -> AsyncIterator[Servers]:
+    """Both servers in the folder, on free ports unless told; stopped at the end."""
+    cluster = Cluster(folder / "postgres", postgres_port or free_port())
+    broker = Broker(folder / "kafka", kafka_port or free_port(), cache_folder())
+    terminal = Terminal(sys.stderr, colour=False)
+    with first_error():
+        async with asyncio.TaskGroup() as group:
+            group.create_task(cluster.prepare(terminal.say))
+            group.create_task(broker.prepare(terminal.say))
+    supervisor = Supervisor(folder / "logs", Terminal(None, colour=False), lambda: None)
+    try:
+        supervisor.start(postgres_child(cluster))
+        supervisor.start(kafka_child(broker))
+        await supervisor.until_ready("postgres", "kafka")
+        pids = {name: seen.pid for name, seen in supervisor.seen().items() if seen.pid}
+        yield Servers(cluster.url, broker.servers, pids)
+    finally:
+        await supervisor.stop("kafka")
+        await supervisor.stop("postgres")

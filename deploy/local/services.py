@@ -1,0 +1,63 @@
+"""The services of the stack: found in their folders, each with a port, tables and a process."""
+
+import re
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+
+from deploy.local.supervisor import Child
+from shared.cli.readiness import every_part_ready
+from shared.contracts import discover
+
+# Anything but a JSON line of level info or debug.
+_NOT_INFORMATION = re.compile(r'^(?!\{.*"level": ?"(info|debug)")')
+ROOT = Path(__file__).parents[2]
+
+
+@dataclass(frozen=True)
+class Service:
+    """One folder under `services/`: a section (`section.py`) or another service (`app.py`)."""
+
+    name: str
+    is_section: bool
+
+    @property
+    def migrations(self) -> tuple[Path, ...]:
+        """The folders its tables come from, in order."""
+        shared = ROOT / "shared" / "chassis" / "migrations"
+        own = (
+            shared / "section" if self.is_section else ROOT / "services" / self.name / "migrations"
+        )
+        return (shared / "every_service", own)
+
+
+def found() -> list[Service]:
+    """Every service there is, sections first."""
+    sections = [Service(section.name, is_section=True) for section in discover.sections()]
+    return sections + [Service(name, is_section=False) for name in discover.readers()]
+
+
+def service_child(
+    service: Service, environment: Mapping[str, str], url: str, client: httpx.AsyncClient
+) -> Child:
+    """The service as a process to keep, ready when every part of it is."""
+
+    async def ready() -> bool:
+        try:
+            answer = await client.get(f"{url}/readyz")
+            return every_part_ready(answer.json())
+        except (httpx.HTTPError, ValueError):
+            return False
+
+    return Child(
+        name=service.name,
+        command=[sys.executable, "-m", "shared.chassis.run", service.name],
+        environment={"PYTHONUNBUFFERED": "1", **environment},
+        ready=ready,
+        after=("postgres", "kafka"),
+        grace=4.5,
+        worth_showing=_NOT_INFORMATION,
+    )

@@ -1,0 +1,35 @@
+"""`stack.json`: what runs, where, and with which process; always whole, always current."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+
+class StackFile:
+    """Replaces the file at once whenever something in it has changed."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._written: dict[str, Any] | None = None
+
+    def read(self) -> dict[str, Any]:
+        """What an earlier start has left; empty where it left nothing that can be read."""
+        try:
+            content = json.loads(self._path.read_text())
+        except (FileNotFoundError, ValueError):
+            return {}
+        return content if isinstance(content, dict) else {}
+
+    def write(self, content: dict[str, Any]) -> None:
+        """The new content; readers see the old or the new one, never a half."""
+        if content == self._written:
+            return
+        unfinished = self._path.with_suffix(".unfinished")
+        unfinished.touch(mode=0o600)  # it holds the superuser's password
+        unfinished.write_text(json.dumps(content, indent=2) + "\n")
+        unfinished.replace(self._path)
+        self._written = content
+
+    def remove(self) -> None:
+        """Nothing runs any more."""
+        self._path.unlink(missing_ok=True)

@@ -1,0 +1,33 @@
+"""`make stop`: asks the stack of this folder to stop and waits until it has."""
+
+import os
+import signal
+import sys
+import time
+
+from deploy.local.place import holder
+from deploy.local.settings import StackSettings
+
+_LONGEST = 15.0
+
+
+def main() -> int:
+    """Status 0 when nothing runs any more."""
+    folder = StackSettings().folder.absolute()
+    pid = holder(folder)
+    if pid is None:
+        sys.stdout.write(f"no stack runs in {folder}\n")
+        return 0
+    os.kill(pid, signal.SIGTERM)
+    deadline = time.monotonic() + _LONGEST
+    while holder(folder) == pid:
+        if time.monotonic() > deadline:
+            sys.stderr.write(f"make stop: the stack (pid {pid}) does not stop\n")
+            return 1
+        time.sleep(0.1)
+    sys.stdout.write("stopped\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
