@@ -1,0 +1,156 @@
+"""The Kafka door of the plan: a batch of events in, one transaction out."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from time import monotonic
+from typing import Final
+
+import orjson
+from opentelemetry.trace import Span
+
+from services.plan.domain import in_utc
+from services.plan.store import Batch, PlanStore, Read, Tally
+from shared.chassis.codec import Unreadable, event_of, header
+from shared.chassis.kafka import Record, Transaction
+from shared.chassis.outgoing import Outgoing
+from shared.chassis.telemetry import (
+    Attribute,
+    Label,
+    SpanName,
+    applied,
+    consumed,
+    dead_letters,
+    duplicates,
+    gaps,
+    links_of,
+    log,
+    process_duration,
+    tracer,
+)
+from shared.ledger.topics import events_topic
+
+CONSUMER: Final = "plan"
+_LARGEST_POSITION: Final = 2**63 - 1
+_MANY_LEVELS: Final = 200
+_DEEPEST: Final = 200
+
+
+class FoldEvents:
+    """Handles batches of the event topics of all sections.
+
+    ``folded`` is called after each commit: whoever waits for a position looks again.
+    """
+
+    def __init__(
+        self, plans: PlanStore, *, topic_prefix: str, folded: Callable[[], None]
+    ) -> None:
+        self._plans = plans
+        self._topic_prefix = topic_prefix
+        self._folded = folded
+
+    async def __call__(self, records: Sequence[Record], transaction: Transaction) -> None:
+        """Fold the batch into its plans, with its offsets, and commit."""
+        links = links_of(header(record, "traceparent") for record in records)
+        started = monotonic()
+        with tracer().start_as_current_span(SpanName.FOLD_PLAN, links=links) as span:
+            _describe(span, len(records))
+            batch = await self._fold(records, transaction)
+        batch.committed()
+        self._folded()
+        _measure(batch.tally, monotonic() - started)
+
+    async def _fold(self, records: Sequence[Record], transaction: Transaction) -> Batch:
+        read: list[Read | tuple[Record, str]] = []
+        for record in records:
+            try:
+                read.append(read_event(record, self._topic_prefix))
+            except Unreadable as error:
+                read.append((record, error.reason))
+        events = [one for one in read if isinstance(one, Read)]
+        letters: list[Outgoing] = []
+        async with transaction() as connection:
+            batch = await self._plans.take_up(connection, events)
+            for record, one in zip(records, read, strict=True):
+                if isinstance(one, tuple):
+                    batch.count_dead_letter()
+                    letters += transaction.dead_letter(*one)
+                elif batch.belongs_elsewhere(one.event):
+                    batch.count_dead_letter()
+                    letters += transaction.dead_letter(record, "the entry is another plan's")
+                else:
+                    batch.fold(one)
+            await batch.write(letters)
+        return batch
+
+
+class Folded:
+    """Tells those who wait that something was folded; they look for themselves."""
+
+    def __init__(self) -> None:
+        self._next = asyncio.Event()
+
+    def __call__(self) -> None:
+        self._next.set()
+        self._next = asyncio.Event()
+
+    async def wait(self, seconds: float) -> None:
+        """Until the next batch, and no longer than this: another replica tells nobody here."""
+        try:
+            await asyncio.wait_for(self._next.wait(), seconds)
+        except TimeoutError:
+            return
+
+
+def read_event(record: Record, topic_prefix: str = "") -> Read:
+    """The event of a record as the plan can fold and store it; raises ``Unreadable``."""
+    event = event_of(record)
+    if record.topic != topic_prefix + events_topic(event.section):
+        raise Unreadable("an event of another section than its topic")
+    if event.position is not None and event.position > _LARGEST_POSITION:
+        raise Unreadable("the position is not one of a store")
+    try:
+        event = in_utc(event)
+    except OverflowError as error:
+        raise Unreadable("recorded_at lies outside the calendar") from error
+    value = record.value or b""
+    if value.count(b"[") + value.count(b"{") > _MANY_LEVELS:
+        _refuse_too_deep(event.content, event.provenance)
+    return Read(event, value)
+
+
+def _refuse_too_deep(*parts: object) -> None:
+    # What can be read may still be too deep to be written again.
+    wrapped: object = list(parts)
+    for _ in range(255 - _DEEPEST):
+        wrapped = [wrapped]
+    try:
+        orjson.dumps(wrapped)
+    except orjson.JSONEncodeError as error:
+        raise Unreadable("nested too deeply") from error
+
+
+def _describe(span: Span, records: int) -> None:
+    span.set_attribute(Attribute.MESSAGING_SYSTEM, "kafka")
+    span.set_attribute(Attribute.OPERATION_TYPE, "process")
+    span.set_attribute(Attribute.CONSUMER_GROUP, CONSUMER)
+    span.set_attribute(Attribute.BATCH_COUNT, records)
+
+
+def _measure(tally: Tally, seconds: float) -> None:
+    labels = {Label.CONSUMER.value: CONSUMER}
+    for counter, number in (
+        (consumed, tally.consumed),
+        (applied, tally.applied),
+        (duplicates, tally.duplicates),
+        (dead_letters, tally.dead_lettered),
+        (gaps, tally.gaps),
+    ):
+        if number:
+            counter().add(number, labels)
+    process_duration().record(seconds, labels)
+    log.info(
+        "plan.folded",
+        consumer=CONSUMER,
+        events=tally.consumed,
+        duration_ms=round(seconds * 1000, 1),
+    )
