@@ -1,21 +1,19 @@
 """The section's event store: load an entry; save events and receipt in one transaction."""
 
 import copy
-import hashlib
 from collections import OrderedDict
 from collections.abc import Sequence
 from typing import Any, cast
 from uuid import UUID
 
 import orjson
-from eventsourcing.persistence import StoredEvent
 
 from shared.chassis.database import Database
 from shared.chassis.group_commit import Append, Appended, EventRow, GroupCommit, ReceiptRow
 from shared.chassis.outgoing import Outgoing
 from shared.chassis.persistence import ENVELOPE, EntryMapper
 from shared.chassis.positions import Position
-from shared.chassis.telemetry import inject
+from shared.chassis.recorder import AsyncpgRecorder, AsyncRepository
 from shared.ledger import Entry, Section, instant
 
 
@@ -31,8 +29,9 @@ class EventStore:
     ) -> None:
         self.section = section
         self._database = database
-        self._commits = commits
+        self._recorder = AsyncpgRecorder(database, commits, section.wire_name)
         self._mapper = EntryMapper()
+        self._entries = AsyncRepository(self._recorder, self._mapper)
         self._cache: OrderedDict[UUID, Entry] = OrderedDict()
         self._cache_size = cache_size
 
@@ -40,7 +39,7 @@ class EventStore:
         """The entry as it stands, to be decided on; ``None`` where there is none."""
         held = None if afresh else self._cache.get(entry_id)
         if held is None:
-            held = await self._replayed(entry_id)
+            held = await self._entries.find(entry_id)
             if held is None:
                 self._cache.pop(entry_id, None)
                 return None
@@ -68,7 +67,7 @@ class EventStore:
             keys = entry.unique_keys()
             takes = [(key, entry.id) for key in sorted(keys - held_keys)]
             gives_back = [(key, entry.id) for key in sorted(held_keys - keys)]
-        appended = await self._commits.append(Append(rows, receipt, takes, gives_back, outgoing))
+        appended = await self._recorder.append(Append(rows, receipt, takes, gives_back, outgoing))
         if entry is not None:
             if appended.verdict == "stored":
                 self._remember(entry)
@@ -78,25 +77,11 @@ class EventStore:
 
     async def publish(self, outgoing: Sequence[Outgoing]) -> None:
         """Store messages that belong to nothing that is kept here (an answer without receipt)."""
-        await self._commits.append(Append(outgoing=outgoing))
+        await self._recorder.append(Append(outgoing=outgoing))
 
     def rows_of(self, events: Sequence[Any]) -> list[EventRow]:
         """Events as they are stored."""
-        traceparent = inject()
-        rows = []
-        for event in events:
-            stored = self._mapper.to_stored_event(event)
-            rows.append(
-                EventRow(
-                    entry_id=event.originator_id,
-                    version=stored.originator_version,
-                    type=stored.topic,
-                    state=stored.state,
-                    traceparent=traceparent,
-                    leaf_hash=self._leaf_hash(stored),
-                )
-            )
-        return rows
+        return self._recorder.rows_of([self._mapper.to_stored_event(event) for event in events])
 
     async def receipt(self, contribution_id: UUID) -> "KeptReceipt | None":
         """The receipt kept for a contribution."""
@@ -144,25 +129,6 @@ class EventStore:
         state: dict[str, Any] = orjson.loads(row.state)
         return {name: value for name, value in state.items() if name not in ENVELOPE}
 
-    async def _replayed(self, entry_id: UUID) -> Entry | None:
-        rows = await self._database.pool.fetch(
-            "SELECT originator_id, originator_version, topic, state FROM stored_events"
-            " WHERE originator_id = $1 ORDER BY originator_version",
-            entry_id,
-        )
-        entry: Entry | None = None
-        for row in rows:
-            event = self._mapper.to_domain_event(
-                StoredEvent(
-                    row["originator_id"],
-                    row["originator_version"],
-                    row["topic"],
-                    row["state"],
-                )
-            )
-            entry = cast("Any", event).mutate(entry)
-        return entry
-
     def _remember(self, entry: Entry) -> None:
         held = self._cache.get(entry.id)
         if held is None or held.version <= entry.version:
@@ -170,14 +136,6 @@ class EventStore:
         self._cache.move_to_end(entry.id)
         if len(self._cache) > self._cache_size:
             self._cache.popitem(last=False)
-
-    def _leaf_hash(self, stored: StoredEvent) -> bytes:
-        """SHA-256 over 0x00, what is known of the row before the append, and its bytes' hash."""
-        known = f"{self.section.wire_name}\n{stored.originator_id}\n{stored.originator_version}"
-        leaf = hashlib.sha256(b"\x00")
-        leaf.update(f"{known}\n{stored.topic}\n".encode())
-        leaf.update(hashlib.sha256(stored.state).digest())
-        return leaf.digest()
 
 
 class KeptReceipt:

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable, Collection, Mapping
 from typing import Final
 
+import asyncpg
 import stamina
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.abc import ConsumerRebalanceListener
@@ -12,6 +13,9 @@ from shared.chassis.database import TRANSIENT, Connection, Database
 
 Span = tuple[int, int]
 """The first offset of a batch in one partition, and the offset after its last."""
+
+HUNG_UP: Final = (*TRANSIENT, asyncpg.InternalClientError)
+"""``TRANSIENT``, and what the driver raises where it loses a connection within an answer."""
 
 _SEEK_SECONDS: Final = 45.0  # less than a rebalance may take
 
@@ -142,7 +146,7 @@ class SeekStored(ConsumerRebalanceListener):  # type: ignore[misc]
         """Go on where the database says; nothing is awaited before the partitions rest."""
         try:
             async for attempt in stamina.retry_context(
-                on=TRANSIENT, attempts=None, timeout=_SEEK_SECONDS, wait_max=2
+                on=HUNG_UP, attempts=None, timeout=_SEEK_SECONDS, wait_max=2
             ):
                 with attempt:
                     kafka = self._kafka()

@@ -13,7 +13,7 @@ from typing import Any, get_origin, get_type_hints
 import msgspec
 import orjson
 from eventsourcing.domain import CanInitAggregate
-from eventsourcing.persistence import Mapper, StoredEvent, Transcoder
+from eventsourcing.persistence import Mapper, NotSupportedError, StoredEvent, Transcoder
 from eventsourcing.utils import resolve_topic
 
 from shared.chassis.shapes import without_keep
@@ -39,9 +39,20 @@ class OrjsonTranscoder(Transcoder):
 
 
 class EntryMapper(Mapper[Any]):
-    """The library's mapper for events of entries; upcasting happens here, on the way out."""
+    """The library's mapper for events of entries; upcasting happens here, on the way out.
 
-    def __init__(self) -> None:
+    It takes what the library's factories give to a mapper (``MAPPER_TOPIC``). There is one
+    transcoder, and neither compression nor encryption: a stored state is hashed as it stands.
+    """
+
+    def __init__(
+        self,
+        transcoder: Transcoder | None = None,  # noqa: ARG002 - what the library hands over
+        compressor: Any = None,
+        cipher: Any = None,
+    ) -> None:
+        if compressor is not None or cipher is not None:
+            raise NotSupportedError("a stored state is neither compressed nor encrypted")
         super().__init__(OrjsonTranscoder())
 
     def to_stored_event(self, domain_event: Any) -> StoredEvent:

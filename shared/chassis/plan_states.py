@@ -11,6 +11,10 @@ from uuid import UUID
 
 from shared.chassis.database import Connection, Database
 from shared.ledger import RecordedEvent
+from shared.ledger.topics import events_topic
+
+PLAN_EVENTS = events_topic("person")
+"""Where the section that opens plans says what becomes of them."""
 
 _REMEMBERED_SECONDS = 1.0
 

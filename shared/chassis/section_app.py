@@ -18,14 +18,14 @@ from shared.chassis.http_spans import HttpSpans
 from shared.chassis.identity import Identity
 from shared.chassis.kafka import BatchConsumer
 from shared.chassis.local_copy import LocalCopy
-from shared.chassis.plan_states import PlanStates
+from shared.chassis.plan_states import PLAN_EVENTS, PlanStates
 from shared.chassis.problems import CorrelationIds, problem_handlers
 from shared.chassis.relationships import Relationships
 from shared.chassis.relay import Relay
 from shared.chassis.settings import Settings
 from shared.chassis.telemetry import Gauge, gauge
 from shared.ledger import Section
-from shared.ledger.topics import commands_topic, events_topic
+from shared.ledger.topics import commands_topic
 
 
 def create_app(section: Section, settings: Settings) -> FastAPI:
@@ -54,7 +54,7 @@ def create_app(section: Section, settings: Settings) -> FastAPI:
             handle=LocalCopy(plan_states, reader),
             database=database,
             settings=settings,
-            pattern=re.escape(events_topic("person")),
+            pattern=re.escape(PLAN_EVENTS),
         )
 
     @asynccontextmanager

@@ -2,7 +2,7 @@
 
 import typer
 
-from shared.cli import stack
+from shared.cli import contract, stack
 from shared.cli.token import token
 
 app = typer.Typer(
@@ -11,6 +11,7 @@ app = typer.Typer(
     help="Talks to a running care plan ledger through its doors.",
 )
 app.command()(token)
+app.add_typer(contract.app, name="contract")
 app.add_typer(stack.app, name="stack")
 
 if __name__ == "__main__":

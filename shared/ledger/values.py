@@ -289,10 +289,8 @@ def _plain_of(kind: type[Any]) -> Callable[[Any], Any]:
 
 
 def _plain_fields(names: tuple[str, ...], given: Any) -> dict[str, Any]:
-    held = vars(given)
-    return {
-        name: plain(held[name]) for name in names if held[name] is not None and held[name] != ()
-    }
+    named = ((name, getattr(given, name)) for name in names)
+    return {name: plain(item) for name, item in named if item is not None and item != ()}
 
 
 _PLAIN_BY_BASE: tuple[tuple[Any, Callable[[Any], Any]], ...] = (

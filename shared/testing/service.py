@@ -15,7 +15,7 @@ from collections.abc import (
     Sequence,
 )
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -102,18 +102,18 @@ class Door:
         await eventually(self.not_ready, "every part is ready", holds=_is_empty, within=40)
 
 
-@dataclass
+@dataclass(frozen=True)
 class Process:
     """A section in a process of its own, and what it has written so far."""
 
     door: Door
     pid: int
-    output: bytearray = field(default_factory=bytearray)
+    output: Path
 
     @property
     def lines(self) -> list[str]:
         """Its log."""
-        return self.output.decode("utf-8", "replace").splitlines()
+        return self.output.read_text("utf-8", "replace").splitlines()
 
 
 @dataclass(frozen=True)
@@ -127,6 +127,7 @@ class Bench:
     prefix: str
     pool: asyncpg.Pool
     producer: AIOKafkaProducer
+    folder: Path
 
     def settings(self, instance: str = "one", **others: Any) -> Settings:
         """Settings of one replica."""
@@ -156,21 +157,22 @@ class Bench:
     async def in_a_process(self, instance: str = "one", **others: Any) -> AsyncIterator[Process]:
         """The section in a process of its own, fully ready; ended by SIGTERM."""
         settings = self.settings(instance, port=_free_port(), **others)
-        child = await asyncio.create_subprocess_exec(
-            "env",
-            *(f"{name}={value}" for name, value in _environment(settings).items()),
-            sys.executable,
-            "-m",
-            "shared.chassis.run",
-            self.section.name,
-            cwd=_ROOT,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
-        )
+        output = self.folder / f"{instance}-{settings.port}.log"
+        with output.open("wb") as writing:
+            child = await asyncio.create_subprocess_exec(
+                "env",
+                *(f"{name}={value}" for name, value in _environment(settings).items()),
+                sys.executable,
+                "-m",
+                "shared.chassis.run",
+                self.section.name,
+                cwd=_ROOT,
+                stdout=writing,
+                stderr=asyncio.subprocess.STDOUT,
+            )
         url = f"http://{settings.host}:{settings.port}"
         async with _client(url) as client:
-            process = Process(Door(url, client, self.issuer), child.pid)
-            reading = asyncio.create_task(_read_into(process.output, child.stdout))
+            process = Process(Door(url, client, self.issuer), child.pid, output)
             try:
                 await process.door.until_ready()
                 yield process
@@ -178,7 +180,6 @@ class Bench:
                 if child.returncode is None:
                     child.send_signal(signal.SIGTERM)
                 await asyncio.wait_for(child.wait(), 20)
-                await reading
 
     def topic(self, name: str) -> str:
         """A topic of this bench."""
@@ -258,8 +259,8 @@ async def bench_of(
         opened.push_async_callback(delete_topics, kafka_servers, topics)
         producer = AIOKafkaProducer(bootstrap_servers=kafka_servers)
         await opened.enter_async_context(producer)
-        issuer = TestIssuer(folder / section.name)
-        yield Bench(section, database, kafka_servers, issuer, prefix, pool, producer)
+        issuer = TestIssuer(folder)
+        yield Bench(section, database, kafka_servers, issuer, prefix, pool, producer, folder)
 
 
 def headers_of(contribution: Mapping[str, Any], org: str) -> list[tuple[str, bytes | None]]:
@@ -351,11 +352,6 @@ def _client(url: str) -> httpx.AsyncClient:
 def _environment(settings: Settings) -> dict[str, str]:
     told = settings.model_dump(exclude_unset=True)
     return {f"CAREPLAN_{name.upper()}": str(value) for name, value in told.items()}
-
-
-async def _read_into(output: bytearray, stream: asyncio.StreamReader | None) -> None:
-    while stream is not None and (chunk := await stream.read(65_536)):
-        output += chunk
 
 
 def _free_port() -> int:

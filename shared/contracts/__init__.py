@@ -1,0 +1,1 @@
+"""From the declarations of the sections to contracts, topics and checks."""

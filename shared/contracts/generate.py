@@ -1,0 +1,242 @@
+"""From the declarations to ``contracts/``: what is written, and what may not be.
+
+A version that is named in ``released.json`` is never written again; a further field makes the
+next minor. A version not yet released is a draft: it is written over, but a difference that would
+break somebody is refused unless the draft is redone on purpose (``--redraft``).
+"""
+
+import argparse
+import hashlib
+import json
+import re
+import shutil
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, Final
+
+from shared.contracts import asyncapi, discover, openapi, topic_files
+from shared.contracts.compat import WAY_OUT, breaks
+from shared.contracts.corpus import Corpus, corpus_of
+from shared.contracts.schemas import CONTRIBUTION, RECEIPT, Schema, schemas
+
+CONTRACTS: Final = Path(__file__).resolve().parents[2] / "contracts"
+RELEASED: Final = "released.json"
+DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
+
+_VERSION: Final = re.compile(r"(\d+)\.(\d+)\.json")
+_WHOLLY_OURS: Final = ("topics", "openapi")
+
+Version = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Generated:
+    """What the declarations say now: schemas by name, and every other file by its path."""
+
+    schemas: Mapping[str, Schema]
+    corpus: Corpus
+
+    def files(self, versions: Mapping[str, Version]) -> dict[str, str]:
+        """Everything besides the schemas; some of it names their newest versions."""
+        sections = discover.sections()
+        named = {name: f"{name}/{_file(version)}" for name, version in versions.items()}
+        return {
+            **{path: as_text(value) for path, value in self.corpus.files().items()},
+            **topic_files.files(section.name for section in sections),
+            **_openapi_texts(named[CONTRIBUTION], named[RECEIPT]),
+            "asyncapi.json": as_text(asyncapi.document(sections, named)),
+        }
+
+
+@cache
+def generated() -> Generated:
+    """Everything, in memory; what is declared does not change while a process runs."""
+    sections = discover.sections()
+    return Generated(schemas(sections), corpus_of(sections))
+
+
+def write(folder: Path = CONTRACTS, *, redraft: bool = False) -> list[str]:
+    """Write ``contracts/``; what is refused is returned, and then nothing was written."""
+    now = generated()
+    refused = list(now.corpus.broken)
+    texts: dict[str, str] = {}
+    newest: dict[str, Version] = {}
+    released = _released(folder)
+    for name, schema in now.schemas.items():
+        committed = _committed(folder, name)
+        kept = [v for v in committed if not redraft or f"{name}/{_file(v)}" in released]
+        for version in kept:
+            refused += _breaks(folder, name, version, schema)
+        newest[name] = _next(folder, name, schema, kept, released)
+        texts[f"{name}/{_file(newest[name])}"] = _schema_text(name, newest[name], schema)
+    refused += _gone(folder, now, released if redraft else None)
+    if refused:
+        return refused
+    if redraft:
+        _remove_drafts(folder, released)
+    for path in _WHOLLY_OURS:
+        shutil.rmtree(folder / path, ignore_errors=True)
+    for path, text in {**texts, **_beside(released, now.files(newest))}.items():
+        target = folder / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(text, encoding="utf-8")
+    return []
+
+
+def release(folder: Path = CONTRACTS) -> None:
+    """Name every schema, example and history as published: from now on it is as it is."""
+    kept = sorted([*folder.glob("careplan.*/**/*.json"), *folder.glob("histories/*.json")])
+    named = {path.relative_to(folder).as_posix(): _digest(path) for path in kept}
+    (folder / RELEASED).write_text(as_text(named), encoding="utf-8")
+
+
+def problems_with_committed(folder: Path = CONTRACTS) -> list[str]:
+    """Where ``contracts/`` is not what the declarations say, or where these break somebody."""
+    now = generated()
+    found: list[str] = []
+    newest: dict[str, Version] = {}
+    for name, schema in now.schemas.items():
+        committed = _committed(folder, name)
+        if not committed:
+            found.append(f"{name}: there is no schema yet; run make contracts")
+            continue
+        newest[name] = committed[-1]
+        broken = [b for version in committed for b in _breaks(folder, name, version, schema)]
+        path = f"{name}/{_file(committed[-1])}"
+        found += broken or _differs(folder, path, _schema_text(name, committed[-1], schema))
+    found += [*_gone(folder, now, None), *now.corpus.broken, *_edited(folder)]
+    # The other files follow from the schemas and examples: not worth a line each before these.
+    return found or list(_other_differences(folder, now.files(newest)))
+
+
+def _edited(folder: Path) -> Iterator[str]:
+    for path, digest in _released(folder).items():
+        if not (folder / path).is_file() or _digest(folder / path) != digest:
+            yield f"{path}: it is published and was edited; restore it"
+
+
+def _other_differences(folder: Path, files: Mapping[str, str]) -> Iterator[str]:
+    wanted = _beside(_released(folder), files)
+    for path, text in wanted.items():
+        yield from _differs(folder, path, text)
+    for ours in _WHOLLY_OURS:
+        for stale in sorted((folder / ours).glob("*")):
+            if f"{ours}/{stale.name}" not in wanted:
+                yield f"{ours}/{stale.name}: nothing declares it; run make contracts"
+
+
+@cache
+def _openapi_texts(contribution: str, receipt: str) -> dict[str, str]:
+    documents = openapi.files({CONTRIBUTION: contribution, RECEIPT: receipt})
+    return {path: as_text(document) for path, document in documents.items()}
+
+
+def as_text(value: Any) -> str:
+    """JSON as it is committed: readable, and the same on every machine."""
+    return json.dumps(value, indent=2, ensure_ascii=False) + "\n"
+
+
+def _beside(released: Mapping[str, str], files: Mapping[str, str]) -> dict[str, str]:
+    """An example that was published and is another now gets a name of its own beside it."""
+    named: dict[str, str] = {}
+    for path, text in files.items():
+        digest = hashlib.sha256(text.encode()).hexdigest()
+        is_another = released.get(path, digest) != digest
+        named[path.replace(".json", f"-{digest[:8]}.json") if is_another else path] = text
+    return named
+
+
+def _differs(folder: Path, path: str, text: str) -> Iterator[str]:
+    target = folder / path
+    if not target.is_file():
+        yield f"{path}: it is not there; run make contracts"
+    elif target.read_text(encoding="utf-8") != text:
+        yield f"{path}: it is not what the declarations say; run make contracts"
+
+
+def _breaks(folder: Path, name: str, version: Version, schema: Schema) -> Iterator[str]:
+    path = f"{name}/{_file(version)}"
+    old = json.loads((folder / path).read_text(encoding="utf-8"))
+    for one in breaks(old, schema):
+        yield f"{path}: {one}"
+
+
+def _gone(folder: Path, now: Generated, only: Mapping[str, str] | None) -> Iterator[str]:
+    for name in _names(folder):
+        is_published = only is None or any(path.startswith(f"{name}/") for path in only)
+        if name not in now.schemas and is_published:
+            yield f"{name}: type-removed: nothing declares it any more; it is read for ever"
+
+
+def _next(
+    folder: Path,
+    name: str,
+    schema: Schema,
+    kept: list[Version],
+    released: Mapping[str, str],
+) -> Version:
+    if not kept:
+        return (1, 0)
+    major, minor = kept[-1]
+    path = f"{name}/{_file(kept[-1])}"
+    same = (folder / path).read_text(encoding="utf-8") == _schema_text(name, kept[-1], schema)
+    return (major, minor) if same or path not in released else (major, minor + 1)
+
+
+def _schema_text(name: str, version: Version, schema: Schema) -> str:
+    number = ".".join(map(str, version))
+    identity = {"$schema": DIALECT, "$id": f"urn:careplan:contract:{name}:{number}"}
+    return as_text({**identity, **schema})
+
+
+def _remove_drafts(folder: Path, released: Mapping[str, str]) -> None:
+    for name in _names(folder):
+        if not any(path.startswith(f"{name}/") for path in released):
+            shutil.rmtree(folder / name)
+
+
+def _names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.glob("careplan.*") if path.is_dir())
+
+
+def _committed(folder: Path, name: str) -> list[Version]:
+    found = (_VERSION.fullmatch(path.name) for path in (folder / name).glob("*.json"))
+    return sorted((int(match[1]), int(match[2])) for match in found if match)
+
+
+def _file(version: Version) -> str:
+    return f"{version[0]}.{version[1]}.json"
+
+
+def _released(folder: Path) -> dict[str, str]:
+    path = folder / RELEASED
+    named: dict[str, str] = json.loads(path.read_text("utf-8")) if path.is_file() else {}
+    return named
+
+
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """``make contracts``."""
+    parser = argparse.ArgumentParser(description="Write contracts/ from the declarations.")
+    parser.add_argument("--redraft", action="store_true", help="begin unreleased versions anew")
+    parser.add_argument("--release", action="store_true", help="name all versions as published")
+    given = parser.parse_args(arguments)
+    refused = write(redraft=given.redraft)
+    if refused:
+        sys.stderr.write("\n".join(refused))
+        sys.stderr.write(f"\n{len(refused)} would break somebody. {WAY_OUT}\n")
+        sys.stderr.write("Where none of it was ever published: --redraft.\n")
+        return 1
+    if given.release:
+        release()
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,134 @@
+"""The OpenAPI document of every service: its routes, and every code it can say no with."""
+
+import ast
+from collections.abc import Iterator, Mapping
+from importlib import import_module
+from pathlib import Path
+from typing import Any, Final
+
+from shared.chassis.problems import STATUS
+from shared.contracts import discover
+from shared.contracts.schemas import CONTRIBUTION, RECEIPT
+
+Json = dict[str, Any]
+
+_TAKES_CONTRIBUTIONS: Final = ("/v1/contributions", "/v1/contributions:validate")
+_ONE_RECEIPT: Final = "/v1/contributions/{contribution_id}"
+_CLASS_CODES: Final = frozenset({"already_exists", "key_taken"})
+
+
+def files(named: Mapping[str, str]) -> dict[str, Json]:
+    """The documents by their paths below ``contracts/``; ``named`` has each schema's file."""
+    return {
+        f"openapi/{name.replace('_', '-')}.json": document(name, named)
+        for name in discover.services()
+    }
+
+
+def document(service: str, named: Mapping[str, str]) -> Json:
+    """One service's document."""
+    # Found at run time, as the services themselves are: no import leads from here to a service.
+    settings = import_module("shared.chassis.settings").Settings(service=service)
+    told: Json = import_module("shared.chassis.run").app_of(service, settings).openapi()
+    told["info"]["license"] = {"name": "Apache-2.0", "identifier": "Apache-2.0"}
+    codes = {code: STATUS[code] for code in sorted({*STATUS, *_rules_of(service)})}
+    schemas: Json = told.setdefault("components", {}).setdefault("schemas", {})
+    # FastAPI's own form of a validation error is never sent.
+    for unsent in ("HTTPValidationError", "ValidationError"):
+        schemas.pop(unsent, None)
+    schemas["Problem"] = _problem(codes)
+    problem = {
+        "description": "Not done, and why.",
+        "content": {"application/problem+json": {"schema": _reference("Problem")}},
+    }
+    for path, methods in told["paths"].items():
+        for operation in methods.values():
+            operation["responses"].pop("422", None)
+            if path.startswith("/v1"):
+                operation["responses"]["default"] = problem
+        if path in _TAKES_CONTRIBUTIONS or path == _ONE_RECEIPT:
+            _name_envelopes(path, methods, named)
+    return told
+
+
+def _name_envelopes(path: str, methods: Json, named: Mapping[str, str]) -> None:
+    receipt = _json({"$ref": f"../{named[RECEIPT]}"})
+    for operation in methods.values():
+        for status in ("200", "201"):
+            if status in operation["responses"]:
+                operation["responses"][status]["content"] = receipt
+    if path in _TAKES_CONTRIBUTIONS:
+        one = {"$ref": f"../{named[CONTRIBUTION]}"}
+        many = {"type": "array", "items": one, "minItems": 1, "maxItems": 100}
+        batch = {
+            "type": "object",
+            "properties": {"contributions": many},
+            "required": ["contributions"],
+            "additionalProperties": False,
+        }
+        taken = one if path.endswith(":validate") else {"oneOf": [one, batch]}
+        methods["post"]["requestBody"] = {"required": True, "content": _json(taken)}
+
+
+def _problem(codes: Mapping[str, int]) -> Json:
+    text = {"type": "string"}
+    error = {
+        "type": "object",
+        "properties": {"pointer": text, "rule": text, "message": text},
+        "required": ["pointer", "rule", "message"],
+    }
+    properties = {
+        "type": {"type": "string", "format": "uri"},
+        "title": text,
+        "status": {"type": "integer"},
+        "detail": text,
+        "instance": text,
+        "code": {
+            "description": "A word that never changes its meaning; further ones may be added.",
+            "type": "string",
+            "examples": list(codes),
+        },
+        "errors": {"type": "array", "items": error},
+        "correlation_id": text,
+        "retryable": {"type": "boolean"},
+        "receipt": {"type": "object"},
+    }
+    return {
+        "description": "A problem (RFC 9457); it never quotes what was sent.",
+        "type": "object",
+        "properties": properties,
+        "required": [name for name in properties if name != "receipt"],
+        "x-status-of-code": dict(codes),
+    }
+
+
+def _rules_of(service: str) -> Iterator[str]:
+    """The codes with which the entries of a service refuse, read from their source."""
+    folder = Path(import_module(f"services.{service}").__path__[0])
+    if not (folder / "section.py").is_file():
+        return
+    ledger = Path(import_module("shared.ledger").__path__[0])
+    for source in (*folder.glob("domain.py"), *folder.glob("domain/*.py"), *ledger.glob("*.py")):
+        for node in ast.walk(ast.parse(source.read_text(encoding="utf-8"))):
+            yield from _codes_in(node)
+
+
+def _codes_in(node: ast.AST) -> Iterator[str]:
+    code: ast.expr | None = None
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+        if node.func.id == "Refused" and node.args:
+            code = node.args[0]
+    elif isinstance(node, ast.Assign | ast.AnnAssign):
+        targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+        names = {target.id for target in targets if isinstance(target, ast.Name)}
+        code = node.value if names & _CLASS_CODES else None
+    if isinstance(code, ast.Constant) and isinstance(code.value, str):
+        yield code.value
+
+
+def _json(schema: Json) -> Json:
+    return {"application/json": {"schema": schema}}
+
+
+def _reference(name: str) -> Json:
+    return {"$ref": f"#/components/schemas/{name}"}

@@ -1,0 +1,209 @@
+"""The schema of every command, event and envelope, from the declarations."""
+
+from collections.abc import Iterable, Iterator
+from typing import Any, Final
+
+from shared.chassis.shapes import command_shape, event_schema, schema_of
+from shared.ledger import Claim, Organisation, Provenance, Section
+from shared.ledger.entry import Change
+
+Schema = dict[str, Any]
+
+CONTRIBUTION: Final = "careplan.contribution"
+RECEIPT: Final = "careplan.receipt"
+EVENT: Final = "careplan.event"
+ENVELOPES: Final = (CONTRIBUTION, RECEIPT, EVENT)
+
+_ID: Final = {"type": "string", "format": "uuid"}
+_AT: Final = {"type": "string", "format": "date-time"}
+_VERSION: Final = {"type": "integer", "minimum": 1}
+_SECTION: Final = {"type": "string", "pattern": "^[a-z][a-z-]*[a-z]$"}
+_TYPE: Final = {"type": "string", "pattern": r"^careplan\.[a-z-]+\.[a-z-]+\.v[1-9][0-9]*$"}
+_COMMAND: Final = {
+    "type": "string",
+    "pattern": r"^careplan\.[a-z-]+\.commands\.[a-z-]+\.v[1-9][0-9]*$",
+}
+_IN_THE_HEADERS: Final = ("plan_id", "entry_id", "contribution_id")
+
+
+def without_major(type_: str) -> str:
+    """``careplan.goals.agreed.v1`` → ``careplan.goals.agreed``: the name of the folder."""
+    return type_.rpartition(".v")[0]
+
+
+def schemas(sections: Iterable[Section]) -> dict[str, Schema]:
+    """Every schema by the name of its folder, in the order of names."""
+    found = {
+        CONTRIBUTION: _contribution(),
+        RECEIPT: _receipt(),
+        EVENT: _event(),
+        **dict(_contents(sections)),
+    }
+    return dict(sorted(found.items()))
+
+
+def _contents(sections: Iterable[Section]) -> Iterator[tuple[str, Schema]]:
+    for section in sections:
+        for type_, command in section.commands.items():
+            entry = section.entry_type(command.entry)
+            verb = "creates" if command.creates else "changes"
+            said = _sentence(getattr(command.entry, command.method).__doc__)
+            schema = {
+                "title": type_,
+                "description": f"{said} The command {verb} an entry of type {entry}.".strip(),
+                **command_shape(command).json_schema(),
+            }
+            yield without_major(type_), schema
+        for type_, event in section.events.items():
+            entry = section.entry_type(section.entry_of_event(type_))
+            schema = {
+                "title": type_,
+                "description": f"Recorded of an entry of type {entry}, which is {event.change}.",
+                **event_schema(event),
+            }
+            yield without_major(type_), schema
+
+
+def _sentence(doc: str | None) -> str:
+    return " ".join((doc or "").split())
+
+
+def _contribution() -> Schema:
+    claim, definitions = _split(schema_of(Claim))
+    return {
+        "title": CONTRIBUTION,
+        "description": "What a contributor submits; a null is the same as leaving out.",
+        "type": "object",
+        "properties": {
+            "contribution_id": _ID,
+            "plan_id": _or_null(_ID),
+            "command": _COMMAND,
+            "entry_id": _or_null(_ID),
+            "based_on": _or_null(_VERSION),
+            "content": _or_null({"type": "object"}),
+            "provenance": _or_null({"$ref": "#/$defs/Claim"}),
+        },
+        "required": ["contribution_id", "command"],
+        "additionalProperties": False,
+        "$defs": {"Claim": claim, **definitions},
+    }
+
+
+def _event() -> Schema:
+    provenance, definitions = _split(schema_of(Provenance, is_open=True))
+    told = {
+        name: schema
+        for name, schema in provenance["properties"].items()
+        if name not in _IN_THE_HEADERS
+    }
+    told["stated_at"] = _AT
+    provenance = {
+        **provenance,
+        "description": "The contributor's provenance, completed by what was proven.",
+        "properties": told,
+        "required": ["recorded_by", "stated_by", "stated_at"],
+    }
+    return {
+        "title": EVENT,
+        "description": "One event as it is published; its content has the schema of its type.",
+        "type": "object",
+        "properties": {
+            "plan_id": _ID,
+            "section": _SECTION,
+            "entry_id": _ID,
+            "entry_type": {"type": "string", "pattern": "^[a-z][a-z-]*$"},
+            "entry_version": _VERSION,
+            "type": _TYPE,
+            "change": {"type": "string", "enum": [change.value for change in Change]},
+            "contribution_id": _ID,
+            "recorded_at": _AT,
+            "content": {"type": "object"},
+            "fields": {
+                "description": "The leaves this sets; left out, every key of the content.",
+                "type": "array",
+                "items": {"type": "string"},
+            },
+            "provenance": {"$ref": "#/$defs/Provenance"},
+        },
+        "required": [
+            "plan_id",
+            "section",
+            "entry_id",
+            "entry_type",
+            "entry_version",
+            "type",
+            "change",
+            "contribution_id",
+            "recorded_at",
+            "content",
+            "provenance",
+        ],
+        "$defs": {"Provenance": provenance, **definitions},
+    }
+
+
+def _receipt() -> Schema:
+    organisation, definitions = _split(schema_of(Organisation, is_open=True))
+    text = {"type": "string"}
+    by = {
+        "type": "object",
+        "properties": {
+            "kind": text,
+            "name": _or_null(text),
+            "role": _or_null(text),
+            "organisation": _or_null({"$ref": "#/$defs/Organisation"}),
+        },
+        "required": ["kind"],
+    }
+    since = {
+        "type": "object",
+        "properties": {
+            "entry_version": _VERSION,
+            "fields": {"type": "array", "items": text},
+            "by": by,
+            "at": _AT,
+        },
+        "required": ["entry_version", "fields", "by", "at"],
+    }
+    event = {
+        "type": "object",
+        "properties": {"type": _TYPE, "entry_version": _VERSION},
+        "required": ["type", "entry_version"],
+    }
+    return {
+        "title": RECEIPT,
+        "description": "The answer to a contribution: accepted, or refused and why.",
+        "type": "object",
+        "properties": {
+            "contribution_id": _ID,
+            "outcome": {"type": "string", "enum": ["accepted", "refused"]},
+            "plan_id": _or_null(_ID),
+            "section": _SECTION,
+            "entry_id": _ID,
+            "entry_version": _VERSION,
+            "events": {"type": "array", "items": event},
+            "code": {"type": "string", "pattern": "^[a-z][a-z0-9-]*$"},
+            "detail": text,
+            "changed_since": {"type": "array", "items": since},
+            "existing_plan_id": _ID,
+            "kept": {
+                "description": "False where no receipt is kept and the same may be sent again.",
+                "type": "boolean",
+            },
+            "retryable": {"type": "boolean"},
+            "recorded_at": _AT,
+            "ledger_position": text,
+        },
+        "required": ["contribution_id", "outcome", "plan_id", "section"],
+        "$defs": {"Organisation": organisation, **definitions},
+    }
+
+
+def _or_null(schema: Schema) -> Schema:
+    return {"anyOf": [schema, {"type": "null"}]}
+
+
+def _split(schema: Schema) -> tuple[Schema, Schema]:
+    """A schema, and the definitions it refers to."""
+    definitions = schema.pop("$defs", {})
+    return schema, definitions

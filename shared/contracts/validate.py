@@ -1,0 +1,192 @@
+"""The validator that contributors run at home: the doors' own reading, without a door.
+
+It judges what a file alone can show: JSON, envelope, content, and of a Kafka record its key,
+headers and size. What needs the history of an entry, or who the contributor is, it cannot know.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import orjson
+
+from shared.chassis.problems import Problem
+from shared.chassis.reading import contribution_from_json, prepare
+from shared.chassis.shapes import command_shape
+from shared.chassis.strict_json import read
+from shared.contracts import discover
+from shared.ledger import Contributor, Section
+
+NOT_JUDGED: Final = (
+    "Not judged: who may contribute, and every rule that needs the history of the entry or plan."
+)
+SIZE_LIMIT: Final = 1_048_576
+BATCH_LIMIT: Final = 100
+
+_ANYBODY: Final = Contributor(kind="system", sub="validator")
+_STRUCTURED: Final = ("id", "source", "type", "specversion")
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One thing that is wrong, where, and the code that a door would answer with."""
+
+    pointer: str
+    code: str
+    rule: str
+    message: str
+
+
+@dataclass
+class Report:
+    """What was found in one file."""
+
+    kind: str = "contribution"
+    faults: list[Fault] = field(default_factory=list)
+    notes: list[str] = field(default_factory=lambda: [NOT_JUDGED])
+
+    @property
+    def is_valid(self) -> bool:
+        """True where nothing is wrong as far as it can be judged."""
+        return not self.faults
+
+    def as_json(self) -> dict[str, Any]:
+        """The report for programs."""
+        faults = [vars(fault) for fault in self.faults]
+        return {"valid": self.is_valid, "kind": self.kind, "errors": faults, "notes": self.notes}
+
+
+def validate(body: bytes, command: str | None = None) -> Report:
+    """Judge a contribution, a batch, a Kafka record, or the content of the command named."""
+    report = Report()
+    if len(body) > SIZE_LIMIT:
+        report.faults.append(Fault("", "body-too-large", "size", "At most 1 MiB is taken."))
+        return report
+    try:
+        given = read(body)
+    except Problem as problem:
+        report.faults.extend(_faults(problem))
+        return report
+    judge = _Judge(report)
+    if command is not None:
+        report.kind = "content"
+        judge.content(command, given)
+    elif isinstance(given, dict) and "contributions" in given:
+        report.kind = "batch"
+        judge.batch(given)
+    elif isinstance(given, dict) and "value" in given and "headers" in given:
+        report.kind = "record"
+        judge.record(given)
+    elif isinstance(given, dict) and "specversion" in given:
+        report.kind = "cloudevent"
+        judge.structured(given)
+    else:
+        judge.contribution(given)
+    return report
+
+
+class _Judge:
+    """Adds to one report."""
+
+    def __init__(self, report: Report) -> None:
+        self._report = report
+        self._sections = discover.sections()
+
+    def contribution(self, given: Any, at: str = "", *, by_kafka: bool = False) -> None:
+        try:
+            contribution = contribution_from_json(given)
+            section = self._section_of(contribution.command)
+            prepared = prepare(section, contribution, _ANYBODY)
+        except Problem as problem:
+            self._report.faults.extend(_faults(problem, at))
+            return
+        if prepared.command.creates or contribution.based_on is not None:
+            return
+        if by_kafka:
+            message = "A change names the version it is based on."
+            fault = Fault(f"{at}/based_on", "base-version-missing", "required", message)
+            self._report.faults.append(fault)
+        else:
+            self._report.notes.append(f"{at or '/'}: no based_on: send If-Match instead.")
+
+    def content(self, type_: str, given: Any) -> None:
+        try:
+            command_shape(self._section_of(type_).commands[type_]).read(given)
+        except Problem as problem:
+            self._report.faults.extend(_faults(problem))
+
+    def batch(self, given: Mapping[str, Any]) -> None:
+        items = given["contributions"]
+        if not isinstance(items, list) or not 1 <= len(items) <= BATCH_LIMIT or len(given) > 1:
+            self._fault("/contributions", "list", "1 to 100 contributions and nothing else.")
+            return
+        for index, item in enumerate(items):
+            self.contribution(item, f"/contributions/{index}")
+
+    def record(self, given: Mapping[str, Any]) -> None:
+        value = given["value"]
+        self.contribution(value, "/value", by_kafka=True)
+        headers = given["headers"]
+        pairs = headers.items() if isinstance(headers, dict) else headers
+        try:
+            named = dict(pairs)
+        except (TypeError, ValueError):
+            self._fault("/headers", "headers", "An object, or a list of pairs.")
+            return
+        for pointer, rule, message in _wrong_in_headers(named, value):
+            self._fault(f"/headers/{pointer}", rule, message)
+        plan_id = value.get("plan_id") if isinstance(value, dict) else None
+        if given.get("key") != plan_id or plan_id is None:
+            self._fault("/key", "key", "The key is the plan_id.")
+        if len(orjson.dumps(value)) > SIZE_LIMIT:
+            self._report.faults.append(Fault("/value", "body-too-large", "size", "At most 1 MiB."))
+
+    def structured(self, given: Mapping[str, Any]) -> None:
+        value = given.get("data")
+        self.contribution(value, "/data", by_kafka=True)
+        headers = {f"ce_{name}": given.get(name) for name in _STRUCTURED}
+        headers["content-type"] = given.get("datacontenttype", "application/json")
+        for name, rule, message in _wrong_in_headers(headers, value):
+            self._fault(f"/{name.removeprefix('ce_')}", rule, message)
+        self._report.notes.append("The key of the record is the plan_id; it is not in this file.")
+
+    def _fault(self, pointer: str, rule: str, message: str) -> None:
+        self._report.faults.append(Fault(pointer, "content-invalid", rule, message))
+
+    def _section_of(self, type_: str) -> Section:
+        for section in self._sections:
+            if type_ in section.commands:
+                return section
+        message = "No section has this command."
+        error = {"pointer": "/command", "rule": "unknown-command", "message": message}
+        raise Problem("command-unknown", errors=[error])
+
+
+def _wrong_in_headers(headers: Mapping[Any, Any], value: Any) -> Iterator[tuple[str, str, str]]:
+    told = value if isinstance(value, dict) else {}
+    expected = {
+        "content-type": "application/json",
+        "ce_specversion": "1.0",
+        "ce_id": told.get("contribution_id"),
+        "ce_type": told.get("command"),
+    }
+    for name, wanted in expected.items():
+        if headers.get(name) is None:
+            yield name, "required", "This header is required."
+        elif headers[name] != wanted:
+            yield name, "header", "This header says something else than the value."
+    source = headers.get("ce_source")
+    if not isinstance(source, str) or not source.startswith("urn:careplan:org:"):
+        yield "ce_source", "header", "urn:careplan:org: and the organisation's code."
+    for name, held in headers.items():
+        if name not in expected and held is None:
+            yield str(name), "null", "A header may not be null."
+    if "reply_to" in headers:
+        yield "reply_to", "unknown-key", "Answers come on the receipts topic and nowhere else."
+
+
+def _faults(problem: Problem, at: str = "") -> Iterator[Fault]:
+    for error in problem.errors:
+        yield Fault(f"{at}{error['pointer']}", problem.code, error["rule"], error["message"])
+    if not problem.errors:
+        yield Fault(at, problem.code, problem.code, problem.detail or problem.code)
