@@ -184,6 +184,7 @@ class BatchConsumer:
             auto_offset_reset="none",
             partition_assignment_strategy=(RangePartitionAssignor,),
             rebalance_timeout_ms=_REBALANCE_MS,
+            heartbeat_interval_ms=1_000,  # how soon a member hears of a rebalance
             fetch_max_wait_ms=_POLL_MS,
             listener=self._listener,
             parser=self._parse,

@@ -1,0 +1,199 @@
+"""The shape of the tree: where a thing stands says what it is, and dangerous things have a home."""
+
+import ast
+import re
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from shared.contracts import discover
+from shared.contracts.topic_files import topics
+from shared.ledger import Change, Section
+from shared.ledger.topics import EVENTS_PATTERN
+
+ROOT = Path(__file__).resolve().parents[2]
+OF_A_SECTION = {
+    "__init__.py", "domain.py", "domain", "section.py", "examples.py", "api.py", "README.md",
+}  # fmt: skip
+OF_A_READER = {
+    "__init__.py", "domain.py", "domain", "app.py", "api.py", "README.md", "migrations",
+    # What it keeps and how it is asked
+    "store.py", "consumers.py", "queries.py", "fhir.py", "feed.py",
+    # Of the plan
+    "document.py", "ledger.py", "standard.py", "figures.py",
+    # Of the audit
+    "merkle.py", "tiles.py", "checkpoint.py", "commitment.py",
+    # Of the web pages
+    "pages.py", "clients.py", "charts.py", "templates", "static",
+}  # fmt: skip
+# Plan states and relationships are copies of what two services publish (promise P8).
+MAY_NAME_A_SERVICE = {"relationships.py", "plan_states.py"}
+SECTIONS = discover.sections()
+
+
+def names_in(folder: Path) -> set[str]:
+    return {path.name for path in folder.iterdir() if path.name != "__pycache__"}
+
+
+@pytest.mark.parametrize("section", SECTIONS, ids=lambda section: section.name)
+def test_a_section_has_only_the_permitted_files(section: Section) -> None:
+    folder = ROOT / "services" / section.name
+    unknown = names_in(folder) - OF_A_SECTION
+    assert not unknown, f"services/{section.name}: {sorted(unknown)}: the chassis does the rest"
+    missing = {"__init__.py", "section.py", "examples.py", "README.md"} - names_in(folder)
+    assert not missing, f"services/{section.name} lacks {sorted(missing)}"
+
+
+@pytest.mark.parametrize("reader", discover.readers())
+def test_a_reader_has_only_the_permitted_files(reader: str) -> None:
+    unknown = names_in(ROOT / "services" / reader) - OF_A_READER
+    assert not unknown, f"services/{reader}: {sorted(unknown)}"
+
+
+@pytest.mark.parametrize("section", SECTIONS, ids=lambda section: section.name)
+def test_every_event_is_frozen_named_and_changes_something(section: Section) -> None:
+    for type_, event in section.events.items():
+        assert event.__dataclass_params__.frozen, f"{type_} can be written to"  # type: ignore[attr-defined]
+        assert isinstance(event.change, Change), f"{type_} says not what it does to the plan"
+        assert type_ == event.TOPIC, f"{type_} would be stored under a Python path"  # type: ignore[attr-defined]
+        assert not event.__name__.endswith("Event"), f"{type_}: an event is named by what happened"
+    for entry in section.entries:
+        assert ":" not in entry.TOPIC, f"{entry.__name__} would be stored under a Python path"  # type: ignore[attr-defined]
+
+
+def test_nothing_in_the_ledger_or_the_chassis_names_a_service() -> None:
+    services = {service.name for service in SECTIONS} | set(discover.readers())
+    spelt = services | {name.replace("_", "-") for name in services}
+    # A person is a kind of contributor, and the readers' own topics are the ledger's: of these
+    # names only what is plainly the service counts.
+    anywhere = "|".join(sorted(spelt - {"person", "plan", "audit"}))
+    named = re.compile(
+        rf"""["']({anywhere})["']|["']careplan\.({anywhere}|person)\.|_topic\(["']({anywhere}|person)"""
+    )
+    found = [
+        f"{path.relative_to(ROOT)}:{number}: {line.strip()}"
+        for folder in ("shared/ledger", "shared/chassis")
+        for path in sorted((ROOT / folder).rglob("*.py"))
+        if path.name not in MAY_NAME_A_SERVICE
+        for number, line in enumerate(path.read_text("utf-8").splitlines(), 1)
+        if named.search(line)
+    ]
+    assert not found, f"only {sorted(MAY_NAME_A_SERVICE)} may:\n" + "\n".join(found)
+
+
+def test_topics_of_events_and_no_others_match_the_pattern() -> None:
+    declared = topics(section.name for section in SECTIONS)
+    matched = {topic.name for topic in declared if re.fullmatch(EVENTS_PATTERN, topic.name)}
+    assert matched == {f"careplan.{section.wire_name}.events.v1" for section in SECTIONS}
+
+
+@dataclass(frozen=True)
+class Home:
+    """A name, the only files that may use it, and why."""
+
+    name: str
+    files: tuple[str, ...]
+    why: str
+
+
+HOMES = (
+    Home(
+        "os.environ",
+        ("shared/chassis/settings.py", "shared/testing/", "deploy/local/", "tests/", "benchmarks/"),
+        "what a service is told stands in one class",
+    ),
+    Home("os.getenv", (), "what a service is told stands in one class"),
+    Home(
+        "KafkaBroker",
+        ("shared/chassis/kafka.py", "tests/", "benchmarks/"),
+        "a subscriber built elsewhere acknowledges first and begins at the end",
+    ),
+    Home(
+        "AIOKafkaProducer",
+        ("shared/chassis/relay.py", "shared/testing/", "shared/cli/", "deploy/", "tests/",
+         "benchmarks/"),
+        "what a service publishes was committed first",
+    ),
+    Home("print", ("shared/cli/", "deploy/", "tests/", "benchmarks/"), "services log events"),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("home", HOMES, ids=lambda home: home.name)
+def test_a_dangerous_thing_has_one_home(home: Home) -> None:
+    found = [
+        f"{path.relative_to(ROOT)}:{line}"
+        for path in python_files()
+        if not str(path.relative_to(ROOT)).startswith(home.files or ("-",))
+        for name, line in names_used(path.read_text("utf-8"))
+        if name == home.name
+    ]
+    assert not found, f"{home.name} outside its home ({home.why}): {', '.join(found)}"
+
+
+def test_a_clock_is_read_with_a_zone() -> None:
+    found = [
+        f"{path.relative_to(ROOT)}:{node.lineno}"
+        for path in python_files()
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.Call)
+        and ast.unparse(node.func) in ("datetime.now", "datetime.datetime.now")
+        and not (node.args or node.keywords)
+    ]
+    assert not found, f"datetime.now() without a zone: {', '.join(found)}"
+
+
+def test_the_check_of_homes_catches_what_is_planted() -> None:
+    planted = "import os\nfrom os import environ as e\nx = os.environ['A']\nprint(x)\n"
+    assert sorted(name for name, _ in names_used(planted)) == ["os.environ", "os.environ", "print"]
+
+
+def test_no_file_names_a_machine_or_a_registry() -> None:
+    # Written in pieces, so that this file does not find itself.
+    registries = ("pypi" + ".org", "files.python" + "hosted.org", "registry.npm" + "js.org",
+                  "repo1.ma" + "ven.org", "repo.ma" + "ven.apache.org")  # fmt: skip
+    a_home = re.compile(r"(?<![\w.:/])/(?:ho" + r"me|Us" + r"ers|ro" + r"ot|wo" + r"rk)/[\w.-]+")
+    found = []
+    for path in tracked_files():
+        try:
+            text = path.read_text("utf-8")
+        except UnicodeDecodeError:
+            continue
+        for number, line in enumerate(text.splitlines(), 1):
+            if any(host in line for host in registries) or a_home.search(line):
+                found.append(f"{path.relative_to(ROOT)}:{number}: {line.strip()[:120]}")
+    assert not found, "\n".join(found)
+
+
+def python_files() -> Iterator[Path]:
+    for folder in ("services", "shared", "deploy", "tests", "benchmarks"):
+        yield from sorted((ROOT / folder).rglob("*.py"))
+
+
+def tracked_files() -> Iterator[Path]:
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],  # noqa: S607
+        cwd=ROOT,
+        capture_output=True,
+        check=False,
+    )
+    if listed.returncode != 0:
+        pytest.skip("not a working copy")
+    for name in sorted(set(listed.stdout.decode().split("\0")) - {""}):
+        if (ROOT / name).is_file():
+            yield ROOT / name
+
+
+def names_used(source: str) -> Iterator[tuple[str, int]]:
+    """Calls, attributes of modules and imports, by the name that a reader would say."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.ImportFrom):
+            for alias in node.names:
+                is_of_os = node.module == "os"
+                yield (f"os.{alias.name}" if is_of_os else alias.name), node.lineno
+        elif isinstance(node, ast.Attribute) and ast.unparse(node).startswith("os."):
+            yield ast.unparse(node), node.lineno
+        elif isinstance(node, ast.Call) and ast.unparse(node.func) == "print":
+            yield "print", node.lineno

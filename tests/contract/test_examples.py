@@ -1,0 +1,88 @@
+"""Every example ever published still says what it said: it is taken, or refused where it points."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from shared.chassis.problems import Problem
+from shared.chassis.reading import contribution_from_json
+from shared.chassis.shapes import command_shape
+from shared.contracts import discover
+from shared.contracts.generate import CONTRACTS
+from shared.contracts.schemas import CONTRIBUTION, without_major
+from shared.contracts.validate import validate
+
+COMMANDS = {
+    without_major(type_): command
+    for section in discover.sections()
+    for type_, command in section.commands.items()
+}
+
+
+def examples(kind: str) -> list[Path]:
+    return sorted(CONTRACTS.glob(f"*/examples/{kind}/*.json"))
+
+
+def named(path: Path) -> str:
+    return str(path.relative_to(CONTRACTS))
+
+
+def schema_name(path: Path) -> str:
+    return path.parents[2].name
+
+
+def value_of(path: Path) -> Any:
+    return json.loads(path.read_text("utf-8"))
+
+
+def versions_of(name: str) -> list[Path]:
+    return sorted((CONTRACTS / name).glob("*.json"))
+
+
+@pytest.mark.parametrize("path", sorted(CONTRACTS.glob("careplan.*/*.json")), ids=named)
+def test_every_schema_is_one(path: Path) -> None:
+    schema = value_of(path)
+    Draft202012Validator.check_schema(schema)
+    assert schema["$id"] == f"urn:careplan:contract:{path.parent.name}:{path.stem}"
+
+
+@pytest.mark.parametrize("path", examples("valid"), ids=named)
+def test_a_valid_example_has_the_shape_of_every_version(path: Path) -> None:
+    value = value_of(path)
+    for schema in versions_of(schema_name(path)):
+        Draft202012Validator(value_of(schema)).validate(value)
+
+
+@pytest.mark.parametrize("path", examples("valid"), ids=named)
+def test_a_valid_example_is_read_by_the_door(path: Path) -> None:
+    name = schema_name(path)
+    if name in COMMANDS:
+        command_shape(COMMANDS[name]).read(value_of(path))
+    elif name == CONTRIBUTION:
+        contribution_from_json(value_of(path))
+        assert validate(path.read_bytes()).is_valid
+
+
+@pytest.mark.parametrize("path", examples("invalid"), ids=named)
+def test_an_invalid_example_is_refused_with_its_code_and_pointer(path: Path) -> None:
+    example = value_of(path)
+    name = schema_name(path)
+    read = contribution_from_json if name == CONTRIBUTION else command_shape(COMMANDS[name]).read
+    with pytest.raises(Problem) as caught:
+        read(example["value"])
+    assert caught.value.code == example["expected_code"]
+    assert example["pointer"] in {error["pointer"] for error in caught.value.errors}
+
+
+@pytest.mark.parametrize("path", examples("invalid"), ids=named)
+def test_an_invalid_example_fails_its_schema_too(path: Path) -> None:
+    example = value_of(path)
+    schema = value_of(versions_of(schema_name(path))[-1])
+    checker = Draft202012Validator.FORMAT_CHECKER
+    if Draft202012Validator(schema, format_checker=checker).is_valid(example["value"]):
+        # A time's offset is a format, which this validator has no checker for.
+        assert path.stem.partition("-")[2].endswith(("is-no-date-time", "without-an-offset",
+                                                     "id-in-upper-case")), named(path)  # fmt: skip

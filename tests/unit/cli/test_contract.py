@@ -1,0 +1,39 @@
+"""`careplan contract validate`: exit codes, and a report for people or programs."""
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from shared.cli.contract import app
+from shared.contracts.generate import CONTRACTS
+
+RUNNER = CliRunner()
+VALID = next(iter(sorted((CONTRACTS / "careplan.contribution/examples/valid").glob("*.json"))))
+
+
+def test_a_valid_file_exits_0_and_says_what_was_not_judged() -> None:
+    result = RUNNER.invoke(app, ["validate", str(VALID)])
+    assert result.exit_code == 0, result.output
+    assert "history" in result.stdout
+
+
+def test_an_invalid_file_exits_1_and_points(tmp_path: Path) -> None:
+    file = tmp_path / "wrong.json"
+    file.write_text(json.dumps({**json.loads(VALID.read_text("utf-8")), "more": 1}), "utf-8")
+    result = RUNNER.invoke(app, ["validate", str(file), "--json"])
+    assert result.exit_code == 1
+    report = json.loads(result.stdout)
+    assert report["valid"] is False
+    assert [error["pointer"] for error in report["errors"]] == ["/more"]
+    assert report["notes"]
+
+
+def test_a_file_that_is_not_there_exits_1() -> None:
+    assert RUNNER.invoke(app, ["validate", "nowhere.json"]).exit_code == 1
+
+
+@pytest.mark.parametrize("body", ["", "{", "[1"])
+def test_what_is_piped_in_is_judged_too(body: str) -> None:
+    assert RUNNER.invoke(app, ["validate", "-"], input=body).exit_code == 1

@@ -1,0 +1,53 @@
+"""The folder that ``make new-section`` writes: a section that works, or a reason why not."""
+
+import importlib
+import runpy
+import sys
+from pathlib import Path
+
+import pytest
+
+import services
+from shared.contracts.corpus import corpus_of, play, without_example
+from shared.contracts.new_section import NameTaken, files_of, write
+
+
+@pytest.mark.parametrize(
+    "name", ["audit", "plan", "inbox", "goals", "class", "json", "change", "A", "x1", "a-b", "x"]
+)
+def test_a_name_that_will_not_do_is_refused(name: str) -> None:
+    with pytest.raises(NameTaken):
+        files_of(name)
+
+
+def test_nothing_is_written_over(tmp_path: Path) -> None:
+    write("medication", tmp_path)
+    with pytest.raises(NameTaken, match="there already"):
+        write("medication", tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "entry", "first_event"),
+    [
+        ("medication", "Medication", "careplan.medication.recorded.v1"),
+        ("daily_routines", "DailyRoutine", "careplan.daily-routines.recorded.v1"),
+    ],
+)
+def test_what_is_written_works(
+    name: str, entry: str, first_event: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(name, tmp_path)
+    monkeypatch.setattr(services, "__path__", [*services.__path__, str(tmp_path / "services")])
+    try:
+        section = importlib.import_module(f"services.{name}.section").SECTION
+        examples = importlib.import_module(f"services.{name}.examples").EXAMPLES
+        assert [declared.__name__ for declared in section.entries] == [entry]
+        assert first_event in section.events
+        assert next(play(section, examples)).events[0]["type"] == first_event
+        assert without_example([section], corpus_of([section])) == []
+        tests = runpy.run_path(str(tmp_path / "tests" / "unit" / name / "test_domain.py"))
+        run = [test() for called, test in tests.items() if called.startswith("test_")]
+        assert len(run) > 1
+    finally:
+        for module in [m for m in sys.modules if m.startswith(f"services.{name}")]:
+            del sys.modules[module]

@@ -1,0 +1,229 @@
+"""Reading a content: typed arguments, or a pointer to what is wrong."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal, Self, cast
+from uuid import UUID
+
+import pytest
+from eventsourcing.domain import Aggregate, event
+
+from shared.chassis.problems import Problem
+from shared.chassis.shapes import (
+    claim_shape,
+    command_shape,
+    content_of,
+    event_schema,
+    event_shape,
+)
+from shared.ledger import (
+    KEEP,
+    Agent,
+    Change,
+    Claim,
+    CodedText,
+    Entry,
+    EntryRef,
+    Instant,
+    Keep,
+    OnBehalfOf,
+    Organisation,
+    Provenance,
+    Score,
+    Section,
+    Shape,
+    Status,
+    When,
+)
+
+
+class Sample(Entry):
+    class Begun(Entry.Event, Aggregate.Created):
+        change = Change.CREATED
+        aim: CodedText
+        needs: tuple[EntryRef, ...] = ()
+        why: str | None = None
+
+    class Altered(Entry.Event):
+        change = Change.AMENDED
+        aim: CodedText | Keep = KEEP
+        why: str | Keep | None = KEEP
+
+    @classmethod
+    def begin(
+        cls,
+        provenance: Provenance,
+        aim: CodedText,
+        needs: tuple[EntryRef, ...],
+        why: str | None = None,
+        score: Score | None = None,
+        status: Status[Literal["open", "shut"]] | None = None,
+        at: Instant | None = None,
+        when: When | None = None,
+        code: Annotated[str, Shape(pattern="^[A-Z]+$")] | None = None,
+        marked: bool = False,
+        words: dict[str, CodedText] | None = None,
+    ) -> Self:
+        del needs, score, status, at, when, code, marked, words
+        return cls._create(cls.Begun, aim=aim, why=why, provenance=provenance)
+
+    def alter(
+        self,
+        provenance: Provenance,
+        aim: CodedText | Keep = KEEP,
+        why: str | Keep | None = KEEP,
+        score: Score | Keep | None = KEEP,
+    ) -> None:
+        del score
+        self.trigger_event(self.Altered, aim=aim, why=why, provenance=provenance)
+
+    def finish(self, provenance: Provenance) -> None:
+        """Nothing to say."""
+
+    @event(Begun)
+    def __init__(self) -> None:
+        pass
+
+
+SECTION = Section("shape_tests", "For this test", (Sample,))
+NEED = {"section": "needs", "entry_id": "0199c0de-0000-7000-8000-0000000000b1"}
+BEGUN = {"aim": {"text": "Walk"}, "needs": [NEED]}
+
+
+def read(command: str, content: Any) -> dict[str, Any]:
+    type_ = f"careplan.shape-tests.commands.sample-{command}.v1"
+    return command_shape(SECTION.commands[type_]).read(content)
+
+
+def test_a_content_becomes_typed_arguments() -> None:
+    given = read(
+        "begin",
+        {
+            **BEGUN,
+            "score": 9,
+            "status": {"value": "open", "text": "begun"},
+            "at": "2026-03-10T14:00:00+02:00",
+            "when": {"date": "2026-03"},
+            "words": {"a": {"text": "b"}},
+        },
+    )
+    assert given == {
+        "aim": CodedText("Walk"),
+        "needs": (EntryRef("needs", UUID(NEED["entry_id"])),),
+        "score": 9,
+        "status": Status("open", "begun"),
+        "at": datetime(2026, 3, 10, 12, tzinfo=UTC),
+        "when": When(date="2026-03"),
+        "words": {"a": CodedText("b")},
+    }
+
+
+def test_a_null_in_a_creating_command_is_left_out() -> None:
+    assert "why" not in read("begin", {**BEGUN, "why": None})
+
+
+def test_a_null_in_a_changing_command_removes_and_what_is_left_out_stays() -> None:
+    assert read("alter", {"why": None}) == {"why": None}
+
+
+def test_a_command_without_content_takes_none() -> None:
+    assert read("finish", {}) == {}
+
+
+@pytest.mark.parametrize(
+    ("command", "content", "pointer", "rule"),
+    [
+        ("begin", {"needs": []}, "/content/aim", "required"),
+        ("begin", {**BEGUN, "aim": None}, "/content/aim", "required"),
+        ("begin", {**BEGUN, "aim": "Walk"}, "/content/aim", "object"),
+        ("begin", {**BEGUN, "aim": {"text": 1}}, "/content/aim/text", "text"),
+        ("begin", {**BEGUN, "aim": {"words": "x"}}, "/content/aim/words", "unknown-key"),
+        ("begin", {**BEGUN, "more": 1}, "/content/more", "unknown-key"),
+        ("begin", {**BEGUN, "needs": NEED}, "/content/needs", "list"),
+        ("begin", {**BEGUN, "needs": [{**NEED, "section": "N"}]}, "/content/needs/0/section",
+         "pattern"),
+        ("begin", {**BEGUN, "needs": [{**NEED, "entry_id": "x"}]}, "/content/needs/0/entry_id",
+         "uuid"),
+        ("begin", {**BEGUN, "score": True}, "/content/score", "integer"),
+        ("begin", {**BEGUN, "score": 9.5}, "/content/score", "integer"),
+        ("begin", {**BEGUN, "score": "9"}, "/content/score", "integer"),
+        ("begin", {**BEGUN, "score": 11}, "/content/score", "maximum"),
+        ("begin", {**BEGUN, "marked": 1}, "/content/marked", "true-or-false"),
+        ("begin", {**BEGUN, "status": {"value": "ajar"}}, "/content/status/value", "one-of"),
+        ("begin", {**BEGUN, "at": "2026-03-10T14:00:00"}, "/content/at", "instant-offset"),
+        ("begin", {**BEGUN, "at": 1773000000}, "/content/at", "instant"),
+        ("begin", {**BEGUN, "when": {"date": "2026", "timing": "often"}}, "/content/when", "rule"),
+        ("begin", {**BEGUN, "code": "abc"}, "/content/code", "pattern"),
+        ("begin", {**BEGUN, "words": {"a": "b"}}, "/content/words/a", "object"),
+        ("alter", {}, "/content", "something-to-change"),
+        ("alter", {"aim": None}, "/content/aim", "object"),
+        ("finish", {"why": "x"}, "/content/why", "unknown-key"),
+        ("finish", [], "/content", "object"),
+    ],
+)  # fmt: skip
+def test_what_has_another_shape_is_pointed_at(
+    command: str, content: Any, pointer: str, rule: str
+) -> None:
+    with pytest.raises(Problem) as caught:
+        read(command, content)
+    assert caught.value.code == "content-invalid"
+    assert (pointer, rule) in {(e["pointer"], e["rule"]) for e in caught.value.errors}
+
+
+def test_a_claim_takes_nulls_as_left_out() -> None:
+    given = {"stated_at": None, "on_behalf_of": {"kind": None, "name": "E"}, "system": None}
+    assert claim_shape().read(given) == Claim(on_behalf_of=OnBehalfOf(name="E"))
+    assert claim_shape().read(None) == Claim()
+
+
+@pytest.mark.parametrize(
+    ("provenance", "pointer"),
+    [
+        ([], "/provenance"),
+        ({"recorded_by": {"kind": "person"}}, "/provenance/recorded_by"),
+        ({"stated_by": {"kind": "doctor"}}, "/provenance/stated_by/kind"),
+        ({"stated_by": {"name": "E"}}, "/provenance/stated_by/kind"),
+        ({"location": {}}, "/provenance/location"),
+    ],
+)
+def test_a_claim_is_pointed_into(provenance: Any, pointer: str) -> None:
+    with pytest.raises(Problem) as caught:
+        claim_shape().read(provenance)
+    assert pointer in {error["pointer"] for error in caught.value.errors}
+
+
+def test_the_schema_of_a_command_is_closed_and_of_an_event_open() -> None:
+    command = command_shape(SECTION.commands["careplan.shape-tests.commands.sample-begin.v1"])
+    closed = command.json_schema()
+    assert closed["additionalProperties"] is False
+    assert closed["required"] == ["aim", "needs"]
+    assert closed["$defs"]["CodedText"]["additionalProperties"] is False
+    opened = event_schema(Sample.Begun)
+    assert "additionalProperties" not in str(opened)
+    assert opened["required"] == ["aim"]
+    assert "provenance" not in opened["properties"]
+
+
+def test_a_change_must_name_something_in_its_schema_too() -> None:
+    command = command_shape(SECTION.commands["careplan.shape-tests.commands.sample-alter.v1"])
+    assert command.json_schema()["minProperties"] == 1
+    assert "required" not in command.json_schema()
+
+
+def test_the_content_of_an_event_is_what_it_says_and_reads_back() -> None:
+    said = Provenance(
+        plan_id=UUID(int=1),
+        entry_id=UUID(int=2),
+        contribution_id=UUID(int=3),
+        recorded_by=Agent("professional", organisation=Organisation(ods="ZZG01")),
+        stated_by=Agent("person"),
+    )
+    sample = Sample.begin(said, aim=CodedText("Walk"), needs=())
+    sample.alter(said, why=None)
+    begun, altered = cast("Sequence[Entry.Event]", sample.collect_events())
+    assert content_of(begun) == {"aim": {"text": "Walk"}, "needs": []}
+    assert content_of(altered) == {"why": None}
+    read_back = event_shape(Sample.Begun).validate_python(
+        {"aim": CodedText("Walk"), "needs": ()}, strict=True
+    )
+    assert read_back["aim"] == CodedText("Walk")
