@@ -28,6 +28,9 @@ from shared.chassis.migrations import MigrationChanged
 from shared.contracts.discover import TwoThings
 from shared.contracts.topics import declared_topics
 
+# What services and broker leave of it, at least 2 s, is for the last checkpoint of PostgreSQL.
+_ALL_DOWN_WITHIN = 9.2
+
 
 class Stack:
     """One start of everything, in one folder."""
@@ -187,9 +190,10 @@ class Stack:
 
     async def shut_down(self) -> None:
         """Services first, so that they finish their work; then Kafka, then PostgreSQL."""
+        latest = time.monotonic() + _ALL_DOWN_WITHIN
         await self.supervisor.stop(*self.urls)
         await self.supervisor.stop("kafka")
-        await self.supervisor.stop("postgres")
+        await self.supervisor.stop("postgres", grace=latest - time.monotonic())
         await self.client.aclose()
         self.file.remove()
         self.pids.forget()
@@ -235,8 +239,12 @@ def main() -> int:
         with place.taken(settings.folder.absolute()):
             # Never closed: that would wait for the threads of a download that was cut short.
             asyncio.Runner().run(run(settings, terminal))
-    except (Problem, TopicsDiffer, MigrationChanged, TwoThings) as problem:
+    except (Problem, TwoThings) as problem:
         return _failed(str(problem))
+    except (TopicsDiffer, MigrationChanged) as difference:
+        return _failed(f"{difference}; `make reset` begins anew")
+    except KeyboardInterrupt:  # before anything had been started
+        return 130
     except asyncpg.PostgresError as error:
         return _failed(f"PostgreSQL: {error}")
     except OSError as error:

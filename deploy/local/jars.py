@@ -42,13 +42,20 @@ def locked(text: str) -> list[Jar]:
     return jars
 
 
-def fetch(jars: Sequence[Jar], folder: Path, report: Callable[[str], None]) -> list[Path]:
-    """The jars in the folder, each with the content the lock names; fetches those missing."""
+def held(jars: Sequence[Jar], folder: Path) -> bool:
+    """True where the folder has every jar, each with the content the lock names."""
+    return not _missing(jars, folder)
+
+
+def fetch(jars: Sequence[Jar], folder: Path, report: Callable[[str], None]) -> None:
+    """Brings into the folder what is missing there, or is not what the lock names."""
     folder.mkdir(parents=True, exist_ok=True)
-    missing = [jar for jar in jars if _sha256(folder / jar.filename) != jar.sha256]
-    if missing:
+    if missing := _missing(jars, folder):
         _download(missing, folder, report)
-    return [folder / jar.filename for jar in jars]
+
+
+def _missing(jars: Sequence[Jar], folder: Path) -> list[Jar]:
+    return [jar for jar in jars if _sha256(folder / jar.filename) != jar.sha256]
 
 
 def _download(missing: Sequence[Jar], folder: Path, report: Callable[[str], None]) -> None:

@@ -9,8 +9,8 @@ import signal
 import socket
 import tempfile
 import uuid
-from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,7 +20,8 @@ from aiokafka.errors import KafkaError
 
 from deploy.local import jars
 from deploy.local.cache import alone_in
-from deploy.local.problem import Problem
+from deploy.local.jars import Jar
+from deploy.local.problem import from_output
 from deploy.local.processes import dying_with_parent, run
 
 _LOG4J2 = """\
@@ -56,12 +57,11 @@ class Broker:
         """Fetches the jars, writes the settings, formats the folder, makes the start-up cache."""
         self.folder.mkdir(parents=True, exist_ok=True)
         self._write_settings()
-        async with alone_in(self.cache, report):
-            listed = jars.locked(jars.LOCK.read_text())
-            await asyncio.to_thread(jars.fetch, listed, self.cache / "jars", report)
-            if not self._aot.exists():
-                report("Kafka: writing its start-up cache (once, some 10 s)")
-                await self._train()
+        listed = jars.locked(jars.LOCK.read_text())
+        held = await asyncio.to_thread(jars.held, listed, self.cache / "jars")
+        if not held or not self._aot.exists():
+            async with alone_in(self.cache, report):
+                await self._fill_cache(listed, report)
         if not self._formatted.exists():
             report("Kafka: formatting its folder")
             await self._format()
@@ -117,8 +117,14 @@ class Broker:
         )
         made = await run(command)
         if made.status != 0:
-            raise Problem(f"Kafka could not format {self.folder}: {_last_line(made.output)}")
+            raise from_output(f"Kafka could not format {self.folder}", made.output)
         self._formatted.touch()
+
+    async def _fill_cache(self, listed: Sequence[Jar], report: Callable[[str], None]) -> None:
+        await asyncio.to_thread(jars.fetch, listed, self.cache / "jars", report)
+        if not self._aot.exists():
+            report("Kafka: writing its start-up cache (once, some 10 s)")
+            await self._train()
 
     async def _train(self) -> None:
         unfinished = self._aot.with_suffix(".unfinished")
@@ -175,17 +181,29 @@ def free_port() -> int:
 async def answers(servers: str) -> bool:
     """True where a broker names itself as a member of its cluster."""
     host, _, port = servers.partition(",")[0].rpartition(":")
-    if not _listens(host, int(port)):  # the client below would write an error to the log
+    if not _listens(host, int(port)):
         return False
-    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     client = AIOKafkaClient(bootstrap_servers=servers, request_timeout_ms=2000)
     try:
-        await client.bootstrap()
+        with _quiet("aiokafka.client"):
+            await client.bootstrap()
         return bool(client.cluster.brokers())
     except (KafkaError, OSError):
         return False
     finally:
         await client.close()
+
+
+@contextmanager
+def _quiet(name: str) -> Iterator[None]:
+    # That a broker does not answer yet is what was asked, and no error.
+    logger = logging.getLogger(name)
+    level = logger.level
+    logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
 
 
 async def _start_and_stop(command: Sequence[str], answers: Callable[[], Awaitable[bool]]) -> None:
@@ -221,7 +239,3 @@ def _forget_old(cache: Path) -> None:
     by_use = sorted(cache.glob("kafka-*.aot"), key=lambda path: path.stat().st_mtime)
     for path in by_use[:-_KEPT_AOT_CACHES]:
         path.unlink()
-
-
-def _last_line(text: str) -> str:
-    return next(reversed(text.strip().splitlines()), "no word why")

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import asyncpg
 
-from deploy.local.problem import Problem
+from deploy.local.problem import Problem, from_output
 from deploy.local.processes import born, run
 
 SUPERUSER = "postgres"
@@ -93,7 +93,7 @@ class Cluster:
         ]
         made = await run(command)
         if made.status != 0:
-            raise Problem(_why_initdb_failed(made.output))
+            raise from_output("PostgreSQL could not make its cluster", made.output)
         unfinished.rename(self.data)
 
     async def _check_version(self) -> None:
@@ -167,10 +167,3 @@ async def _ask_for_user_namespaces() -> None:
         raise forbidden from None
     if tried.status != 0:
         raise forbidden
-
-
-def _why_initdb_failed(output: str) -> str:
-    if "No space left on device" in output:
-        return "the disk is full: PostgreSQL could not make its cluster"
-    lines = [line for line in output.splitlines() if "error" in line.lower()] or [output.strip()]
-    return f"PostgreSQL could not make its cluster: {lines[0]}"

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from deploy.local.output import LogFile, Terminal
-from deploy.local.problem import Problem
+from deploy.local.problem import Problem, from_output
 from deploy.local.processes import born, dying_with_parent
 
 _FIRST_PAUSE = 0.2
@@ -124,9 +124,10 @@ class Supervisor:
                 f"see {self._kept[late[0]].log.path}"
             )
 
-    async def stop(self, *names: str) -> None:
-        """Stops these side by side: their signal, their grace, then SIGKILL."""
-        await asyncio.gather(*(self._stop(self._kept[n]) for n in names if n in self._kept))
+    async def stop(self, *names: str, grace: float | None = None) -> None:
+        """Stops these side by side: their signal, their grace (or this one), then SIGKILL."""
+        kept = [self._kept[name] for name in names if name in self._kept]
+        await asyncio.gather(*(self._stop(one, grace or one.child.grace) for one in kept))
 
     def kill(self) -> None:
         """Ends everything at once, for whoever will not wait for a clean stop."""
@@ -163,9 +164,8 @@ class Supervisor:
             return
         kept.failures += 1
         if kept.failures >= _FAILURES_BEFORE_READY:
-            self._failure = Problem(
-                f"{kept.child.name} {ending}: {kept.last_line} (see {kept.log.path})"
-            )
+            what = f"{kept.child.name} {ending} (see {kept.log.path})"
+            self._failure = from_output(what, kept.last_line)
             self._failed.set()
 
     async def _run(self, kept: _Kept) -> str:
@@ -205,7 +205,7 @@ class Supervisor:
             await asyncio.sleep(_WATCHED_EVERY if ready else _LOOKED_AT_EVERY)
 
     async def _pump(self, kept: _Kept) -> None:
-        assert kept.process is not None and kept.process.stdout is not None  # noqa: S101, PT018
+        assert kept.process is not None and kept.process.stdout is not None  # noqa: PT018
         stream = kept.process.stdout
         while True:
             try:
@@ -222,7 +222,7 @@ class Supervisor:
             if self._verbose or kept.child.worth_showing.search(text):
                 self._terminal.show(kept.child.name, text)
 
-    async def _stop(self, kept: _Kept) -> None:
+    async def _stop(self, kept: _Kept, grace: float) -> None:
         kept.stopping.set()
         if kept.task is None:
             return
@@ -231,7 +231,7 @@ class Supervisor:
             kept.task.cancel()
         else:
             _send(pid, kept.child.stop_signal, whole_group=kept.child.stop_group)
-        done, _ = await asyncio.wait((kept.task,), timeout=kept.child.grace)
+        done, _ = await asyncio.wait((kept.task,), timeout=grace)
         if not done and pid is not None:
             self._terminal.say(f"{kept.child.name} does not stop; killed")
             _send(pid, signal.SIGKILL, whole_group=True)

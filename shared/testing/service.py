@@ -10,11 +10,10 @@ import sys
 from collections.abc import (
     AsyncIterator,
     Iterable,
-    Iterator,
     Mapping,
     Sequence,
 )
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,9 +22,7 @@ from uuid import UUID, uuid4
 import asyncpg
 import httpx
 import orjson
-import uvicorn
 from aiokafka import AIOKafkaProducer
-from fastapi import FastAPI
 
 import shared.chassis
 from shared.chassis.section_app import create_app
@@ -67,7 +64,6 @@ class Door:
     url: str
     client: httpx.AsyncClient
     issuer: TestIssuer
-    app: FastAPI | None = None
 
     async def contribute(
         self, contribution: Any, by: Contributor, **headers: str
@@ -146,10 +142,14 @@ class Bench:
 
     @asynccontextmanager
     async def running(self, instance: str = "one", **others: Any) -> AsyncIterator[Door]:
-        """The section in this process, fully ready."""
+        """The section in this process, fully ready; its door is asked without a socket."""
         app = create_app(self.section, self.settings(instance, **others))
-        async with _served(app) as url, _client(url) as client:
-            door = Door(url, client, self.issuer, app)
+        transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+        async with (
+            app.router.lifespan_context(app),
+            httpx.AsyncClient(transport=transport, base_url="http://section") as client,
+        ):
+            door = Door("http://section", client, self.issuer)
             await door.until_ready()
             yield door
 
@@ -313,39 +313,9 @@ def _is_empty(parts: list[str]) -> bool:
     return not parts
 
 
-class _Server(uvicorn.Server):
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """The process belongs to the tests."""
-        yield
-
-
-@asynccontextmanager
-async def _served(app: FastAPI) -> AsyncIterator[str]:
-    config = uvicorn.Config(
-        app,
-        host="127.0.0.1",
-        port=0,
-        log_config=None,
-        access_log=False,
-        lifespan="on",
-        timeout_graceful_shutdown=1,
-    )
-    server = _Server(config)
-    serving = asyncio.create_task(server.serve())
-    try:
-        await eventually(lambda: server.started or serving.done(), "the server has started")
-        if serving.done():
-            raise RuntimeError("the service did not start")
-        port = server.servers[0].sockets[0].getsockname()[1]
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        server.should_exit = True
-        await serving
-
-
 def _client(url: str) -> httpx.AsyncClient:
-    limits = httpx.Limits(max_connections=256, max_keepalive_connections=256)
+    # Few connections: the client looks through all of them for every request.
+    limits = httpx.Limits(max_connections=24, max_keepalive_connections=24)
     return httpx.AsyncClient(base_url=url, timeout=30, limits=limits, trust_env=False)
 
 

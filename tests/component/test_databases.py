@@ -1,0 +1,103 @@
+"""A service's database on a real PostgreSQL: its two roles, its migrations, and who is kept out."""
+
+import asyncio
+import uuid
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+from deploy.local.databases import create_service_database, drop_database
+from shared.chassis.migrations import MigrationChanged
+
+pytestmark = [pytest.mark.component, pytest.mark.asyncio]
+
+_TABLE = "CREATE TABLE thing (x int); GRANT SELECT, INSERT ON thing TO ledger_writer;"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    folder = tmp_path / "migrations"
+    folder.mkdir()
+    (folder / "0001_thing.sql").write_text(_TABLE)
+    return folder
+
+
+@pytest.fixture
+def suffix() -> str:
+    return f"_{uuid.uuid4().hex[:8]}"
+
+
+async def test_the_service_uses_its_tables_and_owns_none(
+    postgres_url: str, folder: Path, suffix: str
+) -> None:
+    url = await create_service_database(postgres_url, "goals", [folder], suffix)
+    service = await asyncpg.connect(url)
+    try:
+        await service.execute("INSERT INTO thing VALUES (1)")
+        for forbidden in ("UPDATE thing SET x = 2", "DROP TABLE thing", "CREATE TABLE other ()"):
+            with pytest.raises(asyncpg.InsufficientPrivilegeError):
+                await service.execute(forbidden)
+    finally:
+        await service.close()
+        await drop_database(postgres_url, url)
+
+
+async def test_no_service_connects_to_the_database_of_another(
+    postgres_url: str, folder: Path, suffix: str
+) -> None:
+    goals = await create_service_database(postgres_url, "goals", [folder], suffix)
+    person = await create_service_database(postgres_url, "person", [folder], suffix)
+    try:
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await asyncpg.connect(
+                goals.replace(f"/careplan_goals{suffix}", f"/careplan_person{suffix}")
+            )
+    finally:
+        await drop_database(postgres_url, goals)
+        await drop_database(postgres_url, person)
+
+
+async def test_a_migration_is_applied_once_by_whoever_comes_first(
+    postgres_url: str, folder: Path, suffix: str
+) -> None:
+    url = await create_service_database(postgres_url, "goals", [folder], suffix)
+    (folder / "0002_more.sql").write_text("ALTER TABLE thing ADD COLUMN y int;")
+    again = (create_service_database(postgres_url, "goals", [folder], suffix) for _ in range(3))
+    assert set(await asyncio.gather(*again)) == {url}
+    admin = await asyncpg.connect(postgres_url.rpartition("/")[0] + f"/careplan_goals{suffix}")
+    try:
+        names = await admin.fetch("SELECT name FROM schema_migration ORDER BY applied_at")
+        owner = await admin.fetchval("SELECT tableowner FROM pg_tables WHERE tablename = 'thing'")
+        files = [row["name"].rpartition("/")[2] for row in names]
+        assert files == ["0001_thing.sql", "0002_more.sql"]
+        assert owner == "careplan_goals_owner"
+    finally:
+        await admin.close()
+        await drop_database(postgres_url, url)
+
+
+async def test_a_migration_that_was_applied_may_not_change(
+    postgres_url: str, folder: Path, suffix: str
+) -> None:
+    url = await create_service_database(postgres_url, "goals", [folder], suffix)
+    (folder / "0001_thing.sql").write_text(_TABLE + "\nSELECT 1;")
+    try:
+        with pytest.raises(MigrationChanged, match="0001_thing"):
+            await create_service_database(postgres_url, "goals", [folder], suffix)
+    finally:
+        await drop_database(postgres_url, url)
+
+
+async def test_a_migration_that_fails_leaves_nothing_of_itself(
+    postgres_url: str, folder: Path, suffix: str
+) -> None:
+    url = await create_service_database(postgres_url, "goals", [folder], suffix)
+    (folder / "0002_broken.sql").write_text("CREATE TABLE half (x int); SELECT nonsense;")
+    try:
+        with pytest.raises(asyncpg.UndefinedColumnError):
+            await create_service_database(postgres_url, "goals", [folder], suffix)
+        (folder / "0002_broken.sql").write_text("CREATE TABLE half (x int);")
+        assert await create_service_database(postgres_url, "goals", [folder], suffix) == url
+    finally:
+        await drop_database(postgres_url, url)

@@ -1,0 +1,116 @@
+"""Tokens of the development issuer: claims of each kind of contributor, signed to be checked."""
+
+import json
+from pathlib import Path
+
+import pytest
+from joserfc import jwt
+from joserfc.jwk import KeySet
+from typer.testing import CliRunner
+
+from deploy.local.issuer import ISS, Issuer
+from shared.cli.main import app
+from shared.cli.token import professional, seconds, subject, system
+
+_PLAN = "0199c0de-0000-7000-8000-0000000000a1"
+
+
+@pytest.fixture
+def issuer(tmp_path: Path) -> Issuer:
+    issuer = Issuer(tmp_path / "issuer")
+    issuer.prepare()
+    stack = {
+        "issuer": {"iss": ISS, "private_key": str(issuer.private_key)},
+        "organisations": [{"code": "ZZG01", "name": "Larkfield Surgery"}],
+    }
+    (tmp_path / "stack.json").write_text(json.dumps(stack))
+    return issuer
+
+
+def told(tmp_path: Path, *words: str) -> tuple[int, str]:
+    answer = CliRunner().invoke(app, ["token", *words, "--stack-dir", str(tmp_path)])
+    return answer.exit_code, answer.output.strip()
+
+
+def test_a_professionals_token_verifies_against_the_public_keys(
+    tmp_path: Path, issuer: Issuer
+) -> None:
+    words = ["--org", "zzg01", "--role", "gp", "--name", "Dr A. Quill-Synth", "--valid-for", "30m"]
+    status, text = told(tmp_path, *words)
+    assert status == 0
+    keys = KeySet.import_key_set(json.loads(issuer.jwks.read_text()))
+    claims = jwt.decode(text, keys, algorithms=["Ed25519"]).claims
+    assert claims["iss"] == ISS
+    assert claims["aud"] == "careplan"
+    assert claims["exp"] - claims["iat"] == 1800
+    assert claims["careplan"] == {
+        "kind": "professional",
+        "role": "gp",
+        "organisation": {"ods": "ZZG01", "name": "Larkfield Surgery"},
+    }
+    assert "d" not in json.loads(issuer.jwks.read_text())["keys"][0]
+
+
+def test_the_private_key_is_for_its_owner_and_stays(issuer: Issuer) -> None:
+    key = issuer.private_key.read_bytes()
+    assert issuer.private_key.stat().st_mode & 0o777 == 0o600
+    issuer.prepare()
+    assert issuer.private_key.read_bytes() == key
+
+
+@pytest.mark.parametrize(
+    ("words", "kind"),
+    [
+        (["--person", _PLAN, "--name", "Edith Marlow-Synth"], "person"),
+        (["--related-person", _PLAN, "--name", "Ruth Marlow-Synth"], "related-person"),
+        (["--system", "--org", "x-kestrel", "--role", "pds-connection"], "system"),
+    ],
+)
+def test_the_other_kinds(tmp_path: Path, issuer: Issuer, words: list[str], kind: str) -> None:
+    status, text = told(tmp_path, *words, "--json")
+    assert status == 0
+    assert issuer.private_key.exists()
+    assert json.loads(text)["claims"]["careplan"]["kind"] == kind
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        [],
+        ["--org", "ZZG01", "--name", "Nobody-Synth"],
+        ["--org", "ZZG01", "--role", "gp"],
+        ["--org", "ZZG01", "--person", _PLAN],
+        ["--person", "edith", "--name", "Edith Marlow-Synth"],
+        ["--person", _PLAN, "--name", "Edith Marlow-Synth", "--valid-for", "soon"],
+    ],
+)
+def test_what_makes_no_token_is_said_in_one_line(
+    tmp_path: Path, issuer: Issuer, words: list[str]
+) -> None:
+    status, text = told(tmp_path, *words)
+    assert status == 2
+    assert issuer.private_key.exists()
+    assert text.startswith("careplan: ")
+    assert "\n" not in text
+
+
+def test_without_a_stack_it_says_how_to_start_one(tmp_path: Path) -> None:
+    status, text = told(tmp_path, "--org", "ZZG01")
+    assert status == 1
+    assert "make run" in text
+
+
+def test_a_subject_is_the_same_each_time_and_holds_no_name() -> None:
+    first = professional("ZZG01", "gp", "Dr A. Quill-Synth")
+    assert first["sub"] == professional("ZZG01", "gp", "Dr A. Quill-Synth")["sub"]
+    assert first["sub"] != subject("professional", "ZZG01", "nurse", "Dr A. Quill-Synth")
+    assert "Quill" not in first["sub"]
+
+
+def test_an_organisation_without_ods_code_has_a_local_id() -> None:
+    assert system("x-kestrel", "Rota")["careplan"]["organisation"] == {"local_id": "x-kestrel"}
+
+
+@pytest.mark.parametrize(("text", "expected"), [("90s", 90), ("30m", 1800), ("7d", 604800)])
+def test_durations(text: str, expected: int) -> None:
+    assert seconds(text) == expected
