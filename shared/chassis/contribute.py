@@ -9,7 +9,7 @@ from uuid import UUID
 import orjson
 
 from shared.chassis.answers import Answer, audit_record, receipt_message
-from shared.chassis.event_store import EventStore, completed
+from shared.chassis.event_store import EventStore, EventTooLarge, completed
 from shared.chassis.group_commit import Appended, ReceiptRow
 from shared.chassis.outgoing import Outgoing
 from shared.chassis.plan_states import PlanStates
@@ -239,9 +239,12 @@ class Contributions:
             prepared.content_hash,
             orjson.dumps(told),
         )
-        appended = await self._store.save(
-            decided.entry, row, held_keys=decided.held_keys, outgoing=outgoing
-        )
+        try:
+            appended = await self._store.save(
+                decided.entry, row, held_keys=decided.held_keys, outgoing=outgoing
+            )
+        except EventTooLarge:
+            raise Problem("body-too-large", "The entry would grow beyond 3 MiB.") from None
         if appended.verdict == "stored":
             events = len(receipt.events)
             last = appended.first_position + events - 1 if appended.first_position else None

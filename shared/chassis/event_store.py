@@ -16,6 +16,13 @@ from shared.chassis.positions import Position
 from shared.chassis.recorder import AsyncpgRecorder, AsyncRepository
 from shared.ledger import Entry, Section, instant
 
+MAX_EVENT_BYTES = 3 * 1024 * 1024
+"""What one event may hold: with its envelope it must still fit into a message (4 MiB)."""
+
+
+class EventTooLarge(Exception):
+    """A list or a text of the entry has grown beyond what one event may hold."""
+
 
 class EventStore:
     """Entries of one section, and the receipts of what was contributed to them.
@@ -80,8 +87,11 @@ class EventStore:
         await self._recorder.append(Append(outgoing=outgoing))
 
     def rows_of(self, events: Sequence[Any]) -> list[EventRow]:
-        """Events as they are stored."""
-        return self._recorder.rows_of([self._mapper.to_stored_event(event) for event in events])
+        """Events as they are stored; raises ``EventTooLarge``."""
+        stored = [self._mapper.to_stored_event(event) for event in events]
+        if any(len(event.state) > MAX_EVENT_BYTES for event in stored):
+            raise EventTooLarge
+        return self._recorder.rows_of(stored)
 
     async def receipt(self, contribution_id: UUID) -> "KeptReceipt | None":
         """The receipt kept for a contribution."""

@@ -257,7 +257,8 @@ class BatchConsumer:
             end = kafka.highwater(partition)
             if not answered_at or answered_at < oldest_answer or end is None:
                 return None
-            lags[partition] = max(0, end - self._reached.get(partition, 0))
+            sought = self._listener.sought.get(partition, 0) if self._listener else 0
+            lags[partition] = max(0, end - max(sought, self._reached.get(partition, 0)))
         return lags
 
     def behind_seconds(self) -> float | None:

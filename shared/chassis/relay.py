@@ -111,6 +111,7 @@ class Relay:
         self._streams: list[_Stream] = []
         self._acknowledged: dict[str, int] = {}
         self._missing_topics: dict[str, float] = {}
+        self._stopping: set[asyncio.Task[None]] = set()
         self.passed_over = 0
 
     async def __aenter__(self) -> Self:
@@ -237,6 +238,7 @@ class Relay:
             acks="all",
             linger_ms=0,
             max_batch_size=65_536,
+            max_request_size=4 * 1024 * 1024,
             compression_type="zstd",
             request_timeout_ms=10_000,
             metadata_max_age_ms=30_000,
@@ -249,6 +251,7 @@ class Relay:
             starting = asyncio.create_task(producer.start())
             tasks.append(starting)
             await self._first_of(tasks, until=starting)
+            await self._compare_with_the_declared(producer)
             await self._compare_with_the_broker()
             self._is_active = True
             self._detail = "publishing"
@@ -259,7 +262,7 @@ class Relay:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-            await _stop_within(producer, 2.0)
+            await self._stop_within(producer, 2.0)
 
     async def _first_of(
         self, tasks: Sequence["asyncio.Task[None]"], until: "asyncio.Task[None] | None" = None
@@ -357,10 +360,8 @@ class Relay:
         """The number of partitions; 0 for a topic that does not exist, which holds nobody up."""
         known = producer.client.cluster.partitions_for_topic(topic)
         if known:
-            if topic == self._events_topic and len(known) != self._settings.event_partitions:
-                raise TopicDiffers(topic)
             return len(known)
-        if topic == self._events_topic or self._is_required(topic):
+        if self._is_required(topic):
             return len(await producer.partitions_for(topic))
         if monotonic() - self._missing_topics.get(topic, -_MISSING_FOR) < _MISSING_FOR:
             return 0
@@ -370,9 +371,29 @@ class Relay:
             self._missing_topics[topic] = monotonic()
             return 0
 
+    async def _stop_within(self, producer: AIOKafkaProducer, seconds: float) -> None:
+        # stop() flushes first, so while the broker is away it goes on by itself; interrupted, it
+        # would leave its connections and its sender for ever. What it may still deliver is a
+        # duplicate, which consumers drop.
+        stopping = asyncio.create_task(producer.stop())
+        self._stopping.add(stopping)
+        stopping.add_done_callback(self._stopping.discard)
+        done, _ = await asyncio.wait([stopping], timeout=seconds)
+        for task in done:
+            with suppress(aiokafka.errors.KafkaError):
+                task.result()
+
     def _is_required(self, topic: str) -> bool:
         """Only a receipt may be passed over: it is kept, and can be fetched."""
         return ".receipts." not in topic
+
+    async def _compare_with_the_declared(self, producer: AIOKafkaProducer) -> None:
+        """Before the first record: one in the wrong partition could not be taken back."""
+        if self._section is None:
+            return
+        partitions = await producer.partitions_for(self._events_topic)
+        if len(partitions) != self._settings.event_partitions:
+            raise TopicDiffers(self._events_topic)
 
     async def _compare_with_the_broker(self) -> None:
         """What was acknowledged must still be there; less is a loss that no consumer can see."""
@@ -381,12 +402,17 @@ class Relay:
         consumer = AIOKafkaConsumer(
             bootstrap_servers=self._settings.kafka_servers, enable_auto_commit=False
         )
-        await consumer.start()
         try:
+            await consumer.start()
+            there = await consumer.topics()
             places = [
                 TopicPartition(topic, int(partition))
                 for topic, _, partition in (p.rpartition("/") for p in self._acknowledged)
+                # Asked for one that is gone, the broker would not answer; an organisation may go.
+                if topic in there or self._is_required(topic)
             ]
+            if not {place.topic for place in places} <= there:
+                raise aiokafka.errors.UnknownTopicOrPartitionError
             ends: Mapping[TopicPartition, int] = await consumer.end_offsets(places)
         finally:
             await consumer.stop()
@@ -476,7 +502,8 @@ class Relay:
                     value,
                     headers,
                     row["recorded_at"].timestamp(),
-                    trace.decode() if trace else None,
+                    # A dead letter keeps its headers as they came: not every one is text.
+                    trace.decode("ascii", "replace") if trace else None,
                 )
             )
         return messages
@@ -488,10 +515,3 @@ def _partition(key: bytes | None, partitions: int) -> int:
         return 0
     hashed: int = murmur2(key)
     return (hashed & 0x7FFFFFFF) % partitions
-
-
-async def _stop_within(producer: AIOKafkaProducer, seconds: float) -> None:
-    # stop() flushes first and does not return while the broker is away; what it may still deliver
-    # afterwards is a duplicate, which consumers drop.
-    with suppress(TimeoutError, aiokafka.errors.KafkaError):
-        await asyncio.wait_for(producer.stop(), seconds)

@@ -17,6 +17,8 @@ from shared.ledger.topics import (
 
 EVENT_PARTITIONS: Final = 24  # for life: another number would move keys and break a plan's order
 
+MAX_MESSAGE_BYTES: Final = 4 * 1024 * 1024  # a contribution of 1 MiB, and what an entry grows to
+
 _DAY: Final = 24 * 60 * 60 * 1000
 _FOR_EVER: Final = -1
 
@@ -34,7 +36,11 @@ class Topic:
     @property
     def configs(self) -> dict[str, str]:
         """Its settings on the broker; never compacted, since that would drop history."""
-        return {"cleanup.policy": "delete", "retention.ms": str(self.retention_ms)}
+        return {
+            "cleanup.policy": "delete",
+            "retention.ms": str(self.retention_ms),
+            "max.message.bytes": str(MAX_MESSAGE_BYTES),
+        }
 
 
 def declared_topics(

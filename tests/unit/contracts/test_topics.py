@@ -23,7 +23,11 @@ def test_a_section_brings_its_three_topics_and_an_organisation_its_two() -> None
     }
     events = topics["careplan.about-me.events.v1"]
     assert (events.partitions, events.retention_ms) == (24, -1)
-    assert events.configs == {"cleanup.policy": "delete", "retention.ms": "-1"}
+    assert events.configs == {
+        "cleanup.policy": "delete",
+        "retention.ms": "-1",
+        "max.message.bytes": "4194304",
+    }
     assert topics["careplan.receipts.zzg01.v1"].retention_ms == 30 * _DAY
 
 
