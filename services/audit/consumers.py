@@ -33,10 +33,10 @@ from services.audit.domain import (
 from services.audit.store import AuditStore, Gap
 from shared.chassis import telemetry
 from shared.chassis.codec import Unreadable, event_of, header, json_object_of
-from shared.chassis.database import TRANSIENT, Database
+from shared.chassis.database import Database
 from shared.chassis.dead_letters import Record, dead_letter
 from shared.chassis.health import Part
-from shared.chassis.offsets import Fenced, SeekStored, Span, fence_all, seek_stored
+from shared.chassis.offsets import HUNG_UP, Fenced, SeekStored, Span, fence_all, seek_stored
 from shared.chassis.outgoing import Outgoing, append_outgoing
 from shared.chassis.settings import Settings
 from shared.chassis.telemetry import Attribute, Label, SpanName
@@ -49,7 +49,9 @@ _POLL_MS: Final = 200
 _MAX_RECORDS: Final = 500
 _REBALANCE_MS: Final = 60_000
 _RETRY_SECONDS: Final = 120.0  # well under the 300 s after which the group takes the partitions
-_STOP_SECONDS: Final = 5.0
+_STOP_SECONDS: Final = 2.5
+_FIRST_PAUSE: Final = 0.2
+_LONGEST_PAUSE: Final = 5.0
 _READY_POLL_AGE: Final = 30.0
 _ALIVE_POLL_AGE: Final = 300.0
 _UNSOUGHT_SECONDS: Final = 60.0
@@ -162,8 +164,8 @@ class AuditConsumer:
             end()
         self._stopping.set()
         if self._task is not None:
-            if self._kafka is not None:  # then it ends by itself, after the batch in hand
-                await asyncio.wait([self._task], timeout=_STOP_SECONDS)
+            # It ends by itself after the batch in hand, unless something that it needs is away.
+            await asyncio.wait([self._task], timeout=_STOP_SECONDS)
             self._task.cancel()
             with suppress(asyncio.CancelledError):
                 await self._task
@@ -221,7 +223,7 @@ class AuditConsumer:
     async def _run(self) -> None:
         try:
             kafka = await self._started()
-            while not self._stopping.is_set():
+            while kafka is not None and not self._stopping.is_set():
                 await self._turn(kafka)
                 await self._look_for_gaps()
         except Exception as error:  # noqa: BLE001 - whatever it is, it ends the process loudly
@@ -230,22 +232,23 @@ class AuditConsumer:
             if self._kafka is not None:
                 await self._kafka.stop()
 
-    async def _started(self) -> AIOKafkaConsumer:
+    async def _started(self) -> AIOKafkaConsumer | None:
         """The client, once the broker is there: until then the door is open without it."""
-        async for attempt in stamina.retry_context(
-            on=KafkaError, attempts=None, timeout=None, wait_max=5
-        ):
-            with attempt:
-                self._polled_at = monotonic()
-                self._detail = "waiting for the broker"
-                kafka, self._listener = self._new_client()
-                try:
-                    await kafka.start()
-                except BaseException:
-                    await kafka.stop()
-                    raise
+        pause = _FIRST_PAUSE
+        while not self._stopping.is_set():
+            self._polled_at = monotonic()
+            kafka, self._listener = self._new_client()
+            try:
+                await _start(kafka)
+            except KafkaError as error:
+                self._detail = f"waiting for the broker: {type(error).__name__}"
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._stopping.wait(), pause)
+                pause = min(pause * 2, _LONGEST_PAUSE)
+            else:
                 self._kafka = kafka
-        return kafka
+                return kafka
+        return None
 
     def _new_client(self) -> tuple[AIOKafkaConsumer, SeekStored]:
         settings = self._settings
@@ -296,7 +299,7 @@ class AuditConsumer:
                 raise NeverSought(CONSUMER) from trouble
             await asyncio.sleep(0.05)
         elif trouble.retriable:
-            telemetry.log.warning("consumer.poll-failed", consumer=CONSUMER, error=trouble)
+            telemetry.log.warning("consumer.poll_failed", consumer=CONSUMER, error=trouble)
             await asyncio.sleep(1)
         else:
             raise trouble
@@ -314,7 +317,7 @@ class AuditConsumer:
             for record in found[partition]
         ]
         async for attempt in stamina.retry_context(
-            on=TRANSIENT, attempts=None, timeout=_RETRY_SECONDS, wait_max=5
+            on=HUNG_UP, attempts=None, timeout=_RETRY_SECONDS, wait_max=5
         ):
             with attempt:
                 try:
@@ -391,7 +394,7 @@ class AuditConsumer:
         if monotonic() - self._looked_at < _LOOK_FOR_GAPS_SECONDS:
             return
         self._looked_at = monotonic()
-        with suppress(*TRANSIENT):
+        with suppress(*HUNG_UP):
             for gap in await self._store.gaps():
                 is_new = (gap.source, gap.first) not in self._lost
                 if is_new and gap.seconds > _LOST_AFTER_SECONDS:
@@ -410,6 +413,14 @@ class AuditConsumer:
         self._failure = error
         telemetry.log.critical("consumer.failed", consumer=CONSUMER, error=error)
         self._on_failure()
+
+
+async def _start(kafka: AIOKafkaConsumer) -> None:
+    try:
+        await kafka.start()
+    except BaseException:
+        await kafka.stop()
+        raise
 
 
 def _positions(readings: Sequence[Reading]) -> list[tuple[str, int]]:

@@ -16,7 +16,7 @@ from services.plan.ledger import PlanLedger, PlanView
 from shared.chassis.identity import Identity
 from shared.chassis.positions import Position
 from shared.chassis.problems import Problem
-from shared.ledger import PERSON, Contributor
+from shared.ledger import PERSON, RELATED_PERSON, Contributor
 
 PURPOSES: Final = frozenset({"direct-care", "emergency", "review", "audit", "support"})
 INCLUDES: Final = frozenset({"authorship", "withdrawn"})
@@ -90,12 +90,13 @@ def plan_routes(ledger: PlanLedger, identity: Identity, folded: Folded, lag: Lag
 def may_read(contributor: Contributor, plan_id: UUID) -> bool:
     """True where the contributor has a reason to see this plan.
 
-    A person sees their own. Everybody else who could prove who they are is let in until the
-    section that owns relationships exists; the question is asked here, and only here.
+    A person sees their own, and whoever is related to them that one. Everybody else who could
+    prove who they are is let in until the section that owns relationships exists; the question is
+    asked here, and only here.
     """
-    if contributor.kind == PERSON:
+    if contributor.kind in (PERSON, RELATED_PERSON):
         return contributor.plan_id == plan_id
-    return contributor.plan_id in (None, plan_id)
+    return True
 
 
 def _permitted(

@@ -17,7 +17,7 @@ from shared.chassis.kafka import BatchConsumer
 from shared.chassis.problems import CorrelationIds, problem_handlers
 from shared.chassis.relay import Relay
 from shared.chassis.settings import Settings
-from shared.chassis.telemetry import Gauge, gauge
+from shared.chassis.telemetry import Gauge, Reading, gauge
 from shared.ledger.topics import EVENTS_PATTERN
 
 _BATCH = 1_000
@@ -44,6 +44,10 @@ def create_app(settings: Settings) -> FastAPI:
         max_records=_BATCH,
     )
 
+    def behind() -> Reading:
+        seconds = events.behind_seconds()
+        return [] if seconds is None else seconds  # what is not known is not said to be nothing
+
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         async with AsyncExitStack() as opened:
@@ -55,7 +59,7 @@ def create_app(settings: Settings) -> FastAPI:
             for name, read in {
                 Gauge.PARKED_EVENTS: lambda: float(plans.parked_events),
                 Gauge.PARKED_ENTRIES: lambda: float(plans.parked_entries),
-                Gauge.PROJECTION_LAG: lambda: events.behind_seconds() or 0.0,
+                Gauge.PROJECTION_LAG: behind,
                 Gauge.RELAY_LAG: lambda: float(relay.lag),
                 Gauge.RELAY_OLDEST: lambda: relay.oldest_seconds,
             }.items():

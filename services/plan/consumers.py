@@ -30,6 +30,7 @@ from shared.chassis.telemetry import (
 from shared.ledger.topics import events_topic
 
 CONSUMER: Final = "plan"
+ANOTHER_PLANS: Final = "the entry is another plan's"
 _LARGEST_POSITION: Final = 2**63 - 1
 _MANY_LEVELS: Final = 200
 _DEEPEST: Final = 200
@@ -76,9 +77,11 @@ class FoldEvents:
                     letters += transaction.dead_letter(*one)
                 elif batch.belongs_elsewhere(one.event):
                     batch.count_dead_letter()
-                    letters += transaction.dead_letter(record, "the entry is another plan's")
+                    letters += transaction.dead_letter(record, ANOTHER_PLANS)
                 else:
                     batch.fold(one)
+            for stray in await batch.evict():
+                letters += transaction.dead_letter(stray, ANOTHER_PLANS)
             await batch.write(letters)
         return batch
 
@@ -115,7 +118,7 @@ def read_event(record: Record, topic_prefix: str = "") -> Read:
     value = record.value or b""
     if value.count(b"[") + value.count(b"{") > _MANY_LEVELS:
         _refuse_too_deep(event.content, event.provenance)
-    return Read(event, value)
+    return Read(event, record)
 
 
 def _refuse_too_deep(*parts: object) -> None:

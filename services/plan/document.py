@@ -16,12 +16,11 @@ _HASHED: Final = 16
 
 @dataclass(slots=True)
 class Shown:
-    """An entry as it stands in the default document: its place there, and its bytes."""
+    """An entry as it stands in the default document."""
 
     section: str
-    order: int
     current: bool
-    body: bytes
+    body: orjson.Fragment
 
 
 def dumps(value: Any) -> bytes:
@@ -31,7 +30,7 @@ def dumps(value: Any) -> bytes:
 
 def shown(entry: PlanEntry) -> Shown:
     """The entry as the default document has it."""
-    return Shown(entry.section, entry.order, entry.current, dumps(_item(entry)))
+    return Shown(entry.section, entry.current, orjson.Fragment(dumps(_item(entry))))
 
 
 def shown_from(row: Mapping[str, Any]) -> Shown:
@@ -46,17 +45,18 @@ def shown_from(row: Mapping[str, Any]) -> Shown:
         "stated_at": row["stated_at"],
         "content": orjson.Fragment(row["content"]),
     }
-    return Shown(row["section"], row["entry_order"], row["current"], dumps(item))
+    return Shown(row["section"], row["current"], orjson.Fragment(dumps(item)))
 
 
 def plan_document(plan: Plan, entries: Iterable[Shown]) -> bytes:
-    """The plan with these entries, in the order in which they came onto it.
+    """The plan with those of the entries that are current.
 
-    Those withdrawn stand in it where they are given: whoever asks for them gives them.
+    They are given in the order in which they came onto the plan.
     """
     sections: dict[str, list[orjson.Fragment]] = {}
-    for entry in sorted(entries, key=lambda entry: entry.order):
-        sections.setdefault(entry.section, []).append(orjson.Fragment(entry.body))
+    for entry in entries:
+        if entry.current:
+            sections.setdefault(entry.section, []).append(entry.body)
     document: dict[str, Any] = {
         "plan_id": plan.plan_id,
         "plan_version": plan.version,
@@ -80,10 +80,13 @@ def with_details(
     authorship: bool = False,
     merged_from: Iterable[UUID] = (),
 ) -> bytes:
-    """The default document with what was asked for besides: entries withdrawn, who said what."""
+    """The default document with what was asked for besides: entries withdrawn, who said what.
+
+    The entries are given in the order in which they came onto the plan.
+    """
     told = orjson.loads(document)
     sections: dict[str, list[dict[str, Any]]] = {}
-    for entry in sorted(entries, key=lambda entry: entry.order):
+    for entry in entries:
         if entry.current or withdrawn:
             item = _item(entry)
             if authorship:

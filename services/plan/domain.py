@@ -73,11 +73,12 @@ class PlanEntry:
 
 @dataclass(slots=True)
 class Accepted:
-    """An event on the ledger of its plan."""
+    """An event on the ledger of its plan, with who recorded it and when it was said."""
 
     plan_version: int
     event: RecordedEvent
     stated_at: datetime
+    by: Mapping[str, Any]
 
 
 @dataclass(slots=True)
@@ -187,13 +188,14 @@ def _accept(plan: Plan, event: RecordedEvent) -> None:
     entry.is_in_error = entry.is_in_error or event.type.endswith(_IN_ERROR)
     entry.current = _IN_PLAN.get(event.change, entry.current) and not entry.is_in_error
     entry.content = event.applied_to(entry.content)
-    _attribute(entry, event, _said(event, stated_at, plan.version))
+    said = _said(event, stated_at, plan.version)
+    _attribute(entry, event, said)
     _note_state(plan, event)
     if event.position is not None and event.position > plan.positions.get(event.section, 0):
         plan.positions[event.section] = event.position
     if not event.type.endswith(_CONFIRMED) and event.entry_type != _COMMENT:
         plan.last_updated = max(plan.last_updated or event.recorded_at, event.recorded_at)
-    plan.accepted.append(Accepted(plan.version, event, stated_at))
+    plan.accepted.append(Accepted(plan.version, event, stated_at, said["recorded_by"]))
 
 
 def _note_state(plan: Plan, event: RecordedEvent) -> None:
@@ -216,7 +218,7 @@ def _attribute(entry: PlanEntry, event: RecordedEvent, said: Mapping[str, Any]) 
         key, _, leaf = path.partition(".")
         if leaf:
             held = entry.content.get(key)
-            is_there = isinstance(held, Mapping) and leaf in held
+            is_there = isinstance(held, dict) and leaf in held
             if key not in entry.content:
                 leaves.pop(key, None)
         else:
@@ -256,6 +258,6 @@ _STATED_BY: Final = (*_BY, "relationship")
 
 
 def _shown(agent: Any, members: tuple[str, ...]) -> dict[str, Any]:
-    if not isinstance(agent, Mapping):
+    if not isinstance(agent, dict):
         return {}
     return {name: agent[name] for name in members if agent.get(name) is not None}

@@ -87,7 +87,7 @@ class PlanLedger:
         """The document with what was asked for; ``None`` where the plan has moved on meanwhile."""
         rows = await self._database.pool.fetch(
             """SELECT e.*, p.revision FROM plan p JOIN plan_entry e USING (plan_id)
-                WHERE plan_id = $1""",
+                WHERE plan_id = $1 ORDER BY entry_order""",
             plan_id,
         )
         if any(one["revision"] != row["revision"] for one in rows):
@@ -116,7 +116,7 @@ class PlanLedger:
         for row in rows:
             fold(plan, event_from(row))
         entries = plan.entries.values()
-        body = plan_document(plan, [shown(entry) for entry in entries if entry.current])
+        body = plan_document(plan, [shown(entry) for entry in entries])
         if include:
             body = with_details(
                 body,

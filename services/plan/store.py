@@ -21,26 +21,41 @@ from services.plan.document import (
     shown,
     shown_from,
 )
-from services.plan.domain import Accepted, EntryKey, Outcome, Plan, PlanEntry, by, fold, in_utc
+from services.plan.domain import Accepted, EntryKey, Outcome, Plan, PlanEntry, fold, in_utc
 from shared.chassis.codec import event_of
 from shared.chassis.database import Connection
-from shared.chassis.outgoing import Outgoing, append_outgoing
+from shared.chassis.dead_letters import Record
+from shared.chassis.outgoing import (
+    Outgoing,
+    append_outgoing,
+    headers_from_bytes,
+    headers_to_bytes,
+)
 from shared.ledger import RecordedEvent
 from shared.ledger.topics import PLAN_CHANGES
 
 _CHANGE_TYPE: Final = b"careplan.plan.changed.v1"
 _CACHED_BYTES: Final = 16_000_000
 
+_LEDGER_COLUMNS: Final = (
+    *("plan_id", "plan_version", "section", "entry_id", "entry_version", "entry_type", "type"),
+    *("change", "contribution_id", "position", "recorded_at", "projected_at", "stated_at", "event"),
+)
 _PLAN_COLUMNS: Final = """plan_id, version, revision, state, opened_at, last_updated, merged_into,
        positions, projected_at, document"""
 
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """An event that could be read, with the bytes it was read from."""
+    """An event that could be read, with the record it was read from."""
 
     event: RecordedEvent
-    value: bytes
+    record: Record
+
+    @property
+    def value(self) -> bytes:
+        """Its bytes as they were published."""
+        return self.record.value or b""
 
 
 @dataclass(slots=True)
@@ -63,7 +78,7 @@ class _Held:
     """A plan that a batch works on, locked, and what the batch changes of it.
 
     Of ``plan.entries`` only those are unpacked that the batch names; ``rows`` has the others as
-    they are stored, ``shown`` all of them as the document has them.
+    they are stored, ``shown`` all of them as the document has them, in its order.
     """
 
     plan: Plan
@@ -71,15 +86,16 @@ class _Held:
     rows: dict[EntryKey, Mapping[str, Any]] = field(default_factory=dict)
     shown: dict[EntryKey, Shown] = field(default_factory=dict)
     values: dict[tuple[str, UUID, int], bytes] = field(default_factory=dict)
-    touched: set[EntryKey] = field(default_factory=set)
+    touched: dict[EntryKey, None] = field(default_factory=dict)
     newly_parked: list[Read] = field(default_factory=list)
     released: list[tuple[str, UUID, int]] = field(default_factory=list)
+    evicted: list[EntryKey] = field(default_factory=list)
     projected_at: datetime | None = None
     document: bytes = b""
 
     @property
     def is_changed(self) -> bool:
-        return bool(self.plan.accepted or self.newly_parked)
+        return bool(self.plan.accepted or self.newly_parked or self.evicted)
 
     def fold(self, read: Read) -> Outcome:
         event = read.event
@@ -93,7 +109,7 @@ class _Held:
             self.values[event.natural_key] = read.value
         elif outcome is Outcome.APPLIED:
             self.values[event.natural_key] = read.value
-            self.touched.add(key)
+            self.touched[key] = None
             released = self.plan.accepted[before + 1 :]
             self.released += [accepted.event.natural_key for accepted in released]
         return outcome
@@ -101,7 +117,7 @@ class _Held:
     def settled(self) -> "_Held":
         """As it is kept in memory after the commit, for the next batch."""
         self.plan.accepted = []
-        self.touched, self.newly_parked, self.released = set(), [], []
+        self.touched, self.newly_parked, self.released, self.evicted = {}, [], [], []
         waiting = {
             event.natural_key for events in self.plan.parked.values() for event in events.values()
         }
@@ -133,22 +149,25 @@ class PlanStore:
 
     async def take_up(self, connection: Connection, reads: Sequence[Read]) -> "Batch":
         """The plans of these events, made where they are new, and locked in one order."""
-        plan_ids = sorted({read.event.plan_id for read in reads})
-        if not plan_ids:
+        if not reads:
             return Batch(self, connection, {}, {})
+        owners = _first_claims(reads)
+        named = {read.event.plan_id for read in reads}
         await connection.execute(
-            "INSERT INTO plan (plan_id) SELECT unnest($1::uuid[]) ON CONFLICT DO NOTHING", plan_ids
+            "INSERT INTO plan (plan_id) SELECT unnest($1::uuid[]) ON CONFLICT DO NOTHING",
+            sorted(named),
         )
         rows = await connection.fetch(
             f"SELECT {_PLAN_COLUMNS} FROM plan"  # noqa: S608 - our own words
             " WHERE plan_id = ANY($1) ORDER BY plan_id FOR UPDATE",
-            plan_ids,
+            sorted(named | await self._where_strays_wait(connection, owners)),
         )
         held = {row["plan_id"]: self._from_memory(row) for row in rows}
         missing = [row for row in rows if held[row["plan_id"]] is None]
         plans = {plan_id: one for plan_id, one in held.items() if one is not None}
         plans |= await self._load(connection, missing)
-        return Batch(self, connection, plans, await self._elsewhere(connection, plans, reads))
+        owners |= await self._owners(connection, plans, reads)
+        return Batch(self, connection, plans, owners)
 
     def keep(self, plans: Iterable[_Held]) -> None:
         """Remember plans as they were committed."""
@@ -182,7 +201,7 @@ class PlanStore:
         if not stored:
             return plans
         for entry in await connection.fetch(
-            "SELECT * FROM plan_entry WHERE plan_id = ANY($1)", stored
+            "SELECT * FROM plan_entry WHERE plan_id = ANY($1) ORDER BY entry_order", stored
         ):
             held = plans[entry["plan_id"]]
             held.rows[key_of(entry)] = entry
@@ -198,24 +217,40 @@ class PlanStore:
                 held.plan.entries[event.entry] = entry_from(held.rows.pop(event.entry))
         return plans
 
-    async def _elsewhere(
+    async def _where_strays_wait(
+        self, connection: Connection, owners: Mapping[EntryKey, UUID]
+    ) -> set[UUID]:
+        """Plans in which events wait whose entry begins in another plan, in this batch."""
+        if not owners:
+            return set()
+        rows = await connection.fetch(
+            """SELECT DISTINCT parked.plan_id
+                 FROM plan_parked parked
+                 JOIN unnest($1::text[], $2::uuid[], $3::uuid[])
+                      AS owned (section, entry_id, plan_id) USING (section, entry_id)
+                WHERE parked.plan_id <> owned.plan_id""",
+            [section for section, _ in owners],
+            [entry_id for _, entry_id in owners],
+            list(owners.values()),
+        )
+        return {row["plan_id"] for row in rows}
+
+    async def _owners(
         self, connection: Connection, plans: Mapping[UUID, _Held], reads: Sequence[Read]
     ) -> dict[EntryKey, UUID]:
-        """The plans of entries that the events' own plans do not have: other plans' entries."""
+        """The plans of entries that an event's own plan does not have."""
         unknown = {
             read.event.entry
             for read in reads
-            if not _has(plans[read.event.plan_id], read.event.entry)
+            if read.event.entry not in plans[read.event.plan_id].shown
         }
         if not unknown:
             return {}
         rows = await connection.fetch(
-            """WITH asked AS (SELECT * FROM unnest($1::text[], $2::uuid[]) AS a (section, entry_id))
-               SELECT section, entry_id, plan_id
-                 FROM plan_parked JOIN asked USING (section, entry_id)
-                UNION ALL
-               SELECT section, entry_id, plan_id
-                 FROM plan_entry JOIN asked USING (section, entry_id)""",
+            """SELECT section, entry_id, plan_id
+                 FROM plan_entry
+                 JOIN unnest($1::text[], $2::uuid[]) AS asked (section, entry_id)
+                      USING (section, entry_id)""",
             [section for section, _ in unknown],
             [entry_id for _, entry_id in unknown],
         )
@@ -248,18 +283,22 @@ class PlanStore:
         await append_outgoing(connection, [*outgoing, *changes])
 
     async def _write_parked(self, connection: Connection, plans: Sequence[_Held]) -> None:
-        released = [key for held in plans for key in held.released]
-        gone = set(released)
+        released = [(held.plan.plan_id, key) for held in plans for key in held.released]
+        gone = {key for _, key in released}
         parked = [
-            read for held in plans for read in held.newly_parked
+            read
+            for held in plans
+            for read in held.newly_parked
             if read.event.natural_key not in gone
         ]
         if parked:
             await connection.execute(
                 """INSERT INTO plan_parked
-                   (section, entry_id, entry_version, plan_id, position, traceparent, event)
+                   (section, entry_id, entry_version, plan_id, position, traceparent, event,
+                    headers, from_topic, from_partition, from_offset)
                    SELECT * FROM unnest($1::text[], $2::uuid[], $3::bigint[], $4::uuid[],
-                                        $5::bigint[], $6::text[], $7::bytea[])""",
+                                        $5::bigint[], $6::text[], $7::bytea[], $8::bytea[],
+                                        $9::text[], $10::integer[], $11::bigint[])""",
                 [read.event.section for read in parked],
                 [read.event.entry_id for read in parked],
                 [read.event.entry_version for read in parked],
@@ -267,20 +306,43 @@ class PlanStore:
                 [read.event.position for read in parked],
                 [read.event.traceparent for read in parked],
                 [read.value for read in parked],
+                [headers_to_bytes(tuple(read.record.headers)) for read in parked],
+                [read.record.topic for read in parked],
+                [read.record.partition for read in parked],
+                [read.record.offset for read in parked],
             )
         if released:
             await connection.execute(
-                """DELETE FROM plan_parked USING unnest($1::text[], $2::uuid[], $3::bigint[])
-                          AS gone (section, entry_id, entry_version)
+                """DELETE FROM plan_parked
+                    USING unnest($1::uuid[], $2::text[], $3::uuid[], $4::bigint[])
+                          AS gone (plan_id, section, entry_id, entry_version)
                     WHERE plan_parked.section = gone.section
                       AND plan_parked.entry_id = gone.entry_id
-                      AND plan_parked.entry_version = gone.entry_version""",
-                [section for section, _, _ in released],
-                [entry_id for _, entry_id, _ in released],
-                [entry_version for _, _, entry_version in released],
+                      AND plan_parked.entry_version = gone.entry_version
+                      AND plan_parked.plan_id = gone.plan_id""",
+                [plan_id for plan_id, _ in released],
+                [section for _, (section, _, _) in released],
+                [entry_id for _, (_, entry_id, _) in released],
+                [entry_version for _, (_, _, entry_version) in released],
             )
-        if parked or released:
+        if parked or released or any(held.evicted for held in plans):
             await self.count_parked(connection)
+
+    async def take_out(
+        self, connection: Connection, plan_id: UUID, keys: Sequence[EntryKey]
+    ) -> list[Record]:
+        """Events that wait in a plan which their entries are not of, as the records they were."""
+        rows = await connection.fetch(
+            """DELETE FROM plan_parked
+                USING unnest($2::text[], $3::uuid[]) AS gone (section, entry_id)
+                WHERE plan_parked.plan_id = $1 AND plan_parked.section = gone.section
+                  AND plan_parked.entry_id = gone.entry_id
+            RETURNING plan_parked.*""",
+            plan_id,
+            [section for section, _ in keys],
+            [entry_id for _, entry_id in keys],
+        )
+        return [_record_from(row) for row in rows]
 
     async def _write_entries(self, connection: Connection, plans: Sequence[_Held]) -> None:
         entries: list[tuple[PlanEntry, UUID]] = []
@@ -328,8 +390,8 @@ class PlanStore:
             return
         for held in changed:
             held.revision += 1
-            current = [one for one in held.shown.values() if one.current]
-            held.document = plan_document(held.plan, current)
+            is_empty = held.plan.version == 0 and not held.plan.parked
+            held.document = b"" if is_empty else plan_document(held.plan, held.shown.values())
         rows = await connection.fetch(
             """UPDATE plan SET version = n.version, revision = n.revision, state = n.state,
                       opened_at = n.opened_at, last_updated = n.last_updated,
@@ -353,7 +415,7 @@ class PlanStore:
             [held.plan.merged_into for held in changed],
             [held.plan.is_complete for held in changed],
             [orjson.dumps(held.plan.positions).decode() for held in changed],
-            [held.document for held in changed],
+            [held.document or None for held in changed],
         )
         projected_at = {row["plan_id"]: row["projected_at"] for row in rows}
         for held in changed:
@@ -361,31 +423,13 @@ class PlanStore:
 
     async def _write_ledger(self, connection: Connection, plans: Sequence[_Held]) -> None:
         accepted = [(held, one) for held in plans for one in held.plan.accepted]
-        if not accepted:
-            return
-        await connection.execute(
-            """INSERT INTO plan_ledger
-               (plan_id, plan_version, section, entry_id, entry_version, entry_type, type, change,
-                contribution_id, position, recorded_at, projected_at, stated_at, event)
-               SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::text[], $4::uuid[], $5::bigint[],
-                                    $6::text[], $7::text[], $8::text[], $9::uuid[], $10::bigint[],
-                                    $11::timestamptz[], $12::timestamptz[], $13::timestamptz[],
-                                    $14::bytea[])""",
-            [held.plan.plan_id for held, _ in accepted],
-            [one.plan_version for _, one in accepted],
-            [one.event.section for _, one in accepted],
-            [one.event.entry_id for _, one in accepted],
-            [one.event.entry_version for _, one in accepted],
-            [one.event.entry_type for _, one in accepted],
-            [one.event.type for _, one in accepted],
-            [one.event.change for _, one in accepted],
-            [one.event.contribution_id for _, one in accepted],
-            [one.event.position for _, one in accepted],
-            [one.event.recorded_at for _, one in accepted],
-            [held.projected_at for held, _ in accepted],
-            [one.stated_at for _, one in accepted],
-            [held.values[one.event.natural_key] for held, one in accepted],
-        )
+        if accepted:
+            # COPY: the driver looks at every element of an array before it encodes one.
+            await connection.copy_records_to_table(
+                "plan_ledger",
+                columns=_LEDGER_COLUMNS,
+                records=[_ledger_row(held, one) for held, one in accepted],
+            )
 
     def _change(self, held: _Held, accepted: Accepted) -> Outgoing:
         event = accepted.event
@@ -403,7 +447,7 @@ class PlanStore:
             "recorded_at": event.recorded_at,
             "projected_at": held.projected_at,
             "stated_at": accepted.stated_at,
-            "by": by(event),
+            "by": accepted.by,
         }
         key = plan_id.encode()
         headers: tuple[tuple[str, bytes | None], ...] = (
@@ -428,22 +472,21 @@ class Batch:
         store: PlanStore,
         connection: Connection,
         plans: dict[UUID, _Held],
-        elsewhere: dict[EntryKey, UUID],
+        owners: dict[EntryKey, UUID],
     ) -> None:
         self._store = store
         self._connection = connection
         self._plans = plans
-        self._elsewhere = elsewhere
+        self._owners = owners
         self.tally = Tally()
 
     def belongs_elsewhere(self, event: RecordedEvent) -> bool:
         """True where the entry is another plan's; an entry never leaves the plan of its first."""
-        return self._elsewhere.get(event.entry, event.plan_id) != event.plan_id
+        return self._owners.get(event.entry, event.plan_id) != event.plan_id
 
     def fold(self, read: Read) -> Outcome:
         """Fold one event into its plan, and count what became of it."""
         held = self._plans[read.event.plan_id]
-        self._elsewhere.setdefault(read.event.entry, read.event.plan_id)
         released = len(held.released)
         outcome = held.fold(read)
         tally = self.tally
@@ -463,6 +506,22 @@ class Batch:
         """One record more that could not be read or applied."""
         self.tally.consumed += 1
         self.tally.dead_lettered += 1
+
+    async def evict(self) -> list[Record]:
+        """What waits in a plan for an entry that has turned out to be another plan's."""
+        evicted: list[Record] = []
+        for plan_id, held in self._plans.items():
+            strays = [
+                key for key in held.plan.parked if self._owners.get(key, plan_id) != plan_id
+            ]
+            if strays:
+                for key in strays:
+                    del held.plan.parked[key]
+                held.evicted = strays
+                evicted += await self._store.take_out(self._connection, plan_id, strays)
+        self.tally.parked -= len(evicted)
+        self.tally.dead_lettered += len(evicted)
+        return evicted
 
     async def write(self, outgoing: list[Outgoing]) -> None:
         """Write what the batch has changed; ``outgoing`` has its dead letters."""
@@ -498,5 +557,46 @@ def event_from(row: Mapping[str, Any]) -> RecordedEvent:
     return in_utc(event_of(record))
 
 
-def _has(held: _Held, key: EntryKey) -> bool:
-    return key in held.shown or key in held.plan.entries or key in held.plan.parked
+def _ledger_row(held: _Held, accepted: Accepted) -> tuple[Any, ...]:
+    event = accepted.event
+    return (
+        event.plan_id,
+        accepted.plan_version,
+        event.section,
+        event.entry_id,
+        event.entry_version,
+        event.entry_type,
+        event.type,
+        event.change,
+        event.contribution_id,
+        event.position,
+        event.recorded_at,
+        held.projected_at,
+        accepted.stated_at,
+        held.values[event.natural_key],
+    )
+
+
+def _first_claims(reads: Sequence[Read]) -> dict[EntryKey, UUID]:
+    """The plan of each entry that begins in this batch: that of its first event."""
+    claims: dict[EntryKey, UUID] = {}
+    for read in reads:
+        if read.event.entry_version == 1:
+            claims.setdefault(read.event.entry, read.event.plan_id)
+    return claims
+
+
+def _record_from(row: Mapping[str, Any]) -> Record:
+    return Record(
+        topic=row["from_topic"],
+        partition=row["from_partition"],
+        offset=row["from_offset"],
+        timestamp=0,
+        timestamp_type=0,
+        key=str(row["plan_id"]).encode(),
+        value=row["event"],
+        checksum=None,
+        serialized_key_size=0,
+        serialized_value_size=len(row["event"]),
+        headers=headers_from_bytes(row["headers"]),
+    )

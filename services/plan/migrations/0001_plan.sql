@@ -59,17 +59,21 @@ CREATE TABLE plan_ledger (
 CREATE UNIQUE INDEX plan_ledger_once
     ON plan_ledger (section, entry_id, entry_version) INCLUDE (contribution_id);
 
--- Events that wait for a missing version of their entry; taken out when it has come.
+-- Events that wait for a missing version of their entry, with where they came from: one that turns
+-- out to name the entry of another plan leaves as a dead letter.
 CREATE TABLE plan_parked (
-    section       text NOT NULL,
-    entry_id      uuid NOT NULL,
-    entry_version bigint NOT NULL,
-    plan_id       uuid NOT NULL,
-    position      bigint,
-    traceparent   text,
-    parked_at     timestamptz NOT NULL DEFAULT clock_timestamp(),
-    event         bytea NOT NULL,
-    PRIMARY KEY (section, entry_id, entry_version)
+    section        text NOT NULL,
+    entry_id       uuid NOT NULL,
+    entry_version  bigint NOT NULL,
+    plan_id        uuid NOT NULL,
+    position       bigint,
+    traceparent    text,
+    event          bytea NOT NULL,
+    headers        bytea NOT NULL,               -- as in outgoing
+    from_topic     text NOT NULL,
+    from_partition integer NOT NULL,
+    from_offset    bigint NOT NULL,
+    PRIMARY KEY (section, entry_id, entry_version, plan_id)
 );
 CREATE INDEX plan_parked_of_plan ON plan_parked (plan_id);
 

@@ -1,0 +1,829 @@
+"""The audit on a real broker and a real database: every happening once, for good, and found."""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+import asyncpg
+import httpx
+import orjson
+import pytest
+import pytest_asyncio
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from opentelemetry.sdk.metrics.export import InMemoryMetricReader, NumberDataPoint
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+
+import services.audit
+import shared.chassis
+from deploy.local.issuer import ISS, Issuer
+from services.audit import consumers as audit_consumers
+from services.audit.app import create_app
+from services.audit.consumers import AuditConsumer
+from services.audit.store import AuditStore
+from shared.chassis import telemetry
+from shared.chassis.database import Connection, Database
+from shared.chassis.outgoing import headers_from_bytes
+from shared.chassis.settings import Settings
+from shared.cli.token import person, professional
+from shared.ledger.topics import AUDIT_RECORDS, dead_letters_topic, events_topic
+from shared.testing.eventually import eventually
+from shared.testing.stack import TestDatabase, create_topics, fresh_database, fresh_prefix
+
+pytestmark = [pytest.mark.component, pytest.mark.asyncio(loop_scope="session")]
+
+EVERY_SERVICE = Path(shared.chassis.__path__[0]) / "migrations" / "every_service"
+OWN = Path(services.audit.__path__[0]) / "migrations"
+ROOT = Path(shared.chassis.__path__[0]).parents[1]
+
+Headers = list[tuple[str, bytes | None]]
+
+
+@dataclass(frozen=True)
+class Message:
+    """One message to be put on a topic as it is."""
+
+    topic: str
+    key: bytes | None
+    value: bytes | None
+    headers: Headers = field(default_factory=list)
+
+
+def event(
+    section: str = "goals",
+    *,
+    position: int,
+    entry: int = 1,
+    version: int = 1,
+    plan: int = 1,
+    org: str = "ZZG01",
+    sub: str = "quill",
+    at: str = "2026-11-24T08:00:00Z",
+    **others: Any,
+) -> Message:
+    plan_id = str(UUID(int=plan))
+    value = {
+        "plan_id": plan_id,
+        "section": section,
+        "entry_id": str(UUID(int=entry)),
+        "entry_type": "goal",
+        "entry_version": version,
+        "type": f"careplan.{section}.agreed.v1",
+        "change": "created",
+        "contribution_id": str(uuid4()),
+        "recorded_at": at,
+        "content": {"aim": {"text": "Walk to the shop"}},
+        "fields": ["aim"],
+        "provenance": {
+            "recorded_by": {
+                "kind": "professional",
+                "name": "Dr A. Quill-Synth",
+                "role": "gp",
+                "organisation": {"ods": org, "name": "Quill Surgery"},
+                "identifier": {"kind": "sub", "value": sub},
+            },
+            "stated_by": {"kind": "person"},
+        },
+        **others,
+    }
+    headers: Headers = [
+        ("ce_position", str(position).encode()),
+        ("traceparent", f"00-{position:032x}-00f067aa0ba902b7-01".encode()),
+    ]
+    return Message(events_topic(section), plan_id.encode(), orjson.dumps(value), headers)
+
+
+def refusal(contribution: int = 1, **others: Any) -> Message:
+    value = {
+        "record_id": f"goals/{UUID(int=contribution)}.0123456789abcdef",
+        "recorded_at": "2026-11-24T08:00:00.5Z",
+        "operation": "refusal",
+        "actor": {
+            "kind": "professional",
+            "id": "quill",
+            "name": "Dr A. Quill-Synth",
+            "role": "gp",
+            "organisation": {"ods": "ZZG01", "name": "Quill Surgery"},
+        },
+        "plan_id": str(UUID(int=1)),
+        "section": "goals",
+        "code": "base-version-stale",
+        "contribution_id": str(UUID(int=contribution)),
+        "kept": True,
+        **others,
+    }
+    return Message(AUDIT_RECORDS, str(UUID(int=1)).encode(), orjson.dumps(value))
+
+
+class Bench:
+    """An audit's database, topics of its own, and consumers of them."""
+
+    def __init__(self, made: TestDatabase, servers: str, database: Database) -> None:
+        self.made = made
+        self.servers = servers
+        self.database = database
+        self.prefix = fresh_prefix()
+        self.failed = asyncio.Event()
+
+    def settings(self, instance: str = "one", **others: Any) -> Settings:
+        return Settings(
+            service="audit",
+            database_url=self.made.url,
+            kafka_servers=self.servers,
+            topic_prefix=self.prefix,
+            instance=instance,
+            metadata_max_age_ms=500,
+            **others,
+        )
+
+    def consumer(
+        self, store: AuditStore | None = None, instance: str = "one", **others: Any
+    ) -> AuditConsumer:
+        return AuditConsumer(
+            database=self.database,
+            store=store or AuditStore(self.database),
+            settings=self.settings(instance, **others),
+            on_failure=self.failed.set,
+        )
+
+    async def topics(self, *sections: str) -> None:
+        names = [AUDIT_RECORDS, *map(events_topic, sections)]
+        await create_topics(self.servers, [self.prefix + name for name in names])
+
+    async def publish(self, *messages: Message) -> None:
+        producer = AIOKafkaProducer(bootstrap_servers=self.servers, linger_ms=0)
+        await producer.start()
+        try:
+            for message in messages:
+                await producer.send(
+                    self.prefix + message.topic,
+                    message.value,
+                    message.key,
+                    headers=message.headers,
+                )
+            await producer.flush()
+        finally:
+            await producer.stop()
+
+    async def rows(self, query: str, *values: Any) -> list[dict[str, Any]]:
+        async with self.database.pool.acquire() as connection:
+            return [dict(row) for row in await connection.fetch(query, *values)]
+
+    async def ids(self) -> list[str]:
+        """The ids of all records, and on the way that the log has no hole and no step back."""
+        rows = await self.rows("SELECT * FROM audit_record ORDER BY idx")
+        assert [row["idx"] for row in rows] == list(range(len(rows)))
+        times = [row["logged_at"] for row in rows]
+        assert times == sorted(times)
+        return [row["id"] for row in rows]
+
+    async def until_recorded(self, count: int) -> list[str]:
+        return await eventually(self.ids, f"{count} records", holds=lambda ids: len(ids) >= count)
+
+    async def until_consumed(self, count: int) -> None:
+        """All that was published has been taken, whatever became of it."""
+
+        async def consumed() -> int:
+            rows = await self.rows("SELECT sum(next_offset)::bigint AS n FROM consumer_offset")
+            return int(rows[0]["n"] or 0)
+
+        await eventually(consumed, f"{count} consumed", holds=lambda n: n == count)
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def bench(postgres_url: str, kafka_servers: str) -> AsyncIterator[Bench]:
+    async with AsyncExitStack() as opened:
+        made = await opened.enter_async_context(
+            fresh_database(postgres_url, "audit", EVERY_SERVICE, OWN)
+        )
+        database = await opened.enter_async_context(Database(made.url))
+        yield Bench(made, kafka_servers, database)
+
+
+def history(entries: int = 20, versions: int = 3) -> list[Message]:
+    return [
+        event(
+            "goals",
+            position=entry * versions + version,
+            entry=entry,
+            version=version + 1,
+            plan=entry % 7 + 1,
+        )
+        for entry in range(entries)
+        for version in range(versions)
+        if entry * versions + version > 0
+    ]
+
+
+async def test_records_when_events_come_twice_and_two_consume_then_each_is_there_once(
+    bench: Bench,
+) -> None:
+    await bench.topics("goals", "about-me")
+    messages = history() + [event("about-me", position=n, entry=n) for n in range(1, 21)]
+    async with bench.consumer(instance="one"), bench.consumer(instance="two"):
+        await bench.publish(*messages)
+        await bench.publish(*messages)
+        await bench.until_consumed(2 * len(messages))
+
+    ids = await bench.ids()
+    assert len(ids) == len(set(ids)) == len(messages)
+    for entry in range(20):
+        of_entry = [id_ for id_ in ids if id_.startswith(f"goals/{UUID(int=entry)}.")]
+        assert of_entry == sorted(of_entry)
+    assert not bench.failed.is_set()
+
+
+async def test_records_when_a_refusal_comes_twice_then_it_is_one(bench: Bench) -> None:
+    await bench.topics()
+    async with bench.consumer():
+        await bench.publish(refusal(1), refusal(2), refusal(1))
+        await bench.until_consumed(3)
+
+    rows = await bench.rows("SELECT * FROM audit_record ORDER BY id")
+    assert [row["contribution_id"] for row in rows] == [UUID(int=1), UUID(int=2)]
+    assert (rows[0]["kind"], rows[0]["code"]) == ("refusal", "base-version-stale")
+    assert orjson.loads(rows[0]["bag"]) == {"kept": True}
+
+
+FORBIDDEN = [
+    "UPDATE audit_record SET code = 'x'",
+    "UPDATE audit_record SET code = 'x' WHERE false",
+    "DELETE FROM audit_record",
+    "TRUNCATE audit_record",
+    "DELETE FROM source_stream",
+    "TRUNCATE source_stream",
+    "DROP TABLE audit_record",
+    "ALTER TABLE audit_record DISABLE TRIGGER ALL",
+]
+
+
+async def test_records_when_the_service_would_change_them_then_it_is_refused(
+    bench: Bench,
+) -> None:
+    async with bench.database.pool.acquire() as connection:
+        for statement in FORBIDDEN:
+            with pytest.raises(asyncpg.InsufficientPrivilegeError):
+                await connection.execute(statement)
+
+
+async def test_records_when_even_their_owner_would_change_them_then_triggers_refuse(
+    bench: Bench,
+) -> None:
+    owner = await asyncpg.connect(bench.made.owner_url)
+    try:
+        for statement in (
+            "UPDATE audit_record SET code = 'x'",
+            "DELETE FROM audit_record",
+            "TRUNCATE audit_record",
+        ):
+            with pytest.raises(asyncpg.PostgresError, match="of audit records is refused"):
+                await owner.execute(statement)
+    finally:
+        await owner.close()
+
+
+async def test_gaps_when_a_position_never_came_then_it_is_seen_until_it_comes(
+    bench: Bench,
+) -> None:
+    store = AuditStore(bench.database)
+    await bench.topics("goals", "needs")
+    async with bench.consumer(store) as consumer:
+        await bench.publish(
+            event(position=2, entry=2),
+            event(position=5, entry=5),
+            event("needs", position=1),
+        )
+        await bench.until_recorded(3)
+        (gap,) = await store.gaps()
+        assert (gap.source, gap.first, gap.missing) == ("goals", 1, 3)
+        part = await consumer.part()
+        assert part.ready
+        assert "3 missing of goals from 1" in part.detail
+
+        await bench.publish(event(position=1, entry=1), event(position=3, entry=3))
+        await bench.until_recorded(5)
+        (gap,) = await store.gaps()
+        assert (gap.first, gap.missing) == (4, 1)
+
+        await bench.publish(event(position=4, entry=4))
+        await bench.until_recorded(6)
+        assert await store.gaps() == []
+
+
+async def test_gaps_when_something_is_lost_for_good_then_it_is_counted(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(audit_consumers, "_LOST_AFTER_SECONDS", 0.0)
+    monkeypatch.setattr(audit_consumers, "_LOOK_FOR_GAPS_SECONDS", 0.0)
+    reader = InMemoryMetricReader()
+    telemetry.configure("audit", reader=reader)
+    try:
+        await bench.topics("goals")
+        async with bench.consumer():
+            await bench.publish(event(position=1, entry=1), event(position=4, entry=4))
+            await eventually(lambda: _sum(reader, "careplan.gaps"), "the gap counted")
+            assert _sum(reader, "careplan.gaps") == 2
+    finally:
+        telemetry.shut_down()
+
+
+BAD_HEADERS: Headers = [("ce_position", b"7"), ("odd", None), ("odder", b"\xff\xfe")]
+
+
+def bad_messages() -> list[Message]:
+    good = event(position=9)
+    value = orjson.loads(good.value or b"")
+    nul = {**value, "provenance": {"recorded_by": {"kind": "person", "name": "a\x00b"}}}
+    deep = b'{"a":' * 900 + b"1" + b"}" * 900
+    return [
+        Message(good.topic, good.key, b"{not json", BAD_HEADERS),
+        Message(good.topic, good.key, None),
+        Message(good.topic, b"another plan", good.value),
+        Message(good.topic, b"\xff", b"\xff\xff"),
+        Message(good.topic, good.key, orjson.dumps(nul)),
+        Message(good.topic, good.key, orjson.dumps({**value, "section": "needs"})),
+        Message(good.topic, good.key, orjson.dumps({**value, "entry_version": 2**60})),
+        Message(good.topic, good.key, good.value, [("ce_position", b"9" * 40)]),
+        Message(good.topic, good.key, good.value, [("ce_leafhash", b"none")]),
+        Message(AUDIT_RECORDS, None, b"[]"),
+        Message(AUDIT_RECORDS, None, b'{"operation": "refusal"}'),
+        Message(AUDIT_RECORDS, None, (refusal(9).value or b"")[:-1] + b',"deep":' + deep + b"}"),
+        refusal(9, operation="change"),
+        refusal(9, actor={"kind": "person", "name": "a\x00b"}),
+    ]
+
+
+async def test_records_when_some_cannot_be_read_then_they_are_dead_letters_and_others_served(
+    bench: Bench,
+) -> None:
+    await bench.topics("goals")
+    bad = bad_messages()
+    async with bench.consumer():
+        for n, message in enumerate(bad, 1):
+            await bench.publish(event(position=n, entry=n), message)
+        await bench.publish(refusal(1))
+        await bench.until_consumed(2 * len(bad) + 1)
+
+    assert not bench.failed.is_set()
+    operations = await bench.rows(
+        "SELECT operation, count(*) AS n FROM audit_record GROUP BY operation"
+    )
+    assert {row["operation"]: row["n"] for row in operations} == {
+        "change": len(bad),
+        "refusal": 1,
+        "unreadable": len(bad),
+    }
+    letters = await bench.rows("SELECT * FROM outgoing ORDER BY position")
+    assert {row["topic"] for row in letters} == {bench.prefix + dead_letters_topic("audit")}
+    assert sorted(row["value"] for row in letters) == sorted(m.value or b"" for m in bad)
+    first = next(row for row in letters if row["value"] == b"{not json")
+    assert first["key"] == bad[0].key
+    assert list(headers_from_bytes(first["headers"]))[:3] == BAD_HEADERS
+    unread = await bench.rows("SELECT * FROM audit_record WHERE operation = 'unreadable'")
+    assert all(row["code"] and row["content_sha256"] for row in unread)
+
+
+async def test_records_when_another_content_comes_under_an_id_then_it_is_no_repeat(
+    bench: Bench,
+) -> None:
+    await bench.topics("goals")
+    async with bench.consumer():
+        await bench.publish(
+            event(position=1),
+            event(position=1, content={"aim": {"text": "Never leave the house"}}),
+        )
+        await bench.until_consumed(2)
+
+    rows = await bench.rows("SELECT operation, code FROM audit_record ORDER BY idx")
+    assert [row["operation"] for row in rows] == ["change", "unreadable"]
+    assert rows[1]["code"] == "other content under the id of a record"
+    assert len(await bench.rows("SELECT 1 FROM outgoing")) == 1
+
+
+class Killed(BaseException):
+    """What a killed process is to itself: nothing after this line runs."""
+
+
+class MortalStore(AuditStore):
+    """Dies once, at one step of a batch."""
+
+    def __init__(self, database: Database, step: str) -> None:
+        super().__init__(database)
+        self._step = step
+        self.died = False
+
+    def _die_at(self, step: str) -> None:
+        if step == self._step and not self.died:
+            self.died = True
+            raise Killed(step)
+
+    async def append(self, connection: Connection, records: Sequence[Any]) -> Any:
+        self._die_at("after the fence")
+        appended = await super().append(connection, records)
+        self._die_at("after the records")
+        return appended
+
+    async def note_positions(self, connection: Connection, positions: Sequence[Any]) -> None:
+        await super().note_positions(connection, positions)
+        self._die_at("before the commit")
+
+
+@pytest.mark.parametrize("step", ["after the fence", "after the records", "before the commit"])
+async def test_records_when_the_consumer_dies_then_the_next_one_leaves_nothing_out(
+    bench: Bench, step: str
+) -> None:
+    await bench.topics("goals")
+    store = MortalStore(bench.database, step)
+    messages = history(5)
+    consumer = bench.consumer(store)
+    await bench.publish(*messages, Message(events_topic("goals"), b"k", b"unreadable"))
+    await consumer.__aenter__()
+    await eventually(lambda: store.died, step)
+    with pytest.raises(Killed):
+        await consumer.__aexit__(None, None, None)
+    assert await bench.ids() == []
+    assert await bench.rows("SELECT 1 FROM consumer_offset") == []
+
+    async with bench.consumer(store):
+        await bench.until_consumed(len(messages) + 1)
+    assert len(await bench.ids()) == len(messages) + 1
+    assert len(await bench.rows("SELECT 1 FROM outgoing")) == 1
+
+
+async def test_records_when_the_process_is_killed_again_and_again_then_each_is_there_once(
+    bench: Bench,
+) -> None:
+    await bench.topics("goals")
+    messages = history(100)
+    environment = {
+        **os.environ,
+        "CAREPLAN_DATABASE_URL": bench.made.url,
+        "CAREPLAN_KAFKA_SERVERS": bench.servers,
+        "CAREPLAN_TOPIC_PREFIX": bench.prefix,
+        "CAREPLAN_METADATA_MAX_AGE_MS": "500",
+        "CAREPLAN_PORT": "0",
+    }
+    parts = [messages[start::4] for start in range(4)]
+    published = 0
+    for part in parts:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "shared.chassis.run",
+            "audit",
+            cwd=ROOT,
+            env=environment,
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.DEVNULL,
+        )
+        try:
+            await bench.publish(*part[: len(part) // 2])
+            await bench.until_recorded(published + 1)
+            await bench.publish(*part[len(part) // 2 :])
+        finally:
+            process.send_signal(signal.SIGKILL)
+            await process.wait()
+        published = len(await bench.ids())
+    async with bench.consumer(instance="audit-1"):
+        await bench.until_consumed(len(messages))
+    ids = await bench.ids()
+    assert len(ids) == len(set(ids)) == len(messages)
+
+
+async def test_records_when_the_database_hangs_up_then_the_batch_is_tried_again(
+    bench: Bench,
+) -> None:
+    await bench.topics("goals")
+    messages = history(40)
+    admin = await asyncpg.connect(bench.made.owner_url)
+    try:
+        async with bench.consumer():
+            for start in range(0, len(messages), 20):
+                await bench.publish(*messages[start : start + 20])
+                await admin.execute(
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                    " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+                )
+            await eventually(
+                lambda: _consumed_as(admin), "all consumed", holds=lambda n: n == len(messages)
+            )
+    finally:
+        await admin.close()
+    assert not bench.failed.is_set()
+    assert len(await bench.ids()) == len(messages)
+
+
+async def _consumed_as(admin: asyncpg.Connection) -> int:
+    return int(await admin.fetchval("SELECT coalesce(sum(next_offset), 0) FROM consumer_offset"))
+
+
+async def test_consumer_when_something_unforeseen_happens_then_it_stops_loudly(
+    bench: Bench,
+) -> None:
+    await bench.topics("goals")
+    owner = await asyncpg.connect(bench.made.owner_url)
+    try:
+        await owner.execute("DROP TABLE source_stream")
+    finally:
+        await owner.close()
+    async with bench.consumer() as consumer:
+        await bench.publish(event(position=1))
+        await asyncio.wait_for(bench.failed.wait(), 20)
+        part = await consumer.part()
+    assert not part.ready
+    assert not part.alive
+    assert part.detail == "failed: UndefinedTableError"
+    assert await bench.ids() == []
+
+
+async def test_consumer_when_more_is_unreadable_than_allowed_then_it_stops_loudly(
+    bench: Bench,
+) -> None:
+    await bench.topics("goals")
+    async with bench.consumer(dead_letter_limit=2) as consumer:
+        await bench.publish(*[Message(events_topic("goals"), b"k", b"odd") for _ in range(3)])
+        await asyncio.wait_for(bench.failed.wait(), 20)
+        assert "DeadLetterLimitReached" in (await consumer.part()).detail
+
+
+async def test_records_when_a_new_section_appears_later_then_it_is_recorded_like_any_other(
+    bench: Bench,
+) -> None:
+    await bench.topics("goals")
+    async with bench.consumer() as consumer:
+        await bench.publish(event(position=1))
+        await bench.until_recorded(1)
+        await create_topics(bench.servers, [bench.prefix + events_topic("medication")])
+        await create_topics(bench.servers, [bench.prefix + "careplan.goals.events.v10"])
+        await bench.publish(event("medication", position=1), event(position=2, entry=2))
+        ids = await bench.until_recorded(3)
+        assert f"medication/{UUID(int=1)}.1" in ids
+        assert consumer.lag() == 0
+    stored = await bench.rows("SELECT DISTINCT topic FROM consumer_offset ORDER BY topic")
+    assert [row["topic"] for row in stored] == [
+        bench.prefix + events_topic("goals"),
+        bench.prefix + events_topic("medication"),
+    ]
+
+
+async def test_span_when_a_batch_is_recorded_then_it_links_to_what_caused_it(
+    bench: Bench,
+) -> None:
+    exporter = InMemorySpanExporter()
+    telemetry.configure("audit", span_exporter=exporter, reader=InMemoryMetricReader())
+    try:
+        await bench.topics("goals")
+        await bench.publish(*[event(position=n, entry=n) for n in (1, 2, 3)])
+        async with bench.consumer():
+            await bench.until_recorded(3)
+        spans = exporter.get_finished_spans()
+    finally:
+        telemetry.shut_down()
+    assert {span.name for span in spans} == {"record audit"}
+    linked = {link.context.trace_id for span in spans for link in span.links}
+    assert linked == {1, 2, 3}
+    counts = [(span.attributes or {})["messaging.batch.message_count"] for span in spans]
+    assert sum(count for count in counts if isinstance(count, int)) == 3
+
+
+def _sum(reader: InMemoryMetricReader, name: str) -> float:
+    data = reader.get_metrics_data()
+    points = [
+        point
+        for resource in (data.resource_metrics if data else ())
+        for scope in resource.scope_metrics
+        for metric in scope.metrics
+        if metric.name == name
+        for point in metric.data.data_points
+    ]
+    return float(sum(point.value for point in points if isinstance(point, NumberDataPoint)))
+
+
+# ------------------------------------------------------------------------------ the HTTP door
+
+
+@dataclass
+class Door:
+    """The audit's application with everything it needs, and tokens for it."""
+
+    bench: Bench
+    client: httpx.AsyncClient
+    issuer: Issuer
+
+    def token(self, role: str = "auditor") -> dict[str, str]:
+        claims = professional("ZZG09", role, "Vera Auditor-Synth")
+        return {"Authorization": f"Bearer {self.issuer.signer.sign(claims)}"}
+
+    async def get(self, query: str = "", **others: Any) -> httpx.Response:
+        headers = others.pop("headers", None) or self.token()
+        return await self.client.get(f"/v1/audit/records{query}", headers=headers)
+
+    async def ids(self, query: str) -> list[str]:
+        answer = await self.get(query)
+        assert answer.status_code == 200, answer.text
+        return [item["record_id"] for item in answer.json()["items"]]
+
+
+@asynccontextmanager
+async def open_door(bench: Bench, folder: Path) -> AsyncIterator[Door]:
+    issuer = Issuer(folder)
+    issuer.prepare()
+    app = create_app(bench.settings(jwks=str(issuer.jwks), issuer=ISS))
+    transport = httpx.ASGITransport(app)
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(transport=transport, base_url="http://audit") as client,
+    ):
+        yield Door(bench, client, issuer)
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def door(bench: Bench, tmp_path: Path) -> AsyncIterator[Door]:
+    await bench.topics("goals", "needs")
+    await create_topics(bench.servers, [bench.prefix + dead_letters_topic("audit")])
+    async with open_door(bench, tmp_path) as opened:
+        yield opened
+
+
+async def fill(door: Door) -> None:
+    """Five records in a known order."""
+    messages = [
+        event(position=1, entry=1, at="2026-11-20T08:00:00Z"),
+        event(position=2, entry=2, plan=2, at="2026-11-21T08:00:00Z", org="ZZG02", sub="other"),
+        event("needs", position=1, entry=3, at="2026-11-22T08:00:00Z"),
+        refusal(1),
+        Message(events_topic("goals"), b"k", b"odd", [("odd", b"\xff")]),
+    ]
+    for count, message in enumerate(messages, 1):
+        await door.bench.publish(message)
+        await door.bench.until_recorded(count)
+
+
+async def test_list_when_asked_then_it_says_who_did_what_newest_first(door: Door) -> None:
+    await fill(door)
+    answer = await door.get()
+
+    assert answer.status_code == 200
+    assert answer.headers["cache-control"] == "private, no-cache"
+    body = answer.json()
+    assert body["next"] is None
+    unread, refused, _, _, first = body["items"]
+    assert [item["idx"] for item in body["items"]] == [4, 3, 2, 1, 0]
+    assert first["record_id"] == f"goals/{UUID(int=1)}.1"
+    assert (first["at"], first["operation"]) == ("2026-11-20T08:00:00Z", "change")
+    assert first["event_type"] == "careplan.goals.agreed.v1"
+    assert first["trace_id"] == f"{1:032x}"
+    assert first["entry_version"] == 1
+    assert first["actor"] == {
+        "kind": "professional",
+        "id": "quill",
+        "name": "Dr A. Quill-Synth",
+        "role": "gp",
+        "organisation": {"ods": "ZZG01", "name": "Quill Surgery"},
+    }
+    assert "Walk to the shop" not in answer.text
+    assert (refused["operation"], refused["code"]) == ("refusal", "base-version-stale")
+    assert refused["on_behalf_of"] is None
+    assert (unread["operation"], unread["actor"]) == ("unreadable", None)
+    wanted = {
+        "record_id",
+        "at",
+        "operation",
+        "actor",
+        "on_behalf_of",
+        "plan_id",
+        "section",
+        "entry_id",
+        "entry_version",
+        "contribution_id",
+        "trace_id",
+    }
+    assert all(wanted <= item.keys() for item in body["items"])
+
+
+async def test_list_when_narrowed_then_only_those_are_there(door: Door) -> None:
+    await fill(door)
+    goal_1, goal_2, need = (
+        f"goals/{UUID(int=1)}.1",
+        f"goals/{UUID(int=2)}.1",
+        f"needs/{UUID(int=3)}.1",
+    )
+    refused = f"goals/{UUID(int=1)}.0123456789abcdef"
+
+    assert await door.ids(f"?plan_id={UUID(int=2)}") == [goal_2]
+    assert await door.ids(f"?plan_id={UUID(int=1)}") == [refused, need, goal_1]
+    assert await door.ids("?organisation=ZZG02") == [goal_2]
+    assert await door.ids("?contributor=quill") == [refused, need, goal_1]
+    assert await door.ids("?section=needs") == [need]
+    assert await door.ids("?operation=change") == [need, goal_2, goal_1]
+    assert await door.ids("?operation=refusal&organisation=ZZG01") == [refused]
+    assert await door.ids("?from=2026-11-21T08:00:00Z&to=2026-11-22T08:00:00Z") == [goal_2]
+    assert await door.ids("?from=2026-11-21T10:00:00%2B02:00&operation=change") == [need, goal_2]
+    assert await door.ids(f"?plan_id={UUID(int=9)}") == []
+
+
+async def test_list_when_paged_while_records_arrive_then_each_is_there_once(door: Door) -> None:
+    bench = door.bench
+    await bench.publish(*[event(position=n, entry=n) for n in range(1, 12)])
+    await bench.until_recorded(11)
+    seen: list[int] = []
+    query, position = "?limit=3", 12
+    while True:
+        body = (await door.get(query)).json()
+        seen += [item["idx"] for item in body["items"]]
+        if body["next"] is None:
+            break
+        await bench.publish(event(position=position, entry=position))
+        await bench.until_recorded(position)
+        position += 1
+        query = f"?limit=3&cursor={body['next']}"
+    assert seen == list(range(10, -1, -1))
+
+
+UNREADABLE_QUERIES = [
+    ("?plan_id=mine", "plan_id"),
+    ("?plan_id=", "plan_id"),
+    ("?organisation=zzg01", "organisation"),
+    ("?contributor=", "contributor"),
+    ("?contributor=a%00b", "contributor"),
+    ("?section=About%20me", "section"),
+    ("?operation=%00", "operation"),
+    ("?from=2026-11-24", "from"),
+    ("?from=2026-11-24T08:00:00", "from"),
+    ("?from=1764000000", "from"),
+    ("?to=0001-01-01T00:00:00%2B14:00", "to"),
+    ("?limit=0", "limit"),
+    ("?limit=201", "limit"),
+    ("?limit=many", "limit"),
+    ("?cursor=mine", "cursor"),
+    ("?cursor=WzFd%3D", "cursor"),
+    ("?limit=1&limit=2", "limit"),
+    ("?since=2026-11-24T08:00:00Z", "since"),
+    ("?colour=blue", "colour"),
+]
+
+
+async def test_list_when_a_parameter_cannot_be_read_then_it_is_named(door: Door) -> None:
+    for query, parameter in UNREADABLE_QUERIES:
+        answer = await door.get(query)
+        body = answer.json()
+        assert (answer.status_code, body["code"]) == (400, "parameter-invalid"), query
+        assert body["errors"][0]["pointer"] == f"/{parameter}", query
+        assert answer.headers["content-type"] == "application/problem+json"
+
+
+async def test_list_when_the_caller_may_not_then_a_problem(door: Door) -> None:
+    for role in ("privacy-officer", "caldicott-guardian", "auditor"):
+        assert (await door.get(headers=door.token(role))).status_code == 200
+    refused = await door.get("?colour=blue", headers=door.token("gp"))
+    assert (refused.status_code, refused.json()["code"]) == (403, "not-permitted")
+    claims = person(str(UUID(int=1)), "Edith Marlow-Synth")
+    token = {"Authorization": f"Bearer {door.issuer.signer.sign(claims)}"}
+    assert (await door.get(headers=token)).status_code == 403
+    nobody = await door.client.get("/v1/audit/records")
+    assert (nobody.status_code, nobody.json()["code"]) == (401, "token-missing")
+
+
+async def test_service_when_something_was_unreadable_then_its_dead_letter_is_published(
+    door: Door,
+) -> None:
+    await fill(door)
+
+    async def published() -> int:
+        return await _end_of(door.bench, dead_letters_topic("audit"))
+
+    await eventually(published, "the dead letter published", holds=lambda n: n == 1)
+
+    async def is_ready() -> bool:
+        said = (await door.client.get("/readyz")).json()
+        return bool(said["ready"]) and all(part["ready"] for part in said["parts"].values())
+
+    await eventually(is_ready, "every part ready")
+
+
+async def test_service_when_the_broker_is_away_then_its_door_is_open(
+    bench: Bench, tmp_path: Path
+) -> None:
+    bench.servers = "127.0.0.1:1"
+    async with open_door(bench, tmp_path) as door:
+        assert (await door.get()).status_code == 200
+        said = await door.client.get("/readyz")
+        assert said.status_code == 200
+        assert not said.json()["parts"]["records"]["ready"]
+        assert (await door.client.get("/livez")).status_code == 200
+
+
+async def _end_of(bench: Bench, topic: str) -> int:
+    consumer = AIOKafkaConsumer(bootstrap_servers=bench.servers)
+    await consumer.start()
+    try:
+        places = [TopicPartition(bench.prefix + topic, partition) for partition in range(2)]
+        return sum((await consumer.end_offsets(places)).values())
+    finally:
+        await consumer.stop()

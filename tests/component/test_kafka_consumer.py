@@ -1,0 +1,356 @@
+"""The safe consumer on a real broker and a real database: nothing lost, nothing twice."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import asyncpg
+import orjson
+import pytest
+import pytest_asyncio
+from aiokafka import AIOKafkaProducer
+
+import shared.chassis
+from shared.chassis.database import Database
+from shared.chassis.kafka import (
+    BatchConsumer,
+    BatchHandler,
+    ConsumerFailed,
+    DeadLetterLimitReached,
+    Record,
+    Transaction,
+)
+from shared.chassis.outgoing import append_outgoing, headers_from_bytes
+from shared.chassis.settings import Settings
+from shared.testing.eventually import eventually
+from shared.testing.stack import TestDatabase, create_topics, fresh_database, fresh_prefix
+
+pytestmark = [pytest.mark.component, pytest.mark.asyncio(loop_scope="session")]
+
+EVERY_SERVICE = Path(shared.chassis.__path__[0]) / "migrations" / "every_service"
+SEEN = "CREATE TABLE seen (topic text, partition int, record_offset bigint, instance text,"
+SEEN += " PRIMARY KEY (topic, partition, record_offset));"
+SEEN += " GRANT SELECT, INSERT ON seen TO ledger_writer"
+
+
+class Bench:
+    """A database with a table of what was seen, topics of its own, and consumers of them."""
+
+    def __init__(self, made: TestDatabase, database: Database, servers: str) -> None:
+        self.made = made
+        self.database = database
+        self.servers = servers
+        self.prefix = fresh_prefix()
+        self.failed = asyncio.Event()
+
+    def settings(self, instance: str = "one", **others: object) -> Settings:
+        return Settings(
+            service="bench",
+            kafka_servers=self.servers,
+            topic_prefix=self.prefix,
+            instance=instance,
+            metadata_max_age_ms=500,
+            **others,  # type: ignore[arg-type]
+        )
+
+    def consumer(
+        self,
+        handle: BatchHandler | None = None,
+        *,
+        instance: str = "one",
+        topics: Sequence[str] = ("things",),
+        pattern: str | None = None,
+        **others: object,
+    ) -> BatchConsumer:
+        return BatchConsumer(
+            consumer="bench",
+            handle=handle or self.record_into(instance),
+            database=self.database,
+            settings=self.settings(instance, **others),
+            topics=() if pattern else topics,
+            pattern=pattern,
+            max_records=50,
+            on_failure=self.failed.set,
+        )
+
+    def record_into(
+        self, instance: str = "one", before: Callable[[Sequence[Record]], None] | None = None
+    ) -> BatchHandler:
+        async def handle(records: Sequence[Record], transaction: Transaction) -> None:
+            async with transaction() as connection:
+                await store(connection, records, instance)
+                if before is not None:
+                    before(records)
+
+        return handle
+
+    async def until_it_stops(self, consumer: BatchConsumer) -> ConsumerFailed:
+        """Why the consumer stopped for good; by then it is neither ready nor alive."""
+        try:
+            async with consumer:
+                await asyncio.wait_for(self.failed.wait(), 20)
+                part = await consumer.part()
+                assert not part.ready
+                assert not part.alive
+        except ConsumerFailed as error:
+            return error
+        raise AssertionError("it ended as if nothing had happened")
+
+    async def seen(self) -> list[tuple[str, int, int]]:
+        rows = await self.database.pool.fetch(
+            "SELECT topic, partition, record_offset FROM seen ORDER BY 1, 2, 3"
+        )
+        return [tuple(row) for row in rows]
+
+    async def until_seen(self, count: int) -> list[tuple[str, int, int]]:
+        return await eventually(
+            self.seen, f"{count} records seen", holds=lambda found: len(found) >= count
+        )
+
+    async def send(self, topic: str, *values: bytes | None, partition: int = 0) -> None:
+        await self.send_with_headers(topic, *((value, []) for value in values), partition=partition)
+
+    async def send_with_headers(
+        self,
+        topic: str,
+        *records: tuple[bytes | None, list[tuple[str, bytes | None]]],
+        partition: int = 0,
+    ) -> None:
+        async with AIOKafkaProducer(bootstrap_servers=self.servers) as producer:
+            for value, headers in records:
+                await producer.send_and_wait(
+                    self.prefix + topic, value, b"key", partition, headers=headers
+                )
+
+
+async def store(connection: asyncpg.Connection, records: Sequence[Record], instance: str) -> None:
+    await connection.executemany(
+        "INSERT INTO seen VALUES ($1, $2, $3, $4)",
+        [(record.topic, record.partition, record.offset, instance) for record in records],
+    )
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def bench(postgres_url: str, kafka_servers: str) -> AsyncIterator[Bench]:
+    async with AsyncExitStack() as opened:
+        made = await opened.enter_async_context(
+            fresh_database(postgres_url, "bench", EVERY_SERVICE)
+        )
+        owner = await asyncpg.connect(made.owner_url)
+        await owner.execute(SEEN)
+        await owner.close()
+        database = await opened.enter_async_context(Database(made.url, size=8))
+        bench = Bench(made, database, kafka_servers)
+        await create_topics(kafka_servers, [bench.prefix + "things"])
+        yield bench
+
+
+async def test_odd_records_reach_the_handler_with_their_neighbours(bench: Bench) -> None:
+    odd: list[tuple[bytes | None, list[tuple[str, bytes | None]]]] = [
+        (b'{"first": 1}', []),
+        (b"null header", [("ce_type", None)]),
+        (b"not UTF-8 header", [("ce_type", b"\xff\xfe")]),
+        (b"{not JSON", [("content-type", b"application/json")]),
+        (b"\xff\xfe", []),
+        (None, []),
+        (b"", []),
+        (b"reply", [("reply_to", (bench.prefix + "things").encode())]),
+        (b'{"last": 1}', []),
+    ]
+    await bench.send_with_headers("things", *odd)
+    async with bench.consumer() as consumer:
+        seen = await bench.until_seen(len(odd))
+        part = await eventually(consumer.part, "ready", holds=lambda said: said.ready)
+    assert [offset for _, _, offset in seen] == list(range(len(odd)))
+    assert part.lag == 0
+
+
+async def test_a_handler_that_fails_stops_the_consumer_and_loses_nothing(bench: Bench) -> None:
+    await bench.send("things", *[b"x"] * 120)
+    batches = 0
+
+    def fail_the_second(_: Sequence[Record]) -> None:
+        nonlocal batches
+        batches += 1
+        if batches == 2:
+            raise ValueError("something our code cannot do")
+
+    await bench.until_it_stops(bench.consumer(bench.record_into(before=fail_the_second)))
+    assert len(await bench.seen()) == 50
+    async with bench.consumer():
+        seen = await bench.until_seen(120)
+    assert [offset for _, _, offset in seen] == list(range(120))
+
+
+async def test_trouble_with_the_database_is_tried_again_in_place(bench: Bench) -> None:
+    await bench.send("things", *[b"x"] * 10)
+    attempts = 0
+
+    def deadlock_twice(_: Sequence[Record]) -> None:
+        nonlocal attempts
+        attempts += 1
+        if attempts < 3:
+            raise asyncpg.DeadlockDetectedError("deadlock detected")
+
+    async with bench.consumer(bench.record_into(before=deadlock_twice)):
+        await bench.until_seen(10)
+    assert attempts >= 3
+    assert not bench.failed.is_set()
+
+
+async def test_a_handler_without_its_transaction_stops_the_consumer(bench: Bench) -> None:
+    async def forgets(_records: Sequence[Record], _transaction: Transaction) -> None:
+        return
+
+    await bench.send("things", b"x")
+    await bench.until_it_stops(bench.consumer(forgets))
+    moved = "SELECT count(*) FROM consumer_offset WHERE next_offset > 0"
+    assert await bench.database.pool.fetchval(moved) == 0
+
+
+async def test_a_consumer_stopped_in_a_batch_leaves_it_to_the_next(bench: Bench) -> None:
+    await bench.send("things", *[b"x"] * 5)
+    in_hand = asyncio.Event()
+
+    async def never_ends(records: Sequence[Record], transaction: Transaction) -> None:
+        async with transaction() as connection:
+            await store(connection, records, "one")
+            in_hand.set()
+            await asyncio.Event().wait()
+
+    first = bench.consumer(never_ends)
+    await first.__aenter__()
+    await asyncio.wait_for(in_hand.wait(), 20)
+    await first.__aexit__(None, None, None)
+    assert await bench.seen() == []
+    async with bench.consumer():
+        assert len(await bench.until_seen(5)) == 5
+
+
+async def test_a_fenced_batch_is_let_go_and_what_is_stored_is_sought(bench: Bench) -> None:
+    await bench.send("things", *[b"x"] * 5)
+    started, go_on = asyncio.Event(), asyncio.Event()
+    handed_out: list[list[int]] = []
+
+    async def slow(records: Sequence[Record], transaction: Transaction) -> None:
+        handed_out.append([record.offset for record in records])
+        started.set()
+        await go_on.wait()
+        async with transaction() as connection:
+            await store(connection, records, "one")
+
+    async with bench.consumer(slow):
+        await asyncio.wait_for(started.wait(), 20)
+        in_hand = len(handed_out[0])
+        await bench.database.pool.execute(
+            "INSERT INTO consumer_offset VALUES ('bench', $1, 0, 3)", bench.prefix + "things"
+        )
+        go_on.set()
+        await eventually(
+            bench.seen, "what follows the stored offset", holds=lambda found: len(found) == 2
+        )
+        await bench.send("things", b"after")
+        seen = await bench.until_seen(3)
+    assert in_hand >= 1
+    assert [offset for _, _, offset in seen] == [3, 4, 5]
+    assert not bench.failed.is_set()
+
+
+async def test_it_starts_where_the_database_says_and_not_where_kafka_does(bench: Bench) -> None:
+    await bench.send("things", *[b"x"] * 6)
+    async with bench.consumer() as consumer:
+        await bench.until_seen(6)
+        await consumer._commit_to_kafka()
+    await bench.database.pool.execute(
+        "UPDATE consumer_offset SET next_offset = 4 WHERE topic = $1 AND partition = 0",
+        bench.prefix + "things",
+    )
+    owner = await asyncpg.connect(bench.made.owner_url)
+    await owner.execute("TRUNCATE seen")  # as a backup of that moment would have it
+    await owner.close()
+    async with bench.consumer():
+        seen = await bench.until_seen(2)
+    assert [offset for _, _, offset in seen] == [4, 5]
+
+
+async def test_history_that_is_gone_stops_it_loudly(bench: Bench) -> None:
+    await bench.send("things", b"x")
+    await bench.database.pool.execute(
+        "INSERT INTO consumer_offset VALUES ('bench', $1, 0, 99)", bench.prefix + "things"
+    )
+    await bench.until_it_stops(bench.consumer())
+
+
+async def test_a_topic_created_later_is_noticed_and_read_from_its_beginning(bench: Bench) -> None:
+    pattern = r"careplan\.[a-z-]+\.events\.v1"
+    await create_topics(bench.servers, [bench.prefix + "careplan.goals.events.v1"])
+    await bench.send("careplan.goals.events.v1", b"x")
+    async with bench.consumer(pattern=pattern):
+        await bench.until_seen(1)
+        later = bench.prefix + "careplan.sleep-diary.events.v1"
+        others = bench.prefix + "careplan.sleep-diary.events.v12"
+        await create_topics(bench.servers, [later, others])
+        await bench.send("careplan.sleep-diary.events.v12", b"not of the pattern")
+        await bench.send("careplan.sleep-diary.events.v1", b"x", b"y")
+        await bench.send("careplan.goals.events.v1", b"z")
+        seen = await bench.until_seen(4)
+    assert {topic for topic, _, _ in seen} == {later, bench.prefix + "careplan.goals.events.v1"}
+
+
+async def test_dead_letters_keep_the_record_and_beyond_the_limit_it_stops(bench: Bench) -> None:
+    headers: list[tuple[str, bytes | None]] = [("a", None), ("b", b"\xff"), ("ce_source", b"x")]
+    await bench.send_with_headers("things", (b"bad", headers), (None, []))
+
+    async def all_dead(records: Sequence[Record], transaction: Transaction) -> None:
+        rows = [row for record in records for row in transaction.dead_letter(record, "no reason")]
+        async with transaction() as connection:
+            await store(connection, records, "one")
+            await append_outgoing(connection, rows)
+
+    async with bench.consumer(all_dead, dead_letter_limit=2):
+        await bench.until_seen(2)
+    rows = await bench.database.pool.fetch("SELECT * FROM outgoing ORDER BY position")
+    letters = [row for row in rows if row["topic"].endswith("careplan.bench.dead-letters.v1")]
+    records = [row for row in rows if row["topic"].endswith("careplan.audit.records.v1")]
+    assert len(letters) == len(records) == 2
+    assert letters[0]["value"] == b"bad"
+    kept = headers_from_bytes(letters[0]["headers"])
+    assert list(kept[:3]) == headers
+    assert dict(kept)["dead-letter-offset"] == b"0"
+    assert dict(kept)["dead-letter-reason"] == b"no reason"
+    assert dict(headers_from_bytes(letters[1]["headers"]))["dead-letter-value"] == b"null"
+    audited = orjson.loads(records[0]["value"])
+    assert audited["operation"] == "unreadable"
+    assert audited["code"] == "no reason"
+    assert audited["record_id"] == f"bench/{bench.prefix}things/0.0"
+    await bench.send("things", b"bad", b"bad", b"bad")
+    stopped = await bench.until_it_stops(bench.consumer(all_dead, dead_letter_limit=2))
+    assert isinstance(stopped.__cause__, DeadLetterLimitReached)
+
+
+async def test_a_second_member_joins_while_a_batch_is_in_hand(bench: Bench) -> None:
+    in_hand = asyncio.Event()
+
+    def slowly(instance: str) -> BatchHandler:
+        async def handle(records: Sequence[Record], transaction: Transaction) -> None:
+            async with transaction() as connection:
+                in_hand.set()
+                await store(connection, records, instance)
+                await connection.execute("SELECT pg_sleep(0.3)")
+
+        return handle
+
+    for partition in (0, 1):
+        await bench.send("things", *[b"x"] * 60, partition=partition)
+    async with bench.consumer(slowly("one"), instance="one"):
+        await asyncio.wait_for(in_hand.wait(), 20)
+        async with bench.consumer(slowly("two"), instance="two") as second:
+            await eventually(second.part, "the second is ready", holds=lambda said: said.ready)
+            for partition in (0, 1):
+                await bench.send("things", *[b"y"] * 20, partition=partition)
+            seen = await bench.until_seen(160)
+    assert len(seen) == 160
+    assert not bench.failed.is_set()
+    by_instance = await bench.database.pool.fetch("SELECT DISTINCT instance FROM seen")
+    assert {row[0] for row in by_instance} == {"one", "two"}

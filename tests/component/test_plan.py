@@ -1,0 +1,835 @@
+"""The plan on a real broker and a real database: folded once, in order, and read as it is."""
+
+import asyncio
+import random
+import re
+from collections import Counter
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+import asyncpg
+import httpx
+import orjson
+import pytest
+import pytest_asyncio
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+
+import services.plan
+import shared.chassis
+from deploy.local.issuer import ISS, Issuer
+from services.plan.app import create_app
+from services.plan.consumers import CONSUMER, FoldEvents
+from services.plan.store import PlanStore
+from shared.chassis import telemetry
+from shared.chassis.database import Connection, Database
+from shared.chassis.kafka import BatchConsumer, ConsumerFailed, Record, Transaction
+from shared.chassis.outgoing import headers_from_bytes
+from shared.chassis.positions import Position
+from shared.chassis.settings import Settings
+from shared.cli.token import person, professional, related_person
+from shared.ledger import RecordedEvent
+from shared.ledger.topics import AUDIT_RECORDS, EVENTS_PATTERN, PLAN_CHANGES, dead_letters_topic
+from shared.testing.events import History, headers_of, value_of
+from shared.testing.eventually import eventually
+from shared.testing.stack import TestDatabase, create_topics, fresh_database, fresh_prefix
+
+pytestmark = [pytest.mark.component, pytest.mark.asyncio(loop_scope="session")]
+
+EVERY_SERVICE = Path(shared.chassis.__path__[0]) / "migrations" / "every_service"
+OWN = Path(services.plan.__path__[0]) / "migrations"
+SECTIONS = ("person", "needs", "goals")
+COUNTED = "SELECT sum(consumed), sum(applied), sum(duplicates), sum(parked), sum(dead_lettered)"
+COUNTED += " FROM plan_counter"
+
+Message = tuple[str, bytes | None, bytes | None, list[tuple[str, bytes | None]]]
+
+
+def message(event: RecordedEvent) -> Message:
+    headers: list[tuple[str, bytes | None]] = [*headers_of(event)]
+    topic = f"careplan.{event.section}.events.v1"
+    return topic, str(event.plan_id).encode(), value_of(event), headers
+
+
+class Bench:
+    """A plan service's database and topics of its own, and whatever runs on them."""
+
+    def __init__(self, made: TestDatabase, database: Database, servers: str, jwks: Issuer) -> None:
+        self.made = made
+        self.database = database
+        self.servers = servers
+        self.issuer = jwks
+        self.prefix = fresh_prefix()
+        self.failed = asyncio.Event()
+
+    def settings(self, instance: str = "one") -> Settings:
+        return Settings(
+            service="plan",
+            database_url=self.made.url,
+            kafka_servers=self.servers,
+            topic_prefix=self.prefix,
+            instance=instance,
+            issuer=ISS,
+            jwks=str(self.issuer.jwks),
+            metadata_max_age_ms=500,
+            event_partitions=2,
+        )
+
+    def consumer(
+        self, instance: str = "one", store: PlanStore | None = None, *, max_records: int = 500
+    ) -> BatchConsumer:
+        settings = self.settings(instance)
+        plans = store or PlanStore(topic_prefix=self.prefix, instance=instance)
+        return BatchConsumer(
+            consumer=CONSUMER,
+            handle=FoldEvents(plans, topic_prefix=self.prefix, folded=lambda: None),
+            database=self.database,
+            settings=settings,
+            pattern=EVENTS_PATTERN,
+            max_records=max_records,
+            on_failure=self.failed.set,
+        )
+
+    async def publish(self, *given: RecordedEvent | Message, partition: int | None = None) -> None:
+        async with AIOKafkaProducer(bootstrap_servers=self.servers) as producer:
+            sent = []
+            for one in given:
+                topic, key, value, headers = message(one) if isinstance(one, RecordedEvent) else one
+                sent.append(
+                    await producer.send(
+                        self.prefix + topic, value, key, partition, headers=headers
+                    )
+                )
+            await asyncio.gather(*sent)
+
+    async def counted(self) -> tuple[int, ...]:
+        row = await self.database.pool.fetchrow(COUNTED)
+        return tuple(int(number or 0) for number in row)
+
+    async def until_consumed(self, count: int) -> dict[str, int]:
+        found = await eventually(
+            self.counted, f"{count} records consumed", holds=lambda row: row[0] >= count
+        )
+        names = ("consumed", "applied", "duplicates", "parked", "dead_lettered")
+        tally = dict(zip(names, found, strict=True))
+        assert tally["consumed"] == sum(found[1:])
+        return tally
+
+    async def ledger(self, plan_id: UUID) -> list[asyncpg.Record]:
+        return list(
+            await self.database.pool.fetch(
+                "SELECT * FROM plan_ledger WHERE plan_id = $1 ORDER BY plan_version", plan_id
+            )
+        )
+
+    async def document(self, plan_id: UUID) -> dict[str, Any]:
+        stored = await self.database.pool.fetchval(
+            "SELECT document FROM plan WHERE plan_id = $1", plan_id
+        )
+        told: dict[str, Any] = orjson.loads(stored)
+        return told
+
+    async def outgoing(self, topic: str) -> list[asyncpg.Record]:
+        return list(
+            await self.database.pool.fetch(
+                "SELECT * FROM outgoing WHERE topic = $1 ORDER BY position", self.prefix + topic
+            )
+        )
+
+    @asynccontextmanager
+    async def service(self) -> AsyncIterator[httpx.AsyncClient]:
+        app = create_app(self.settings())
+        async with AsyncExitStack() as opened:
+            await opened.enter_async_context(app.router.lifespan_context(app))
+            transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+            client = await opened.enter_async_context(
+                httpx.AsyncClient(transport=transport, base_url="http://plan")
+            )
+            claims = professional("ZZG01", "gp", "Dr A. Quill-Synth")
+            client.headers["Authorization"] = f"Bearer {self.issuer.signer.sign(claims)}"
+            yield client
+
+
+@pytest.fixture(scope="module")
+def issuer(tmp_path_factory: pytest.TempPathFactory) -> Issuer:
+    issuer = Issuer(tmp_path_factory.mktemp("issuer"))
+    issuer.prepare()
+    return issuer
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def bench(postgres_url: str, kafka_servers: str, issuer: Issuer) -> AsyncIterator[Bench]:
+    async with AsyncExitStack() as opened:
+        made = await opened.enter_async_context(
+            fresh_database(postgres_url, "plan", EVERY_SERVICE, OWN)
+        )
+        database = await opened.enter_async_context(Database(made.url, size=12))
+        bench = Bench(made, database, kafka_servers, issuer)
+        topics = [f"careplan.{section}.events.v1" for section in SECTIONS]
+        topics += [AUDIT_RECORDS, PLAN_CHANGES, dead_letters_topic("plan")]
+        await create_topics(kafka_servers, [bench.prefix + topic for topic in topics])
+        yield bench
+
+
+def short_history(history: History) -> list[RecordedEvent]:
+    """A plan that opens, a need, and a goal that is agreed, reworded and set aside."""
+    need, goal = uuid4(), uuid4()
+    return [
+        history.opened(),
+        history.event("needs", "found", need, "created", {"what": {"text": "Knee hurts"}}),
+        history.event("goals", "agreed", goal, "created", {"aim": {"text": "Walk"}, "why": "Shop"}),
+        history.event("goals", "reworded", goal, "amended", {"aim": {"text": "Walk far"}}),
+        history.event("goals", "set-aside", goal, "withdrawn", {"reason": "Moved"}),
+    ]
+
+
+async def test_events_become_a_plan_a_ledger_and_changes(bench: Bench) -> None:
+    history = History()
+    events = short_history(history)
+    async with bench.consumer():
+        await bench.publish(*events)
+        tally = await bench.until_consumed(5)
+    assert tally == {
+        "consumed": 5, "applied": 5, "duplicates": 0, "parked": 0, "dead_lettered": 0
+    }
+    told = await bench.document(history.plan_id)
+    assert told["plan_version"] == 5
+    assert told["state"] == "open"
+    assert told["complete"] is True
+    assert list(told["sections"]) != []
+    assert "goals" not in told["sections"]
+    assert told["sections"]["needs"][0]["content"] == {"what": {"text": "Knee hurts"}}
+    rows = await bench.ledger(history.plan_id)
+    assert [row["plan_version"] for row in rows] == [1, 2, 3, 4, 5]
+    times = [row["projected_at"] for row in rows]
+    assert times == sorted(times)
+    assert {row["event"] for row in rows} == {value_of(event) for event in events}
+    changes = await bench.outgoing(PLAN_CHANGES)
+    values = [orjson.loads(row["value"]) for row in changes]
+    assert [value["plan_version"] for value in values] == [1, 2, 3, 4, 5]
+    assert {row["key"] for row in changes} == {str(history.plan_id).encode()}
+    assert set(values[0]) == {
+        "plan_id", "plan_version", "section", "entry_id", "entry_type", "entry_version", "change",
+        "type", "contribution_id", "recorded_at", "projected_at", "stated_at", "by",
+    }
+    assert values[0]["by"]["organisation"] == {"ods": "ZZG01", "name": "Northmoor Surgery"}
+    assert not bench.failed.is_set()
+
+
+async def test_repeats_gaps_and_disorder_give_the_same_plan(bench: Bench) -> None:
+    straight, odd = History(), History()
+    events = short_history(straight)
+    same = [replace(event, plan_id=odd.plan_id, entry_id=moved(event, straight, odd))
+            for event in events]
+    async with bench.consumer(max_records=3):
+        await bench.publish(*events)
+        await bench.until_consumed(5)
+        await bench.publish(same[4], same[3], same[4], same[1])
+        tally = await bench.until_consumed(9)
+        assert (tally["parked"], tally["duplicates"]) == (2, 1)
+        told = await bench.document(odd.plan_id)
+        assert told["state"] == "unknown"
+        assert told["complete"] is False
+        assert told["parked"] == [
+            {
+                "section": "goals",
+                "entry_id": str(same[4].entry_id),
+                "waiting_from_version": 1,
+                "since": told["parked"][0]["since"],
+            }
+        ]
+        await bench.publish(same[2], same[2], same[0], *same)
+        tally = await bench.until_consumed(17)
+    assert (tally["parked"], tally["applied"], tally["duplicates"]) == (0, 10, 7)
+    assert await bench.database.pool.fetchval("SELECT count(*) FROM plan_parked") == 0
+    one, other = await bench.document(straight.plan_id), await bench.document(odd.plan_id)
+    for told in (one, other):
+        del told["plan_id"]
+        for entries in told["sections"].values():
+            for entry in entries:
+                del entry["entry_id"]
+    assert one == other
+    versions = [
+        row["entry_version"] for row in await bench.ledger(odd.plan_id) if row["section"] == "goals"
+    ]
+    assert versions == [1, 2, 3]
+
+
+def moved(event: RecordedEvent, straight: History, odd: History) -> UUID:
+    """The entry's counterpart in another plan: no entry may be in two."""
+    if event.entry_id == straight.plan_id:
+        return odd.plan_id
+    return UUID(int=event.entry_id.int ^ 1)
+
+
+async def test_five_consumers_meet_on_one_plan_and_its_versions_follow_on(bench: Bench) -> None:
+    histories = [History() for _ in range(3)]
+    events: list[RecordedEvent] = []
+    for _ in range(40):
+        for history in histories:
+            for section in SECTIONS:
+                made = history.event(section, "made", uuid4(), "created", {"text": "x"})
+                events.append(made)
+                events.append(history.event(section, "changed", made.entry_id, "amended", {"b": 1}))
+    stores = [PlanStore(topic_prefix=bench.prefix, instance=f"n{n}") for n in range(5)]
+    shares: list[list[RecordedEvent]] = [[] for _ in stores]
+    for number, event in enumerate(events):
+        shares[number // 2 % 5].append(event)
+    done = await asyncio.gather(
+        *(fold_directly(bench, store, share) for store, share in zip(stores, shares, strict=True))
+    )
+    assert sum(done) == len(events)
+    for history in histories:
+        rows = await bench.ledger(history.plan_id)
+        assert [row["plan_version"] for row in rows] == list(range(1, 241))
+        times = [row["projected_at"] for row in rows]
+        assert times == sorted(times)
+        told = await bench.document(history.plan_id)
+        assert told["plan_version"] == 240
+        assert sum(len(entries) for entries in told["sections"].values()) == 120
+    changes = [orjson.loads(row["value"]) for row in await bench.outgoing(PLAN_CHANGES)]
+    seen = Counter((change["plan_id"], change["plan_version"]) for change in changes)
+    assert len(seen) == len(changes) == len(events)
+    for history in histories:
+        its_own = [c["plan_version"] for c in changes if c["plan_id"] == str(history.plan_id)]
+        assert its_own == sorted(its_own)
+
+
+async def fold_directly(bench: Bench, store: PlanStore, events: Sequence[RecordedEvent]) -> int:
+    """What one of several replicas does with its share: batches, in one transaction each."""
+    handle = FoldEvents(store, topic_prefix=bench.prefix, folded=lambda: None)
+    settings = bench.settings()
+    for start in range(0, len(events), 7):
+        records = [
+            record(bench, event, start + number)
+            for number, event in enumerate(events[start : start + 7])
+        ]
+        await handle(records, Transaction(CONSUMER, bench.database, settings, {}, 0))
+    return len(events)
+
+
+def record(bench: Bench, event: RecordedEvent, offset: int) -> Record:
+    topic, key, value, headers = message(event)
+    return Record(
+        topic=bench.prefix + topic,
+        partition=0,
+        offset=offset,
+        timestamp=0,
+        timestamp_type=0,
+        key=key,
+        value=value,
+        checksum=None,
+        serialized_key_size=0,
+        serialized_value_size=0,
+        headers=headers,
+    )
+
+
+async def test_three_members_of_the_group_apply_everything_once(bench: Bench) -> None:
+    histories = [History() for _ in range(12)]
+    events = [event for history in histories for event in short_history(history)]
+    async with AsyncExitStack() as opened:
+        for number in range(3):
+            await opened.enter_async_context(bench.consumer(f"m{number}", max_records=4))
+            await bench.publish(*events[number::3])
+        tally = await bench.until_consumed(60)
+    assert (tally["applied"], tally["parked"], tally["dead_lettered"]) == (60, 0, 0)
+    for history in histories:
+        versions = [row["plan_version"] for row in await bench.ledger(history.plan_id)]
+        assert versions == [1, 2, 3, 4, 5]
+    assert not bench.failed.is_set()
+
+
+async def test_the_same_id_in_two_sections_is_two_entries(bench: Bench) -> None:
+    history = History()
+    shared_id = uuid4()
+    async with bench.consumer():
+        await bench.publish(
+            history.opened(),
+            history.event("goals", "agreed", shared_id, "created", {"aim": 1}),
+            history.event("needs", "found", shared_id, "created", {"what": 2}),
+        )
+        await bench.until_consumed(3)
+    told = await bench.document(history.plan_id)
+    assert [e["content"] for e in told["sections"]["goals"]] == [{"aim": 1}]
+    assert [e["content"] for e in told["sections"]["needs"]] == [{"what": 2}]
+
+
+async def test_an_entry_named_under_another_plan_is_a_dead_letter(bench: Bench) -> None:
+    history, other = History(), History()
+    goal = uuid4()
+    agreed = history.event("goals", "agreed", goal, "created", {"aim": 1})
+    reworded = history.event("goals", "reworded", goal, "amended", {"aim": 2})
+    stray = replace(reworded, plan_id=other.plan_id)
+    async with bench.consumer():
+        await bench.publish(agreed, stray)  # at once
+        await bench.until_consumed(2)
+        await bench.publish(stray, other.opened())  # later
+        await bench.until_consumed(4)
+        await bench.publish(reworded)
+        tally = await bench.until_consumed(5)
+    assert (tally["applied"], tally["dead_lettered"]) == (3, 2)
+    letters = await bench.outgoing(dead_letters_topic("plan"))
+    reasons = {dict(headers_from_bytes(row["headers"]))["dead-letter-reason"] for row in letters}
+    assert reasons == {b"the entry is another plan's"}
+    assert len(await bench.outgoing(AUDIT_RECORDS)) == 2
+    assert "goals" not in (await bench.document(other.plan_id))["sections"]
+    told = await bench.document(history.plan_id)
+    assert told["sections"]["goals"][0]["entry_version"] == 2
+
+
+async def test_what_waits_in_another_plan_than_its_entry_leaves_as_a_dead_letter(
+    bench: Bench,
+) -> None:
+    history, other = History(), History()
+    goal = uuid4()
+    agreed = history.event("goals", "agreed", goal, "created", {"aim": 1})
+    reworded = history.event("goals", "reworded", goal, "amended", {"aim": 2})
+    stray = replace(reworded, plan_id=other.plan_id)
+    async with bench.consumer():
+        await bench.publish(stray)
+        await bench.until_consumed(1)
+        assert (await bench.document(other.plan_id))["parked"] != []
+        await bench.publish(reworded)
+        tally = await bench.until_consumed(2)
+        assert tally["parked"] == 2
+        await bench.publish(agreed)
+        tally = await bench.until_consumed(3)
+    assert (tally["applied"], tally["dead_lettered"], tally["parked"]) == (2, 1, 0)
+    (letter,) = await bench.outgoing(dead_letters_topic("plan"))
+    assert (letter["key"], letter["value"]) == (str(other.plan_id).encode(), value_of(stray))
+    kept = headers_from_bytes(letter["headers"])
+    assert list(kept[: len(headers_of(stray))]) == headers_of(stray)
+    assert dict(kept)["dead-letter-topic"].decode().endswith("careplan.goals.events.v1")
+    told = await bench.document(history.plan_id)
+    assert told["sections"]["goals"][0]["content"] == {"aim": 2}
+    gone = "SELECT document IS NULL FROM plan WHERE plan_id = $1"
+    assert await bench.database.pool.fetchval(gone, other.plan_id)
+
+
+async def test_what_cannot_be_read_is_a_dead_letter_and_its_neighbours_are_served(
+    bench: Bench,
+) -> None:
+    history = History()
+    events = short_history(history)
+    topic, key, value, headers = message(events[2])
+    assert value is not None
+    late = re.sub(
+        rb'"recorded_at":"[^"]*"', b'"recorded_at":"0001-01-01T00:00:00+14:00"', value, count=1
+    )
+    odd: list[Message] = [
+        (topic, key, None, []),
+        (topic, key, b"", headers),
+        (topic, key, b"{not JSON", headers),
+        (topic, key, b"\xff\xfe", headers),
+        (topic, key, b"[]", headers),
+        (topic, key, b"{}", headers),
+        (topic, b"another key", value, headers),
+        ("careplan.needs.events.v1", key, value, headers),
+        (topic, key, value.replace(b'"change":"created"', b'"change":"moved"'), headers),
+        (topic, key, value.replace(b'"goal"', b'"g\\u0000"'), headers),
+        (topic, key, late, headers),
+        (topic, key, value, [*headers, ("ce_position", b"9" * 30)]),
+        (topic, key, value.replace(b'"why":"Shop"', b'"why":' + b"[" * 300 + b"]" * 300), headers),
+    ]
+    fine: list[Message] = [
+        (*message(events[2])[:3], [*headers, ("ce_x", None), ("ce_y", b"\xff\xfe")]),
+    ]
+    async with bench.consumer():
+        await bench.publish(events[0], events[1], *odd[:6], *fine, *odd[6:], *events[3:])
+        tally = await bench.until_consumed(4 + len(odd) + 1)
+    assert (tally["applied"], tally["dead_lettered"]) == (5, len(odd))
+    letters = await bench.outgoing(dead_letters_topic("plan"))
+    records = [orjson.loads(row["value"]) for row in await bench.outgoing(AUDIT_RECORDS)]
+    assert len(letters) == len(records) == len(odd)
+    assert {record["operation"] for record in records} == {"unreadable"}
+    assert all(record["code"] for record in records)
+    assert len({record["record_id"] for record in records}) == len(odd)
+    assert (await bench.document(history.plan_id))["plan_version"] == 5
+    assert not bench.failed.is_set()
+
+
+STEPS = ("take_up", "_write_parked", "_write_entries", "_write_plans", "_write_ledger", "write")
+
+
+class MortalStore(PlanStore):
+    """A store that fails once after a step, as a process does that is killed there."""
+
+    def __init__(self, prefix: str, step: str, error: type[BaseException]) -> None:
+        super().__init__(topic_prefix=prefix, instance="one")
+        self.died = asyncio.Event()
+        plain = getattr(self, step)
+
+        async def die_after(connection: Connection, *arguments: Any) -> Any:
+            result = await plain(connection, *arguments)
+            if not self.died.is_set():
+                self.died.set()
+                if error is asyncio.CancelledError:
+                    await asyncio.Event().wait()
+                raise error("killed")
+            return result
+
+        setattr(self, step, die_after)
+
+
+@pytest.mark.parametrize(
+    ("step", "error"),
+    [
+        *((step, asyncio.CancelledError) for step in STEPS),
+        ("_write_plans", RuntimeError),
+        ("write", asyncpg.DeadlockDetectedError),
+    ],
+)
+async def test_killed_at_any_step_nothing_is_lost_or_twice(
+    bench: Bench, step: str, error: type[BaseException]
+) -> None:
+    history = History()
+    events = short_history(history)
+    disorder = [events[0], events[3], events[1], events[4], events[2]]
+    store = MortalStore(bench.prefix, step, error)
+    await bench.publish(*disorder)
+    consumer = bench.consumer(store=store, max_records=2)
+    await consumer.__aenter__()
+    await eventually(store.died.is_set, f"dead after {step}")
+    if error is asyncpg.DeadlockDetectedError:
+        await bench.until_consumed(5)  # tried again in place
+        await consumer.__aexit__(None, None, None)
+    elif error is RuntimeError:
+        await eventually(bench.failed.is_set, "stopped loudly")
+        with pytest.raises(ConsumerFailed):
+            await consumer.__aexit__(None, None, None)
+    else:
+        await stop_at_once(consumer)
+    async with bench.consumer(store=store, max_records=2):
+        tally = await bench.until_consumed(5)
+        await bench.publish(*events)
+        tally = await bench.until_consumed(10)
+    assert (tally["applied"], tally["duplicates"], tally["parked"]) == (5, 5, 0)
+    assert [r["plan_version"] for r in await bench.ledger(history.plan_id)] == [1, 2, 3, 4, 5]
+    assert len(await bench.outgoing(PLAN_CHANGES)) == 5
+    assert (await bench.document(history.plan_id))["plan_version"] == 5
+
+
+async def stop_at_once(consumer: BatchConsumer) -> None:
+    """As at SIGTERM when the batch in hand does not end by itself."""
+    assert consumer._subscriber is not None
+    for task in consumer._subscriber.tasks:
+        task.cancel()
+    await consumer.__aexit__(None, None, None)
+
+
+async def test_a_section_never_heard_of_is_noticed_and_folded_from_its_beginning(
+    bench: Bench,
+) -> None:
+    history = History()
+    entry = uuid4()
+    first = history.event("sleep_diary", "night-noted", entry, "created", {"hours": 6})
+    second = history.event("sleep_diary", "night-corrected", entry, "amended", {"hours": 7})
+    async with bench.consumer():
+        await bench.publish(history.opened())
+        await bench.until_consumed(1)
+        await create_topics(bench.servers, [bench.prefix + "careplan.sleep-diary.events.v1"])
+        await bench.publish(first, second)
+        await bench.until_consumed(3)
+    told = await bench.document(history.plan_id)
+    assert told["sections"]["sleep-diary"][0]["content"] == {"hours": 7}
+
+
+async def test_the_ledger_cannot_be_changed_by_the_service(bench: Bench) -> None:
+    async with bench.consumer():
+        await bench.publish(History().opened())
+        await bench.until_consumed(1)
+    for statement in (
+        "UPDATE plan_ledger SET plan_version = 7",
+        "DELETE FROM plan_ledger",
+        "TRUNCATE plan_ledger",
+    ):
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await bench.database.pool.execute(statement)
+
+
+async def test_one_span_for_a_batch_with_links_to_what_caused_its_events(bench: Bench) -> None:
+    history = History()
+    traces = [f"00-{n:032x}-{n:016x}-01" for n in (11, 12)]
+    spans = InMemorySpanExporter()
+    telemetry.configure("plan", span_exporter=spans)
+    try:
+        await bench.publish(
+            replace(history.opened(), traceparent=traces[0]),
+            history.event("goals", "agreed", uuid4(), "created", {}, traceparent=traces[1]),
+        )
+        async with bench.consumer():
+            await bench.until_consumed(2)
+        folds = [span for span in spans.get_finished_spans() if span.name == "fold plan"]
+        links = {link.context.trace_id for span in folds for link in span.links}
+        assert links == {11, 12}
+        assert sum(span.attributes["messaging.batch.message_count"] for span in folds) == 2
+        told = telemetry.metrics_response().body.decode()
+        assert "careplan_consumed" in told
+    finally:
+        telemetry.shut_down()
+    headers = [headers_from_bytes(row["headers"]) for row in await bench.outgoing(PLAN_CHANGES)]
+    assert {dict(h)["traceparent"].decode() for h in headers} == set(traces)
+
+
+# The door
+
+
+async def shown(client: httpx.AsyncClient, plan_id: UUID, version: int) -> httpx.Response:
+    async def ask() -> httpx.Response:
+        return await client.get(f"/v1/plans/{plan_id}")
+
+    def holds(answer: httpx.Response) -> bool:
+        return answer.status_code == 200 and answer.json()["plan_version"] >= version
+
+    return await eventually(ask, f"version {version} shown", holds=holds)
+
+
+def codes(answers: Iterable[httpx.Response]) -> list[tuple[int, str]]:
+    return [(answer.status_code, answer.json()["code"]) for answer in answers]
+
+
+async def test_the_plan_is_read_with_its_headers_and_not_sent_twice(bench: Bench) -> None:
+    history = History()
+    events = short_history(history)
+    async with bench.service() as client:
+        await bench.publish(*events)
+        answer = await shown(client, history.plan_id, 5)
+        assert answer.headers["etag"].startswith('"5-')
+        assert answer.headers["ledger-version"] == "5"
+        assert answer.headers["cache-control"] == "private, no-cache"
+        assert answer.headers["vary"] == "Authorization, Accept"
+        assert answer.headers["x-correlation-id"]
+        await eventually(
+            lambda: client.get(f"/v1/plans/{history.plan_id}"),
+            "caught up",
+            holds=lambda told: told.headers["ledger-lag"] == "0",
+        )
+        position = Position.decode(answer.headers["ledger-position"])
+        assert position == Position(history.plan_id, {"person": 1, "needs": 1, "goals": 3})
+        again = await client.get(
+            f"/v1/plans/{history.plan_id}", headers={"If-None-Match": answer.headers["etag"]}
+        )
+        assert (again.status_code, again.content) == (304, b"")
+        assert again.headers["etag"] == answer.headers["etag"]
+        assert again.headers["ledger-position"] == answer.headers["ledger-position"]
+
+        full = await client.get(f"/v1/plans/{history.plan_id}?include=authorship,withdrawn")
+        goal = full.json()["sections"]["goals"][0]
+        assert (goal["state"], goal["current"]) == ("withdrawn", False)
+        assert goal["authorship"]["aim"]["entry_version"] == 2
+        assert goal["authorship"]["why"]["entry_version"] == 1
+        assert goal["authorship"]["why"]["plan_version"] >= 1
+        assert "identifier" not in goal["authorship"]["why"]["recorded_by"]
+        assert full.headers["etag"] != answer.headers["etag"]
+        only = await client.get(f"/v1/plans/{history.plan_id}?include=authorship")
+        assert "goals" not in only.json()["sections"]
+        assert "authorship" in only.json()["sections"]["needs"][0]
+
+
+async def test_versions_history_and_past_plans(bench: Bench) -> None:
+    history = History()
+    goal, twice = uuid4(), uuid4()
+    events = [
+        history.opened(),
+        history.event("goals", "agreed", goal, "created", {"aim": 1}, contribution_id=twice),
+        history.event(
+            "goals", "reworded", goal, "amended", {"aim": 2, "reason": "So"}, contribution_id=twice
+        ),
+        history.event("goals", "set-aside", goal, "withdrawn", {"reason": "Moved"}),
+    ]
+    async with bench.service() as client:
+        for event in events:
+            await bench.publish(event)
+            await bench.until_consumed(event.position + (event.section == "goals"))  # type: ignore[operator]
+        await shown(client, history.plan_id, 4)
+        base = f"/v1/plans/{history.plan_id}"
+
+        first = (await client.get(f"{base}/versions?limit=3")).json()
+        assert [item["plan_version"] for item in first["items"]] == [4, 3, 2]
+        rest = (await client.get(f"{base}/versions?limit=3&cursor={first['next']}")).json()
+        assert [item["plan_version"] for item in rest["items"]] == [1]
+        assert rest["next"] is None
+        assert set(rest["items"][0]) == {
+            "plan_version", "section", "entry_id", "entry_type", "entry_version", "change", "type",
+            "contribution_id", "recorded_at", "projected_at", "stated_at", "by",
+        }
+
+        told = (await client.get(f"{base}/history?limit=2")).json()
+        assert [item["plan_versions"] for item in told["items"]] == [[4], [2, 3]]
+        made = told["items"][1]
+        assert made["contribution_id"] == str(twice)
+        assert made["reason"] == "So"
+        assert [e["entry_version"] for e in made["events"]] == [1, 2]
+        assert made["events"][1]["fields"] == ["aim"]
+        assert made["events"][1]["content"] == {"aim": 2, "reason": "So"}
+        assert told["items"][0]["reason"] == "Moved"
+        assert made["by"] == made["stated_by"]
+        rest = (await client.get(f"{base}/history?limit=2&cursor={told['next']}")).json()
+        assert [item["plan_versions"] for item in rest["items"]] == [[1]]
+
+        past = await client.get(f"{base}/versions/3")
+        assert past.json()["sections"]["goals"][0]["content"] == {"aim": 2}
+        assert past.headers["ledger-version"] == "3"
+        assert past.headers["etag"].startswith('"3-')
+        newest = await client.get(f"{base}/versions/4")
+        current = await client.get(base)
+        assert newest.content == current.content
+        assert newest.headers["etag"] == current.headers["etag"]
+        opened = await client.get(f"{base}/versions/1")
+        assert list(opened.json()["sections"]) == ["person"]
+        authored = await client.get(f"{base}/versions/3?include=authorship")
+        full = authored.json()["sections"]["goals"][0]["authorship"]["aim"]
+        assert full["entry_version"] == 2
+        assert codes([await client.get(f"{base}/versions/{n}") for n in ("5", "0", "x", "-1")]) == [
+            (404, "version-unknown")
+        ] * 4
+
+
+async def test_what_cannot_be_asked_is_a_problem_that_names_it(bench: Bench) -> None:
+    history = History()
+    async with bench.service() as client:
+        await bench.publish(history.opened())
+        await shown(client, history.plan_id, 1)
+        base = f"/v1/plans/{history.plan_id}"
+        wrong = {
+            f"{base}?include=everything": "include",
+            f"{base}?as_at=2026-01-01T00:00:00Z": "as_at",
+            f"{base}/versions?limit=201": "limit",
+            f"{base}/versions?limit=0": "limit",
+            f"{base}/versions?limit=many": "limit",
+            f"{base}/history?cursor=abc": "cursor",
+            f"{base}/history?cursor=%C3%A9": "cursor",
+        }
+        for url, name in wrong.items():
+            answer = await client.get(url)
+            assert codes([answer]) == [(400, "parameter-invalid")]
+            assert answer.json()["parameter"] == name
+            assert answer.headers["content-type"] == "application/problem+json"
+        lists = (await client.get(f"{base}/versions?limit=1")).json()
+        assert lists["next"] is None
+        for headers, name in (
+            ({"Ledger-Purpose": "curiosity"}, "Ledger-Purpose"),
+            ({"Ledger-Purpose": "emergency"}, "Ledger-Reason"),
+            ({"Ledger-Min-Position": "not one"}, "Ledger-Min-Position"),
+        ):
+            answer = await client.get(base, headers=headers)
+            assert codes([answer]) == [(400, "parameter-invalid")]
+            assert answer.json()["parameter"] == name
+        urgent = {"Ledger-Purpose": "emergency", "Ledger-Reason": "Found unwell"}
+        assert (await client.get(base, headers=urgent)).status_code == 200
+        unknown = [await client.get(f"/v1/plans/{uuid4()}{end}") for end in
+                   ("", "/versions", "/versions/1", "/history")]
+        unknown.append(await client.get("/v1/plans/not-an-id"))
+        assert codes(unknown) == [(404, "plan-unknown")] * 5
+
+
+async def test_a_person_opens_their_own_plan_and_no_other(bench: Bench) -> None:
+    history, other = History(), History()
+    async with bench.service() as client:
+        await bench.publish(history.opened(), other.opened())
+        await shown(client, history.plan_id, 1)
+        await shown(client, other.plan_id, 1)
+        claims = person(str(history.plan_id), "Edith Marlow-Synth")
+        own = {"Authorization": f"Bearer {bench.issuer.signer.sign(claims)}"}
+        assert (await client.get(f"/v1/plans/{history.plan_id}", headers=own)).status_code == 200
+        claims = related_person(str(history.plan_id), "Ruth Marlow-Synth")
+        near = {"Authorization": f"Bearer {bench.issuer.signer.sign(claims)}"}
+        assert (await client.get(f"/v1/plans/{history.plan_id}", headers=near)).status_code == 200
+        elsewhere = await client.get(f"/v1/plans/{other.plan_id}", headers=near)
+        assert codes([elsewhere]) == [(403, "not-permitted")]
+        refused = [
+            await client.get(f"/v1/plans/{plan_id}{end}", headers=own)
+            for plan_id in (other.plan_id, uuid4())
+            for end in ("", "/versions", "/versions/1", "/history")
+        ]
+        assert codes(refused) == [(403, "not-permitted")] * 8
+        del client.headers["Authorization"]
+        assert codes([await client.get(f"/v1/plans/{history.plan_id}")]) == [(401, "token-missing")]
+
+
+async def test_a_reader_waits_for_what_was_just_written(bench: Bench) -> None:
+    history, other = History(), History()
+    async with bench.service() as client:
+        await bench.publish(history.opened())
+        await shown(client, history.plan_id, 1)
+        base = f"/v1/plans/{history.plan_id}"
+        agreed = history.event("goals", "agreed", uuid4(), "created", {"aim": 1})
+        asked = {"Ledger-Min-Position": Position(history.plan_id, {"goals": 1}).encode()}
+
+        behind = await client.get(base, headers=asked)
+        assert codes([behind]) == [(503, "projection-behind")]
+        assert behind.headers["retry-after"] == "1"
+        assert behind.json()["retryable"] is True
+        assert "behind_seconds" in behind.json()
+        reached = Position.decode(behind.json()["position"])
+        assert reached == Position(history.plan_id, {"person": 1})
+
+        reading = asyncio.create_task(client.get(base, headers={**asked, "Prefer": "wait=10"}))
+        await bench.publish(agreed)
+        answer = await reading
+        assert answer.status_code == 200
+        assert answer.headers["preference-applied"] == "wait"
+        assert answer.json()["plan_version"] == 2
+        assert (await client.get(base, headers=asked)).status_code == 200
+        elsewhere = {"Ledger-Min-Position": Position(other.plan_id, {"goals": 1}).encode()}
+        wrong = await client.get(base, headers=elsewhere)
+        assert codes([wrong]) == [(400, "position-of-another-plan")]
+        waits = await client.get(
+            f"/v1/plans/{other.plan_id}", headers={**elsewhere, "Prefer": "wait=1"}
+        )
+        assert codes([waits]) == [(503, "projection-behind")]
+
+
+async def test_a_merged_plan_stays_readable_and_both_name_each_other(bench: Bench) -> None:
+    left, right = History(), History()
+    async with bench.service() as client:
+        merged = left.opened(), left.event(
+            "person",
+            "plan-merged",
+            left.plan_id,
+            "amended",
+            {"merged_into": str(right.plan_id), "reason": "The same person"},
+        )
+        await bench.publish(right.opened(), *merged)
+        one = (await shown(client, left.plan_id, 2)).json()
+        assert (one["state"], one["merged_into"]) == ("merged", str(right.plan_id))
+        other = await shown(client, right.plan_id, 1)
+        assert other.json()["merged_from"] == [str(left.plan_id)]
+        await bench.publish(left.event("person", "plan-unmerged", left.plan_id))
+        one = (await shown(client, left.plan_id, 3)).json()
+        assert one["state"] == "open"
+        again = await client.get(f"/v1/plans/{right.plan_id}")
+        assert "merged_from" not in again.json()
+        assert again.headers["etag"] != other.headers["etag"]
+
+
+async def test_the_changes_are_published_in_the_order_of_the_plan(bench: Bench) -> None:
+    history = History()
+    events = short_history(history)
+    random.Random(7).shuffle(events)  # noqa: S311 - an order, no secret
+    async with bench.service() as client:
+        await bench.publish(*events)
+        await shown(client, history.plan_id, 5)
+        topic = bench.prefix + PLAN_CHANGES
+        reader = AIOKafkaConsumer(bootstrap_servers=bench.servers, enable_auto_commit=False)
+        await reader.start()
+        try:
+            partitions = [TopicPartition(topic, n) for n in range(2)]
+            reader.assign(partitions)
+            await reader.seek_to_beginning(*partitions)
+            versions: list[int] = []
+            while len(versions) < 5:
+                found = await reader.getmany(timeout_ms=1000)
+                for records in found.values():
+                    versions += [orjson.loads(one.value)["plan_version"] for one in records]
+        finally:
+            await reader.stop()
+        assert versions == [1, 2, 3, 4, 5]
+        ready = await client.get("/readyz")
+        assert ready.json()["parts"]["events"]["ready"] is True
+        assert ready.json()["ready"] is True
