@@ -134,6 +134,7 @@ class SeekStored(ConsumerRebalanceListener):  # type: ignore[misc]
         self._consumer = consumer
         self._busy = busy
         self._failed = failed
+        self._is_first = True
         self.is_sought = False
         self.sought: dict[TopicPartition, int] = {}
 
@@ -144,14 +145,20 @@ class SeekStored(ConsumerRebalanceListener):  # type: ignore[misc]
 
     async def on_partitions_assigned(self, assigned: set[TopicPartition]) -> None:
         """Go on where the database says; nothing is awaited before the partitions rest."""
+        kafka = self._kafka()
         try:
             async for attempt in stamina.retry_context(
                 on=HUNG_UP, attempts=None, timeout=_SEEK_SECONDS, wait_max=2
             ):
                 with attempt:
-                    kafka = self._kafka()
                     self.sought = await seek_stored(kafka, self._database, self._consumer, assigned)
         except Exception as error:
             self._failed(error)
             raise
         self.is_sought = True
+        if self._is_first:
+            self._is_first = False
+            # A static member that comes back within its session is given what it had before, also
+            # where it now subscribes to more: the broker compares the protocol's name alone. Asking
+            # again, as the group's leader, has the partitions shared out anew.
+            kafka._coordinator.request_rejoin()  # noqa: SLF001 - the client has no public way

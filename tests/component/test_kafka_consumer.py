@@ -298,6 +298,18 @@ async def test_a_topic_created_later_is_noticed_and_read_from_its_beginning(benc
     assert {topic for topic, _, _ in seen} == {later, bench.prefix + "careplan.goals.events.v1"}
 
 
+async def test_a_member_that_comes_back_is_given_the_topics_made_meanwhile(bench: Bench) -> None:
+    pattern = r"careplan\.[a-z-]+\.events\.v1"
+    await create_topics(bench.servers, [bench.prefix + "careplan.first.events.v1"])
+    await bench.send("careplan.first.events.v1", b"x")
+    async with bench.consumer(pattern=pattern):
+        await bench.until_seen(1)
+    await create_topics(bench.servers, [bench.prefix + "careplan.second.events.v1"])
+    await bench.send("careplan.second.events.v1", b"y", b"z")
+    async with bench.consumer(pattern=pattern):
+        await bench.until_seen(3)
+
+
 async def test_dead_letters_keep_the_record_and_beyond_the_limit_it_stops(bench: Bench) -> None:
     headers: list[tuple[str, bytes | None]] = [("a", None), ("b", b"\xff"), ("ce_source", b"x")]
     await bench.send_with_headers("things", (b"bad", headers), (None, []))
