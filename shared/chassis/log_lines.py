@@ -295,6 +295,8 @@ class LibraryLines(logging.Handler):
         if repeated is None:
             return
         level = record.levelname.lower()
+        if message is not None and message.startswith(_PART_OF_STARTING):
+            level = "info"
         fields: dict[str, Any] = {
             "logger": record.name,
             "at": f"{_short(record.pathname)}:{record.lineno}",
@@ -322,6 +324,10 @@ class LibraryLines(logging.Handler):
         return held_back
 
 
+_PART_OF_STARTING: Final = (
+    "Group Coordinator Request failed: [Error 15]",  # a broker that has just begun
+    "Marking the coordinator dead",
+)
 _LEVELS: Final = frozenset({"debug", "info", "warning", "error", "critical"})
 
 
