@@ -107,7 +107,7 @@ class AsyncpgAggregateRecorder(AggregateRecorder):
             raise IntegrityError(str(error)) from error
         except (QueueFull, Unavailable) as error:
             raise OperationalError(type(error).__name__) from error
-        except (ValueError, asyncpg.PostgresError) as error:
+        except asyncpg.PostgresError as error:
             raise DataError(type(error).__name__) from error
         if appended.verdict != "stored" or appended.first_position is None:
             raise IntegrityError(f"{appended.entry_id} is at version {appended.version}")

@@ -204,10 +204,11 @@ class Relay:
             command_timeout=10,
             server_settings={"idle_session_timeout": _IDLE_TIMEOUT},
         )
-        await connection.add_listener(CHANNEL, self._notified)
         while not await connection.fetchval("SELECT pg_try_advisory_lock($1)", LOCK):
             self._detail = "another replica publishes"
             await self._tell_the_active_one()
+        # Not before: one that waits would hear itself, and tell itself again, without an end.
+        await connection.add_listener(CHANNEL, self._notified)
         for stream in self._streams:
             row = await connection.fetchrow(
                 "SELECT position, acknowledged FROM relay_mark WHERE stream = $1", stream.name
@@ -221,7 +222,9 @@ class Relay:
         """Wait for the lock; what this replica commits meanwhile is told by NOTIFY."""
         wakes = [stream.wake for stream in self._streams]
         with suppress(TimeoutError):
-            await asyncio.wait_for(wakes[0].wait(), _POLL)
+            # Not by wait_for: before Python 3.12 that may lose the cancellation which ends this.
+            async with asyncio.timeout(_POLL):
+                await wakes[0].wait()
         if any(wake.is_set() for wake in wakes):
             for wake in wakes:
                 wake.clear()
@@ -300,7 +303,8 @@ class Relay:
             if not messages:
                 stream.oldest_at = None
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(stream.wake.wait(), _POLL)
+                    async with asyncio.timeout(_POLL):
+                        await stream.wake.wait()
                 continue
             stream.newest = max(stream.newest, messages[-1].position)
             stream.oldest_at = messages[0].recorded_at
@@ -316,16 +320,18 @@ class Relay:
             f"publish {name}", links=links_of(message.traceparent for message in messages)
         ) as span:
             span.set_attribute(Attribute.BATCH_COUNT, len(messages))
-            sent = await asyncio.gather(*await self._batches(producer, messages))
-        for metadata in sent:
-            place = f"{metadata.topic}/{metadata.partition}"
-            self._acknowledged[place] = max(self._acknowledged.get(place, 0), metadata.offset + 1)
+            batches = await self._batches(producer, messages)
+            answers = await asyncio.gather(*(sent for sent, _ in batches))
+        for first, (_, count) in zip(answers, batches, strict=True):
+            place, end = f"{first.topic}/{first.partition}", first.offset + count
+            self._acknowledged[place] = max(self._acknowledged.get(place, 0), end)
 
     async def _batches(
         self, producer: AIOKafkaProducer, messages: Sequence[Message]
-    ) -> list["asyncio.Future[Any]"]:
+    ) -> list[tuple["asyncio.Future[Any]", int]]:
+        """What was sent: for each batch the answer to come, and how many records it has."""
         batches: dict[TopicPartition, Any] = {}
-        sent: list[asyncio.Future[Any]] = []
+        sent: list[tuple[asyncio.Future[Any], int]] = []
         for message in messages:
             partitions = await self._partitions(producer, message.topic)
             if not partitions:
@@ -344,16 +350,11 @@ class Relay:
                     headers=list(message.headers),
                 ):
                     break
-                batch.close()
-                sent.append(
-                    await producer.send_batch(batch, place.topic, partition=place.partition)
-                )
-                del batches[place]
+                sent.append(await _send(producer, batches.pop(place), place))
             else:
                 raise aiokafka.errors.MessageSizeTooLargeError(message.topic)
         for place, batch in batches.items():
-            batch.close()
-            sent.append(await producer.send_batch(batch, place.topic, partition=place.partition))
+            sent.append(await _send(producer, batch, place))
         return sent
 
     async def _partitions(self, producer: AIOKafkaProducer, topic: str) -> int:
@@ -507,6 +508,14 @@ class Relay:
                 )
             )
         return messages
+
+
+async def _send(
+    producer: AIOKafkaProducer, batch: Any, place: TopicPartition
+) -> tuple["asyncio.Future[Any]", int]:
+    batch.close()
+    sent = await producer.send_batch(batch, place.topic, partition=place.partition)
+    return sent, batch.record_count()
 
 
 def _partition(key: bytes | None, partitions: int) -> int:

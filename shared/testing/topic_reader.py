@@ -1,5 +1,6 @@
 """Reads topics from their beginning, as whoever may read them would."""
 
+from collections import defaultdict
 from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Self
@@ -24,6 +25,7 @@ class TopicReader:
             fetch_max_wait_ms=50,
         )
         self.records: list[Record] = []
+        self._by_cause: dict[str, list[Record]] = defaultdict(list)
 
     async def __aenter__(self) -> Self:
         await self._consumer.start()
@@ -40,14 +42,19 @@ class TopicReader:
     async def poll(self) -> list[Record]:
         """Everything read so far."""
         found = await self._consumer.getmany(timeout_ms=50)
-        for records in found.values():
-            self.records.extend(records)
+        for record in (record for records in found.values() for record in records):
+            self.records.append(record)
+            cause = _cause(record)
+            if cause is not None:
+                self._by_cause[cause].append(record)
         return self.records
 
     async def until(
         self, holds: Callable[[list[Record]], bool], what: str, *, within: float = 20.0
     ) -> list[Record]:
         """Everything read, as soon as it holds."""
+        if holds(self.records):
+            return self.records
         return await eventually(self.poll, what, holds=holds, within=within)
 
     async def count(self, count: int, what: str) -> list[Record]:
@@ -56,15 +63,9 @@ class TopicReader:
 
     async def about(self, contribution_id: str, count: int = 1) -> list[dict[str, Any]]:
         """The values of so many records that a contribution has caused."""
-
-        def caused(records: list[Record]) -> list[Record]:
-            return [record for record in records if _cause(record) == contribution_id]
-
-        found = await self.until(
-            lambda records: len(caused(records)) >= count,
-            f"{count} records about {contribution_id}",
-        )
-        return [value_of(record) for record in caused(found)]
+        caused = self._by_cause[contribution_id]
+        await self.until(lambda _: len(caused) >= count, f"{count} records about {contribution_id}")
+        return [value_of(record) for record in caused]
 
 
 def value_of(record: Record) -> dict[str, Any]:
@@ -74,4 +75,10 @@ def value_of(record: Record) -> dict[str, Any]:
 
 
 def _cause(record: Record) -> str | None:
-    return header(record, "ce_causationid") or value_of(record).get("contribution_id")
+    cause = header(record, "ce_causationid")
+    if cause is not None or not (record.value or b"").startswith(b"{"):
+        return cause
+    try:
+        return value_of(record).get("contribution_id")
+    except orjson.JSONDecodeError:
+        return None

@@ -1,0 +1,905 @@
+"""The append on real PostgreSQL: whole, once, in order, and never passed by a reader."""
+
+import asyncio
+import os
+import random
+import signal
+import sys
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Self
+from urllib.parse import urlsplit
+from uuid import UUID, uuid4
+
+import asyncpg
+import pytest
+import pytest_asyncio
+
+import shared.chassis
+from services.goals.domain import Goal
+from services.goals.section import SECTION
+from shared.chassis.codec import StoredRow
+from shared.chassis.database import Database
+from shared.chassis.event_store import EventStore
+from shared.chassis.group_commit import (
+    Append,
+    Appended,
+    EventRow,
+    GroupCommit,
+    QueueFull,
+    ReceiptRow,
+    Unavailable,
+)
+from shared.chassis.outgoing import Outgoing, append_outgoing
+from shared.ledger import Agent, CodedText, EntryRef, Organisation, Provenance
+from shared.testing.eventually import eventually
+from shared.testing.stack import TestDatabase, fresh_database
+
+ROOT = Path(__file__).resolve().parents[2]
+MIGRATIONS = Path(shared.chassis.__path__[0]) / "migrations"
+FOLDERS = (MIGRATIONS / "every_service", MIGRATIONS / "section")
+APPEND_LOCK = 7411
+
+pytestmark = [pytest.mark.component, pytest.mark.asyncio(loop_scope="session")]
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def made(postgres_url: str) -> AsyncIterator[TestDatabase]:
+    async with fresh_database(postgres_url, "events", *FOLDERS) as database:
+        yield database
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def owner(made: TestDatabase) -> AsyncIterator[asyncpg.Connection]:
+    """A superuser's connection; every test finds the ledger empty."""
+    connection = await asyncpg.connect(made.owner_url)
+    await connection.execute("TRUNCATE stored_events, receipt, unique_key, outgoing")
+    yield connection
+    await connection.close()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def replicas(
+    made: TestDatabase, owner: asyncpg.Connection
+) -> AsyncIterator[tuple[GroupCommit, GroupCommit]]:
+    del owner
+    async with GroupCommit(made.url) as one, GroupCommit(made.url) as two:
+        yield one, two
+
+
+def event(entry_id: UUID, version: int, state: bytes = b"{}") -> EventRow:
+    return EventRow(entry_id, version, "careplan.sample.noted.v1", state)
+
+
+def receipt(
+    contribution_id: UUID | None = None, content: bytes = b"same", who: str = "org:ZZG01"
+) -> ReceiptRow:
+    return ReceiptRow(contribution_id or uuid4(), who, content, b'{"outcome": "accepted"}')
+
+
+def message(number: int = 0) -> Outgoing:
+    return Outgoing("somewhere", b"key", (("n", str(number).encode()),), b"{}")
+
+
+async def stored(owner: asyncpg.Connection) -> list[tuple[UUID, int]]:
+    rows = await owner.fetch(
+        "SELECT originator_id, originator_version FROM stored_events ORDER BY notification_id"
+    )
+    return [tuple(row) for row in rows]
+
+
+async def positions(owner: asyncpg.Connection, query: str, *given: int) -> list[int]:
+    return [row[0] for row in await owner.fetch(query, *given)]
+
+
+@asynccontextmanager
+async def nobody_can_append(made: TestDatabase) -> AsyncIterator[None]:
+    """Another session holds the ledger's lock: what is appended waits."""
+    holder = await asyncpg.connect(made.owner_url)
+    await holder.execute("SELECT pg_advisory_lock($1)", APPEND_LOCK)
+    try:
+        yield
+    finally:
+        await holder.close()
+
+
+async def until_waiting_for_the_lock(owner: asyncpg.Connection, sessions: int = 1) -> list[int]:
+    """The sessions that wait in the append, as soon as there are so many."""
+
+    async def pids() -> list[int]:
+        return await positions(
+            owner,
+            "SELECT l.pid FROM pg_locks l JOIN pg_database d ON d.oid = l.database"
+            " WHERE l.locktype = 'advisory' AND NOT l.granted AND d.datname = current_database()",
+        )
+
+    return await eventually(
+        pids, "an append waits for the lock", holds=lambda found: len(found) >= sessions
+    )
+
+
+# Order.
+
+
+async def test_positions_are_contiguous_and_times_never_fall(
+    replicas: tuple[GroupCommit, GroupCommit], owner: asyncpg.Connection
+) -> None:
+    async def one_entry(commits: GroupCommit) -> list[Appended]:
+        entry_id = uuid4()
+        answers = []
+        for version in range(1, 10, 2):
+            pair = [event(entry_id, version), event(entry_id, version + 1)]
+            answers.append(
+                await commits.append(Append(pair, receipt(), outgoing=[message(), message()]))
+            )
+        return answers
+
+    told = await asyncio.gather(*(one_entry(replicas[n % 2]) for n in range(40)))
+    answers = [answer for entry in told for answer in entry]
+    assert {answer.verdict for answer in answers} == {"stored"}
+    rows = await owner.fetch("SELECT * FROM stored_events ORDER BY notification_id")
+    assert [row["notification_id"] for row in rows] == list(range(1, 401))
+    times = [row["recorded_at"] for row in rows]
+    assert times == sorted(times)
+    versions: dict[UUID, int] = {}
+    for row in rows:
+        assert row["originator_version"] == versions.get(row["originator_id"], 0) + 1
+        versions[row["originator_id"]] = row["originator_version"]
+    firsts = sorted(answer.first_position or 0 for answer in answers)
+    assert firsts == list(range(1, 401, 2)), "two events of a request stand side by side"
+    outgoing = await owner.fetch("SELECT * FROM outgoing ORDER BY position")
+    assert [row["position"] for row in outgoing] == list(range(1, 401))
+    assert {row["event_position"] for row in outgoing} == {first + 1 for first in firsts}
+    assert await owner.fetchval("SELECT count(*) FROM receipt WHERE event_position % 2 = 0") == 200
+
+
+async def test_the_time_does_not_fall_with_the_clock(
+    replicas: tuple[GroupCommit, GroupCommit], owner: asyncpg.Connection
+) -> None:
+    ahead = datetime.now(UTC) + timedelta(hours=1)
+    await owner.execute(
+        "INSERT INTO stored_events VALUES ($1, 1, 'topic', '{}', 1, $2)", uuid4(), ahead
+    )
+    appended = await replicas[0].append(Append([event(uuid4(), 1)], receipt()))
+    assert (appended.first_position, appended.recorded_at) == (2, ahead)
+    refused = await replicas[0].append(Append((), receipt(), outgoing=[message()]))
+    assert (refused.first_position, refused.recorded_at) == (None, ahead)
+    assert await owner.fetchval("SELECT recorded_at FROM outgoing") == ahead
+
+
+async def test_positions_of_outgoing_are_contiguous_whoever_writes(
+    made: TestDatabase, replicas: tuple[GroupCommit, GroupCommit], owner: asyncpg.Connection
+) -> None:
+    async with Database(made.url) as database:
+
+        async def in_a_transaction(number: int) -> None:
+            async with database.transaction() as connection:
+                await append_outgoing(connection, [message(number), message(number)])
+
+        async def rolled_back() -> None:
+            async with database.pool.acquire() as connection:
+                transaction = connection.transaction()
+                await transaction.start()
+                await append_outgoing(connection, [message()])
+                await transaction.rollback()
+
+        await asyncio.gather(
+            *(in_a_transaction(n) for n in range(30)),
+            *(rolled_back() for _ in range(10)),
+            *(replicas[n % 2].append(Append(outgoing=[message(n)])) for n in range(40)),
+        )
+    found = await owner.fetch("SELECT position, recorded_at FROM outgoing ORDER BY position")
+    assert [row["position"] for row in found] == list(range(1, 101))
+    times = [row["recorded_at"] for row in found]
+    assert times == sorted(times)
+
+
+# Whole requests are judged.
+
+
+async def test_one_of_two_changes_based_on_the_same_version_is_stale(
+    replicas: tuple[GroupCommit, GroupCommit], owner: asyncpg.Connection
+) -> None:
+    entries = [uuid4() for _ in range(30)]
+    one, two = replicas
+    await asyncio.gather(*(one.append(Append([event(e, 1)], receipt())) for e in entries))
+    answers = await asyncio.gather(
+        *(
+            commits.append(Append([event(e, 2)], receipt(), outgoing=[message()]))
+            for e in entries
+            for commits in (one, two, one)
+        )
+    )
+    assert Counter(answer.verdict for answer in answers) == {"stored": 30, "stale": 60}
+    stale = [answer for answer in answers if answer.verdict == "stale"]
+    assert {answer.version for answer in stale} == {2}
+    assert {answer.entry_id for answer in stale} == set(entries)
+    assert await owner.fetchval("SELECT count(*) FROM receipt") == 60
+    assert await owner.fetchval("SELECT count(*) FROM outgoing") == 30
+
+
+async def test_creating_twice_is_stale(
+    replicas: tuple[GroupCommit, GroupCommit], owner: asyncpg.Connection
+) -> None:
+    entry_id = uuid4()
+    appends = [commits.append(Append([event(entry_id, 1)], receipt())) for commits in replicas]
+    answers = await asyncio.gather(*appends)
+    assert sorted(answer.verdict for answer in answers) == ["stale", "stored"]
+    assert await stored(owner) == [(entry_id, 1)]
+
+
+async def test_a_request_is_stored_whole_or_not_at_all(
+    replicas: tuple[GroupCommit, GroupCommit], owner: asyncpg.Connection
+) -> None:
+    entry_id, other = uuid4(), uuid4()
+    commits = replicas[0]
+    await commits.append(Append([event(entry_id, n) for n in range(1, 6)], receipt()))
+    late = Append(
+        [event(other, 1), event(entry_id, 5), event(entry_id, 6)],
+        receipt(),
+        takes=[("key", entry_id)],
+        outgoing=[message()],
+    )
+    neighbours = [Append([event(uuid4(), 1)], receipt()) for _ in range(5)]
+    answers = await asyncio.gather(
+        *(commits.append(each) for each in (*neighbours[:2], late, *neighbours[2:]))
+    )
+    verdicts = [answer.verdict for answer in answers]
+    assert verdicts == ["stored", "stored", "stale", "stored", "stored", "stored"]
+    assert (answers[2].entry_id, answers[2].version) == (entry_id, 5)
+    rows = await stored(owner)
+    assert (entry_id, 6) not in rows
+    assert (other, 1) not in rows
+    assert len(rows) == 10
+    assert await owner.fetchval("SELECT count(*) FROM unique_key") == 0
+    assert await owner.fetchval("SELECT count(*) FROM outgoing") == 0
+
+
+async def test_a_request_ahead_of_its_entry_is_stale(
+    replicas: tuple[GroupCommit, GroupCommit], owner: asyncpg.Connection
+) -> None:
+    appended = await replicas[0].append(Append([event(uuid4(), 3)], receipt()))
+    assert (appended.verdict, appended.version) == ("stale", 0)
+    entry_id = uuid4()
+    with_a_gap = Append([event(entry_id, 1), event(entry_id, 3)], receipt())
+    with pytest.raises(asyncpg.IntegrityConstraintViolationError):
+        await replicas[0].append(with_a_gap)
+    assert await stored(owner) == []
+
+
+async def test_a_repeated_contribution_gets_its_first_receipt(
+    replicas: tuple[GroupCommit, GroupCommit], owner: asyncpg.Connection
+) -> None:
+    contributions = [(uuid4(), uuid4()) for _ in range(20)]
+    answers = await asyncio.gather(
+        *(
+            replicas[n % 2].append(Append([event(entry, 1)], receipt(contribution)))
+            for n in range(4)
+            for entry, contribution in contributions
+        )
+    )
+    assert Counter(answer.verdict for answer in answers) == {"stored": 20, "repeated": 60}
+    assert len(await stored(owner)) == 20
+    first = {a.first_position: a.recorded_at for a in answers if a.verdict == "stored"}
+    for answer in answers:
+        if answer.verdict == "repeated":
+            assert answer.receipt == b'{"outcome": "accepted"}'
+            assert first[answer.receipt_position] == answer.recorded_at
+
+
+async def test_a_repeat_is_recognised_whatever_happened_to_the_entry_since(
+    replicas: tuple[GroupCommit, GroupCommit],
+) -> None:
+    entry_id, again = uuid4(), receipt()
+    one, two = replicas
+    await one.append(Append([event(entry_id, 1)], again))
+    await one.append(Append([event(entry_id, 2)], receipt()))
+    assert (await two.append(Append([event(entry_id, 1)], again))).verdict == "repeated"
+    assert (await two.append(Append([event(uuid4(), 9)], again))).verdict == "repeated"
+    refusal = receipt()
+    assert (await one.append(Append((), refusal))).verdict == "stored"
+    repeated = await two.append(Append((), refusal))
+    assert (repeated.verdict, repeated.receipt_position) == ("repeated", None)
+
+
+async def test_a_contribution_id_serves_one_content_of_one_contributor(
+    replicas: tuple[GroupCommit, GroupCommit], owner: asyncpg.Connection
+) -> None:
+    first = receipt()
+    await replicas[0].append(Append([event(uuid4(), 1)], first))
+    id_ = first.contribution_id
+    for other in (receipt(id_, b"other"), receipt(id_, who="org:ZZC01")):
+        answer = await replicas[1].append(Append([event(uuid4(), 1)], other))
+        assert answer.verdict == "reused"
+        assert answer.receipt is None, "nobody is shown somebody else's receipt"
+    contested = uuid4()
+    answers = await asyncio.gather(
+        *(
+            replicas[n % 2].append(Append([event(uuid4(), 1)], receipt(contested, b"%d" % n)))
+            for n in range(6)
+        )
+    )
+    assert Counter(answer.verdict for answer in answers) == {"stored": 1, "reused": 5}
+    assert len(await stored(owner)) == 2
+
+
+async def test_a_unique_key_has_one_holder(
+    replicas: tuple[GroupCommit, GroupCommit], owner: asyncpg.Connection
+) -> None:
+    wanted = [(f"nhs-number:{n}", uuid4(), uuid4()) for n in range(25)]
+    answers = await asyncio.gather(
+        *(
+            replicas[n % 2].append(Append([event(entry, 1)], receipt(), takes=[(key, entry)]))
+            for key, *entries in wanted
+            for n, entry in enumerate(entries)
+        )
+    )
+    for index, (key, *entries) in enumerate(wanted):
+        pair = answers[2 * index : 2 * index + 2]
+        assert sorted(answer.verdict for answer in pair) == ["stored", "taken"]
+        (taken,) = (answer for answer in pair if answer.verdict == "taken")
+        holder = await owner.fetchval("SELECT entry_id FROM unique_key WHERE key = $1", key)
+        assert taken.entry_id == holder
+        assert holder in entries
+    assert len(await stored(owner)) == 25
+
+
+async def test_a_key_is_given_back_by_its_holder_only(
+    replicas: tuple[GroupCommit, GroupCommit], owner: asyncpg.Connection
+) -> None:
+    one, two = replicas
+    first, second = uuid4(), uuid4()
+    await one.append(Append([event(first, 1)], receipt(), takes=[("k", first)]))
+    await two.append(Append([event(second, 1)], receipt(), gives_back=[("k", second)]))
+    taken = await two.append(Append([event(second, 2)], receipt(), takes=[("k", second)]))
+    assert (taken.verdict, taken.entry_id) == ("taken", first)
+    again = await one.append(Append([event(first, 2)], receipt(), takes=[("k", first)]))
+    assert again.verdict == "stored", "its holder may ask for it again"
+    await one.append(Append([event(first, 3)], receipt(), gives_back=[("k", first)]))
+    moved = await two.append(Append([event(second, 2)], receipt(), takes=[("k", second)]))
+    assert moved.verdict == "stored"
+    assert await owner.fetchval("SELECT entry_id FROM unique_key") == second
+
+
+async def test_what_cannot_be_stored_fails_alone(
+    replicas: tuple[GroupCommit, GroupCommit], owner: asyncpg.Connection
+) -> None:
+    commits = replicas[0]
+    not_text = Append([EventRow(uuid4(), 1, "\ud800", b"{}")], receipt())
+    with_nul = Append([EventRow(uuid4(), 1, "a\x00b", b"{}")], receipt())
+    good = [Append([event(uuid4(), 1)], receipt()) for _ in range(4)]
+    answers = await asyncio.gather(
+        *(commits.append(each) for each in (good[0], not_text, good[1], with_nul, *good[2:])),
+        return_exceptions=True,
+    )
+    assert [type(answer) for answer in answers] == [
+        Appended,
+        asyncpg.DataError,
+        Appended,
+        asyncpg.CharacterNotInRepertoireError,
+        Appended,
+        Appended,
+    ]
+    assert len(await stored(owner)) == 4
+    assert commits.is_alive
+
+
+# A reader that follows the positions.
+
+
+class Tail:
+    """Reads on from the last position it has seen, and never looks back."""
+
+    def __init__(self) -> None:
+        self.seen: list[int] = []
+        self._done = asyncio.Event()
+
+    def the_writers_are_done(self) -> None:
+        self._done.set()
+
+    async def read(self, url: str) -> None:
+        connection = await asyncpg.connect(url)
+        last = 0
+        while True:
+            is_last_look = self._done.is_set()
+            page = await positions(
+                connection,
+                "SELECT notification_id FROM stored_events"
+                " WHERE notification_id > $1 ORDER BY 1 LIMIT 500",
+                last,
+            )
+            self.seen += page
+            if page:
+                last = page[-1]
+            elif is_last_look:
+                await connection.close()
+                return
+
+
+class Writer:
+    """Another process that appends single events until it is killed."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self._process = process
+        self._told = asyncio.create_task(self._listen())
+        self.acknowledged: list[tuple[UUID, int]] = []
+        self.works = asyncio.Event()
+
+    @classmethod
+    async def start(cls, url: str) -> "Writer":
+        return cls(
+            await asyncio.create_subprocess_exec(
+                sys.executable,
+                __file__,
+                url,
+                stdout=asyncio.subprocess.PIPE,
+                env={**os.environ, "PYTHONPATH": str(ROOT)},
+            )
+        )
+
+    async def _listen(self) -> None:
+        assert self._process.stdout is not None
+        async for line in self._process.stdout:
+            if line.endswith(b"\n"):
+                entry_id, version = line.split()
+                self.acknowledged.append((UUID(entry_id.decode()), int(version)))
+                self.works.set()
+
+    async def kill(self) -> None:
+        self._process.send_signal(signal.SIGKILL)
+        await self._process.wait()
+        await self._told
+
+
+async def append_for_ever(url: str) -> None:
+    """What a writer does: eight entries at a time, an event after the other."""
+    async with GroupCommit(url) as commits:
+
+        async def one_after_the_other() -> None:
+            entry_id = uuid4()
+            for version in range(1, 1_000_000):
+                await commits.append(Append([event(entry_id, version, b"x" * 200)], receipt()))
+                sys.stdout.write(f"{entry_id} {version}\n")
+                sys.stdout.flush()
+
+        await asyncio.gather(*(one_after_the_other() for _ in range(8)))
+
+
+async def test_a_reader_skips_nothing_while_writers_are_killed(
+    made: TestDatabase, owner: asyncpg.Connection
+) -> None:
+    tail = Tail()
+    reading = asyncio.create_task(tail.read(made.url))
+    writers = [await Writer.start(made.url) for _ in range(3)]
+    dice = random.Random(11)  # noqa: S311 - any moment will do
+    for writer in writers:
+        await asyncio.wait_for(writer.works.wait(), 30)
+    # One after the other is killed in the middle of its work.
+    for writer in writers:
+        await asyncio.sleep(dice.uniform(0.2, 0.6))
+        await writer.kill()
+    # A killed writer's last call may still run in PostgreSQL.
+    async with nobody_can_append(made):
+        tail.the_writers_are_done()
+        await asyncio.wait_for(reading, 20)
+        rows = await stored(owner)
+    assert tail.seen == list(range(1, len(rows) + 1))
+    assert len(rows) > 200, "there was something to skip"
+    kept = set(rows)
+    for writer in writers:
+        assert set(writer.acknowledged) <= kept, "an acknowledged event is stored"
+    assert len(kept) == len(rows)
+
+
+async def test_without_the_lock_the_same_reader_does_skip(
+    made: TestDatabase, owner: asyncpg.Connection
+) -> None:
+    """The reader above can fail: positions from a sequence are not in commit order."""
+    await owner.execute("CREATE SCHEMA unlocked; CREATE SEQUENCE unlocked.given")
+    function = await owner.fetchval("SELECT pg_get_functiondef('append_batch'::regproc)")
+    for locked, loose in (
+        ("FUNCTION public.append_batch", "FUNCTION unlocked.append_batch"),
+        (f"PERFORM pg_advisory_xact_lock({APPEND_LOCK});", ""),
+        ("SELECT coalesce(e.position, 0),", "SELECT 0,"),
+        ("place := place + 1;", "place := nextval('unlocked.given');"),
+        ("RETURN QUERY", "PERFORM pg_sleep(random() * 0.01); RETURN QUERY"),
+    ):
+        assert function.count(locked) == 1, locked
+        function = function.replace(locked, loose)
+    await owner.execute(function)
+    await owner.execute("GRANT ALL ON SCHEMA unlocked TO PUBLIC")
+    await owner.execute("GRANT ALL ON unlocked.given TO PUBLIC")
+    url = f"{made.url}?search_path=unlocked,public"
+    tail = Tail()
+    reading = asyncio.create_task(tail.read(made.url))
+    try:
+        async with GroupCommit(url) as one, GroupCommit(url) as two:
+
+            async def write(commits: GroupCommit) -> None:
+                for _ in range(60):
+                    await commits.append(Append([event(uuid4(), 1)], receipt()))
+
+            await asyncio.gather(*(write(commits) for commits in (one, two) for _ in range(4)))
+        tail.the_writers_are_done()
+        await reading
+    finally:
+        await owner.execute("DROP SCHEMA unlocked CASCADE")
+    there = await positions(owner, "SELECT notification_id FROM stored_events ORDER BY 1")
+    assert len(there) == 480
+    assert len(tail.seen) < len(there)
+
+
+# Trouble.
+
+
+class Proxy:
+    """Stands between a client and PostgreSQL, and can lose an answer or be away."""
+
+    def __init__(self, url: str) -> None:
+        parts = urlsplit(url)
+        self._there = (parts.hostname, parts.port)
+        self._url = url
+        self._server: asyncio.Server | None = None
+        self._open: set[asyncio.StreamWriter] = set()
+        self._loses_next = False
+        self.lost = asyncio.Event()
+        self._port = 0
+
+    async def __aenter__(self) -> Self:
+        await self.come_back()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.go_away()
+
+    @property
+    def url(self) -> str:
+        return self._url.replace(f"{self._there[0]}:{self._there[1]}", f"127.0.0.1:{self._port}")
+
+    def lose_the_next_answer(self) -> None:
+        self._loses_next = True
+        self.lost.clear()
+
+    async def go_away(self) -> None:
+        assert self._server is not None
+        self._server.close()
+        for writer in tuple(self._open):
+            writer.transport.abort()
+        await self._server.wait_closed()
+
+    async def come_back(self) -> None:
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", self._port)
+        self._port = self._server.sockets[0].getsockname()[1]
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        there_reader, there_writer = await asyncio.open_connection(*self._there)
+        ends = {writer, there_writer}
+        self._open |= ends
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._pump(reader, there_writer, ends))
+                group.create_task(self._pump(there_reader, writer, ends, answers=True))
+        finally:
+            self._open -= ends
+            for end in ends:
+                end.close()
+
+    async def _pump(
+        self,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        ends: set[asyncio.StreamWriter],
+        *,
+        answers: bool = False,
+    ) -> None:
+        try:
+            while data := await reader.read(65_536):
+                if answers and self._loses_next:
+                    self._loses_next = False
+                    self.lost.set()
+                    break
+                writer.write(data)
+                await writer.drain()
+        except OSError:
+            pass
+        for end in ends:
+            end.transport.abort()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def proxy(made: TestDatabase, owner: asyncpg.Connection) -> AsyncIterator[Proxy]:
+    del owner
+    async with Proxy(made.url) as between:
+        yield between
+
+
+async def test_an_answer_lost_after_the_commit_is_given_by_the_receipt(
+    proxy: Proxy, owner: asyncpg.Connection
+) -> None:
+    handed: list[StoredRow] = []
+    async with GroupCommit(proxy.url, on_commit=lambda rows, _: handed.extend(rows)) as commits:
+        await commits.append(Append([event(uuid4(), 1)], receipt()))
+        proxy.lose_the_next_answer()
+        entries = [uuid4() for _ in range(3)]
+        answers = await asyncio.gather(
+            *(
+                commits.append(Append([event(e, 1)], receipt(), outgoing=[message()]))
+                for e in entries
+            )
+        )
+        assert proxy.lost.is_set()
+        assert "repeated" in {answer.verdict for answer in answers}
+        assert {a.receipt_position or a.first_position for a in answers} == {2, 3, 4}
+    assert len(await stored(owner)) == 4
+    assert await owner.fetchval("SELECT count(*) FROM receipt") == 4
+    assert await owner.fetchval("SELECT count(*) FROM outgoing") == 3
+
+
+async def test_an_answer_lost_without_a_receipt_is_not_guessed(
+    proxy: Proxy, owner: asyncpg.Connection
+) -> None:
+    async with GroupCommit(proxy.url) as commits:
+        await commits.append(Append([event(uuid4(), 1)], receipt()))
+        proxy.lose_the_next_answer()
+        entry_id = uuid4()
+        with pytest.raises(Unavailable):
+            await commits.append(Append([event(entry_id, 1)]))
+        assert (await commits.append(Append([event(entry_id, 1)]))).verdict == "stale"
+    assert len(await stored(owner)) == 2
+
+
+async def test_a_connection_that_is_ended_in_the_append_changes_nothing(
+    made: TestDatabase, owner: asyncpg.Connection
+) -> None:
+    async with GroupCommit(made.url) as commits:
+        async with nobody_can_append(made):
+            appends = [
+                asyncio.create_task(commits.append(Append([event(uuid4(), 1)], receipt())))
+                for _ in range(5)
+            ]
+            for _ in range(2):
+                (pid,) = await until_waiting_for_the_lock(owner)
+                await owner.execute("SELECT pg_terminate_backend($1)", pid)
+                await eventually(
+                    lambda gone=pid: owner.fetchval(
+                        "SELECT count(*) = 0 FROM pg_stat_activity WHERE pid = $1", gone
+                    ),
+                    "the session has ended",
+                )
+        answers = await asyncio.gather(*appends)
+    assert {answer.verdict for answer in answers} == {"stored"}
+    assert len(await stored(owner)) == 5
+
+
+async def test_while_the_database_is_away_appends_wait(
+    proxy: Proxy, owner: asyncpg.Connection
+) -> None:
+    async with GroupCommit(proxy.url) as patient, GroupCommit(proxy.url, patience=0.3) as hasty:
+        await proxy.go_away()
+        waiting = asyncio.create_task(patient.append(Append([event(uuid4(), 1)], receipt())))
+        given_up = uuid4()
+        with pytest.raises(Unavailable):
+            await hasty.append(Append([event(given_up, 1)], receipt()))
+        assert not waiting.done()
+        await proxy.come_back()
+        assert (await waiting).verdict == "stored"
+        again = Append([event(given_up, 1)], receipt())
+
+        async def verdict() -> str | None:
+            with suppress(Unavailable):
+                return (await hasty.append(again)).verdict
+            return None
+
+        assert await eventually(verdict, "it stores again") in {"stored", "repeated"}
+    assert len(await stored(owner)) == 2
+
+
+async def test_a_server_that_has_become_read_only_is_waited_for(
+    made: TestDatabase, owner: asyncpg.Connection
+) -> None:
+    name = await owner.fetchval("SELECT current_database()")
+    async with GroupCommit(made.url) as commits:
+        await owner.execute(f"ALTER DATABASE {name} SET default_transaction_read_only = on")
+        try:
+            async with nobody_can_append(made):
+                append = asyncio.create_task(commits.append(Append([event(uuid4(), 1)], receipt())))
+                (pid,) = await until_waiting_for_the_lock(owner)
+                await owner.execute("SELECT pg_terminate_backend($1)", pid)
+            await eventually(lambda: commits._failed_in_a_row > 2, "it has tried several times")
+            assert not append.done()
+        finally:
+            await owner.execute(f"ALTER DATABASE {name} RESET default_transaction_read_only")
+        assert (await append).verdict == "stored"
+
+
+async def test_a_full_queue_takes_no_more(made: TestDatabase, owner: asyncpg.Connection) -> None:
+    async with GroupCommit(made.url, queue_limit=3) as commits:
+        async with nobody_can_append(made):
+            in_hand = asyncio.create_task(commits.append(Append([event(uuid4(), 1)], receipt())))
+            await until_waiting_for_the_lock(owner)
+            queued = [
+                asyncio.create_task(commits.append(Append([event(uuid4(), 1)], receipt())))
+                for _ in range(3)
+            ]
+            await eventually(lambda: commits.waiting == 3, "three wait")
+            with pytest.raises(QueueFull):
+                await commits.append(Append([event(uuid4(), 1)], receipt()))
+        answers = await asyncio.gather(in_hand, *queued)
+    assert [answer.verdict for answer in answers] == ["stored"] * 4
+    assert len(await stored(owner)) == 4
+
+
+async def test_what_a_cancelled_caller_appended_is_stored(
+    made: TestDatabase, owner: asyncpg.Connection
+) -> None:
+    async with GroupCommit(made.url) as commits:
+        async with nobody_can_append(made):
+            flushed = asyncio.create_task(commits.append(Append([event(uuid4(), 1)], receipt())))
+            await until_waiting_for_the_lock(owner)
+            queued = asyncio.create_task(commits.append(Append([event(uuid4(), 1)], receipt())))
+            await eventually(lambda: commits.waiting == 1, "the second waits")
+            for task in (flushed, queued):
+                task.cancel()
+            await asyncio.gather(flushed, queued, return_exceptions=True)
+        assert (await commits.append(Append(outgoing=[message()]))).verdict == "stored"
+    assert len(await stored(owner)) == 2
+
+
+async def test_whoever_waits_at_the_end_is_told(
+    made: TestDatabase, owner: asyncpg.Connection
+) -> None:
+    async with nobody_can_append(made):
+        async with GroupCommit(made.url) as commits:
+            in_hand = asyncio.create_task(commits.append(Append([event(uuid4(), 1)], receipt())))
+            await until_waiting_for_the_lock(owner)
+            queued = asyncio.create_task(commits.append(Append([event(uuid4(), 1)], receipt())))
+            await eventually(lambda: commits.waiting == 1, "the second waits")
+        for task in (in_hand, queued):
+            with pytest.raises(Unavailable):
+                await asyncio.wait_for(task, 1)
+        with pytest.raises(Unavailable):
+            await commits.append(Append(outgoing=[message()]))
+        assert not commits.is_alive
+
+
+@pytest.mark.parametrize("table", ["stored_events", "receipt", "outgoing"])
+async def test_the_service_cannot_change_the_past(
+    made: TestDatabase, replicas: tuple[GroupCommit, GroupCommit], table: str
+) -> None:
+    await replicas[0].append(Append([event(uuid4(), 1)], receipt(), outgoing=[message()]))
+    service = await asyncpg.connect(made.url)
+    try:
+        for statement in (
+            f"UPDATE {table} SET recorded_at = now()",  # noqa: S608 - one of three
+            f"DELETE FROM {table}",  # noqa: S608
+            f"TRUNCATE {table}",
+            f"DROP TABLE {table}",
+            f"ALTER TABLE {table} ALTER recorded_at DROP NOT NULL",
+        ):
+            with pytest.raises(asyncpg.InsufficientPrivilegeError):
+                await service.execute(statement)
+    finally:
+        await service.close()
+
+
+# Entries.
+
+
+def provenance(entry: tuple[UUID, UUID]) -> Provenance:
+    person = Agent("person", "Edith Marlow-Synth", organisation=Organisation("ZZG01"))
+    plan_id, entry_id = entry
+    return Provenance(plan_id, entry_id, uuid4(), person, person)
+
+
+def agreed() -> Goal:
+    entry = (uuid4(), uuid4())
+    needs = (EntryRef("needs", uuid4()),)
+    return Goal.agree(provenance(entry), aim=CodedText("To sleep better"), need_ids=needs)
+
+
+def weighed(goal: Goal, importance: int) -> Goal:
+    goal.weigh(provenance((goal.plan_id, goal.id)), importance)
+    return goal
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def stores(
+    made: TestDatabase, owner: asyncpg.Connection
+) -> AsyncIterator[tuple[EventStore, EventStore]]:
+    del owner
+    async with AsyncExitStack() as opened:
+        database = await opened.enter_async_context(Database(made.url))
+        both = [await opened.enter_async_context(GroupCommit(made.url)) for _ in range(2)]
+        one, two = (EventStore(database, commits, SECTION) for commits in both)
+        yield one, two
+
+
+async def loaded(store: EventStore, entry_id: UUID, *, afresh: bool = False) -> Goal:
+    goal = await store.load(entry_id, afresh=afresh)
+    assert isinstance(goal, Goal)
+    return goal
+
+
+async def test_what_is_held_in_memory_is_never_trusted(
+    stores: tuple[EventStore, EventStore],
+) -> None:
+    one, two = stores
+    goal = agreed()
+    assert await two.load(goal.id) is None
+    await one.save(goal, receipt())
+    await two.save(weighed(await loaded(two, goal.id), 7), receipt())
+    behind = weighed(await loaded(one, goal.id), 5)
+    assert behind.version == 2, "decided on what this replica remembers"
+    answer = await one.save(behind, receipt())
+    assert (answer.verdict, answer.version) == ("stale", 2)
+    assert (await loaded(one, goal.id)).version == 2
+    assert (await one.save(weighed(await loaded(one, goal.id), 5), receipt())).verdict == "stored"
+    assert (await loaded(two, goal.id)).version == 2
+    assert (await loaded(two, goal.id, afresh=True)).version == 3
+
+
+async def test_a_loaded_entry_can_be_thrown_away(stores: tuple[EventStore, EventStore]) -> None:
+    store, _ = stores
+    goal = agreed()
+    await store.save(goal, receipt())
+    weighed(await loaded(store, goal.id), 7)  # decided, and refused by something else
+    again = await loaded(store, goal.id)
+    assert (again.version, list(again.pending_events)) == (1, [])
+
+
+async def test_many_at_one_entry_come_one_after_the_other(
+    stores: tuple[EventStore, EventStore], owner: asyncpg.Connection
+) -> None:
+    goal = agreed()
+    await stores[0].save(goal, receipt())
+
+    async def weigh(store: EventStore, importance: int) -> None:
+        afresh = False
+        while True:
+            entry = weighed(await loaded(store, goal.id, afresh=afresh), importance)
+            if (await store.save(entry, receipt())).verdict == "stored":
+                return
+            afresh = True
+
+    await asyncio.gather(*(weigh(stores[n % 2], 1 + n % 10) for n in range(24)))
+    assert [version for _, version in await stored(owner)] == list(range(1, 26))
+
+
+async def test_a_kept_receipt_says_what_only_its_commit_knew(
+    stores: tuple[EventStore, EventStore],
+) -> None:
+    store, _ = stores
+    goal = agreed()
+    row = ReceiptRow(
+        uuid4(),
+        "org:ZZG01",
+        b"hash",
+        b'{"plan_id": "%s", "section": "goals"}' % str(goal.plan_id).encode(),
+    )
+    appended = await store.save(goal, row)
+    kept = await store.receipt(row.contribution_id)
+    assert kept is not None
+    assert (kept.contributor, kept.content_hash) == ("org:ZZG01", b"hash")
+    assert datetime.fromisoformat(kept.receipt["recorded_at"]) == appended.recorded_at
+    assert "ledger_position" in kept.receipt
+    assert await store.receipt(uuid4()) is None
+
+
+async def test_what_has_changed_since_a_version(stores: tuple[EventStore, EventStore]) -> None:
+    store, _ = stores
+    goal = weighed(weighed(agreed(), 7), 3)
+    appended = await store.save(goal, receipt())
+    changes = await store.changes_since(goal.id, 1)
+    assert [(change["entry_version"], change["fields"]) for change in changes] == [
+        (2, ["importance"]),
+        (3, ["importance"]),
+    ]
+    assert changes[0]["by"]["name"] == "Edith Marlow-Synth"
+    assert datetime.fromisoformat(changes[0]["at"]) == appended.recorded_at
+
+
+if __name__ == "__main__":
+    asyncio.run(append_for_ever(sys.argv[1]))
