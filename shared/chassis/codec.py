@@ -1,10 +1,9 @@
 """Events between their stored and their published form: CloudEvents 1.0, Kafka binary mode."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import partial
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 from uuid import UUID
 
 import orjson
@@ -12,6 +11,7 @@ import orjson
 from shared.chassis.persistence import ENVELOPE, fields_of
 from shared.ledger import Change, RecordedEvent, Section, instant
 
+_LONGEST_NUMBER = 18  # digits; one more could be too much for the database
 _OF_THE_ENVELOPE = ("plan_id", "entry_id", "contribution_id")
 
 
@@ -31,8 +31,7 @@ class ConsumedRecord(Protocol):
     headers: Any
 
 
-@dataclass(frozen=True)
-class StoredRow:
+class StoredRow(NamedTuple):
     """One committed event, as the relay is handed it or reads it."""
 
     position: int
@@ -143,18 +142,16 @@ def event_of(record: ConsumedRecord) -> RecordedEvent:
             type=_text(value["type"]),
             change=Change(value["change"]).value,
             contribution_id=UUID(value["contribution_id"]),
-            recorded_at=datetime.fromisoformat(value["recorded_at"]),
+            recorded_at=_instant(value["recorded_at"]),
             content=_mapping(content),
             provenance=_mapping(provenance),
-            fields=tuple(content) if fields is None else tuple(_text(path) for path in fields),
+            fields=tuple(content) if fields is None else _texts(fields),
             position=_number(header(record, "ce_position")),
             traceparent=header(record, "traceparent"),
             leaf_hash=header(record, "ce_leafhash"),
         )
-    except (KeyError, ValueError, TypeError, AttributeError) as error:
+    except (KeyError, ValueError, TypeError, AttributeError, OverflowError) as error:
         raise Unreadable(f"not an event envelope ({type(error).__name__})") from error
-    if event.recorded_at.tzinfo is None:
-        raise Unreadable("recorded_at has no offset")
     if record.key != str(event.plan_id).encode():
         raise Unreadable("the key is not the plan_id")
     return event
@@ -179,6 +176,19 @@ def _text(value: Any) -> str:
     return value
 
 
+def _texts(value: Any) -> tuple[str, ...]:
+    if not isinstance(value, list):
+        raise TypeError("not a list")
+    return tuple(_text(item) for item in value)
+
+
+def _instant(value: Any) -> datetime:
+    at = datetime.fromisoformat(value)
+    if at.tzinfo is None:
+        raise ValueError("an instant without an offset")
+    return at.astimezone(UTC)
+
+
 def _version(value: Any) -> int:
     if type(value) is not int or not 0 < value < 2**53:
         raise ValueError("not a version")
@@ -192,4 +202,6 @@ def _mapping(value: Any) -> dict[str, Any]:
 
 
 def _number(text: str | None) -> int | None:
-    return int(text) if text is not None and text.isascii() and text.isdigit() else None
+    if text is None or not text.isascii() or not text.isdigit() or len(text) > _LONGEST_NUMBER:
+        return None
+    return int(text)

@@ -164,6 +164,7 @@ class CommandDoor:
             "code": not_taken.code,
             "detail": not_taken.reason,
             "kept": False,
+            "retryable": False,
         }
         return [receipt_message(topic, receipt)]
 

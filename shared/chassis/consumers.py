@@ -37,7 +37,8 @@ async def _keep_running(consumer: BatchConsumer, ended: asyncio.Event) -> None:
         except (KafkaError, *TRANSIENT) as error:
             log.warning("consumer.waiting", error_type=type(error).__name__)
             with suppress(TimeoutError):
-                await asyncio.wait_for(ended.wait(), pause)
+                async with asyncio.timeout(pause):
+                    await ended.wait()
             pause = min(pause * 2, _LONGEST_PAUSE)
         except Exception as error:
             # Without it the service would look well, and read nothing.

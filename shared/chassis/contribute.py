@@ -309,12 +309,13 @@ class Contributions:
         """An answer that leaves no receipt; it is recorded for the audit all the same."""
         receipt = self._receipt(prepared, Decided(None, refused=refused))
         told = receipt.as_json()
-        told["kept"] = False
+        retryable = refused.code in RETRYABLE
+        told.update(kept=False, retryable=retryable)
         outgoing = [self._audited(prepared, told, kept=False)]
         if reply_to is not None:
             outgoing.append(receipt_message(reply_to, told))
         await self._store.publish(outgoing)
-        return Answer(told, kept=False, retryable=refused.code in RETRYABLE)
+        return Answer(told, kept=False, retryable=retryable)
 
     def _receipt(self, prepared: Prepared, decided: Decided) -> Receipt:
         refused = decided.refused

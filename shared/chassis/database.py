@@ -15,6 +15,7 @@ UNREACHABLE = (
     OSError,
     asyncpg.PostgresConnectionError,
     asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # raised where it loses a connection within an answer
     asyncpg.CannotConnectNowError,
     TimeoutError,
 )

@@ -8,10 +8,10 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from types import TracebackType
-from typing import Any, Literal, Self
+from typing import Any, Literal, NamedTuple, Self
 from uuid import UUID
 
 import asyncpg
@@ -36,8 +36,7 @@ class Unavailable(Exception):
     """The database did not answer in time: the append may or may not be stored; send it again."""
 
 
-@dataclass(frozen=True)
-class EventRow:
+class EventRow(NamedTuple):
     """One event to be stored."""
 
     entry_id: UUID
@@ -81,8 +80,7 @@ class Append:
         )
 
 
-@dataclass(frozen=True)
-class Appended:
+class Appended(NamedTuple):
     """What became of a request: the positions of its events, or why it was not stored.
 
     ``stale`` names the entry and the version it has, ``taken`` the entry that holds the key,
@@ -98,12 +96,15 @@ class Appended:
     receipt_position: int | None = None
 
 
-@dataclass
+@dataclass(slots=True)
 class _Waiting:
     request: Append
-    answer: "asyncio.Future[Appended]" = field(
-        default_factory=lambda: asyncio.get_running_loop().create_future()
-    )
+    answer: "asyncio.Future[Appended]"
+
+    def give_up(self) -> None:
+        """Nobody waits for it any longer; should it not be in a flush yet, it is dropped."""
+        if not self.answer.done():
+            self.answer.set_exception(Unavailable("no commit in time"))
 
 
 class GroupCommit:
@@ -167,20 +168,21 @@ class GroupCommit:
         """Store one request; the answer comes after the commit.
 
         The append goes on when the caller is cancelled. Raises ``QueueFull``, ``Unavailable``, and
-        ``asyncpg.PostgresError`` or ``ValueError`` for a request that cannot be stored at all.
+        ``asyncpg.PostgresError`` for a request that the database cannot store at all.
         """
         if not self.is_alive:
             raise Unavailable("no longer storing")
         if len(self._queue) >= self._queue_limit:
             raise QueueFull
-        waiting = _Waiting(request)
+        loop = asyncio.get_running_loop()
+        waiting = _Waiting(request, loop.create_future())
         self._queue.append(waiting)
         self._wake.set()
+        patience = loop.call_later(self._patience, waiting.give_up)
         try:
-            return await asyncio.wait_for(asyncio.shield(waiting.answer), self._patience)
-        except TimeoutError as error:
-            waiting.answer.cancel()
-            raise Unavailable("no commit in time") from error
+            return await asyncio.shield(waiting.answer)
+        finally:
+            patience.cancel()
 
     def _ended(self, task: "asyncio.Task[None]") -> None:
         if not task.cancelled():
@@ -228,10 +230,6 @@ class GroupCommit:
     async def _flush(self, batch: Sequence[_Waiting]) -> None:
         try:
             appended = await self._call([waiting.request for waiting in batch])
-        except ValueError as error:
-            # The driver cannot encode one of them; though it says so by an InterfaceError, another
-            # connection would not help.
-            await self._one_by_one(batch, error)
         except TRANSIENT as error:
             # Whether it was committed is not known. The lock makes the next call wait for what may
             # still be running there, and the kept contribution ids then say what was stored.

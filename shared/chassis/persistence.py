@@ -16,22 +16,23 @@ from eventsourcing.domain import CanInitAggregate
 from eventsourcing.persistence import Mapper, NotSupportedError, StoredEvent, Transcoder
 from eventsourcing.utils import resolve_topic
 
+from shared.chassis.plain_json import plain_json
 from shared.chassis.shapes import without_keep
-from shared.ledger import KEEP, Entry, plain
+from shared.ledger import KEEP, Entry
 
 ENVELOPE = ("timestamp", "originator_topic", "class_version", "provenance")
 """What the stored state of an event holds besides its content."""
 
 
 class OrjsonTranscoder(Transcoder):
-    """JSON by orjson: strict UTF-8, plain values only."""
+    """JSON by orjson: strict UTF-8, values in their plain form."""
 
     def __init__(self) -> None:
-        """No registry of types: values are plain before they get here."""
+        """No registry of types: every value has a plain form."""
 
     def encode(self, obj: Any) -> bytes:
-        """JSON bytes of plain values."""
-        return orjson.dumps(obj)
+        """JSON bytes of values."""
+        return plain_json(obj)
 
     def decode(self, data: bytes) -> Any:
         """The plain values again."""
@@ -57,10 +58,10 @@ class EntryMapper(Mapper[Any]):
 
     def to_stored_event(self, domain_event: Any) -> StoredEvent:
         """A field that is kept is no part of the event; nor, where it creates, is an empty one."""
-        event_class = type(domain_event)
-        creates = isinstance(domain_event, CanInitAggregate)
+        event_class: Any = type(domain_event)
+        creates = _creates(event_class)
         state = {
-            name: plain(value)
+            name: value
             for name, value in vars(domain_event).items()
             if name not in ("originator_id", "originator_version")
             and value is not KEEP
@@ -117,6 +118,11 @@ def fields_of(event: type[Entry.Event], content: Mapping[str, Any]) -> list[str]
         else:
             leaves.append(name)
     return leaves
+
+
+@cache
+def _creates(event_class: type[Any]) -> bool:
+    return issubclass(event_class, CanInitAggregate)
 
 
 @cache

@@ -59,7 +59,8 @@ class PlanStates:
             try:
                 # A replica of this service may be the one that reads this plan's partition, so
                 # the table is looked at again also when nothing was learned here.
-                await asyncio.wait_for(learned.wait(), min(left, 0.25))
+                async with asyncio.timeout(min(left, 0.25)):
+                    await learned.wait()
             except TimeoutError:
                 continue
 

@@ -30,8 +30,13 @@ class Position:
             told = orjson.loads(urlsafe_b64decode(text + "=" * (-len(text) % 4)))
             plan_id, sections = told
             position = cls(UUID(plan_id), dict(sections))
+            is_ours = position.encode() == text
         except (ValueError, TypeError, AttributeError) as error:
             raise ValueError("not a ledger position") from error
-        if not all(type(at) is int and 0 < at < 2**63 for at in position.sections.values()):
+        if not is_ours or not all(_is_position(at) for at in position.sections.values()):
             raise ValueError("not a ledger position")
         return position
+
+
+def _is_position(at: object) -> bool:
+    return type(at) is int and 0 < at < 2**63

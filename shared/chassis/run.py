@@ -42,6 +42,7 @@ def main() -> None:
             access_log=False,
             server_header=False,
             timeout_graceful_shutdown=3,
+            timeout_keep_alive=75,  # longer than a client's or proxy's pool keeps a connection
         )
     finally:
         telemetry.shut_down()

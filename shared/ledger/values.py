@@ -267,7 +267,9 @@ class Visibility:
 
 def instant(at: datetime) -> str:
     """RFC 3339 in UTC with ``Z``, microseconds where there are any."""
-    return at.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    if at.tzinfo is not UTC:
+        at = at.astimezone(UTC)
+    return at.isoformat()[:-6] + "Z"
 
 
 def plain(given: Any) -> Any:

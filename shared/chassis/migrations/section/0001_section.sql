@@ -60,7 +60,10 @@ DECLARE
     verdicts    text[] := array_fill('stored'::text, ARRAY[cardinality(c_id)]);
     entries     uuid[] := array_fill(NULL::uuid, ARRAY[cardinality(c_id)]);
     versions    bigint[] := array_fill(NULL::bigint, ARRAY[cardinality(c_id)]);
-    firsts      bigint[];
+    firsts      bigint[] := versions;
+    lasts       bigint[] := versions;
+    places      bigint[] := array_fill(NULL::bigint, ARRAY[cardinality(e_request)]);
+    place       bigint;
     base        bigint;
     out_base    bigint;
     now_        timestamptz;
@@ -68,12 +71,14 @@ DECLARE
 BEGIN
     PERFORM pg_advisory_xact_lock(7411);
     -- A new statement, a new snapshot: it sees what was committed before the lock was ours.
-    SELECT coalesce(max(s.notification_id), 0) INTO base FROM stored_events s;
-    SELECT coalesce(max(o.position), 0) INTO out_base FROM outgoing o;
-    SELECT greatest(clock_timestamp(),
-                    (SELECT s.recorded_at FROM stored_events s WHERE s.notification_id = base),
-                    (SELECT o.recorded_at FROM outgoing o WHERE o.position = out_base))
-      INTO now_;
+    SELECT coalesce(e.position, 0), coalesce(o.position, 0),
+           greatest(clock_timestamp(), e.recorded_at, o.recorded_at)
+      INTO base, out_base, now_
+      FROM (SELECT) AS one
+      LEFT JOIN LATERAL (SELECT s.notification_id AS position, s.recorded_at FROM stored_events s
+                          ORDER BY s.notification_id DESC LIMIT 1) e ON true
+      LEFT JOIN LATERAL (SELECT o.position, o.recorded_at FROM outgoing o
+                          ORDER BY o.position DESC LIMIT 1) o ON true;
 
     -- The kept receipts first: a repeat gets its own, whatever has happened to the entry since.
     FOR found_ IN
@@ -145,39 +150,39 @@ BEGIN
         END LOOP;
     END IF;
 
-    WITH placed AS (
-        SELECT u.*, row_number() OVER (ORDER BY u.o) AS place
-          FROM unnest(e_request, e_entry, e_version, e_topic, e_state, e_traceparent, e_leaf)
-               WITH ORDINALITY AS u(n, entry, version, topic, state, traceparent, leaf, o)
-         WHERE verdicts[u.n] = 'stored'
-    ), stored AS (
-        INSERT INTO stored_events (originator_id, originator_version, topic, state,
-                                   notification_id, recorded_at, traceparent, leaf_hash)
-        SELECT p.entry, p.version, p.topic, p.state, base + p.place, now_, p.traceparent, p.leaf
-          FROM placed p
-    ), lasts AS (
-        SELECT p.n, min(base + p.place) AS first, max(base + p.place) AS last
-          FROM placed p GROUP BY p.n
-    ), kept AS (
-        INSERT INTO receipt (contribution_id, contributor, content_hash, body, recorded_at,
-                             event_position)
-        SELECT c.id, c.contributor, c.hash, c.body, now_, l.last
-          FROM unnest(c_id, c_contributor, c_hash, c_receipt)
-               WITH ORDINALITY AS c(id, contributor, hash, body, n)
-          LEFT JOIN lasts l ON l.n = c.n
-         WHERE c.id IS NOT NULL AND verdicts[c.n] = 'stored'
-    ), published AS (
+    -- Places for the events of what survived, in the order given, without a gap.
+    place := base;
+    FOR i IN 1 .. cardinality(e_request) LOOP
+        IF verdicts[e_request[i]] = 'stored' THEN
+            place := place + 1;
+            places[i] := place;
+            lasts[e_request[i]] := place;
+            IF firsts[e_request[i]] IS NULL THEN
+                firsts[e_request[i]] := place;
+            END IF;
+        END IF;
+    END LOOP;
+    INSERT INTO stored_events (originator_id, originator_version, topic, state, notification_id,
+                               recorded_at, traceparent, leaf_hash)
+    SELECT e.entry, e.version, e.topic, e.state, e.place, now_, e.traceparent, e.leaf
+      FROM unnest(e_entry, e_version, e_topic, e_state, places, e_traceparent, e_leaf)
+           AS e(entry, version, topic, state, place, traceparent, leaf)
+     WHERE e.place IS NOT NULL;
+    INSERT INTO receipt (contribution_id, contributor, content_hash, body, recorded_at,
+                         event_position)
+    SELECT c.id, c.contributor, c.hash, c.body, now_, c.last
+      FROM unnest(c_id, c_contributor, c_hash, c_receipt, verdicts, lasts)
+           AS c(id, contributor, hash, body, verdict, last)
+     WHERE c.id IS NOT NULL AND c.verdict = 'stored';
+    IF cardinality(o_request) > 0 THEN
         INSERT INTO outgoing (position, recorded_at, topic, key, headers, value, completes,
                               event_position)
-        SELECT out_base + row_number() OVER (ORDER BY u.o), now_, u.topic, u.key, u.headers,
-               u.value, u.completes, l.last
+        SELECT out_base + row_number() OVER (ORDER BY o.place), now_, o.topic, o.key, o.headers,
+               o.value, o.completes, lasts[o.n]
           FROM unnest(o_request, o_topic, o_key, o_headers, o_value, o_completes)
-               WITH ORDINALITY AS u(n, topic, key, headers, value, completes, o)
-          LEFT JOIN lasts l ON l.n = u.n
-         WHERE verdicts[u.n] = 'stored'
-    )
-    SELECT array_agg(l.first ORDER BY c.n) INTO firsts
-      FROM generate_series(1, cardinality(c_id)) AS c(n) LEFT JOIN lasts l ON l.n = c.n;
+               WITH ORDINALITY AS o(n, topic, key, headers, value, completes, place)
+         WHERE verdicts[o.n] = 'stored';
+    END IF;
 
     IF cardinality(g_key) > 0 THEN
         DELETE FROM unique_key k USING unnest(g_request, g_key, g_entry) AS g(n, key, entry)
@@ -191,11 +196,12 @@ BEGIN
     END IF;
 
     RETURN QUERY
-    SELECT n::int, verdicts[n], firsts[n], coalesce(r.recorded_at, now_), entries[n], versions[n],
+    SELECT a.n::int, a.verdict, a.first, coalesce(r.recorded_at, now_), a.entry, a.version,
            r.body, r.event_position
-      FROM generate_series(1, cardinality(c_id)) AS n
+      FROM unnest(c_id, verdicts, firsts, entries, versions)
+           WITH ORDINALITY AS a(id, verdict, first, entry, version, n)
       LEFT JOIN LATERAL (SELECT * FROM receipt r
-                          WHERE r.contribution_id = c_id[n] AND verdicts[n] = 'repeated'
+                          WHERE r.contribution_id = a.id AND a.verdict = 'repeated'
                           LIMIT 1) r ON true;
 END
 $$;
