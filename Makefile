@@ -30,10 +30,10 @@ reset: stop ## stop it and delete its data
 ##@ Checks
 
 test: lint ## everything CI runs
-	$(BIN)/pytest
+	$(BIN)/pytest --hypothesis-profile=thorough
 
 test-unit: set-up ## seconds: no database, no broker
-	$(BIN)/pytest tests/unit tests/architecture tests/contract
+	$(BIN)/pytest -n 2 --dist loadfile tests/unit tests/architecture tests/contract
 
 test-component: set-up ## one service at a time on real PostgreSQL and Kafka
 	$(BIN)/pytest tests/component

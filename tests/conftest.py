@@ -6,8 +6,14 @@ from contextlib import AsyncExitStack
 
 import pytest
 import pytest_asyncio
+from hypothesis import settings
 
 from deploy.local.servers import Servers, running
+
+# A property is tried a little at every turn and much in `make test` (--hypothesis-profile).
+settings.register_profile("everyday", max_examples=25, database=None)
+settings.register_profile("thorough", max_examples=200)
+settings.load_profile("everyday")
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")

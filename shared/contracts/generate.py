@@ -13,7 +13,7 @@ import shutil
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, Final
 
@@ -39,15 +39,19 @@ class Generated:
     schemas: Mapping[str, Schema]
     corpus: Corpus
 
+    @cached_property
+    def _texts(self) -> dict[str, str]:
+        """What names no version of a schema: examples, histories and topics."""
+        examples = {path: as_text(value) for path, value in self.corpus.files().items()}
+        return {**examples, **topic_files.files(section.name for section in discover.sections())}
+
     def files(self, versions: Mapping[str, Version]) -> dict[str, str]:
         """Everything besides the schemas; some of it names their newest versions."""
-        sections = discover.sections()
         named = {name: f"{name}/{_file(version)}" for name, version in versions.items()}
         return {
-            **{path: as_text(value) for path, value in self.corpus.files().items()},
-            **topic_files.files(section.name for section in sections),
+            **self._texts,
             **_openapi_texts(named[CONTRIBUTION], named[RECEIPT]),
-            "asyncapi.json": as_text(asyncapi.document(sections, named)),
+            "asyncapi.json": _asyncapi_text(tuple(named.items())),
         }
 
 
@@ -65,24 +69,26 @@ def write(folder: Path = CONTRACTS, *, redraft: bool = False) -> list[str]:
     texts: dict[str, str] = {}
     newest: dict[str, Version] = {}
     released = _released(folder)
-    for name, schema in now.schemas.items():
+    for name in now.schemas:
         committed = _committed(folder, name)
         kept = [v for v in committed if not redraft or f"{name}/{_file(v)}" in released]
         for version in kept:
-            refused += _breaks(folder, name, version, schema)
-        newest[name] = _next(folder, name, schema, kept, released)
-        texts[f"{name}/{_file(newest[name])}"] = _schema_text(name, newest[name], schema)
+            refused += _breaks(folder, name, version)
+        newest[name] = _next(folder, name, kept, released)
+        texts[f"{name}/{_file(newest[name])}"] = _schema_text(name, newest[name])
     refused += _gone(folder, now, released if redraft else None)
     if refused:
         return refused
     if redraft:
         _remove_drafts(folder, released)
-    for path in _WHOLLY_OURS:
-        shutil.rmtree(folder / path, ignore_errors=True)
-    for path, text in {**texts, **_beside(released, now.files(newest))}.items():
+    wanted = {**texts, **_beside(released, now.files(newest))}
+    for path in _stale(folder, wanted):
+        (folder / path).unlink()
+    for path, text in wanted.items():
         target = folder / path
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_text(text, encoding="utf-8")
+        if any(_differs(folder, path, text)):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_text(text, encoding="utf-8")
     return []
 
 
@@ -98,15 +104,15 @@ def problems_with_committed(folder: Path = CONTRACTS) -> list[str]:
     now = generated()
     found: list[str] = []
     newest: dict[str, Version] = {}
-    for name, schema in now.schemas.items():
+    for name in now.schemas:
         committed = _committed(folder, name)
         if not committed:
             found.append(f"{name}: there is no schema yet; run make contracts")
             continue
         newest[name] = committed[-1]
-        broken = [b for version in committed for b in _breaks(folder, name, version, schema)]
+        broken = [b for version in committed for b in _breaks(folder, name, version)]
         path = f"{name}/{_file(committed[-1])}"
-        found += broken or _differs(folder, path, _schema_text(name, committed[-1], schema))
+        found += broken or _differs(folder, path, _schema_text(name, committed[-1]))
     found += [*_gone(folder, now, None), *now.corpus.broken, *_edited(folder)]
     # The other files follow from the schemas and examples: not worth a line each before these.
     return found or list(_other_differences(folder, now.files(newest)))
@@ -122,10 +128,19 @@ def _other_differences(folder: Path, files: Mapping[str, str]) -> Iterator[str]:
     wanted = _beside(_released(folder), files)
     for path, text in wanted.items():
         yield from _differs(folder, path, text)
-    for ours in _WHOLLY_OURS:
-        for stale in sorted((folder / ours).glob("*")):
-            if f"{ours}/{stale.name}" not in wanted:
-                yield f"{ours}/{stale.name}: nothing declares it; run make contracts"
+    for path in _stale(folder, wanted):
+        yield f"{path}: nothing declares it; run make contracts"
+
+
+def _stale(folder: Path, wanted: Mapping[str, str]) -> list[str]:
+    """Files in the folders that hold nothing else than what is generated."""
+    there = (f"{ours}/{path.name}" for ours in _WHOLLY_OURS for path in (folder / ours).glob("*"))
+    return sorted(path for path in there if path not in wanted)
+
+
+@cache
+def _asyncapi_text(named: tuple[tuple[str, str], ...]) -> str:
+    return as_text(asyncapi.document(discover.sections(), dict(named)))
 
 
 @cache
@@ -157,10 +172,12 @@ def _differs(folder: Path, path: str, text: str) -> Iterator[str]:
         yield f"{path}: it is not what the declarations say; run make contracts"
 
 
-def _breaks(folder: Path, name: str, version: Version, schema: Schema) -> Iterator[str]:
+def _breaks(folder: Path, name: str, version: Version) -> Iterator[str]:
     path = f"{name}/{_file(version)}"
-    old = json.loads((folder / path).read_text(encoding="utf-8"))
-    for one in breaks(old, schema):
+    text = (folder / path).read_text(encoding="utf-8")
+    if text == _schema_text(name, version):
+        return
+    for one in breaks(json.loads(text), generated().schemas[name]):
         yield f"{path}: {one}"
 
 
@@ -171,25 +188,20 @@ def _gone(folder: Path, now: Generated, only: Mapping[str, str] | None) -> Itera
             yield f"{name}: type-removed: nothing declares it any more; it is read for ever"
 
 
-def _next(
-    folder: Path,
-    name: str,
-    schema: Schema,
-    kept: list[Version],
-    released: Mapping[str, str],
-) -> Version:
+def _next(folder: Path, name: str, kept: list[Version], released: Mapping[str, str]) -> Version:
     if not kept:
         return (1, 0)
     major, minor = kept[-1]
     path = f"{name}/{_file(kept[-1])}"
-    same = (folder / path).read_text(encoding="utf-8") == _schema_text(name, kept[-1], schema)
+    same = (folder / path).read_text(encoding="utf-8") == _schema_text(name, kept[-1])
     return (major, minor) if same or path not in released else (major, minor + 1)
 
 
-def _schema_text(name: str, version: Version, schema: Schema) -> str:
+@cache
+def _schema_text(name: str, version: Version) -> str:
     number = ".".join(map(str, version))
     identity = {"$schema": DIALECT, "$id": f"urn:careplan:contract:{name}:{number}"}
-    return as_text({**identity, **schema})
+    return as_text({**identity, **generated().schemas[name]})
 
 
 def _remove_drafts(folder: Path, released: Mapping[str, str]) -> None:

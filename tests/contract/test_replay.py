@@ -2,6 +2,7 @@
 
 import json
 from collections import defaultdict
+from functools import cache
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -31,10 +32,10 @@ def test_every_section_has_a_history() -> None:
 
 @pytest.mark.parametrize("path", HISTORIES, ids=named)
 def test_every_event_has_the_shape_of_its_envelope_and_content(path: Path) -> None:
-    envelope = Draft202012Validator(schema_of(EVENT))
+    envelope = newest(EVENT)
     for event in json.loads(path.read_text("utf-8")):
         envelope.validate(event)
-        Draft202012Validator(schema_of(without_major(event["type"]))).validate(event["content"])
+        newest(without_major(event["type"])).validate(event["content"])
 
 
 @pytest.mark.parametrize("path", HISTORIES, ids=named)
@@ -69,6 +70,7 @@ def stored(event: Any) -> StoredEvent:
     )
 
 
-def schema_of(name: str) -> Any:
-    newest = max((CONTRACTS / name).glob("*.json"))
-    return json.loads(newest.read_text("utf-8"))
+@cache
+def newest(name: str) -> Draft202012Validator:
+    path = max((CONTRACTS / name).glob("*.json"))
+    return Draft202012Validator(json.loads(path.read_text("utf-8")))

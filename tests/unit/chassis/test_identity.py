@@ -399,7 +399,10 @@ MALFORMED = st.one_of(
 )
 
 
-@settings(max_examples=400, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=2 * settings().max_examples,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
 @given(MALFORMED)
 def test_whatever_stands_in_the_header_is_a_401(jwks: Path, authorization: str) -> None:
     identity = Identity(str(jwks), ISSUER, clock=Clock())
@@ -407,7 +410,7 @@ def test_whatever_stands_in_the_header_is_a_401(jwks: Path, authorization: str) 
     assert asyncio.run(refused(identity, authorization)) in ("token-missing", "token-invalid")
 
 
-@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.data())
 def test_a_token_changed_in_any_place_is_a_401(jwks: Path, data: st.DataObject) -> None:
     made = token(claims())
@@ -430,7 +433,7 @@ JSON = st.recursive(
 )
 
 
-@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.sampled_from([*claims(), "nbf"]), JSON)
 def test_a_signed_claim_of_any_form_is_taken_or_is_a_401(jwks: Path, name: str, value: Any) -> None:
     identity = Identity(str(jwks), ISSUER, clock=Clock())

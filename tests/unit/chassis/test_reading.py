@@ -213,7 +213,7 @@ def test_the_same_content_has_the_same_hash_however_it_is_written() -> None:
 @pytest.mark.parametrize(
     "members",
     [
-        {"plan_id": str(uuid4())},
+        {"plan_id": "0199c0de-0000-7000-8000-0000000000ff"},
         {"entry_id": GOAL},
         {"content": {**CONTENT, "why": "Fresh air"}},
         {"content": {**CONTENT, "aim": {"text": "To walk to the shops"}}},

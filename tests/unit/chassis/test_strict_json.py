@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from starlette.requests import Request
 from starlette.types import Message
@@ -158,7 +158,6 @@ def test_brackets_in_texts_are_no_depth() -> None:
     assert read(b"[" + b",".join([deep(63)] * 20) + b"]") is not None
 
 
-@settings(max_examples=50)
 @given(st.integers(1, 80), st.lists(JSON_TEXT, max_size=3), st.booleans())
 def test_depth_is_judged_by_levels_alone(levels: int, texts: list[str], as_objects: bool) -> None:
     value: Any = texts

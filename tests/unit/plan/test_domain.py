@@ -295,7 +295,7 @@ def histories(draw: st.DrawFn) -> list[RecordedEvent]:
     return events
 
 
-@settings(max_examples=60, deadline=None)
+@settings(deadline=None)
 @given(histories(), st.randoms(use_true_random=False), st.data())
 def test_any_order_and_repetition_gives_the_same_plan(
     events: list[RecordedEvent], random: Any, data: st.DataObject
@@ -309,7 +309,7 @@ def test_any_order_and_repetition_gives_the_same_plan(
     assert shuffled.is_complete
 
 
-@settings(max_examples=60, deadline=None)
+@settings(deadline=None)
 @given(histories(), st.randoms(use_true_random=False))
 def test_what_an_entry_says_is_what_its_events_make_of_it(
     events: list[RecordedEvent], random: Any
@@ -330,7 +330,7 @@ def test_what_an_entry_says_is_what_its_events_make_of_it(
         assert set(entry.said) == set(entry.leaves.values())
 
 
-@settings(max_examples=60, deadline=None)
+@settings(deadline=None)
 @given(histories(), st.integers(0, 15), st.randoms(use_true_random=False))
 def test_what_waits_is_shown_and_nothing_is_counted_twice(
     events: list[RecordedEvent], missing: int, random: Any
