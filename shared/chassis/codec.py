@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any, NamedTuple, Protocol
 from uuid import UUID
 
@@ -114,10 +114,11 @@ class EventPublisher:
 
 def header(record: ConsumedRecord, name: str) -> str | None:
     """The last header of that name as text; ``None`` where it is absent, null or not UTF-8."""
-    found = None
-    for given, value in record.headers:
-        if given == name:
-            found = value
+    return _header(dict(record.headers), name)
+
+
+def _header(headers: Mapping[str, Any], name: str) -> str | None:
+    found = headers.get(name)
     if found is None:
         return None
     try:
@@ -133,10 +134,11 @@ def event_of(record: ConsumedRecord) -> RecordedEvent:
         content = value["content"]
         provenance = value["provenance"]
         fields = value.get("fields")
+        headers = dict(record.headers)
         event = RecordedEvent(
-            plan_id=UUID(value["plan_id"]),
+            plan_id=_known_uuid(value["plan_id"]),
             section=_text(value["section"]),
-            entry_id=UUID(value["entry_id"]),
+            entry_id=_known_uuid(value["entry_id"]),
             entry_type=_text(value["entry_type"]),
             entry_version=_version(value["entry_version"]),
             type=_text(value["type"]),
@@ -146,9 +148,9 @@ def event_of(record: ConsumedRecord) -> RecordedEvent:
             content=_mapping(content),
             provenance=_mapping(provenance),
             fields=tuple(content) if fields is None else _texts(fields),
-            position=_number(header(record, "ce_position")),
-            traceparent=header(record, "traceparent"),
-            leaf_hash=header(record, "ce_leafhash"),
+            position=_number(_header(headers, "ce_position")),
+            traceparent=_header(headers, "traceparent"),
+            leaf_hash=_header(headers, "ce_leafhash"),
         )
     except (KeyError, ValueError, TypeError, AttributeError, OverflowError) as error:
         raise Unreadable(f"not an event envelope ({type(error).__name__})") from error
@@ -168,6 +170,10 @@ def json_object_of(record: ConsumedRecord) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise Unreadable("not a JSON object")
     return value
+
+
+_known_uuid = lru_cache(16_384)(UUID)
+"""The same few plans and entries come again and again."""
 
 
 def _text(value: Any) -> str:

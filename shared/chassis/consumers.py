@@ -12,6 +12,7 @@ from shared.chassis.kafka import BatchConsumer, ConsumerFailed
 from shared.chassis.telemetry import log
 
 _LONGEST_PAUSE = 5.0
+_LONGEST_END = 7.0  # a batch in hand has five seconds
 
 
 @asynccontextmanager
@@ -23,7 +24,12 @@ async def running(consumers: Iterable[BatchConsumer]) -> AsyncIterator[None]:
         yield
     finally:
         ended.set()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        if tasks:
+            # One that waits for a silent broker would hold up the process's end.
+            _, late = await asyncio.wait(tasks, timeout=_LONGEST_END)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def _keep_running(consumer: BatchConsumer, ended: asyncio.Event) -> None:

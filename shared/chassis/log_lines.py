@@ -205,7 +205,8 @@ def _plain(value: Any) -> Any:
     if value is None or isinstance(value, int | float):
         return value
     if isinstance(value, str):
-        return str(value)[:_TEXT_LIMIT].encode("utf-8", "replace").decode()
+        text = str(value)[:_TEXT_LIMIT]
+        return text if text.isascii() else text.encode("utf-8", "replace").decode()
     if isinstance(value, UUID | datetime):
         return str(value)
     if isinstance(value, list | tuple | set | frozenset):

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-import orjson
 from uuid_utils.compat import uuid7
 
+from shared.chassis.plain_json import plain_json
 from shared.chassis.problems import Problem, pointer
 from shared.chassis.settings import Settings
 from shared.chassis.shapes import claim_shape, command_shape
@@ -26,7 +26,6 @@ from shared.ledger import (
     Provenance,
     Refused,
     Section,
-    plain,
 )
 
 _ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
@@ -210,13 +209,13 @@ def _content_hash(contribution: Contribution, arguments: dict[str, Any]) -> byte
     """SHA-256 of what makes two contributions the same, typed values in one form."""
     same = {
         "command": contribution.command,
-        "plan_id": plain(contribution.plan_id),
-        "entry_id": plain(contribution.entry_id),
+        "plan_id": contribution.plan_id,
+        "entry_id": contribution.entry_id,
         "based_on": contribution.based_on,
-        "content": plain(arguments),
-        "provenance": plain(contribution.provenance),
+        "content": arguments,
+        "provenance": contribution.provenance,
     }
-    return hashlib.sha256(orjson.dumps(same, option=orjson.OPT_SORT_KEYS)).digest()
+    return hashlib.sha256(plain_json(same, sort_keys=True)).digest()
 
 
 def _id(given: dict[str, Any], key: str, errors: list[dict[str, str]]) -> UUID | None:

@@ -13,9 +13,10 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import lru_cache
 from time import monotonic, time
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final, NamedTuple, Self
 
 import aiokafka.errors
 import asyncpg
@@ -62,8 +63,7 @@ class TopicDiffers(Exception):
     """A topic has another number of partitions than was declared: keys would change places."""
 
 
-@dataclass(frozen=True)
-class Message:
+class Message(NamedTuple):
     """One message with its place in the stream it comes from."""
 
     position: int
@@ -86,6 +86,7 @@ class _Stream:
     newest: int = 0
     oldest_at: float | None = None
     wake: asyncio.Event = field(default_factory=asyncio.Event)
+    marked: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 class Relay:
@@ -260,6 +261,7 @@ class Relay:
             self._detail = "publishing"
             log.info("relay.active")
             tasks += [asyncio.create_task(self._loop(producer, s)) for s in self._streams]
+            tasks += [asyncio.create_task(self._save_marks(s)) for s in self._streams]
             await self._first_of([task for task in tasks if task is not starting])
         finally:
             for task in tasks:
@@ -310,6 +312,13 @@ class Relay:
             stream.oldest_at = messages[0].recorded_at
             await self._send_window(producer, messages)
             stream.mark = messages[-1].position
+            stream.marked.set()
+
+    async def _save_marks(self, stream: _Stream) -> None:
+        """Behind the loop: no window waits for the mark of the one before it to be saved."""
+        while True:
+            await stream.marked.wait()
+            stream.marked.clear()
             await self._save_mark(stream)
 
     async def _send_window(self, producer: AIOKafkaProducer, messages: Sequence[Message]) -> None:
@@ -518,6 +527,7 @@ async def _send(
     return sent, batch.record_count()
 
 
+@lru_cache(16_384)  # the library computes it in Python, and plans come again and again
 def _partition(key: bytes | None, partitions: int) -> int:
     """Kafka's own partitioner for keyed records; one without a key goes to the first."""
     if key is None:

@@ -5,15 +5,16 @@ pass only when they are listed; of an exception only its type and its place are 
 """
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cache
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from opentelemetry import trace
-from opentelemetry.context import Context
+from opentelemetry.context import Context, attach, detach
 from opentelemetry.exporter.prometheus import PrometheusMetricReader
 from opentelemetry.metrics import (
     CallbackOptions,
@@ -31,7 +32,8 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SimpleSpanProcessor, SpanExporter
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
-from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ALWAYS_ON, ParentBased
+from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
+from opentelemetry.sdk.trace.sampling import ALWAYS_ON, ParentBased
 from opentelemetry.trace import Link, Tracer
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, generate_latest
 from starlette.responses import Response
@@ -172,6 +174,40 @@ Reading = float | Iterable[tuple[float, Mapping[str, str]]]
 """What a gauge's callback gives: a number, or numbers each with its labels."""
 
 
+class _PassedOn(trace.NoOpTracer):
+    """Makes spans that have ids to be passed on, and are kept nowhere: nobody exports them."""
+
+    def start_span(
+        self,
+        name: str,  # noqa: ARG002 - as all else that is said of it, for whoever keeps it
+        context: Context | None = None,
+        *_: Any,
+        **__: Any,
+    ) -> trace.Span:
+        parent = trace.get_current_span(context).get_span_context()
+        made = trace.SpanContext(
+            trace_id=parent.trace_id if parent.is_valid else _IDS.generate_trace_id(),
+            span_id=_IDS.generate_span_id(),
+            is_remote=False,
+            trace_flags=parent.trace_flags,
+        )
+        return trace.NonRecordingSpan(made)
+
+    @contextmanager
+    def start_as_current_span(  # type: ignore[override]  # the library's is a decorator as well
+        self, name: str, context: Context | None = None, *_: Any, **__: Any
+    ) -> Iterator[trace.Span]:
+        span = self.start_span(name, context)
+        token = attach(trace.set_span_in_context(span))
+        try:
+            yield span
+        finally:
+            detach(token)
+
+
+_IDS: Final = RandomIdGenerator()
+
+
 @dataclass
 class _State:
     """What ``configure`` has set up for this process."""
@@ -202,16 +238,15 @@ def configure(
     exporter = span_exporter
     if exporter is None and (path := Settings().traces_file):
         exporter = SpansAsLines(Path(path))
-    tracers = TracerProvider(
-        resource=resource, sampler=ParentBased(ALWAYS_OFF if exporter is None else ALWAYS_ON)
-    )
+    _state.tracers, _state.tracer = None, _PassedOn()
     if exporter is not None:
         clean = ListedAttributesOnly(exporter, _ATTRIBUTES)
         in_memory = isinstance(exporter, InMemorySpanExporter)
+        tracers = TracerProvider(resource=resource, sampler=ParentBased(ALWAYS_ON))
         tracers.add_span_processor(
             SimpleSpanProcessor(clean) if in_memory else BatchSpanProcessor(clean)
         )
-    _state.tracers, _state.tracer = tracers, None
+        _state.tracers, _state.tracer = tracers, tracers.get_tracer("careplan")
     _state.meters = MeterProvider(
         metric_readers=[reader or PrometheusMetricReader(disable_target_info=True)],
         resource=resource,
@@ -225,7 +260,7 @@ def shut_down() -> None:
     """Write out what is held back, at the end of the process; nothing is measured afterwards."""
     if _state.tracers is not None:
         _state.tracers.shutdown()
-        _state.tracers = _state.tracer = None
+    _state.tracers = _state.tracer = None
     if isinstance(_state.meters, MeterProvider):
         _state.meters.shutdown()
     _state.meters = NoOpMeterProvider()
@@ -345,11 +380,7 @@ _LINK_LIMIT: Final = 128
 
 def tracer() -> Tracer:
     """Makes spans; before ``configure`` they go nowhere."""
-    if _state.tracers is None:
-        return trace.NoOpTracer()
-    if _state.tracer is None:
-        _state.tracer = _state.tracers.get_tracer("careplan")
-    return _state.tracer
+    return _state.tracer or trace.NoOpTracer()
 
 
 def inject() -> str | None:

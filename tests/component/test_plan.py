@@ -100,9 +100,7 @@ class Bench:
             for one in given:
                 topic, key, value, headers = message(one) if isinstance(one, RecordedEvent) else one
                 sent.append(
-                    await producer.send(
-                        self.prefix + topic, value, key, partition, headers=headers
-                    )
+                    await producer.send(self.prefix + topic, value, key, partition, headers=headers)
                 )
             await asyncio.gather(*sent)
 
@@ -193,9 +191,7 @@ async def test_events_become_a_plan_a_ledger_and_changes(bench: Bench) -> None:
     async with bench.consumer():
         await bench.publish(*events)
         tally = await bench.until_consumed(5)
-    assert tally == {
-        "consumed": 5, "applied": 5, "duplicates": 0, "parked": 0, "dead_lettered": 0
-    }
+    assert tally == {"consumed": 5, "applied": 5, "duplicates": 0, "parked": 0, "dead_lettered": 0}
     told = await bench.document(history.plan_id)
     assert told["plan_version"] == 5
     assert told["state"] == "open"
@@ -213,8 +209,19 @@ async def test_events_become_a_plan_a_ledger_and_changes(bench: Bench) -> None:
     assert [value["plan_version"] for value in values] == [1, 2, 3, 4, 5]
     assert {row["key"] for row in changes} == {str(history.plan_id).encode()}
     assert set(values[0]) == {
-        "plan_id", "plan_version", "section", "entry_id", "entry_type", "entry_version", "change",
-        "type", "contribution_id", "recorded_at", "projected_at", "stated_at", "by",
+        "plan_id",
+        "plan_version",
+        "section",
+        "entry_id",
+        "entry_type",
+        "entry_version",
+        "change",
+        "type",
+        "contribution_id",
+        "recorded_at",
+        "projected_at",
+        "stated_at",
+        "by",
     }
     assert values[0]["by"]["organisation"] == {"ods": "ZZG01", "name": "Northmoor Surgery"}
     assert not bench.failed.is_set()
@@ -223,8 +230,10 @@ async def test_events_become_a_plan_a_ledger_and_changes(bench: Bench) -> None:
 async def test_repeats_gaps_and_disorder_give_the_same_plan(bench: Bench) -> None:
     straight, odd = History(), History()
     events = short_history(straight)
-    same = [replace(event, plan_id=odd.plan_id, entry_id=moved(event, straight, odd))
-            for event in events]
+    same = [
+        replace(event, plan_id=odd.plan_id, entry_id=moved(event, straight, odd))
+        for event in events
+    ]
     async with bench.consumer(max_records=3):
         await bench.publish(*events)
         await bench.until_consumed(5)
@@ -655,8 +664,18 @@ async def test_versions_history_and_past_plans(bench: Bench) -> None:
         assert [item["plan_version"] for item in rest["items"]] == [1]
         assert rest["next"] is None
         assert set(rest["items"][0]) == {
-            "plan_version", "section", "entry_id", "entry_type", "entry_version", "change", "type",
-            "contribution_id", "recorded_at", "projected_at", "stated_at", "by",
+            "plan_version",
+            "section",
+            "entry_id",
+            "entry_type",
+            "entry_version",
+            "change",
+            "type",
+            "contribution_id",
+            "recorded_at",
+            "projected_at",
+            "stated_at",
+            "by",
         }
 
         told = (await client.get(f"{base}/history?limit=2")).json()
@@ -685,9 +704,10 @@ async def test_versions_history_and_past_plans(bench: Bench) -> None:
         authored = await client.get(f"{base}/versions/3?include=authorship")
         full = authored.json()["sections"]["goals"][0]["authorship"]["aim"]
         assert full["entry_version"] == 2
-        assert codes([await client.get(f"{base}/versions/{n}") for n in ("5", "0", "x", "-1")]) == [
-            (404, "version-unknown")
-        ] * 4
+        assert (
+            codes([await client.get(f"{base}/versions/{n}") for n in ("5", "0", "x", "-1")])
+            == [(404, "version-unknown")] * 4
+        )
 
 
 async def test_what_cannot_be_asked_is_a_problem_that_names_it(bench: Bench) -> None:
@@ -722,8 +742,10 @@ async def test_what_cannot_be_asked_is_a_problem_that_names_it(bench: Bench) -> 
             assert answer.json()["parameter"] == name
         urgent = {"Ledger-Purpose": "emergency", "Ledger-Reason": "Found unwell"}
         assert (await client.get(base, headers=urgent)).status_code == 200
-        unknown = [await client.get(f"/v1/plans/{uuid4()}{end}") for end in
-                   ("", "/versions", "/versions/1", "/history")]
+        unknown = [
+            await client.get(f"/v1/plans/{uuid4()}{end}")
+            for end in ("", "/versions", "/versions/1", "/history")
+        ]
         unknown.append(await client.get("/v1/plans/not-an-id"))
         assert codes(unknown) == [(404, "plan-unknown")] * 5
 
@@ -788,12 +810,15 @@ async def test_a_reader_waits_for_what_was_just_written(bench: Bench) -> None:
 async def test_a_merged_plan_stays_readable_and_both_name_each_other(bench: Bench) -> None:
     left, right = History(), History()
     async with bench.service() as client:
-        merged = left.opened(), left.event(
-            "person",
-            "plan-merged",
-            left.plan_id,
-            "amended",
-            {"merged_into": str(right.plan_id), "reason": "The same person"},
+        merged = (
+            left.opened(),
+            left.event(
+                "person",
+                "plan-merged",
+                left.plan_id,
+                "amended",
+                {"merged_into": str(right.plan_id), "reason": "The same person"},
+            ),
         )
         await bench.publish(right.opened(), *merged)
         one = (await shown(client, left.plan_id, 2)).json()
