@@ -1,0 +1,31 @@
+"""The short form of `python -m tests.faults`: one kill of each kind, on one stack."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from tests.faults.catalogue import FAULTS
+from tests.faults.trial import Bench, bench_in
+
+pytestmark = [pytest.mark.e2e, pytest.mark.asyncio, pytest.mark.timeout(600)]
+
+SEED = "short"
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def bench(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Bench]:
+    folder: Path = tmp_path_factory.mktemp("faults") / "stack"
+    async with bench_in(folder) as running:
+        yield running
+
+
+@pytest.mark.parametrize(
+    "fault", ["kill-goals", "kill-plan", "kill-audit", "kill-kafka", "kill-postgres"]
+)
+async def test_nothing_is_lost_when_a_process_is_killed(bench: Bench, fault: str) -> None:
+    outcome = await bench.run(FAULTS[fault], f"{SEED}/{fault}")
+
+    assert outcome.findings.lines() == []
+    assert outcome.contributions > 80

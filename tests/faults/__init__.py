@@ -1,0 +1,1 @@
+"""Faults while contributions come in, and a judge from outside who says whether any was lost."""

@@ -1,0 +1,244 @@
+"""The stack under test: that of `make run`, with a proxy before each database."""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+
+import httpx
+
+from deploy.local import place
+from deploy.local.__main__ import Stack
+from deploy.local.output import Terminal
+from deploy.local.processes import dying_with_parent
+from deploy.local.services import Service
+from deploy.local.settings import StackSettings
+from deploy.local.supervisor import Child, Supervisor
+from shared.cli.readiness import every_part_ready
+from shared.testing.eventually import eventually
+from tests.e2e.stack_process import ROOT, free_port_offset
+from tests.faults.proxy import Proxy
+
+READY_WITHIN = 180.0
+_STARTED_WITHIN = 240.0
+SECTIONS = ("person", "about_me", "goals")
+
+
+class _Altered(Supervisor):
+    """Starts some services by another command: the one that leaves a guard out."""
+
+    commands: Mapping[str, Sequence[str]] = {}
+
+    def start(self, child: Child) -> None:
+        command = self.commands.get(child.name)
+        super().start(replace(child, command=command) if command else child)
+
+
+class _TestStack(Stack):
+    """`make run` without the example, and with addresses of databases that lead through proxies."""
+
+    def __init__(self, settings: StackSettings, guard: str | None) -> None:
+        super().__init__(settings, Terminal(None, colour=False))
+        self.proxies: dict[str, Proxy] = {}
+        self.told: dict[str, dict[str, str]] = {}
+        if guard is not None:
+            altered = _Altered(self.folder / "logs", self.terminal, self.note)
+            runner = [sys.executable, "-m", "tests.faults.unguarded", guard]
+            altered.commands = {one.name: [*runner, one.name] for one in self.services}
+            self.supervisor = altered
+
+    async def sow(self) -> None:
+        """No example: all that is there comes from the load."""
+
+    def environment(self, service: Service, database_url: str) -> dict[str, str]:
+        """As it is told, but through its proxy."""
+        proxied = _at_port(database_url, self.proxies[service.name].port)
+        told = super().environment(service, proxied)
+        self.told[service.name] = told
+        return told
+
+
+class Target:
+    """What faults are made on: processes by name, proxies by service, replicas besides."""
+
+    def __init__(self, stack: _TestStack) -> None:
+        self.stack = stack
+        self.proxies = stack.proxies
+        self._replicas: dict[str, list[str]] = {}
+        self._client = httpx.AsyncClient(timeout=5, trust_env=False)
+
+    @property
+    def services(self) -> list[str]:
+        """Every service of the stack."""
+        return list(self.stack.urls)
+
+    @property
+    def kafka_servers(self) -> str:
+        """The broker's address."""
+        return self.stack.kafka_servers
+
+    def admin_url(self, service: str) -> str:
+        """A service's database, as the superuser, past the proxy."""
+        return f"{self.stack.admin_url.rpartition('/')[0]}/careplan_{service}"
+
+    def urls(self, service: str) -> list[str]:
+        """Where a service is: all its replicas."""
+        return [self.stack.urls[service], *self._replicas.get(service, ())]
+
+    def pid(self, name: str) -> int:
+        """The process that a name stands for now."""
+        pid = self.stack.supervisor.seen()[name].pid
+        if pid is None:
+            raise RuntimeError(f"{name} does not run")
+        return pid
+
+    async def running_pid(self, name: str) -> int:
+        """The same, as soon as there is one."""
+        await eventually(lambda: self.stack.supervisor.seen()[name].pid, f"{name} runs", within=60)
+        return self.pid(name)
+
+    async def not_ready(self) -> list[str]:
+        """Services of which a part is not ready."""
+        return [name for name in self.services if not await self._is_ready(self.urls(name)[0])]
+
+    async def until_ready(self) -> None:
+        """Until every part of every service is."""
+        await eventually(
+            self.not_ready, "every service is ready", holds=are_none, within=READY_WITHIN
+        )
+
+    async def readiness(self, url: str) -> dict[str, object]:
+        """The body of `/readyz`; empty where nobody answers."""
+        try:
+            told: dict[str, object] = (await self._client.get(f"{url}/readyz")).json()
+        except (httpx.HTTPError, ValueError):
+            return {}
+        return told
+
+    @asynccontextmanager
+    async def replica(self, service: str) -> AsyncIterator["Replica"]:
+        """A second process of a service, on the same database and in the same groups."""
+        port = self.stack.ports[service] + 50
+        told = {
+            **os.environ,
+            **self.stack.told[service],
+            "CAREPLAN_PORT": str(port),
+            "CAREPLAN_INSTANCE": f"{service}-2",
+        }
+        log = self.stack.folder / "logs" / f"{service}-2.log"
+        with log.open("ab") as writing:
+            process = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-m", "shared.chassis.run", service),
+                cwd=ROOT,
+                env=told,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=writing,
+                stderr=writing,
+                start_new_session=True,
+                preexec_fn=dying_with_parent(signal.SIGKILL),
+            )
+        replica = Replica(f"http://127.0.0.1:{port}", process)
+        try:
+            await eventually(
+                partial(self._is_ready, replica.url),
+                f"{service}-2 is ready",
+                holds=is_so,
+                within=READY_WITHIN,
+            )
+            self._replicas.setdefault(service, []).append(replica.url)
+            yield replica
+        finally:
+            self._replicas.pop(service, None)
+            if process.returncode is None:
+                process.send_signal(signal.SIGCONT)
+                process.terminate()
+                try:
+                    await asyncio.wait_for(process.wait(), 30)
+                except TimeoutError:
+                    process.kill()
+                    await process.wait()
+
+    async def close(self) -> None:
+        """No more questions."""
+        await self._client.aclose()
+
+    async def _is_ready(self, url: str) -> bool:
+        return every_part_ready(await self.readiness(url))
+
+
+class Replica:
+    """A second process of a service."""
+
+    def __init__(self, url: str, process: asyncio.subprocess.Process) -> None:
+        self.url = url
+        self.process = process
+
+
+@asynccontextmanager
+async def target_in(folder: Path, guard: str | None = None) -> AsyncIterator[Target]:
+    """A stack of its own in this folder, fully ready."""
+    settings = StackSettings(
+        CAREPLAN_STACK_DIR=folder,
+        CAREPLAN_PORT_OFFSET=free_port_offset(),
+        DATABASE_URL=None,
+        KAFKA_SERVERS=None,
+    )
+    with place.taken(folder):
+        stack = _TestStack(settings, guard)
+        async with AsyncExitStack() as opened:
+            for service in stack.services:
+                proxy = Proxy("127.0.0.1", stack.cluster.port)
+                stack.proxies[service.name] = await opened.enter_async_context(proxy)
+            opened.push_async_callback(stack.shut_down)
+            async with asyncio.timeout(_STARTED_WITHIN):
+                await stack.bring_up()
+            target = Target(stack)
+            opened.push_async_callback(target.close)
+            yield target
+
+
+def is_so(answer: bool) -> bool:
+    """What is waited for, where the question is whether."""
+    return answer
+
+
+def are_none(left: Collection[str]) -> bool:
+    """What is waited for, where the question is which are left."""
+    return not left
+
+
+def family(pid: int) -> list[int]:
+    """A process and all that descend from it."""
+    parents: dict[int, list[int]] = {}
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            fields = (process / "stat").read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        parents.setdefault(int(fields[1]), []).append(int(process.name))
+    found, asked = [], [pid]
+    while asked:
+        one = asked.pop()
+        found.append(one)
+        asked += parents.get(one, [])
+    return found
+
+
+def send(pid: int, what: signal.Signals) -> None:
+    """A signal to a process that may have ended by itself."""
+    try:
+        os.kill(pid, what)
+    except ProcessLookupError:
+        return
+
+
+def _at_port(url: str, port: int) -> str:
+    parts = urlsplit(url)
+    who = parts.netloc.rpartition("@")[0]
+    return urlunsplit(parts._replace(netloc=f"{who}@127.0.0.1:{port}"))

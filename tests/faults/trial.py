@@ -1,0 +1,161 @@
+"""One trial: contributions come in, something goes wrong, and the judge looks at what is left."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import count
+from pathlib import Path
+from random import Random
+from time import monotonic
+
+import asyncpg
+
+from shared.cli.token import Signer, professional
+from shared.testing.eventually import eventually
+from tests.faults.catalogue import Fault
+from tests.faults.checker import Checker, Findings, Surroundings
+from tests.faults.doors import HttpDoor, KafkaDoor, NotAnswered
+from tests.faults.load import ORGANISATIONS, Load
+from tests.faults.sent import Sent
+from tests.faults.target import Target, are_none, target_in
+from tests.faults.unguarded import prepared
+
+_UNDER_WAY = 40
+_AFTERWARDS = 40
+_UNDER_WAY_WITHIN = 120.0
+_PATIENCE = 120.0
+_PATIENCE_WITHOUT_GUARD = 25.0
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What one trial found."""
+
+    fault: str
+    seed: str
+    contributions: int
+    refused: int
+    recovered: float
+    seconds: float
+    note: str
+    findings: Findings = field(default_factory=Findings)
+
+
+class Bench:
+    """One stack, and everything that was ever sent to it."""
+
+    def __init__(
+        self,
+        target: Target,
+        http: HttpDoor,
+        kafka: KafkaDoor,
+        reader: Signer,
+        *,
+        patience: float = _PATIENCE,
+    ) -> None:
+        self.target = target
+        self._patience = patience
+        self._http = http
+        self._kafka = kafka
+        self._serials = count(1)
+        self._sent: list[Sent] = []
+        self._reused: list[Sent] = []
+        self.checker = Checker(
+            Surroundings(
+                database=target.admin_url,
+                kafka_servers=target.kafka_servers,
+                plan_url=target.stack.urls["plan"],
+                audit_url=target.stack.urls["audit"],
+                reader=reader.sign(professional("ZZG01", "care-coordinator", "Reader-Synth")),
+                officer=reader.sign(professional("ZZG01", "privacy-officer", "Reader-Synth")),
+            ),
+            settled_within=patience,
+        )
+
+    async def run(self, fault: Fault, seed: str) -> Outcome:
+        """The trial of this fault with this seed."""
+        began = monotonic()
+        rng = Random(f"{seed}/fault")  # noqa: S311 - the same for the same seed
+        load = Load(seed, lambda: next(self._serials), self._http, self._kafka)
+        await load.open_plans()
+        load.begin()
+        note, recovered = "", 0.0
+        findings = Findings()
+        try:
+            await _until(load, lambda: load.answered >= _UNDER_WAY, "contributions come in")
+            await asyncio.sleep(rng.uniform(0, 1.5))  # at a random moment
+            note = await fault.strike(self.target, rng)
+            over = monotonic()
+            probes = await load.probe(1)
+            await self._until_seen(probes)
+            recovered = monotonic() - over
+            await self.target.until_ready()
+            answered = load.answered
+            await _until(load, lambda: load.answered >= answered + _AFTERWARDS, "they come again")
+        except (AssertionError, NotAnswered) as error:
+            findings.add("lost", str(error))
+            load.hurry()
+        for failure in await load.end():
+            if not isinstance(failure, NotAnswered):
+                raise failure
+            findings.add("lost", str(failure))
+        findings.all += (await self.checker.judge_unanswered(load.sent)).all
+        await load.send_abandoned_again()
+        self._sent += load.sent
+        self._reused += load.reused
+        plans = [plan.id for plan in load.plans]
+        findings.all += (await self.checker.judge(self._sent, self._reused, plans)).all
+        refused = sum(1 for sent in load.sent if not sent.is_accepted) + len(load.reused)
+        total = len(load.sent) + len(load.reused)
+        took = monotonic() - began
+        return Outcome(fault.name, seed, total, refused, recovered, took, note, findings)
+
+    async def _until_seen(self, probes: list[Sent]) -> None:
+        """Until the readers have what was accepted since; a guard left out may keep it away."""
+        wanted = {sent.id for sent in probes if sent.is_accepted}
+        for service, table in (("plan", "plan_ledger"), ("audit", "audit_record")):
+            query = f"SELECT contribution_id FROM {table}"  # noqa: S608 - our own words
+            await eventually(
+                partial(self._missing, service, query, wanted),
+                f"{service} has what came afterwards",
+                holds=are_none,
+                within=self._patience,
+            )
+
+    async def _missing(self, service: str, query: str, wanted: set[str]) -> set[str]:
+        try:
+            connection = await asyncpg.connect(self.target.admin_url(service), timeout=5)
+        except (OSError, asyncpg.PostgresError):
+            return wanted
+        try:
+            return wanted - {str(row[0]) for row in await connection.fetch(query)}
+        finally:
+            connection.terminate()
+
+
+@asynccontextmanager
+async def bench_in(folder: Path, guard: str | None = None) -> AsyncIterator[Bench]:
+    """A stack in this folder, with both doors open; ``guard`` is left out of it."""
+    async with AsyncExitStack() as opened:
+        target = await opened.enter_async_context(target_in(folder, guard))
+        if guard is not None:
+            await prepared(guard, target)
+        issuer = target.stack.issuer
+        http = HttpDoor(target.urls, issuer.signer.issuer, issuer.private_key)
+        kafka = KafkaDoor(target.kafka_servers, ORGANISATIONS)
+        await opened.enter_async_context(http)
+        await opened.enter_async_context(kafka)
+        patience = _PATIENCE if guard is None else _PATIENCE_WITHOUT_GUARD
+        yield Bench(target, http, kafka, issuer.signer, patience=patience)
+
+
+async def _until(load: Load, holds: Callable[[], bool], what: str) -> None:
+    def answer() -> bool:
+        failure = load.failed()
+        if failure is not None:
+            raise failure
+        return holds()
+
+    await eventually(answer, what, within=_UNDER_WAY_WITHIN)
