@@ -1,0 +1,1 @@
+"""Benchmarks: what the ledger does, as ratios to raw limits of the same run."""

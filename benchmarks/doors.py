@@ -1,0 +1,134 @@
+"""The HTTP doors: a command to its receipt, and the same framework with nothing to do."""
+
+import asyncio
+import signal
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from uuid import UUID, uuid4
+
+import orjson
+
+from benchmarks.append import Scenario
+from benchmarks.clusters import Servers
+from benchmarks.load import PLACE, Load, apply_from_elsewhere
+from benchmarks.measure import Sample, must_be
+from benchmarks.subject import NURSE
+from deploy.local.kafka import free_port
+from services.goals.section import SECTION
+from shared.testing.eventually import eventually
+from shared.testing.service import bench_of
+
+_ROOT = Path(__file__).parents[1]
+_WARM_UP = 1.0  # shapes are made, and tokens seen, the first time
+
+
+def command_to_receipt(in_flight: int) -> Scenario:
+    """A section in a process of its own: token, content, rules, commit, receipt."""
+
+    async def scenario(servers: Servers, seconds: float) -> Sample:
+        plans = [uuid4() for _ in range(in_flight)]
+        with TemporaryDirectory() as made:
+            async with (
+                bench_of(SECTION, servers.postgres_url, servers.kafka_servers, Path(made)) as bench,
+                bench.in_a_process() as process,
+            ):
+                await bench.know_plans(plans)
+                load = Load(
+                    port=int(process.door.url.rpartition(":")[2]),
+                    method="POST",
+                    path="/v1/contributions",
+                    headers={"Content-Type": "application/json", **bench.issuer.bearer(NURSE)},
+                    in_flight=in_flight,
+                    seconds=seconds,
+                    status=201,
+                    bodies=[_contribution(plan) for plan in plans],
+                )
+                first = await apply_from_elsewhere(replace(load, seconds=_WARM_UP))
+                sample = await apply_from_elsewhere(load)
+                rows = await bench.rows()
+        must_be("events stored", rows["stored_events"], first.count + sample.count)
+        must_be("receipts kept", rows["receipt"], first.count + sample.count)
+        return sample
+
+    return scenario
+
+
+def constant(in_flight: int) -> Scenario:
+    """The same framework and server, answering a constant to the same request."""
+
+    async def scenario(servers: Servers, seconds: float) -> Sample:  # noqa: ARG001 - needs none
+        port = free_port()
+        async with in_a_process("benchmarks.constant_app", str(port)):
+            await until_listening(port)
+            load = Load(
+                port=port,
+                method="POST",
+                path="/v1/contributions",
+                headers={"Content-Type": "application/json", "Authorization": "Bearer none"},
+                in_flight=in_flight,
+                seconds=seconds,
+                status=201,
+                bodies=[_contribution(uuid4())],
+            )
+            await apply_from_elsewhere(replace(load, seconds=_WARM_UP))
+            return await apply_from_elsewhere(load)
+
+    return scenario
+
+
+@asynccontextmanager
+async def in_a_process(module: str, *arguments: str, **environment: str) -> AsyncIterator[None]:
+    """A module of this project in a process of its own, ended by SIGTERM."""
+    running = await asyncio.create_subprocess_exec(
+        "env",
+        *(f"{name}={value}" for name, value in environment.items()),
+        *(sys.executable, "-m", module, *arguments),
+        cwd=_ROOT,
+        stdout=asyncio.subprocess.DEVNULL,
+    )
+    try:
+        yield
+    finally:
+        if running.returncode is None:
+            running.send_signal(signal.SIGTERM)
+        await asyncio.wait_for(running.wait(), 20)
+
+
+async def until_listening(port: int) -> None:
+    """Until somebody takes connections there."""
+
+    async def listens() -> bool:
+        try:
+            _, writer = await asyncio.open_connection("127.0.0.1", port)
+        except OSError:
+            return False
+        writer.close()
+        return True
+
+    await eventually(listens, "the server listens", within=40, holds=bool)
+
+
+def _contribution(plan_id: UUID) -> str:
+    return orjson.dumps(
+        {
+            "contribution_id": PLACE,
+            "plan_id": str(plan_id),
+            "command": "careplan.goals.commands.agree.v1",
+            "content": {
+                "aim": {"text": "Walk to the shop and back by myself before Christmas"},
+                "why": "So I can choose my own things",
+                "importance": 9,
+                "need_ids": [
+                    {"section": "needs", "entry_id": "0199c0de-0000-7000-8000-0000000000b1"}
+                ],
+            },
+            "provenance": {
+                "stated_by": {"kind": "person", "name": "Edith Marlow-Synth"},
+                "stated_at": "2026-11-24T09:00:00Z",
+            },
+        }
+    ).decode()

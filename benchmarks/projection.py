@@ -1,0 +1,349 @@
+"""The plan: catching up from Kafka, showing one event soon, being read."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from random import Random
+from tempfile import TemporaryDirectory
+from time import perf_counter
+from types import SimpleNamespace
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+import httpx
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from uuid_utils.compat import uuid7
+
+import services.plan
+import shared.chassis
+from benchmarks.append import Goals
+from benchmarks.clusters import Servers
+from benchmarks.doors import in_a_process
+from benchmarks.ledgers import fresh_ledger
+from benchmarks.load import Load, apply_from_elsewhere
+from benchmarks.measure import Sample, must_be, of_latencies
+from benchmarks.subject import NURSE, receipt, sample_state
+from deploy.local.kafka import free_port
+from services.goals.section import SECTION
+from services.plan.consumers import CONSUMER, FoldEvents, read_event
+from services.plan.domain import Plan, fold
+from services.plan.store import PlanStore
+from shared.chassis.database import Database
+from shared.chassis.event_store import EventStore
+from shared.chassis.group_commit import GroupCommit
+from shared.chassis.kafka import BatchConsumer, Record, Transaction
+from shared.chassis.relay import Relay
+from shared.chassis.settings import Settings
+from shared.ledger.topics import EVENTS_PATTERN, PLAN_CHANGES, dead_letters_topic, events_topic
+from shared.testing.events import History, headers_of, value_of
+from shared.testing.eventually import eventually
+from shared.testing.stack import (
+    TestDatabase,
+    create_topics,
+    delete_topics,
+    fresh_database,
+    fresh_prefix,
+)
+from shared.testing.tokens import ISS, TestIssuer
+
+_EVENTS_A_SECOND = 10_000
+_EVENTS_OF_A_PLAN = 40
+_EVENTS_TO_READ = 4_000
+_BATCH = 1_000
+_PARTITIONS = 4
+_SECTIONS = ("person", "needs", "goals")
+_QUIET_A_SECOND = 20
+_MIGRATIONS = (
+    Path(shared.chassis.__path__[0]) / "migrations" / "every_service",
+    Path(services.plan.__path__[0]) / "migrations",
+)
+_WORDS = {"text": "Walk to the shop and back by myself before Christmas, with the frame"}
+
+
+async def from_kafka(servers: Servers, seconds: float) -> Sample:
+    """A consumer that has everything before it: from its first batch to its last commit."""
+    messages = _history(round(seconds * _EVENTS_A_SECOND))
+    events = len(messages)
+    async with _plan(servers) as (settings, made):
+        await _publish(settings, messages)
+        async with Database(made.url, size=8) as database:
+            watched = _Watched(settings)
+            async with watched.consumer(database, settings):
+                await eventually(lambda: watched.consumed >= events, "all was folded", within=120)
+            shown = await database.pool.fetchval("SELECT sum(version) FROM plan")
+            listed = await database.pool.fetchval("SELECT count(*) FROM plan_ledger")
+    must_be("events in the plans", shown, events)
+    must_be("rows of the ledger", listed, events)
+    return Sample(events, events / (watched.ended - watched.begun))
+
+
+async def in_memory(servers: Servers, seconds: float) -> Sample:  # noqa: ARG001 - needs none
+    """The fold alone: the same records decoded and folded, nothing stored."""
+    records: list[Any] = [
+        SimpleNamespace(topic=topic, key=key, value=value, headers=headers)
+        for topic, key, value, headers in _history(round(seconds * _EVENTS_A_SECOND))
+    ]
+    plans: dict[UUID, Plan] = {}
+    begun = perf_counter()
+    for record in records:
+        event = read_event(record).event
+        plan = plans.get(event.plan_id)
+        if plan is None:
+            plan = plans[event.plan_id] = Plan(event.plan_id)
+        fold(plan, event)
+    took = perf_counter() - begun
+    must_be("events in the plans", sum(plan.version for plan in plans.values()), len(records))
+    return Sample(len(records), len(records) / took)
+
+
+async def event_to_visible(servers: Servers, seconds: float) -> Sample:
+    """One append in a quiet system, until the commit of the plan that shows it."""
+    took: list[float] = []
+    async with (
+        _plan(servers) as (settings, made),
+        fresh_ledger(servers) as ledger,
+        Database(made.url, size=8) as plans,
+        Database(ledger.url) as database,
+        Relay(ledger.url, settings.model_copy(update={"service": "goals"}), SECTION) as relay,
+        GroupCommit(ledger.url, on_commit=relay.offer) as commits,
+    ):
+        store = EventStore(database, commits, SECTION)
+        watched = _Watched(settings)
+        async with watched.consumer(plans, settings) as consumer:
+            await _until_ready(consumer, relay)
+            number = round(seconds * _QUIET_A_SECOND)
+            goals = Goals(number)
+            for index in range(number):
+                await asyncio.sleep(1 / _QUIET_A_SECOND)
+                goal = goals.next_of(index)
+                folded = asyncio.create_task(watched.next_batch())
+                await asyncio.sleep(0)
+                begun = perf_counter()
+                await store.save(goal, receipt(goal))
+                await folded
+                took.append(watched.ended - begun)
+        shown = await plans.pool.fetchval("SELECT sum(version) FROM plan")
+    must_be("events in the plans", shown, number)
+    return of_latencies(took[number // 5 :])
+
+
+async def commit_trip_commit(servers: Servers, seconds: float) -> Sample:
+    """One commit, one broker round trip, one commit, by the drivers alone."""
+    number = round(seconds * _QUIET_A_SECOND)
+    topic = f"{fresh_prefix()}trip"
+    await create_topics(servers.kafka_servers, [topic], 1)
+    took: list[float] = []
+    async with (
+        _bare(servers) as connection,
+        AIOKafkaProducer(bootstrap_servers=servers.kafka_servers, acks="all") as producer,
+        AIOKafkaConsumer(bootstrap_servers=servers.kafka_servers, fetch_max_wait_ms=200) as reader,
+    ):
+        place = TopicPartition(topic, 0)
+        reader.assign([place])
+        await reader.seek_to_beginning(place)
+        for _ in range(number):
+            await asyncio.sleep(1 / _QUIET_A_SECOND)
+            arriving = asyncio.create_task(reader.getone())
+            await asyncio.sleep(0)
+            begun = perf_counter()
+            await connection.execute("INSERT INTO bare VALUES ($1)", sample_state())
+            await producer.send(topic, sample_state())
+            await arriving
+            await connection.execute("INSERT INTO bare VALUES ($1)", sample_state())
+            took.append(perf_counter() - begun)
+        must_be("commits", await connection.fetchval("SELECT count(*) FROM bare"), 2 * number)
+    await delete_topics(servers.kafka_servers, [topic])
+    return of_latencies(took[number // 5 :])
+
+
+async def one_commit(servers: Servers, seconds: float) -> Sample:
+    """One prepared INSERT after the other, on one connection."""
+    took: list[float] = []
+    async with _bare(servers) as connection:
+        insert = await connection.prepare("INSERT INTO bare VALUES ($1)")
+        begun = now = perf_counter()
+        while now < begun + seconds:
+            before = now
+            await insert.fetch(sample_state())
+            now = perf_counter()
+            took.append(now - before)
+        must_be("commits", await connection.fetchval("SELECT count(*) FROM bare"), len(took))
+    return of_latencies(took[len(took) // 5 :])
+
+
+async def current_plan(servers: Servers, seconds: float) -> Sample:
+    """A reader of the current plan over HTTP, one request at a time, from another process."""
+    messages = _history(_EVENTS_TO_READ)
+    asked = messages[0][1].decode()
+    async with _plan(servers) as (settings, made):
+        await _publish(settings, messages)
+        with TemporaryDirectory() as folder:
+            issuer = TestIssuer(Path(folder))
+            port = free_port()
+            told = settings.model_copy(
+                update={
+                    "database_url": made.url,
+                    "issuer": ISS,
+                    "jwks": str(issuer.jwks),
+                    "port": port,
+                }
+            ).model_dump(exclude_unset=True)
+            environment = {f"CAREPLAN_{name.upper()}": str(value) for name, value in told.items()}
+            async with in_a_process("shared.chassis.run", "plan", **environment):
+                await _until_folded(made, len(messages))
+                load = Load(
+                    port=port,
+                    method="GET",
+                    path=f"/v1/plans/{asked}",
+                    headers=issuer.bearer(NURSE),
+                    in_flight=1,
+                    seconds=seconds,
+                    status=200,
+                )
+                url = f"http://127.0.0.1:{port}{load.path}"
+                async with httpx.AsyncClient(trust_env=False, headers=load.headers) as client:
+                    shown = (await client.get(url)).json()
+                must_be("the plan's version", shown["plan_version"], _EVENTS_OF_A_PLAN)
+                return await apply_from_elsewhere(load)
+
+
+class _Watched:
+    """A plan consumer, and when it began its first batch and committed its last one."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.begun = self.ended = 0.0
+        self.consumed = 0
+        self._folded = asyncio.Event()
+        store = PlanStore(topic_prefix=settings.topic_prefix, instance=settings.instance_id)
+        self._handle = FoldEvents(
+            store, topic_prefix=settings.topic_prefix, folded=self._note_the_end
+        )
+
+    def consumer(self, database: Database, settings: Settings) -> BatchConsumer:
+        """The consumer as the plan service builds it."""
+        return BatchConsumer(
+            consumer=CONSUMER,
+            handle=self,
+            database=database,
+            settings=settings,
+            pattern=EVENTS_PATTERN,
+            max_records=_BATCH,
+        )
+
+    async def __call__(self, records: Sequence[Record], transaction: Transaction) -> None:
+        self.begun = self.begun or perf_counter()
+        await self._handle(records, transaction)
+        self.consumed += len(records)
+
+    async def next_batch(self) -> None:
+        """Until the next commit."""
+        await self._folded.wait()
+        self._folded.clear()
+
+    def _note_the_end(self) -> None:
+        self.ended = perf_counter()
+        self._folded.set()
+
+
+Message = tuple[str, bytes, bytes, list[tuple[str, bytes]]]
+
+
+def _history(events: int) -> list[Message]:
+    """Plans of 40 events each, needs and goals that are reworded, as a busy day mixes them."""
+    random = Random(20261124)  # noqa: S311 - the same events in every run
+    plans = [
+        (History(uuid7()), [(section, uuid7()) for section in ("needs", "goals") * 4])
+        for _ in range(events // _EVENTS_OF_A_PLAN)
+    ]
+    messages: list[Message] = []
+    for history, _ in plans:
+        messages.append(_message(history.opened()))
+    for _ in range(_EVENTS_OF_A_PLAN - 1):
+        random.shuffle(plans)
+        for history, entries in plans:
+            section, entry_id = random.choice(entries)
+            made = history.versions[section, entry_id] == 0
+            content = {"aim": _WORDS, "why": "So I can choose my own things"}
+            event = history.event(
+                section,
+                "agreed" if made else "reworded",
+                entry_id,
+                "created" if made else "amended",
+                content,
+            )
+            messages.append(_message(event))
+    return messages
+
+
+def _message(event: Any) -> Message:
+    key = str(event.plan_id).encode()
+    return events_topic(event.section), key, value_of(event), headers_of(event)
+
+
+async def _publish(settings: Settings, messages: Sequence[Message]) -> None:
+    async with AIOKafkaProducer(
+        bootstrap_servers=settings.kafka_servers, linger_ms=5, max_batch_size=65_536
+    ) as producer:
+        sent = [
+            await producer.send(settings.topic_prefix + topic, value, key, headers=headers)
+            for topic, key, value, headers in messages
+        ]
+        await asyncio.gather(*sent)
+
+
+@asynccontextmanager
+async def _plan(servers: Servers) -> AsyncIterator[tuple[Settings, TestDatabase]]:
+    """Topics and a database of a plan service's own."""
+    prefix = fresh_prefix()
+    names = [
+        *(prefix + events_topic(section) for section in _SECTIONS),
+        prefix + PLAN_CHANGES,
+        prefix + dead_letters_topic("plan"),
+    ]
+    await create_topics(servers.kafka_servers, names, _PARTITIONS)
+    async with fresh_database(servers.postgres_url, "plan", *_MIGRATIONS) as made:
+        await servers.checkpoint()
+        yield (
+            Settings(
+                service="plan",
+                kafka_servers=servers.kafka_servers,
+                topic_prefix=prefix,
+                event_partitions=_PARTITIONS,
+            ),
+            made,
+        )
+    await delete_topics(servers.kafka_servers, names)
+
+
+@asynccontextmanager
+async def _bare(servers: Servers) -> AsyncIterator[asyncpg.Connection]:
+    """A connection to a database with one table that has no index."""
+    async with fresh_database(servers.postgres_url, "bare") as made:
+        connection = await asyncpg.connect(made.owner_url)
+        try:
+            await connection.execute("CREATE TABLE bare (state bytea NOT NULL)")
+            await servers.checkpoint()
+            yield connection
+        finally:
+            await connection.close()
+
+
+async def _until_folded(made: TestDatabase, events: int) -> None:
+    connection = await asyncpg.connect(made.owner_url)
+    try:
+
+        async def folded() -> bool:
+            return bool(await connection.fetchval("SELECT sum(version) FROM plan") == events)
+
+        await eventually(folded, "all was folded", within=120, holds=bool)
+    finally:
+        await connection.close()
+
+
+async def _until_ready(consumer: BatchConsumer, relay: Relay) -> None:
+    async def are_ready() -> bool:
+        return (await consumer.part()).ready and (await relay.part()).detail == "publishing"
+
+    await eventually(are_ready, "consumer and relay are ready", holds=bool)

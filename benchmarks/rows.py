@@ -1,0 +1,223 @@
+"""What is measured: scenarios, and the rows that compare one of them with another."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from benchmarks import append, doors, projection, publishing
+from benchmarks.append import Scenario
+from benchmarks.measure import Sample
+
+Round = Mapping[str, Sample]
+"""The samples of one round, by the name of their scenario."""
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """A figure of one round and what it should be; without a target it is only told."""
+
+    what: str
+    figure: Callable[[Round], float]
+    at_least: float | None = None
+    at_most: float | None = None
+
+    def is_met(self, figure: float) -> bool | None:
+        """Whether the figure is as it should be; ``None`` where there is no target."""
+        if self.at_least is not None:
+            return figure >= self.at_least
+        return figure <= self.at_most if self.at_most is not None else None
+
+    @property
+    def target(self) -> str:
+        """The target as it is printed."""
+        if self.at_least is not None:
+            return f">= {self.at_least:g}"
+        return f"<= {self.at_most:g}" if self.at_most is not None else "-"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One path that has to be fast, the scenarios it needs, and how it is judged."""
+
+    name: str
+    path: str
+    scenarios: Sequence[str]
+    judgements: Sequence[Judgement]
+
+
+def _rate(of: str, against: str) -> Callable[[Round], float]:
+    return lambda samples: samples[of].rate / samples[against].rate
+
+
+def _p99(of: str, against: str) -> Callable[[Round], float]:
+    return lambda samples: (samples[of].p99_ms or 0.0) / (samples[against].p99_ms or 1.0)
+
+
+def _milliseconds(of: str, percentile: str) -> Callable[[Round], float]:
+    return lambda samples: getattr(samples[of], f"{percentile}_ms") or 0.0
+
+
+def _p99_in_flushes(of: str) -> Callable[[Round], float]:
+    def figure(samples: Round) -> float:
+        sample = samples[of]
+        flush_ms = 1_000 / (sum(sample.flushes) / 2)
+        return (sample.p99_ms or 0.0) / flush_ms
+
+    return figure
+
+
+def _of_the_lower(of: str, most: float, limit: str) -> Callable[[Round], float]:
+    return lambda samples: samples[of].rate / min(most, samples[limit].rate)
+
+
+SCENARIOS: Final[Mapping[str, Scenario]] = {
+    "pgbench-1": append.in_c(1),
+    "pgbench-64": append.in_c(64),
+    "append-1": append.through_mapper(1),
+    "append-64": append.through_mapper(64),
+    "append-256": append.through_mapper(256),
+    "append-64-receipt": append.with_receipt(64),
+    "library-64": append.by_the_library(64),
+    "http-constant": doors.constant(64),
+    "http-command": doors.command_to_receipt(64),
+    "relay-lag": publishing.commit_to_producer,
+    "relay-tail": publishing.tail_after_a_crash,
+    "producer-ready": publishing.ready_bytes,
+    "producer-kafka": publishing.kafkas_own,
+    "fold-kafka": projection.from_kafka,
+    "fold-memory": projection.in_memory,
+    "visible": projection.event_to_visible,
+    "commit-trip-commit": projection.commit_trip_commit,
+    "plan-read": projection.current_plan,
+    "commit": projection.one_commit,
+    "append-64-past-10^4": append.through_mapper(64, 10_000),
+    "append-64-past-10^5": append.through_mapper(64, 100_000),
+    "append-64-past-10^6": append.through_mapper(64, 1_000_000),
+}
+
+ROWS: Final = (
+    Row(
+        "append-64",
+        "append through aggregate and mapper, 64 in flight",
+        ("pgbench-64", "append-64", "library-64", "append-64-receipt"),
+        (
+            Judgement("of pgbench, 64 clients", _rate("append-64", "pgbench-64"), at_least=0.55),
+            Judgement(
+                "times the library's recorder", _rate("append-64", "library-64"), at_least=20
+            ),
+            Judgement("with its receipt, of pgbench", _rate("append-64-receipt", "pgbench-64")),
+        ),
+    ),
+    Row(
+        "append-256",
+        "the same, 256 in flight",
+        ("pgbench-64", "append-256"),
+        (Judgement("of pgbench, 64 clients", _rate("append-256", "pgbench-64"), at_least=0.7),),
+    ),
+    Row(
+        "append-1",
+        "one contributor alone",
+        ("pgbench-1", "append-1"),
+        (
+            Judgement("of pgbench, 1 client", _rate("append-1", "pgbench-1"), at_least=0.75),
+            Judgement("p99 in flushes", _p99_in_flushes("append-1"), at_most=2.5),
+        ),
+    ),
+    Row(
+        "http",
+        "HTTP command to receipt, 64 in flight",
+        ("http-constant", "http-command"),
+        (
+            Judgement(
+                "of the same framework with a constant",
+                _rate("http-command", "http-constant"),
+                at_least=0.35,
+            ),
+        ),
+    ),
+    Row(
+        "relay-lag",
+        "relay, commit to producer, 300 appends a second",
+        ("relay-lag",),
+        (
+            Judgement("p50, ms", _milliseconds("relay-lag", "p50"), at_most=0.1),
+            Judgement("p99, ms", _milliseconds("relay-lag", "p99"), at_most=1.0),
+        ),
+    ),
+    Row(
+        "relay-tail",
+        "relay, tail after a crash",
+        ("relay-tail", "producer-ready"),
+        (
+            Judgement(
+                "of 50,000/s or the producer's limit",
+                _of_the_lower("relay-tail", 50_000, "producer-ready"),
+                at_least=1.0,
+            ),
+        ),
+    ),
+    Row(
+        "relay-broker",
+        "relay to broker",
+        ("relay-tail", "producer-kafka"),
+        (
+            Judgement(
+                "of ProducerPerformance's best second",
+                _rate("relay-tail", "producer-kafka"),
+                at_least=0.25,
+            ),
+        ),
+    ),
+    Row(
+        "projection",
+        "projection from Kafka, catching up",
+        ("fold-kafka", "fold-memory"),
+        (
+            Judgement("of the fold alone", _rate("fold-kafka", "fold-memory"), at_least=0.2),
+            Judgement("events/s", lambda samples: samples["fold-kafka"].rate, at_least=20_000),
+        ),
+    ),
+    Row(
+        "visible",
+        "event to visible, quiet system",
+        ("visible", "commit-trip-commit"),
+        (
+            Judgement(
+                "p99, times commit + round trip + commit",
+                _p99("visible", "commit-trip-commit"),
+                at_most=2,
+            ),
+        ),
+    ),
+    Row(
+        "plan-read",
+        "current plan read over HTTP",
+        ("plan-read", "commit"),
+        (Judgement("p99, times one commit", _p99("plan-read", "commit"), at_most=2),),
+    ),
+    Row(
+        "growth",
+        "append on a ledger of 10^5 events",
+        ("append-64-past-10^4", "append-64-past-10^5"),
+        (
+            Judgement(
+                "of the rate at 10^4",
+                _rate("append-64-past-10^5", "append-64-past-10^4"),
+                at_least=0.9,
+            ),
+        ),
+    ),
+    Row(
+        "growth-long",
+        "append on a ledger of 10^6 events",
+        ("append-64-past-10^4", "append-64-past-10^6"),
+        (
+            Judgement(
+                "of the rate at 10^4",
+                _rate("append-64-past-10^6", "append-64-past-10^4"),
+                at_least=0.9,
+            ),
+        ),
+    ),
+)
+LONG: Final = frozenset({"growth-long"})
