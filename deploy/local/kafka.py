@@ -108,11 +108,10 @@ class Broker:
 
     async def _format(self) -> None:
         shutil.rmtree(self._data, ignore_errors=True)  # of a format that was cut short
-        cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
         command = self._java(
             ["-Xmx128m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"],
             "kafka.tools.StorageTool",
-            *("format", "--standalone", "-t", cluster, "-c", str(self._properties)),
+            *("format", "--standalone", "-t", _new_cluster_id(), "-c", str(self._properties)),
             "--ignore-formatted",
         )
         made = await run(command)
@@ -163,6 +162,14 @@ auto.create.topics.enable=false
 group.initial.rebalance.delay.ms=0
 log.cleaner.dedupe.buffer.size=4194304
 """
+
+
+def _new_cluster_id() -> str:
+    """A UUID as Kafka writes them; one that begins with a dash would be read as an option."""
+    while True:
+        written = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+        if not written.startswith("-"):
+            return written
 
 
 def free_port() -> int:

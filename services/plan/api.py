@@ -226,6 +226,4 @@ def _headers(lag: Lag) -> dict[str, str]:
 
 
 def _invalid(parameter: str, what: str) -> Problem:
-    return Problem(
-        "parameter-invalid", f"{parameter} cannot be read. {what}", parameter=parameter
-    )
+    return Problem("parameter-invalid", f"{parameter} cannot be read. {what}", parameter=parameter)

@@ -42,9 +42,7 @@ class FoldEvents:
     ``folded`` is called after each commit: whoever waits for a position looks again.
     """
 
-    def __init__(
-        self, plans: PlanStore, *, topic_prefix: str, folded: Callable[[], None]
-    ) -> None:
+    def __init__(self, plans: PlanStore, *, topic_prefix: str, folded: Callable[[], None]) -> None:
         self._plans = plans
         self._topic_prefix = topic_prefix
         self._folded = folded

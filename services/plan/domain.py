@@ -22,6 +22,7 @@ _STATE_AFTER: Final = {
     "careplan.person.plan-reopened.v1": "open",
     _MERGED: "merged",
     "careplan.person.plan-unmerged.v1": "open",
+    "careplan.person.entered-in-error.v1": "ended",
 }
 _IN_PLAN: Final = {
     Change.CREATED.value: True,

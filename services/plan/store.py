@@ -511,9 +511,7 @@ class Batch:
         """What waits in a plan for an entry that has turned out to be another plan's."""
         evicted: list[Record] = []
         for plan_id, held in self._plans.items():
-            strays = [
-                key for key in held.plan.parked if self._owners.get(key, plan_id) != plan_id
-            ]
+            strays = [key for key in held.plan.parked if self._owners.get(key, plan_id) != plan_id]
             if strays:
                 for key in strays:
                     del held.plan.parked[key]
@@ -525,9 +523,7 @@ class Batch:
 
     async def write(self, outgoing: list[Outgoing]) -> None:
         """Write what the batch has changed; ``outgoing`` has its dead letters."""
-        await self._store.write(
-            self._connection, list(self._plans.values()), self.tally, outgoing
-        )
+        await self._store.write(self._connection, list(self._plans.values()), self.tally, outgoing)
 
     def committed(self) -> None:
         """After the commit, and only then."""

@@ -24,6 +24,8 @@ _STATE_AFTER = {
     "careplan.person.plan-reopened.v1": "open",
     "careplan.person.plan-merged.v1": "merged",
     "careplan.person.plan-unmerged.v1": "open",
+    # A plan that was opened in error takes nothing more; the person may be given another.
+    "careplan.person.entered-in-error.v1": "ended",
 }
 
 
