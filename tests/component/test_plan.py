@@ -442,7 +442,6 @@ async def test_what_cannot_be_read_is_a_dead_letter_and_its_neighbours_are_serve
         (topic, key, value.replace(b'"change":"created"', b'"change":"moved"'), headers),
         (topic, key, value.replace(b'"goal"', b'"g\\u0000"'), headers),
         (topic, key, late, headers),
-        (topic, key, value, [*headers, ("ce_position", b"9" * 30)]),
         (topic, key, value.replace(b'"why":"Shop"', b'"why":' + b"[" * 300 + b"]" * 300), headers),
     ]
     fine: list[Message] = [
