@@ -44,16 +44,29 @@ class StoredRow(NamedTuple):
     leaf_hash: bytes | None
 
 
+class _Facts(NamedTuple):
+    """What is the same for all events of a type."""
+
+    entry_type: str
+    change: str
+    fields: Callable[[Mapping[str, Any]], list[str]]
+    type: bytes
+    schema: bytes
+
+
 class EventPublisher:
     """Turns committed rows of one section into messages."""
 
     def __init__(self, section: Section) -> None:
         self._section = section.wire_name
-        self._facts: dict[str, tuple[str, str, Callable[[Mapping[str, Any]], list[str]]]] = {
-            type_: (
+        self._source = f"urn:careplan:section:{self._section}".encode()
+        self._facts = {
+            type_: _Facts(
                 section.entry_type(section.entry_of_event(type_)),
                 event.change.value,
                 partial(fields_of, event),
+                type_.encode(),
+                f"urn:careplan:contract:{type_.rpartition('.v')[0]}:1.0".encode(),
             )
             for type_, event in section.events.items()
         }
@@ -68,36 +81,35 @@ class EventPublisher:
         content = {name: value for name, value in state.items() if name not in ENVELOPE}
         told = {name: v for name, v in provenance.items() if name not in _OF_THE_ENVELOPE}
         stated_at = told.setdefault("stated_at", recorded_at)
-        entry_type, change, fields = self._facts[row.type]
+        facts = self._facts[row.type]
         entry_id = str(row.entry_id)
         value = orjson.dumps(
             {
                 "plan_id": plan_id,
                 "section": self._section,
                 "entry_id": entry_id,
-                "entry_type": entry_type,
+                "entry_type": facts.entry_type,
                 "entry_version": row.entry_version,
                 "type": row.type,
-                "change": change,
+                "change": facts.change,
                 "contribution_id": contribution_id,
                 "recorded_at": recorded_at,
                 "content": content,
-                "fields": fields(content),
+                "fields": facts.fields(content),
                 "provenance": told,
             }
         )
-        name, _, _ = row.type.rpartition(".v")
         key = plan_id.encode()
         headers = [
             ("content-type", b"application/json"),
             ("ce_specversion", b"1.0"),
             ("ce_id", f"{entry_id}.{row.entry_version}".encode()),
-            ("ce_source", f"urn:careplan:section:{self._section}".encode()),
-            ("ce_type", row.type.encode()),
+            ("ce_source", self._source),
+            ("ce_type", facts.type),
             ("ce_subject", f"plan/{plan_id}/{self._section}".encode()),
             ("ce_time", stated_at.encode()),
             ("ce_recordedtime", recorded_at.encode()),
-            ("ce_dataschema", f"urn:careplan:contract:{name}:1.0".encode()),
+            ("ce_dataschema", facts.schema),
             ("ce_partitionkey", key),
             ("ce_entryid", entry_id.encode()),
             ("ce_entryversion", str(row.entry_version).encode()),

@@ -357,6 +357,7 @@ def configure_logging(service: str) -> None:
         logger = logging.getLogger(name)
         logger.handlers.clear()
         logger.propagate = True
+        logger.setLevel(logging.NOTSET)
     logging.getLogger("uvicorn").setLevel(logging.INFO)
     access = logging.getLogger("uvicorn.access")
     access.handlers.clear()

@@ -143,8 +143,11 @@ class Relay:
             self._handed.extend(rows)
         else:
             self._handed.clear()
-        if rows or has_outgoing:
+        if not self._is_active:
             self.wake()
+        for stream in self._streams:
+            if rows if stream.name == "events" else has_outgoing:
+                stream.wake.set()
 
     def wake(self) -> None:
         """There are new rows: publish them, or tell the replica that does."""
@@ -302,17 +305,18 @@ class Relay:
         while True:
             stream.wake.clear()
             messages = await stream.read(stream.mark, WINDOW)
-            if not messages:
+            if messages:
+                stream.newest = max(stream.newest, messages[-1].position)
+                stream.oldest_at = messages[0].recorded_at
+                await self._send_window(producer, messages)
+                stream.mark = messages[-1].position
+                stream.marked.set()
+            if len(messages) < WINDOW:
+                # That was all there was: nobody looks again until something wakes the stream.
                 stream.oldest_at = None
                 with suppress(TimeoutError):
                     async with asyncio.timeout(_POLL):
                         await stream.wake.wait()
-                continue
-            stream.newest = max(stream.newest, messages[-1].position)
-            stream.oldest_at = messages[0].recorded_at
-            await self._send_window(producer, messages)
-            stream.mark = messages[-1].position
-            stream.marked.set()
 
     async def _save_marks(self, stream: _Stream) -> None:
         """Behind the loop: no window waits for the mark of the one before it to be saved."""
@@ -487,6 +491,8 @@ class Relay:
             if self._handed[0].position != mark + 1 + len(taken):
                 break
             taken.append(self._handed.popleft())
+        if self._handed:  # behind a gap, or more than a window
+            self._streams[0].wake.set()
         return taken
 
     async def _read_outgoing(self, mark: int, limit: int) -> list[Message]:

@@ -179,9 +179,14 @@ def tracked_files() -> Iterator[Path]:
             yield ROOT / name
 
 
+# Where none of these words stands, there is nothing to find.
+WORDS = re.compile("|".join(rf"\b{re.split('[.(]', home.name.strip('()'))[-1]}\b" for home in HOMES))
+
+
 @cache
 def names_used_in(path: Path) -> tuple[tuple[str, int], ...]:
-    return tuple(names_used(path.read_text("utf-8")))
+    source = path.read_text("utf-8")
+    return tuple(names_used(source)) if WORDS.search(source) else ()
 
 
 def names_used(source: str) -> Iterator[tuple[str, int]]:

@@ -99,18 +99,21 @@ def test_what_would_break_somebody_is_found_and_not_written(
     assert agreed.read_bytes() == before
 
 
-def test_a_draft_may_be_redone_on_purpose_whatever_it_breaks(copied: Path) -> None:
+def test_a_draft_may_be_redone_on_purpose_whatever_it_breaks(agreed: Path) -> None:
     for old, new, _ in BREAKING:
-        edit(copied / GOAL / "1.0.json", old, new)
-    assert write(copied)
-    assert write(copied, redraft=True) == []
-    assert problems_with_committed(copied) == []
+        edit(agreed, old, new)
+    folder = agreed.parents[1]
+    assert write(folder)
+    assert write(folder, redraft=True) == []
+    assert problems_with_committed(folder) == []
 
 
-def test_a_type_that_nothing_declares_any_more_is_found(copied: Path) -> None:
-    shutil.copytree(copied / GOAL, copied / "careplan.goals.forgotten")
-    assert any("type-removed" in line for line in problems_with_committed(copied))
-    assert any("type-removed" in line for line in write(copied))
+def test_a_type_that_nothing_declares_any_more_is_found(agreed: Path) -> None:
+    folder = agreed.parents[1]
+    forgotten = shutil.copytree(agreed.parent, folder / "careplan.goals.forgotten")
+    assert any("type-removed" in line for line in problems_with_committed(folder))
+    assert any("type-removed" in line for line in write(folder))
+    shutil.rmtree(forgotten)
 
 
 def without_the_optional_field(folder: Path) -> None:
@@ -120,14 +123,15 @@ def without_the_optional_field(folder: Path) -> None:
     path.write_text(json.dumps(schema, indent=2, ensure_ascii=False) + "\n", "utf-8")
 
 
-def test_a_further_optional_field_is_written_over_a_draft(copied: Path) -> None:
-    without_the_optional_field(copied)
-    found = problems_with_committed(copied)
+def test_a_further_optional_field_is_written_over_a_draft(agreed: Path) -> None:
+    folder = agreed.parents[1]
+    without_the_optional_field(folder)
+    found = problems_with_committed(folder)
     assert [line for line in found if GOAL in line] == [
         f"{GOAL}/1.0.json: it is not what the declarations say; run make contracts"
     ]
-    assert write(copied) == []
-    assert (copied / GOAL / "1.0.json").read_bytes() == (CONTRACTS / GOAL / "1.0.json").read_bytes()
+    assert write(folder) == []
+    assert agreed.read_bytes() == (CONTRACTS / GOAL / "1.0.json").read_bytes()
 
 
 def test_a_further_optional_field_makes_a_minor_version_beside_what_is_published(
