@@ -180,7 +180,9 @@ def tracked_files() -> Iterator[Path]:
 
 
 # Where none of these words stands, there is nothing to find.
-WORDS = re.compile("|".join(rf"\b{re.split('[.(]', home.name.strip('()'))[-1]}\b" for home in HOMES))
+WORDS = re.compile(
+    "|".join(rf"\b{re.split('[.(]', home.name.strip('()'))[-1]}\b" for home in HOMES)
+)
 
 
 @cache
