@@ -6,13 +6,19 @@ from functools import lru_cache, partial
 from typing import Any, NamedTuple, Protocol
 from uuid import UUID
 
+import msgspec
 import orjson
 
 from shared.chassis.persistence import ENVELOPE, fields_of
 from shared.ledger import Change, RecordedEvent, Section, instant
 
+_BRACE = ord("{")
 _LONGEST_NUMBER = 18  # digits; one more could be too much for the database
 _OF_THE_ENVELOPE = ("plan_id", "entry_id", "contribution_id")
+
+_members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+_text_of = msgspec.json.Decoder(str).decode
+_encoded = msgspec.json.Encoder().encode
 
 
 class Unreadable(Exception):
@@ -71,19 +77,23 @@ class EventPublisher:
             for type_, event in section.events.items()
         }
 
-    def message(self, row: StoredRow) -> tuple[bytes, bytes, list[tuple[str, bytes]]]:
+    def message(self, row: StoredRow) -> tuple[bytes, bytes, list[tuple[str, bytes | None]]]:
         """Key, value and headers of one event (``kafka.md`` of the contract: event envelope)."""
-        state = orjson.loads(row.state)
-        provenance = state["provenance"]
-        plan_id = provenance["plan_id"]
-        contribution_id = provenance["contribution_id"]
+        # What is not looked into stays as it was stored: most of an event is never decoded.
+        state = _members(row.state)
+        provenance = _members(state["provenance"])
+        plan_id = _text_of(provenance["plan_id"])
+        contribution_id = _text_of(provenance["contribution_id"])
         recorded_at = instant(row.recorded_at)
         content = {name: value for name, value in state.items() if name not in ENVELOPE}
-        told = {name: v for name, v in provenance.items() if name not in _OF_THE_ENVELOPE}
-        stated_at = told.setdefault("stated_at", recorded_at)
+        told: dict[str, Any] = {
+            name: value for name, value in provenance.items() if name not in _OF_THE_ENVELOPE
+        }
+        stated_at = _text_of(told["stated_at"]) if "stated_at" in told else recorded_at
+        told["stated_at"] = stated_at
         facts = self._facts[row.type]
         entry_id = str(row.entry_id)
-        value = orjson.dumps(
+        value = _encoded(
             {
                 "plan_id": plan_id,
                 "section": self._section,
@@ -95,12 +105,12 @@ class EventPublisher:
                 "contribution_id": contribution_id,
                 "recorded_at": recorded_at,
                 "content": content,
-                "fields": facts.fields(content),
+                "fields": facts.fields({name: _opened(value) for name, value in content.items()}),
                 "provenance": told,
             }
         )
         key = plan_id.encode()
-        headers = [
+        headers: list[tuple[str, bytes | None]] = [
             ("content-type", b"application/json"),
             ("ce_specversion", b"1.0"),
             ("ce_id", f"{entry_id}.{row.entry_version}".encode()),
@@ -122,6 +132,11 @@ class EventPublisher:
             headers.append(("traceparent", row.traceparent.encode()))
             headers.append(("ce_traceparent", row.traceparent.encode()))
         return key, value, headers
+
+
+def _opened(value: msgspec.Raw) -> Mapping[str, msgspec.Raw] | None:
+    """The members of an object, whose names may be fields; nothing else is looked into."""
+    return _members(value) if memoryview(value)[0] == _BRACE else None
 
 
 def header(record: ConsumedRecord, name: str) -> str | None:
