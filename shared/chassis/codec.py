@@ -10,7 +10,7 @@ import msgspec
 import orjson
 
 from shared.chassis.persistence import ENVELOPE, fields_of
-from shared.ledger import Change, RecordedEvent, Section, instant
+from shared.ledger import Change, Entry, RecordedEvent, Section, instant
 
 _BRACE = ord("{")
 _LONGEST_NUMBER = 18  # digits; one more could be too much for the database
@@ -56,8 +56,9 @@ class _Facts(NamedTuple):
     entry_type: str
     change: str
     fields: Callable[[Mapping[str, Any]], list[str]]
-    type: bytes
-    schema: bytes
+    maps: frozenset[str]
+    type: tuple[str, bytes]
+    schema: tuple[str, bytes]
 
 
 class EventPublisher:
@@ -65,14 +66,18 @@ class EventPublisher:
 
     def __init__(self, section: Section) -> None:
         self._section = section.wire_name
-        self._source = f"urn:careplan:section:{self._section}".encode()
+        self._source = ("ce_source", f"urn:careplan:section:{self._section}".encode())
         self._facts = {
             type_: _Facts(
                 section.entry_type(section.entry_of_event(type_)),
                 event.change.value,
                 partial(fields_of, event),
-                type_.encode(),
-                f"urn:careplan:contract:{type_.rpartition('.v')[0]}:1.0".encode(),
+                _maps_of(event),
+                ("ce_type", type_.encode()),
+                (
+                    "ce_dataschema",
+                    f"urn:careplan:contract:{type_.rpartition('.v')[0]}:1.0".encode(),
+                ),
             )
             for type_, event in section.events.items()
         }
@@ -105,7 +110,12 @@ class EventPublisher:
                 "contribution_id": contribution_id,
                 "recorded_at": recorded_at,
                 "content": content,
-                "fields": facts.fields({name: _opened(value) for name, value in content.items()}),
+                "fields": facts.fields(
+                    {
+                        name: _opened(value) if name in facts.maps else None
+                        for name, value in content.items()
+                    }
+                ),
                 "provenance": told,
             }
         )
@@ -114,12 +124,12 @@ class EventPublisher:
             ("content-type", b"application/json"),
             ("ce_specversion", b"1.0"),
             ("ce_id", f"{entry_id}.{row.entry_version}".encode()),
-            ("ce_source", self._source),
-            ("ce_type", facts.type),
+            self._source,
+            facts.type,
             ("ce_subject", f"plan/{plan_id}/{self._section}".encode()),
             ("ce_time", stated_at.encode()),
             ("ce_recordedtime", recorded_at.encode()),
-            ("ce_dataschema", facts.schema),
+            facts.schema,
             ("ce_partitionkey", key),
             ("ce_entryid", entry_id.encode()),
             ("ce_entryversion", str(row.entry_version).encode()),
@@ -134,8 +144,16 @@ class EventPublisher:
         return key, value, headers
 
 
+def _maps_of(event: type[Entry.Event]) -> frozenset[str]:
+    return frozenset(
+        name
+        for name in event.__dataclass_fields__
+        if fields_of(event, {name: {"key": None}}) == [f"{name}.key"]
+    )
+
+
 def _opened(value: msgspec.Raw) -> Mapping[str, msgspec.Raw] | None:
-    """The members of an object, whose names may be fields; nothing else is looked into."""
+    """The members of a map, each of which is a field; a null has none."""
     return _members(value) if memoryview(value)[0] == _BRACE else None
 
 
