@@ -242,7 +242,7 @@ def _said(event: RecordedEvent, stated_at: datetime, plan_version: int) -> dict[
     provenance = event.provenance
     said: dict[str, Any] = {
         "entry_version": event.entry_version,
-        "contribution_id": event.contribution_id,
+        "contribution_id": str(event.contribution_id),
         "stated_by": stated_by(event),
         "recorded_by": by(event),
         "stated_at": stated_at,

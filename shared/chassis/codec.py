@@ -2,17 +2,19 @@
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from functools import lru_cache, partial
+from functools import partial
 from typing import Any, NamedTuple, Protocol
 from uuid import UUID
 
 import msgspec
 import orjson
+from asyncpg.pgproto.pgproto import UUID as DriversUUID  # noqa: N811 - made, hashed, written in C
 
 from shared.chassis.persistence import ENVELOPE, fields_of
 from shared.ledger import Change, Entry, RecordedEvent, Section, instant
 
 _BRACE = ord("{")
+_CHANGES = {change.value: change.value for change in Change}
 _LONGEST_NUMBER = 18  # digits; one more could be too much for the database
 _OF_THE_ENVELOPE = ("plan_id", "entry_id", "contribution_id")
 
@@ -180,15 +182,17 @@ def event_of(record: ConsumedRecord) -> RecordedEvent:
         provenance = value["provenance"]
         fields = value.get("fields")
         headers = dict(record.headers)
-        event = RecordedEvent(
-            plan_id=_known_uuid(value["plan_id"]),
+        # Not by its own constructor: a frozen class sets each of its fields by a call.
+        event = object.__new__(RecordedEvent)
+        vars(event).update(
+            plan_id=DriversUUID(value["plan_id"]),
             section=_text(value["section"]),
-            entry_id=_known_uuid(value["entry_id"]),
+            entry_id=DriversUUID(value["entry_id"]),
             entry_type=_text(value["entry_type"]),
             entry_version=_version(value["entry_version"]),
             type=_text(value["type"]),
-            change=Change(value["change"]).value,
-            contribution_id=UUID(value["contribution_id"]),
+            change=_CHANGES[value["change"]],
+            contribution_id=DriversUUID(value["contribution_id"]),
             recorded_at=_instant(value["recorded_at"]),
             content=_mapping(content),
             provenance=_mapping(provenance),
@@ -217,10 +221,6 @@ def json_object_of(record: ConsumedRecord) -> dict[str, Any]:
     return value
 
 
-_known_uuid = lru_cache(16_384)(UUID)
-"""The same few plans and entries come again and again."""
-
-
 def _text(value: Any) -> str:
     if not isinstance(value, str) or "\x00" in value:
         raise TypeError("not a text")
@@ -235,6 +235,8 @@ def _texts(value: Any) -> tuple[str, ...]:
 
 def _instant(value: Any) -> datetime:
     at = datetime.fromisoformat(value)
+    if at.tzinfo is UTC:
+        return at
     if at.tzinfo is None:
         raise ValueError("an instant without an offset")
     return at.astimezone(UTC)
