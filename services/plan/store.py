@@ -118,10 +118,9 @@ class _Held:
         """As it is kept in memory after the commit, for the next batch."""
         self.plan.accepted = []
         self.touched, self.newly_parked, self.released, self.evicted = {}, [], [], []
-        waiting = {
-            event.natural_key for events in self.plan.parked.values() for event in events.values()
-        }
-        self.values = {key: value for key, value in self.values.items() if key in waiting}
+        parked = self.plan.parked.values()
+        waiting = {event.natural_key for events in parked for event in events.values()}
+        self.values = {key: self.values[key] for key in waiting}
         return self
 
 
