@@ -28,7 +28,7 @@ from benchmarks.measure import Sample, must_be, of_latencies
 from benchmarks.subject import NURSE, receipt, sample_state
 from deploy.local.kafka import free_port
 from services.goals.section import SECTION
-from services.plan.consumers import CONSUMER, FoldEvents, read_event
+from services.plan.consumers import BATCH, CONSUMER, FoldEvents, read_event
 from services.plan.domain import Plan, fold
 from services.plan.store import PlanStore
 from shared.chassis.database import Database
@@ -55,7 +55,6 @@ _EVENTS_OF_A_PLAN = 40
 _EVENTS_TO_READ = 4_000
 _LONG_PLAN = 10_000
 _BOTH = ("plan_id", "entry_id")
-_BATCH = 1_000
 _PARTITIONS = 4
 _SECTIONS = ("person", "needs", "goals")
 _QUIET_A_SECOND = 20
@@ -300,7 +299,7 @@ class _Watched:
             database=database,
             settings=settings,
             pattern=EVENTS_PATTERN,
-            max_records=_BATCH,
+            max_records=BATCH,
         )
 
     async def __call__(self, records: Sequence[Record], transaction: Transaction) -> None:

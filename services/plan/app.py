@@ -6,7 +6,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from fastapi import FastAPI
 
 from services.plan.api import plan_routes
-from services.plan.consumers import CONSUMER, Folded, FoldEvents
+from services.plan.consumers import BATCH, CONSUMER, Folded, FoldEvents
 from services.plan.ledger import PlanLedger
 from services.plan.store import PlanStore
 from shared.chassis.consumers import running
@@ -19,8 +19,6 @@ from shared.chassis.relay import Relay
 from shared.chassis.settings import Settings
 from shared.chassis.telemetry import Gauge, Reading, gauge
 from shared.ledger.topics import EVENTS_PATTERN
-
-_BATCH = 1_000
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -41,7 +39,7 @@ def create_app(settings: Settings) -> FastAPI:
         database=database,
         settings=settings,
         pattern=EVENTS_PATTERN,
-        max_records=_BATCH,
+        max_records=BATCH,
     )
 
     def behind() -> Reading:
