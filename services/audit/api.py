@@ -3,19 +3,12 @@
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections import Counter
 from collections.abc import Collection
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 from uuid import UUID
 
 import orjson
 from fastapi import APIRouter, Depends, Query, Request, Response
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    StringConstraints,
-)
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
 from services.audit.store import AuditStore, Wanted
 from shared.chassis.identity import Identity
@@ -54,16 +47,6 @@ def _must_be_a_cursor(text: str) -> str:
     return text
 
 
-def _must_be_written_out(given: Any) -> Any:
-    # A bare number would be taken for seconds since 1970.
-    if not isinstance(given, str) or "T" not in given.upper():
-        raise ValueError("not a time")
-    return given
-
-
-_Time = Annotated[Instant, BeforeValidator(_must_be_written_out)]
-
-
 class RecordsQuery(BaseModel):
     """Which records are asked for; ``from`` counts in, ``to`` does not."""
 
@@ -74,8 +57,8 @@ class RecordsQuery(BaseModel):
     contributor: _Contributor | None = None
     section: _Word | None = None
     operation: _Word | None = None
-    since: _Time | None = Field(default=None, alias="from")
-    until: _Time | None = Field(default=None, alias="to")
+    since: Instant | None = Field(default=None, alias="from")
+    until: Instant | None = Field(default=None, alias="to")
     limit: int = Field(default=50, ge=1, le=LIST_LIMIT)
     cursor: Annotated[str, AfterValidator(_must_be_a_cursor)] | None = None
 
