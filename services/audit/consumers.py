@@ -243,7 +243,8 @@ class AuditConsumer:
             except KafkaError as error:
                 self._detail = f"waiting for the broker: {type(error).__name__}"
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(self._stopping.wait(), pause)
+                    async with asyncio.timeout(pause):
+                        await self._stopping.wait()
                 pause = min(pause * 2, _LONGEST_PAUSE)
             else:
                 self._kafka = kafka
