@@ -1,5 +1,6 @@
 """The audit's HTTP door: the list of records, newest first, for whoever may read the audit."""
 
+import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections import Counter
 from collections.abc import Collection
@@ -8,14 +9,23 @@ from uuid import UUID
 
 import orjson
 from fastapi import APIRouter, Depends, Query, Request, Response
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+)
 
 from services.audit.store import AuditStore, Wanted
 from shared.chassis.identity import Identity
 from shared.chassis.problems import Problem
+from shared.chassis.reading import id_in
 from shared.ledger import Contributor, Instant
 
 LIST_LIMIT: Final = 200
+_DIGITS: Final = re.compile(r"[0-9]{1,9}")
 
 _Organisation = Annotated[
     str, StringConstraints(pattern=r"^([A-Z0-9]{3,12}|x-[a-z0-9][a-z0-9-]{0,58})$")
@@ -47,19 +57,31 @@ def _must_be_a_cursor(text: str) -> str:
     return text
 
 
+def _must_be_an_id(text: str) -> str:
+    if id_in(text) is None:
+        raise ValueError("not an id")
+    return text
+
+
+def _must_be_digits(text: str) -> str:
+    if not _DIGITS.fullmatch(text):
+        raise ValueError("not a whole number")
+    return text
+
+
 class RecordsQuery(BaseModel):
     """Which records are asked for; ``from`` counts in, ``to`` does not."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    plan_id: UUID | None = None
+    plan_id: Annotated[UUID, BeforeValidator(_must_be_an_id)] | None = None
     organisation: _Organisation | None = None
     contributor: _Contributor | None = None
     section: _Word | None = None
     operation: _Word | None = None
     since: Instant | None = Field(default=None, alias="from")
     until: Instant | None = Field(default=None, alias="to")
-    limit: int = Field(default=50, ge=1, le=LIST_LIMIT)
+    limit: Annotated[int, BeforeValidator(_must_be_digits)] = Field(default=50, ge=1, le=LIST_LIMIT)
     cursor: Annotated[str, AfterValidator(_must_be_a_cursor)] | None = None
 
 

@@ -158,6 +158,10 @@ async def test_a_receipt_is_shown_to_whoever_contributed_and_to_nobody_else(goal
             (receipt["contribution_id"], PERSON),
             (str(uuid4()), NURSE),
             ("not-an-id", NURSE),
+            (receipt["contribution_id"].upper(), NURSE),
+            (f"{{{receipt['contribution_id']}}}", NURSE),
+            (f"urn:uuid:{receipt['contribution_id']}", NURSE),
+            (receipt["contribution_id"].replace("-", ""), NURSE),
             ("%00", NURSE),
             (receipt["contribution_id"] + "%0a", NURSE),
         )
@@ -744,6 +748,7 @@ async def test_other_paths_and_methods_are_problems_too(goals: Goals) -> None:
     assert (await client.get("/v1/marigolds")).json()["code"] == "not-found"
     assert (await client.put("/v1/contributions")).json()["code"] == "method-not-allowed"
     assert (await client.post("/v1/contributions:marigold")).json()["code"] == "not-found"
+    assert (await client.post("/v1/contributions/")).json()["code"] == "not-found"
     answer = await client.get("/v1/contributions", headers=bearer)
     assert answer.json()["code"] == "method-not-allowed"
 
