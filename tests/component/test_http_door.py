@@ -23,6 +23,7 @@ from joserfc import jwt
 from joserfc.jwk import OctKey, OKPKey
 
 from services.goals.section import SECTION
+from shared.chassis.http_server import HEAD_LIMIT
 from shared.ledger import Contributor
 from shared.testing.service import Bench, Door, Process, bench_of, contribution, works_for
 from shared.testing.tokens import claims_of
@@ -710,6 +711,35 @@ async def test_a_connection_that_breaks_off_or_talks_nonsense_harms_nobody(goals
         await writer.wait_closed()
     assert (await goals.door.client.get("/livez")).status_code == 200
     assert await goals.bench.rows() == before
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        b"marigolds\r\n\r\n",
+        b"GET /livez HTTP/1.1\r\nHost: x\r\nX: a\x00b\r\n\r\n",
+        b"GET /livez HTTP/1.1\r\nHost: x\r\nX: ".ljust(HEAD_LIMIT + 1, b"m"),
+        (b"GET /livez HTTP/1.1\r\nHost: x\r\n" + b"M: m\r\n" * 11_000)[: HEAD_LIMIT + 1],
+        b"GET /livez?".ljust(HEAD_LIMIT + 1, b"m"),
+    ],
+    ids=["nonsense", "a NUL", "an endless header", "endless headers", "an endless address"],
+)
+async def test_what_is_no_request_is_a_problem_and_not_listened_to_for_ever(
+    goals: Goals, said: bytes
+) -> None:
+    host, port = goals.door.url.removeprefix("http://").split(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    writer.write(said)
+    async with asyncio.timeout(20):
+        answer = await reader.read()
+    head, _, body = answer.partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 400 Bad Request\r\n")
+    assert b"content-type: application/problem+json" in head.lower()
+    told = json.loads(body)
+    assert (told["status"], told["code"]) == (400, "bad-request")
+    assert told["correlation_id"].encode() in head
+    assert b"marigolds" not in answer
+    writer.close()
 
 
 async def test_a_client_that_goes_away_finds_its_receipt_when_it_comes_back(
