@@ -222,7 +222,8 @@ def _as_json(_logger: Any, _method: str, fields: MutableMapping[str, Any]) -> st
 class _Stdout:
     """Writes lines to the standard output of this moment."""
 
-    _lock = threading.Lock()
+    # Taken again by the same thread where a destructor has something to say in mid-line.
+    _lock = threading.RLock()
 
     def msg(self, line: str) -> None:
         with self._lock:

@@ -11,6 +11,7 @@ from fastapi import FastAPI
 
 import services
 from shared.chassis import telemetry
+from shared.chassis.http_server import Http
 from shared.chassis.section_app import create_app
 from shared.chassis.settings import Settings
 
@@ -55,6 +56,7 @@ def main() -> None:
             app,
             host=settings.host,
             port=settings.port,
+            http=Http,
             log_config=None,
             access_log=False,
             server_header=False,

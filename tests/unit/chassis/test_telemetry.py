@@ -160,6 +160,21 @@ def test_a_long_text_is_cut(capsys: pytest.CaptureFixture[str]) -> None:
     assert len(line["topics"][0]) == 200
 
 
+def test_a_destructor_may_speak_while_a_line_is_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    written: list[str] = []
+
+    def write(text: str) -> None:
+        written.append(text)
+        if len(written) == 1:
+            log.warning("consumer.unclosed")
+
+    monkeypatch.setattr("sys.stdout.write", write)
+    log.info("contribution.accepted")
+
+    said = [json.loads(line)["event"] for line in written]
+    assert said == ["contribution.accepted", "consumer.unclosed"]
+
+
 def test_lines_can_be_captured_in_tests() -> None:
     with structlog.testing.capture_logs() as captured:
         log.info("contribution.refused", code="goal-needs-an-aim")
