@@ -14,7 +14,7 @@ import asyncpg
 
 from shared.cli.token import Signer, professional
 from shared.testing.eventually import eventually
-from tests.faults.catalogue import Fault
+from tests.faults.catalogue import Broken, Fault
 from tests.faults.checker import Checker, Findings, Surroundings
 from tests.faults.doors import HttpDoor, KafkaDoor, NotAnswered
 from tests.faults.load import ORGANISATIONS, Load
@@ -86,7 +86,11 @@ class Bench:
         try:
             await _until(load, lambda: load.answered >= _UNDER_WAY, "contributions come in")
             await asyncio.sleep(rng.uniform(0, 1.5))  # at a random moment
-            note = await fault.strike(self.target, rng)
+            try:
+                note = await fault.strike(self.target, rng)
+            except Broken as broken:
+                note = str(broken)
+                findings.add("wrong", note)
             over = monotonic()
             probes = await load.probe(1)
             await self._until_seen(probes)
@@ -136,10 +140,14 @@ class Bench:
 
 
 @asynccontextmanager
-async def bench_in(folder: Path, guard: str | None = None) -> AsyncIterator[Bench]:
+async def bench_in(
+    folder: Path, guard: str | None = None, *, on_small_disks: bool = False
+) -> AsyncIterator[Bench]:
     """A stack in this folder, with both doors open; ``guard`` is left out of it."""
     async with AsyncExitStack() as opened:
-        target = await opened.enter_async_context(target_in(folder, guard))
+        target = await opened.enter_async_context(
+            target_in(folder, guard, on_small_disks=on_small_disks)
+        )
         if guard is not None:
             await prepared(guard, target)
         issuer = target.stack.issuer
