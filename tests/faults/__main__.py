@@ -62,7 +62,7 @@ def spread(names: Sequence[str], number: int, seed: str) -> list[Trial]:
     trials: list[Trial] = []
     for round_ in range(1, number // len(names) + 2):
         left = min(number - len(trials), len(names))
-        chosen = {name for name in rng.sample(list(names), left)}
+        chosen = set(rng.sample(list(names), left))
         trials += [
             Trial(FAULTS[name], f"{seed}/{name}/{round_}") for name in names if name in chosen
         ]

@@ -25,6 +25,7 @@ NaturalKey = tuple[str, str, int]
 _READ_WITHIN: Final = 90.0
 _LOOKED_EVERY: Final = 0.5
 _TURNED_INTO_A_LIST: Final = ("register-with-practice", "leave-practice")
+_OPENED: Final = ".plan-opened.v1"
 _REUSED: Final = "contribution-id-reused"
 _PASSING: Final = ("plan-unknown", "plan-not-open")  # while a section's copy of the plans is behind
 _SHOWN: Final = 12
@@ -159,6 +160,7 @@ class Checker:
             receipts = await self._receipts(section)
             mine = [sent for sent in everything if sent.section == section]
             _judge_answers(mine, stored[section], receipts, found)
+        _judge_openings(everything, stored["person"], found)
         events = {event.key: event for one in stored.values() for event in one}
         _judge_origin(everything, events.values(), found)
         published = await self._published(found)
@@ -561,6 +563,25 @@ def _judge_origin(everything: Sequence[Sent], events: Iterable[Stored], found: F
     for event in events:
         found.unless(event.contribution_id in known, "wrong", f"{event.key} comes from nobody")
         found.unless(event.contribution_id not in refused, "wrong", f"{event.key} was refused")
+
+
+def _judge_openings(everything: Sequence[Sent], stored: Sequence[Stored], found: Findings) -> None:
+    """One plan for each person of whom somebody has opened one; nobody ends a plan here."""
+    opened = Counter(
+        event.state["nhs_number"]["value"] for event in stored if event.type.endswith(_OPENED)
+    )
+    for number, times in opened.items():
+        told = [s.id for s in everything if s.section == "person" and _number_of(s) == number]
+        found.unless(times == 1, "doubled", f"{times} plans of one person, by {told}")
+    for sent in everything:
+        number = _number_of(sent)
+        if number and sent.receipt is not None and not opened[number]:
+            found.add("lost", f"{sent.id}: no plan was opened, and it was refused")
+
+
+def _number_of(sent: Sent) -> str:
+    number: str = sent.contribution["content"].get("nhs_number", {}).get("value", "")
+    return number
 
 
 def _judge_refusals(

@@ -5,7 +5,7 @@ SERVICE`` does; SIGUSR1 sets its clock back by an hour, SIGUSR2 sets it right ag
 gets a ``clock_timestamp`` of its own, found before PostgreSQL's.
 """
 
-import datetime
+import datetime as dt
 import signal
 import sys
 import time
@@ -55,10 +55,16 @@ async def of_its_own(admin_url: str) -> AsyncIterator[Callable[[float], Any]]:
 
 
 class _LikeDatetime(type):
-    """What is a datetime is one of these."""
+    """In all but what time it is now, `datetime` itself."""
+
+    def __getattr__(cls, name: str) -> Any:
+        return getattr(dt.datetime, name)
+
+    def __call__(cls, *given: Any, **named: Any) -> dt.datetime:
+        return dt.datetime(*given, **named)  # noqa: DTZ001 - as it was asked
 
     def __instancecheck__(cls, instance: object) -> bool:
-        return isinstance(instance, datetime.datetime)
+        return isinstance(instance, dt.datetime)
 
 
 def _let_the_clock_step() -> None:
@@ -69,10 +75,10 @@ def _let_the_clock_step() -> None:
     def its_time() -> float:
         return right_time() + offset
 
-    class ItsDatetime(datetime.datetime, metaclass=_LikeDatetime):
-        @classmethod
-        def now(cls, tz: datetime.tzinfo | None = None) -> datetime.datetime:  # type: ignore[override]
-            return datetime.datetime.fromtimestamp(its_time(), tz)
+    class ItsDatetime(metaclass=_LikeDatetime):
+        @staticmethod
+        def now(tz: dt.tzinfo | None = None) -> dt.datetime:
+            return dt.datetime.fromtimestamp(its_time(), tz)
 
     def step(number: int, _: object) -> None:
         nonlocal offset
@@ -88,7 +94,7 @@ def _let_the_clock_step() -> None:
         app = app_of(*given)
         for name, module in list(sys.modules.items()):
             if name.startswith(("shared.", "services.")) and (
-                getattr(module, "datetime", None) is datetime.datetime
+                getattr(module, "datetime", None) is dt.datetime
             ):
                 vars(module)["datetime"] = ItsDatetime
         return app

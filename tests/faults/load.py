@@ -124,6 +124,7 @@ class Load:
             (self._twice, 5),
             (self._reuse, 2),
             (self._new_plan, 1),
+            (self._two_openings, 2),
         ]
         while not self._enough.is_set():
             say = rng.choices([kind for kind, _ in kinds], [weight for _, weight in kinds])[0]
@@ -133,10 +134,15 @@ class Load:
     async def _new_plan(self, rng: Random, _: Plan, door: str) -> None:
         await self._open_plan(rng, door)
 
-    async def _open_plan(self, rng: Random, door: str) -> None:
+    async def _two_openings(self, rng: Random, _: Plan, door: str) -> None:
+        """Two plans for one person at once: one of them is refused."""
+        whose = self._serials()
+        await asyncio.gather(*(self._open_plan(rng, door, whose) for _ in range(2)))
+
+    async def _open_plan(self, rng: Random, door: str, whose: int | None = None) -> None:
         plan_id = _id(rng)
         nonce = _nonce(rng)
-        content = somebody(self._serials()).opening()
+        content = somebody(self._serials() if whose is None else whose).opening()
         content["addresses"][0]["line2"] = nonce
         sent = self._new(rng, door, "person", "open-plan", content, nonce, plan_id, plan_id)
         await self._send(sent, rng)

@@ -55,10 +55,11 @@ def write(path: Path, outcomes: Sequence[Outcome], seed: str, whats: Mapping[str
     path.write_text(
         f"""# Faults while contributions come in
 
-`python -m tests.faults --trials {len(outcomes)} --seed {seed}`, {datetime.now(UTC):%d %B %Y}, on {platform.system()}
-{platform.machine()}, {cpus} CPUs, Python {platform.python_version()}. How a trial goes and what is
-judged: `docs/faults.md`. The time to recover runs from the end of the fault until a contribution
-made by each door after it is in the plan and in the audit; other work on the machine lengthens it.
+`python -m tests.faults --trials {len(outcomes)} --seed {seed}`,
+{datetime.now(UTC):%d %B %Y}, on {platform.system()} {platform.machine()}, {cpus} CPUs,
+Python {platform.python_version()}. How a trial goes and what is judged: `docs/faults.md`. The time
+to recover runs from the end of the fault until a contribution made by each door after it is in the
+plan and in the audit; other work on the machine lengthens it.
 
 {table(outcomes)}
 
