@@ -20,6 +20,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from tests.faults.sent import SECTIONS, Sent, is_kept
 
 Kind = Literal["lost", "doubled", "reordered", "wrong"]
+KINDS: Final[tuple[Kind, ...]] = ("lost", "doubled", "reordered", "wrong")
 NaturalKey = tuple[str, str, int]
 
 _READ_WITHIN: Final = 90.0
@@ -286,6 +287,7 @@ class Checker:
 
     async def _published(self, found: Findings) -> dict[NaturalKey, list[bytes]]:
         published: dict[NaturalKey, list[bytes]] = defaultdict(list)
+        newest: Counter[tuple[str, int]] = Counter()
         for record in await self._records(*(f"careplan.{w}.events.v1" for w in SECTIONS.values())):
             told = json.loads(record.value)
             key = (told["section"], told["entry_id"], told["entry_version"])
@@ -296,6 +298,13 @@ class Checker:
                 "wrong",
                 f"{key} is published under another name",
             )
+            place, position = (record.topic, record.partition), int(headers["ce_position"])
+            found.unless(
+                key in published or position > newest[place],
+                "reordered",
+                f"{key} at position {position} was first published after {newest[place]}",
+            )
+            newest[place] = max(newest[place], position)
             published[key].append(record.value)
         return published
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
+from tests.faults.checker import KINDS
 from tests.faults.trial import Outcome
 
 _HEADINGS = (
@@ -13,10 +14,7 @@ _HEADINGS = (
     "trials",
     "contributions",
     "refused",
-    "lost",
-    "doubled",
-    "reordered",
-    "wrong",
+    *KINDS,
     "longest to recover",
 )
 
@@ -28,8 +26,8 @@ def table(outcomes: Sequence[Outcome]) -> str:
         by_fault[outcome.fault].append(outcome)
     rows = [_row(name, its) for name, its in by_fault.items()]
     rows.append(_row("all", outcomes))
-    lines = [_line(_HEADINGS), _line(["---", *["---:"] * (len(_HEADINGS) - 1)])]
-    return "\n".join([*lines, *(_line(row) for row in rows)])
+    lines = [line(_HEADINGS), line(["---", *["---:"] * (len(_HEADINGS) - 1)])]
+    return "\n".join([*lines, *(line(row) for row in rows)])
 
 
 def write(path: Path, outcomes: Sequence[Outcome], seed: str, whats: Mapping[str, str]) -> None:
@@ -39,7 +37,7 @@ def write(path: Path, outcomes: Sequence[Outcome], seed: str, whats: Mapping[str
         f"* `{name}`: {whats[name]}" for name in dict.fromkeys(o.fault for o in outcomes)
     )
     trials = "\n".join(
-        _line(
+        line(
             [
                 outcome.fault,
                 f"`{outcome.seed}`",
@@ -84,13 +82,11 @@ def _row(name: str, outcomes: Sequence[Outcome]) -> list[str]:
         str(len(outcomes)),
         str(sum(outcome.contributions for outcome in outcomes)),
         str(sum(outcome.refused for outcome in outcomes)),
-        *(
-            str(sum(outcome.findings.count(kind) for outcome in outcomes))
-            for kind in ("lost", "doubled", "reordered", "wrong")
-        ),
+        *(str(sum(outcome.findings.count(kind) for outcome in outcomes)) for kind in KINDS),
         f"{max((outcome.recovered for outcome in outcomes), default=0.0):.1f} s",
     ]
 
 
-def _line(cells: Sequence[str]) -> str:
+def line(cells: Sequence[str]) -> str:
+    """Cells as a row of a table."""
     return f"| {' | '.join(cells)} |"

@@ -161,10 +161,12 @@ class Target:
             "CAREPLAN_PORT": str(port),
             "CAREPLAN_INSTANCE": f"{service}-2",
         }
+        own = (sys.executable, "-m", "shared.chassis.run", service)
+        command = self.stack.altered.commands.get(service, own)
         log = self.stack.folder / "logs" / f"{service}-2.log"
         with log.open("ab") as writing:
             process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-m", "shared.chassis.run", service),
+                *command,
                 cwd=ROOT,
                 env=told,
                 stdin=asyncio.subprocess.DEVNULL,
