@@ -39,7 +39,7 @@ def main() -> int:
         for fault in FAULTS.values():
             _say(f"{fault.name:<16} {fault.what}")
         return 0
-    trials = [_of_seed(its_seed) for its_seed in asked.repeat or ()]
+    trials = [of_seed(its_seed) for its_seed in asked.repeat or ()]
     if not trials:
         names = asked.fault or ([FAULT_OF[asked.without]] if asked.without else list(FAULTS))
         number = max(asked.trials, _UNTIL_NOTICED) if _may_end(asked.without) else asked.trials
@@ -124,7 +124,8 @@ def _may_end(guard: str | None) -> bool:
     return guard is not None and guard != CONTROL
 
 
-def _of_seed(seed: str) -> Trial:
+def of_seed(seed: str) -> Trial:
+    """The trial that had this seed."""
     try:
         _, name, _ = seed.rsplit("/", 2)
         return Trial(FAULTS[name], seed)
