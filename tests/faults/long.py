@@ -158,10 +158,10 @@ async def _away(bench: Bench, watch: Watch, asked: argparse.Namespace) -> Told:
 async def _memory(bench: Bench, watch: Watch, asked: argparse.Namespace) -> Told:
     """So many contributions by both doors, at a moderate rate."""
     names = bench.target.services
-    contributors = _CONTRIBUTORS + _CONTRIBUTORS // 2
+    contributors = max(_CONTRIBUTORS, round(asked.rate / 4))
     how = Contributors(
-        http=_CONTRIBUTORS,
-        kafka=_CONTRIBUTORS // 2,
+        http=contributors - contributors // 3,
+        kafka=contributors // 3,
         plans=max(30, asked.memory // 50),
         pace=2 * contributors / asked.rate,
     )
