@@ -175,7 +175,7 @@ async def _memory(bench: Bench, watch: Watch, asked: argparse.Namespace) -> Told
     for number in range(1, _SAMPLES + 1):
         wanted = asked.memory * number // _SAMPLES
         await eventually(
-            lambda wanted=wanted: _or_failed(load) >= wanted,
+            lambda wanted=wanted: _sent(load) >= wanted,
             f"{wanted} contributions",
             within=asked.memory / asked.rate * 10 + 60,
         )
@@ -195,11 +195,11 @@ async def _memory(bench: Bench, watch: Watch, asked: argparse.Namespace) -> Told
     return told
 
 
-def _or_failed(load: Load) -> int:
+def _sent(load: Load) -> int:
     failure = load.failed()
     if failure is not None:
         raise failure
-    return load.answered
+    return len(load.sent)
 
 
 def _counted(found: Findings) -> str:
