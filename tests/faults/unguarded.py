@@ -141,6 +141,9 @@ class _ByTopic(RangePartitionAssignor):  # type: ignore[misc]
     def assign(cls, cluster: Any, members: Mapping[str, Any]) -> dict[str, Any]:
         names = sorted(members)
         topics = sorted({topic for asked in members.values() for topic in asked.subscription})
+        if len(topics) < len(names):  # somebody would have nothing
+            shared: dict[str, Any] = super().assign(cluster, members)
+            return shared
         return {
             name: ConsumerProtocolMemberAssignment(
                 cls.version,
