@@ -77,6 +77,7 @@ class _Run:
         self._keep = keep
         self._recorded_as = recorded_as
         self._outcomes: list[Outcome] = []
+        self._left_out: list[str] = []
         self._total = 0
 
     async def all(self, trials: Sequence[Trial]) -> list[Outcome]:
@@ -85,7 +86,8 @@ class _Run:
         reason = why_not() if small else ""
         if reason:
             for name in dict.fromkeys(trial.fault.name for trial in small):
-                _say(f"{name} is left out: {reason}")
+                self._left_out.append(f"`{name}` is left out: {reason}")
+                _say(self._left_out[-1])
             small = []
         roomy = [trial for trial in trials if not trial.fault.on_small_disks]
         self._total = len(roomy) + len(small)
@@ -110,7 +112,7 @@ class _Run:
                     _tell(outcome)
                     if self._recorded_as is not None:
                         whats = {one.name: one.what for one in FAULTS.values()}
-                        write(RESULTS, self._outcomes, self._recorded_as, whats)
+                        write(RESULTS, self._outcomes, self._recorded_as, whats, self._left_out)
         finally:
             if not self._keep:
                 shutil.rmtree(folder, ignore_errors=True)

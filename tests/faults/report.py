@@ -30,12 +30,19 @@ def table(outcomes: Sequence[Outcome]) -> str:
     return "\n".join([*lines, *(line(row) for row in rows)])
 
 
-def write(path: Path, outcomes: Sequence[Outcome], seed: str, whats: Mapping[str, str]) -> None:
-    """The table, what the faults are, and every trial with its seed."""
+def write(
+    path: Path,
+    outcomes: Sequence[Outcome],
+    seed: str,
+    whats: Mapping[str, str],
+    left_out: Sequence[str],
+) -> None:
+    """The table, what the faults are, what was left out, and every trial with its seed."""
     path.parent.mkdir(parents=True, exist_ok=True)
     told = "\n".join(
         f"* `{name}`: {whats[name]}" for name in dict.fromkeys(o.fault for o in outcomes)
     )
+    told += "".join(f"\n* {what}" for what in left_out)
     trials = "\n".join(
         line(
             [
