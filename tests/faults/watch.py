@@ -80,7 +80,10 @@ class Watch:
         if status != 200:
             self.seen.not_open.append(f"{name}: /readyz answered {status}")
         if name in SECTIONS:
-            await self._compare(name, url)
+            try:
+                await self._compare(name, url)
+            except (OSError, httpx.HTTPError, asyncpg.PostgresError, ValueError) as error:
+                self.seen.not_true.append(f"{name}: no lag to compare, {type(error).__name__}")
 
     async def _compare(self, name: str, url: str) -> None:
         """The lag that is told lies between the backlogs of the last seconds."""
