@@ -9,7 +9,7 @@ import signal
 import socket
 import tempfile
 import uuid
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,12 +41,25 @@ _KEPT_AOT_CACHES = 4
 
 
 @dataclass(frozen=True)
+class Listener:
+    """One more door of a broker: who comes by it is told to come to another port of this machine.
+
+    That port is a proxy's, or a tunnel's. The name is in capitals, as Kafka wants it.
+    """
+
+    name: str
+    port: int
+    told_port: int
+
+
+@dataclass(frozen=True)
 class Broker:
     """One data folder, one port for clients and the next one for the controller."""
 
     folder: Path
     port: int
     cache: Path
+    listeners: tuple[Listener, ...] = ()
 
     @property
     def servers(self) -> str:
@@ -104,7 +117,7 @@ class Broker:
 
     def _write_settings(self) -> None:
         (self.folder / "log4j2.yaml").write_text(_LOG4J2)
-        self._properties.write_text(server_properties(self.port, self._data))
+        self._properties.write_text(server_properties(self.port, self._data, self.listeners))
 
     async def _format(self) -> None:
         shutil.rmtree(self._data, ignore_errors=True)  # of a format that was cut short
@@ -140,15 +153,19 @@ class Broker:
         _forget_old(self.cache)
 
 
-def server_properties(port: int, data: Path) -> str:
+def server_properties(port: int, data: Path, more: Sequence[Listener] = ()) -> str:
     """The settings of a broker that is its own controller, small enough for one machine."""
+    clients = {"PLAINTEXT": port} | {listener.name: listener.port for listener in more}
+    told = {"PLAINTEXT": port} | {listener.name: listener.told_port for listener in more}
     return f"""\
 process.roles=broker,controller
 node.id=1
 controller.quorum.bootstrap.servers=127.0.0.1:{port + 1}
-listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{port + 1}
+listeners={_at(clients)},{_at({"CONTROLLER": port + 1})}
+advertised.listeners={_at(told)}
+inter.broker.listener.name=PLAINTEXT
 controller.listener.names=CONTROLLER
-listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT
+listener.security.protocol.map={",".join(f"{name}:PLAINTEXT" for name in ["CONTROLLER", *clients])}
 log.dir={data}
 offsets.topic.replication.factor=1
 offsets.topic.num.partitions=4
@@ -162,6 +179,10 @@ auto.create.topics.enable=false
 group.initial.rebalance.delay.ms=0
 log.cleaner.dedupe.buffer.size=4194304
 """
+
+
+def _at(ports: Mapping[str, int]) -> str:
+    return ",".join(f"{name}://127.0.0.1:{port}" for name, port in ports.items())
 
 
 def _new_cluster_id() -> str:

@@ -1,4 +1,4 @@
-"""The short form of `python -m tests.faults`: one kill of each kind, on one stack."""
+"""The short form of `python -m tests.faults`: one kill or cut of each kind, on one stack."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -22,9 +22,20 @@ async def bench(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Bench
 
 
 @pytest.mark.parametrize(
-    "fault", ["kill-goals", "kill-plan", "kill-audit", "kill-kafka", "kill-postgres"]
+    "fault",
+    [
+        "kill-goals",
+        "kill-plan",
+        "kill-audit",
+        "kill-kafka",
+        "kill-postgres",
+        "kafka-cut",
+        "postgres-cut",
+    ],
 )
-async def test_nothing_is_lost_when_a_process_is_killed(bench: Bench, fault: str) -> None:
+async def test_nothing_is_lost_when_a_process_is_killed_or_cut_off(
+    bench: Bench, fault: str
+) -> None:
     outcome = await bench.run(FAULTS[fault], f"{SEED}/{fault}")
 
     assert outcome.findings.lines() == []

@@ -1,8 +1,9 @@
 """The faults: what each does to the stack, and how it ends."""
 
 import asyncio
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from random import Random
@@ -12,25 +13,38 @@ from typing import Final
 
 import asyncpg
 
-from deploy.local.servers import kafka_child, postgres_child
 from shared.testing.eventually import eventually
+from tests.faults import clock
 from tests.faults.target import SECTIONS, Target, family, send
 
 # Whoever watches gives up after 10 s: sessions that are idle, members of a group, requests.
 _LONGER_THAN_THE_TIMEOUTS = 14.0
-_TAKEN_OVER_WITHIN = 60.0
+_TAKEN_OVER_WITHIN = 10.0
+_TAKEN_OVER_AT_ALL_WITHIN = 60.0
+_A_FULL_MINUTE = 0.25
+_LOG_FULL_TOO = 0.5
+_SOME_MORE = 10
+_GOES_ON_WITHIN = 60.0
 _SEEN_UNDER_WAY_WITHIN = 60.0
 
 Strike = Callable[[Target, Random], Awaitable[str]]
 
 
+class Broken(Exception):
+    """Something that is promised of the time in which the fault lasts did not happen."""
+
+
 @dataclass(frozen=True)
 class Fault:
-    """One thing that goes wrong; ``strike`` returns when it is over, with a word about it."""
+    """One thing that goes wrong; ``strike`` returns when it is over, with a word about it.
+
+    With ``on_small_disks`` the data folders of both servers have to be on small disks.
+    """
 
     name: str
     what: str
     strike: Strike
+    on_small_disks: bool = False
 
 
 def _kill(name: str) -> Strike:
@@ -56,20 +70,79 @@ def _stop(name: str) -> Strike:
     return strike
 
 
-async def _broker_away(target: Target, rng: Random) -> str:
-    supervisor = target.stack.supervisor
-    await supervisor.stop("kafka")
-    await asyncio.sleep(rng.uniform(5, 15))
-    supervisor.start(kafka_child(target.stack.broker))
-    return ""
+def _away(server: str) -> Strike:
+    async def strike(target: Target, rng: Random) -> str:
+        seconds = 60.0 if rng.random() < _A_FULL_MINUTE else rng.uniform(5, 15)
+        await target.stack.supervisor.stop(server)
+        await asyncio.sleep(seconds)
+        target.stack.altered.start_again(server)
+        return f"for {seconds:.0f} s"
+
+    return strike
 
 
-async def _postgres_away(target: Target, rng: Random) -> str:
-    supervisor = target.stack.supervisor
-    await supervisor.stop("postgres")
-    await asyncio.sleep(rng.uniform(5, 15))
-    supervisor.start(postgres_child(target.stack.cluster))
-    return ""
+def _disk_full(server: str) -> Strike:
+    async def strike(target: Target, rng: Random) -> str:
+        disk = target.disks[server]
+        before = target.pid(server)
+        disk.fill()
+        try:
+            if server == "postgres" and rng.random() < _LOG_FULL_TOO:
+                await _fill_the_log(target)
+            await asyncio.sleep(rng.uniform(6, 12))
+            ended = target.stack.supervisor.seen()[server].pid != before
+        finally:
+            disk.make_room()
+        return f"{server} ended of it" if ended else f"{server} stayed"
+
+    return strike
+
+
+async def _fill_the_log(target: Target) -> None:
+    """Asks PostgreSQL for new files of its log until it has no room for one, and gives up."""
+    with suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        admin = await asyncpg.connect(target.stack.admin_url)
+        try:
+            for _ in range(10):
+                await admin.execute("SELECT pg_logical_emit_message(true, 'full', 'disk')")
+                await admin.execute("SELECT pg_switch_wal()")
+        finally:
+            admin.terminate()
+
+
+def _clock_back(name: str) -> Strike:
+    async def strike(target: Target, rng: Random) -> str:
+        url = target.admin_url(name)
+        command = (sys.executable, "-m", "tests.faults.clock", name)
+        async with target.run_as(name, command, clock.of_its_own(url)) as step:
+            await asyncio.sleep(rng.uniform(0, 2))
+            await step(-clock.AN_HOUR)
+            send(target.pid(name), clock.BACK)
+            await _goes_on(name, url)
+            await asyncio.sleep(rng.uniform(0, 3))
+            send(target.pid(name), clock.RIGHT)
+            await step(0)
+            await _goes_on(name, url)
+        return ""
+
+    return strike
+
+
+async def _goes_on(name: str, url: str) -> None:
+    """Until the service has stored some more."""
+    table = {"plan": "plan_ledger", "audit": "audit_record"}.get(name, "stored_events")
+    connection = await asyncpg.connect(url)
+    try:
+        count = partial(connection.fetchval, f"SELECT count(*) FROM {table}")  # noqa: S608
+        before = await count()
+        await eventually(
+            count,
+            f"{name} goes on",
+            holds=lambda now: now >= before + _SOME_MORE,
+            within=_GOES_ON_WITHIN,
+        )
+    finally:
+        await connection.close()
 
 
 async def _postgres_in_a_commit(target: Target, _: Random) -> str:
@@ -103,53 +176,67 @@ async def _append_under_way(target: Target) -> int:
         admin.terminate()
 
 
-async def _connections_cut(target: Target, rng: Random) -> str:
-    for _ in range(rng.randrange(5, 15)):
-        target.proxies[rng.choice(target.services)].cut()
-        await asyncio.sleep(rng.uniform(0, 0.5))
-    return ""
+def _cut(server: str) -> Strike:
+    async def strike(target: Target, rng: Random) -> str:
+        for _ in range(rng.randrange(5, 15)):
+            target.proxies[server][rng.choice(target.services)].cut()
+            await asyncio.sleep(rng.uniform(0, 0.5))
+        return ""
+
+    return strike
 
 
-async def _connections_held(target: Target, rng: Random) -> str:
-    chosen = [rng.choice(SECTIONS), rng.choice(["plan", "audit"])]
-    for service in chosen:
-        target.proxies[service].hold()
-    try:
-        await asyncio.sleep(_LONGER_THAN_THE_TIMEOUTS + rng.uniform(0, 4))
-    finally:
+def _held(server: str) -> Strike:
+    async def strike(target: Target, rng: Random) -> str:
+        chosen = [rng.choice(SECTIONS), rng.choice(["plan", "audit"])]
         for service in chosen:
-            if rng.random() < 0.5:
-                target.proxies[service].cut()
-            target.proxies[service].let_flow()
-    return ", ".join(chosen)
+            target.proxies[server][service].hold()
+        try:
+            await asyncio.sleep(_LONGER_THAN_THE_TIMEOUTS + rng.uniform(0, 4))
+        finally:
+            for service in chosen:
+                if rng.random() < 0.5:
+                    target.proxies[server][service].cut()
+                target.proxies[server][service].let_flow()
+        return ", ".join(chosen)
+
+    return strike
 
 
-async def _connections_slow(target: Target, rng: Random) -> str:
-    for proxy in target.proxies.values():
-        proxy.latency = rng.uniform(0.02, 0.15)
-    try:
-        await asyncio.sleep(rng.uniform(4, 8))
-        target.proxies[rng.choice(target.services)].cut()
-        await asyncio.sleep(1)
-    finally:
-        for proxy in target.proxies.values():
-            proxy.latency = 0.0
-    return ""
+def _slow(server: str) -> Strike:
+    async def strike(target: Target, rng: Random) -> str:
+        proxies = target.proxies[server]
+        for proxy in proxies.values():
+            proxy.latency = rng.uniform(0.02, 0.15)
+        try:
+            await asyncio.sleep(rng.uniform(4, 8))
+            proxies[rng.choice(target.services)].cut()
+            await asyncio.sleep(1)
+        finally:
+            for proxy in proxies.values():
+                proxy.latency = 0.0
+        return ""
+
+    return strike
 
 
-async def _connections_refused(target: Target, rng: Random) -> str:
-    chosen = rng.choice(target.services)
-    target.proxies[chosen].is_refusing = True
-    try:
-        target.proxies[chosen].cut()
-        await asyncio.sleep(rng.uniform(3, 10))
-    finally:
-        target.proxies[chosen].is_refusing = False
-    return chosen
+def _refused(server: str) -> Strike:
+    async def strike(target: Target, rng: Random) -> str:
+        chosen = rng.choice(target.services)
+        proxy = target.proxies[server][chosen]
+        proxy.is_refusing = True
+        try:
+            proxy.cut()
+            await asyncio.sleep(rng.uniform(3, 10))
+        finally:
+            proxy.is_refusing = False
+        return chosen
+
+    return strike
 
 
 async def _two_relays(target: Target, rng: Random) -> str:
-    """The replica that publishes is stopped; the other one has to take over."""
+    """The replica that publishes is stopped; the other one has to take over, and soon."""
     section = rng.choice(SECTIONS)
     async with target.replica(section) as second:
         first_url = target.stack.urls[section]
@@ -163,17 +250,27 @@ async def _two_relays(target: Target, rng: Random) -> str:
                 partial(_relay_of, target, url),
                 f"the other relay of {section} publishes",
                 holds=_is_publishing,
-                within=_TAKEN_OVER_WITHIN,
+                within=_TAKEN_OVER_AT_ALL_WITHIN,
             )
             took = monotonic() - began
             await asyncio.sleep(rng.uniform(0, 3))
         await asyncio.sleep(rng.uniform(1, 4))
-    return f"{section}: taken over after {took:.1f} s"
+    told = f"{section}: taken over after {took:.1f} s"
+    if took > _TAKEN_OVER_WITHIN:
+        raise Broken(told)
+    return told
 
 
 async def _two_writers(target: Target, rng: Random) -> str:
     """Two replicas of a section take contributions side by side."""
     async with target.replica("goals"):
+        await asyncio.sleep(rng.uniform(4, 8))
+    return ""
+
+
+async def _two_members(target: Target, rng: Random) -> str:
+    """Two members of the plan's group fold side by side."""
+    async with target.replica("plan"):
         await asyncio.sleep(rng.uniform(4, 8))
     return ""
 
@@ -227,16 +324,29 @@ _ALL: Final = (
     *(Fault(f"stop-{name}", f"{name} stopped beyond time-outs", _stop(name)) for name in _SERVICES),
     Fault("stop-kafka", "the broker stopped beyond time-outs", _stop("kafka")),
     Fault("stop-postgres", "PostgreSQL stopped beyond time-outs", _stop("postgres")),
-    Fault("kafka-away", "no broker for a while", _broker_away),
-    Fault("postgres-away", "no PostgreSQL for a while", _postgres_away),
-    Fault("connections-cut", "connections to PostgreSQL reset, again and again", _connections_cut),
-    Fault("connections-held", "connections to PostgreSQL silent", _connections_held),
-    Fault("connections-slow", "connections to PostgreSQL slow, then cut", _connections_slow),
-    Fault("connections-refused", "PostgreSQL out of reach of one service", _connections_refused),
+    Fault("kafka-away", "no broker for up to a minute", _away("kafka")),
+    Fault("postgres-away", "no PostgreSQL for up to a minute", _away("postgres")),
+    *(
+        fault
+        for server, it in (("postgres", "PostgreSQL"), ("kafka", "the broker"))
+        for fault in (
+            Fault(f"{server}-cut", f"connections to {it} reset, again and again", _cut(server)),
+            Fault(f"{server}-held", f"connections to {it} silent", _held(server)),
+            Fault(f"{server}-slow", f"connections to {it} slow, then cut", _slow(server)),
+            Fault(f"{server}-refused", f"{it} out of reach of one service", _refused(server)),
+        )
+    ),
     Fault("two-writers", "two replicas of a section, and both are written to", _two_writers),
+    Fault("two-members", "two members of the plan's group fold", _two_members),
     Fault("two-relays", "two replicas; the one that publishes is stopped", _two_relays),
     Fault("member-lost", "a member of the plan's group dies", _member_lost),
     Fault("member-stopped", "a member of the plan's group is stopped", _member_stopped),
+    *(
+        Fault(f"clock-{name}", f"the clock of {name} steps back by an hour", _clock_back(name))
+        for name in _SERVICES
+    ),
+    Fault("disk-kafka", "the broker's disk is full", _disk_full("kafka"), True),
+    Fault("disk-postgres", "PostgreSQL's disk is full", _disk_full("postgres"), True),
 )
 FAULTS: Final[Mapping[str, Fault]] = {fault.name: fault for fault in _ALL}
 """Every fault by its name."""

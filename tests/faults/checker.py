@@ -20,11 +20,13 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from tests.faults.sent import SECTIONS, Sent, is_kept
 
 Kind = Literal["lost", "doubled", "reordered", "wrong"]
+KINDS: Final[tuple[Kind, ...]] = ("lost", "doubled", "reordered", "wrong")
 NaturalKey = tuple[str, str, int]
 
 _READ_WITHIN: Final = 90.0
 _LOOKED_EVERY: Final = 0.5
 _TURNED_INTO_A_LIST: Final = ("register-with-practice", "leave-practice")
+_OPENED: Final = ".plan-opened.v1"
 _REUSED: Final = "contribution-id-reused"
 _PASSING: Final = ("plan-unknown", "plan-not-open")  # while a section's copy of the plans is behind
 _SHOWN: Final = 12
@@ -159,6 +161,7 @@ class Checker:
             receipts = await self._receipts(section)
             mine = [sent for sent in everything if sent.section == section]
             _judge_answers(mine, stored[section], receipts, found)
+        _judge_openings(everything, stored["person"], found)
         events = {event.key: event for one in stored.values() for event in one}
         _judge_origin(everything, events.values(), found)
         published = await self._published(found)
@@ -284,6 +287,7 @@ class Checker:
 
     async def _published(self, found: Findings) -> dict[NaturalKey, list[bytes]]:
         published: dict[NaturalKey, list[bytes]] = defaultdict(list)
+        newest: Counter[tuple[str, int]] = Counter()
         for record in await self._records(*(f"careplan.{w}.events.v1" for w in SECTIONS.values())):
             told = json.loads(record.value)
             key = (told["section"], told["entry_id"], told["entry_version"])
@@ -294,6 +298,13 @@ class Checker:
                 "wrong",
                 f"{key} is published under another name",
             )
+            place, position = (record.topic, record.partition), int(headers["ce_position"])
+            found.unless(
+                key in published or position > newest[place],
+                "reordered",
+                f"{key} at position {position} was first published after {newest[place]}",
+            )
+            newest[place] = max(newest[place], position)
             published[key].append(record.value)
         return published
 
@@ -561,6 +572,25 @@ def _judge_origin(everything: Sequence[Sent], events: Iterable[Stored], found: F
     for event in events:
         found.unless(event.contribution_id in known, "wrong", f"{event.key} comes from nobody")
         found.unless(event.contribution_id not in refused, "wrong", f"{event.key} was refused")
+
+
+def _judge_openings(everything: Sequence[Sent], stored: Sequence[Stored], found: Findings) -> None:
+    """One plan for each person of whom somebody has opened one; nobody ends a plan here."""
+    opened = Counter(
+        event.state["nhs_number"]["value"] for event in stored if event.type.endswith(_OPENED)
+    )
+    for number, times in opened.items():
+        told = [s.id for s in everything if s.section == "person" and _number_of(s) == number]
+        found.unless(times == 1, "doubled", f"{times} plans of one person, by {told}")
+    for sent in everything:
+        number = _number_of(sent)
+        if number and sent.receipt is not None and not opened[number]:
+            found.add("lost", f"{sent.id}: no plan was opened, and it was refused")
+
+
+def _number_of(sent: Sent) -> str:
+    number: str = sent.contribution["content"].get("nhs_number", {}).get("value", "")
+    return number
 
 
 def _judge_refusals(

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -21,6 +22,7 @@ PATIENCE = 240.0
 _ANSWERED_WITHIN = 20.0
 _RECEIPT_WITHIN = 30.0
 _PAUSE = 0.2
+_SIGNED_IN_SECONDS_AGO = 2 * 3600
 _RECEIPT_PARTITIONS = 3
 
 
@@ -106,7 +108,9 @@ class HttpDoor:
                 if by.kind == "person"
                 else professional(by.org, "nurse", "Somebody-Synth")
             )
-            self._tokens[by] = self._signer.sign(claims)
+            # Signed in a while ago: a service whose clock is behind knows them all the same.
+            issued = int(time.time()) - _SIGNED_IN_SECONDS_AGO
+            self._tokens[by] = self._signer.sign({**claims, "iat": issued})
         return self._tokens[by]
 
 

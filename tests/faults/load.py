@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from random import Random
-from typing import Any
+from typing import Any, Final
 from uuid import UUID, uuid5
 
 from shared.testing.people import somebody
@@ -12,11 +12,6 @@ from tests.faults.doors import PATIENCE, HttpDoor, KafkaDoor
 from tests.faults.sent import SECTIONS, Party, Sent
 
 ORGANISATIONS = ("ZZG01", "ZZC01", "ZZL01", "ZZH01")
-_HTTP_WORKERS = 6
-_KAFKA_WORKERS = 3
-_PLANS = 3
-_ABANDONED = 0.08
-_PACE = 0.08
 
 
 @dataclass
@@ -40,33 +35,59 @@ class Plan:
     goals: list[Entry] = field(default_factory=list)
 
 
+@dataclass(frozen=True)
+class Contributors:
+    """How many there are at each door, of how many plans, and how they behave.
+
+    ``pace`` is the longest pause between two contributions of one of them, ``abandoned`` the share
+    of which they do not wait for the answer.
+    """
+
+    http: int = 6
+    kafka: int = 3
+    plans: int = 3
+    pace: float = 0.08
+    abandoned: float = 0.08
+
+
+A_FEW: Final = Contributors()
+
+
 class Load:
     """Several contributors at once, until they are told to stop."""
 
     def __init__(
-        self, seed: str, serials: Callable[[], int], http: HttpDoor, kafka: KafkaDoor
+        self,
+        seed: str,
+        serials: Callable[[], int],
+        http: HttpDoor,
+        kafka: KafkaDoor,
+        *,
+        how: Contributors = A_FEW,
     ) -> None:
         self._seed = seed
         self._serials = serials
         self._http = http
         self._kafka = kafka
+        self._how = how
         self._enough = asyncio.Event()
         self._workers: list[asyncio.Task[None]] = []
         self.plans: list[Plan] = []
+        self.takes_up_new_plans = True
         self.sent: list[Sent] = []
         self.reused: list[Sent] = []
 
     async def open_plans(self) -> None:
         """A few plans that are there before the others begin."""
         rng = Random(f"{self._seed}/plans")  # noqa: S311 - the same for the same seed
-        for _ in range(_PLANS):
+        for _ in range(self._how.plans):
             await self._open_plan(rng, "http")
 
     def begin(self) -> None:
         """All contributors at once."""
         self._http.patience = self._kafka.patience = PATIENCE
-        for number in range(_HTTP_WORKERS + _KAFKA_WORKERS):
-            door = "http" if number < _HTTP_WORKERS else "kafka"
+        for number in range(self._how.http + self._how.kafka):
+            door = "http" if number < self._how.http else "kafka"
             rng = Random(f"{self._seed}/{number}")  # noqa: S311
             self._workers.append(asyncio.create_task(self._contribute(rng, door)))
 
@@ -124,23 +145,29 @@ class Load:
             (self._twice, 5),
             (self._reuse, 2),
             (self._new_plan, 1),
+            (self._two_openings, 2),
         ]
         while not self._enough.is_set():
             say = rng.choices([kind for kind, _ in kinds], [weight for _, weight in kinds])[0]
             await say(rng, rng.choice(self.plans), door)
-            await asyncio.sleep(rng.uniform(0, _PACE))
+            await asyncio.sleep(rng.uniform(0, self._how.pace))
 
     async def _new_plan(self, rng: Random, _: Plan, door: str) -> None:
         await self._open_plan(rng, door)
 
-    async def _open_plan(self, rng: Random, door: str) -> None:
+    async def _two_openings(self, rng: Random, _: Plan, door: str) -> None:
+        """Two plans for one person at once: one of them is refused."""
+        whose = self._serials()
+        await asyncio.gather(*(self._open_plan(rng, door, whose) for _ in range(2)))
+
+    async def _open_plan(self, rng: Random, door: str, whose: int | None = None) -> None:
         plan_id = _id(rng)
         nonce = _nonce(rng)
-        content = somebody(self._serials()).opening()
+        content = somebody(self._serials() if whose is None else whose).opening()
         content["addresses"][0]["line2"] = nonce
         sent = self._new(rng, door, "person", "open-plan", content, nonce, plan_id, plan_id)
         await self._send(sent, rng)
-        if sent.is_accepted:
+        if sent.is_accepted and self.takes_up_new_plans:
             about_me = Entry("about_me", "about-me", str(uuid5(UUID(plan_id), "about-me")))
             plan = Plan(plan_id, about_me)
             plan.person = {"version": 1, "at": {"ZZG01"}}
@@ -308,7 +335,7 @@ class Load:
 
     async def _send(self, sent: Sent, rng: Random) -> None:
         if sent.door == "http":
-            await self._http.send(sent, rng, may_abandon=_ABANDONED)
+            await self._http.send(sent, rng, may_abandon=self._how.abandoned)
         else:
             await self._kafka.send(sent)
 

@@ -1,4 +1,4 @@
-"""A TCP proxy between a service and its database: to slow, hold, refuse and cut connections."""
+"""A TCP proxy between a service and one of its servers: slows, holds, refuses, cuts connections."""
 
 import asyncio
 from contextlib import suppress

@@ -1,20 +1,22 @@
-"""The stack under test: that of `make run`, with a proxy before each database."""
+"""The stack under test: that of `make run`, with proxies between services and their servers."""
 
 import asyncio
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import TypeVar
 from urllib.parse import urlsplit, urlunsplit
 
 import httpx
 
 from deploy.local import place
 from deploy.local.__main__ import Stack
+from deploy.local.kafka import Listener
 from deploy.local.output import Terminal
 from deploy.local.processes import dying_with_parent
 from deploy.local.services import Service
@@ -23,53 +25,81 @@ from deploy.local.supervisor import Child, Supervisor
 from shared.cli.readiness import every_part_ready
 from shared.testing.eventually import eventually
 from tests.e2e.stack_process import ROOT, free_port_offset
+from tests.faults.disk import SmallDisk
 from tests.faults.proxy import Proxy
+
+Given = TypeVar("Given")
 
 READY_WITHIN = 180.0
 _STARTED_WITHIN = 240.0
+_FIRST_LISTENER = 100
 SECTIONS = ("person", "about_me", "goals")
 
 
 class _Altered(Supervisor):
-    """Starts some services by another command: the one that leaves a guard out."""
+    """Starts services by another command, where it is given one."""
 
-    commands: Mapping[str, Sequence[str]] = {}
+    def __init__(self, logs: Path, terminal: Terminal, changed: Callable[[], None]) -> None:
+        super().__init__(logs, terminal, changed)
+        self.commands: dict[str, Sequence[str]] = {}
+        self._children: dict[str, Child] = {}
 
     def start(self, child: Child) -> None:
+        self._children[child.name] = child
         command = self.commands.get(child.name)
         super().start(replace(child, command=command) if command else child)
 
+    def start_again(self, name: str) -> None:
+        """What was stopped, as it was."""
+        self.start(self._children[name])
+
 
 class _TestStack(Stack):
-    """`make run` without the example, and with addresses of databases that lead through proxies."""
+    """`make run` without the example, and with addresses that lead through proxies."""
 
     def __init__(self, settings: StackSettings, guard: str | None) -> None:
         super().__init__(settings, Terminal(None, colour=False))
-        self.proxies: dict[str, Proxy] = {}
+        self.to_postgres: dict[str, Proxy] = {}
+        self.to_kafka: dict[str, Proxy] = {}
         self.told: dict[str, dict[str, str]] = {}
+        self.disks: dict[str, SmallDisk] = {}
+        self.altered = _Altered(self.folder / "logs", self.terminal, self.note)
+        self.supervisor = self.altered
         if guard is not None:
-            altered = _Altered(self.folder / "logs", self.terminal, self.note)
             runner = [sys.executable, "-m", "tests.faults.unguarded", guard]
-            altered.commands = {one.name: [*runner, one.name] for one in self.services}
-            self.supervisor = altered
+            self.altered.commands = {one.name: [*runner, one.name] for one in self.services}
+
+    async def open_proxies(self, opened: AsyncExitStack) -> None:
+        """Two for each service; the broker tells whoever comes by one to come by it again."""
+        listeners = []
+        for number, service in enumerate(self.services):
+            port = self.broker.port + _FIRST_LISTENER + number
+            to_kafka = await opened.enter_async_context(Proxy("127.0.0.1", port))
+            listeners.append(Listener(service.name.upper(), port, to_kafka.port))
+            self.to_kafka[service.name] = to_kafka
+            to_postgres = Proxy("127.0.0.1", self.cluster.port)
+            self.to_postgres[service.name] = await opened.enter_async_context(to_postgres)
+        self.broker = replace(self.broker, listeners=tuple(listeners))
 
     async def sow(self) -> None:
         """No example: all that is there comes from the load."""
 
     def environment(self, service: Service, database_url: str) -> dict[str, str]:
-        """As it is told, but through its proxy."""
-        proxied = _at_port(database_url, self.proxies[service.name].port)
+        """As it is told, but through its proxies."""
+        proxied = _at_port(database_url, self.to_postgres[service.name].port)
         told = super().environment(service, proxied)
+        told["CAREPLAN_KAFKA_SERVERS"] = f"127.0.0.1:{self.to_kafka[service.name].port}"
         self.told[service.name] = told
         return told
 
 
 class Target:
-    """What faults are made on: processes by name, proxies by service, replicas besides."""
+    """What faults are made on: processes by name, proxies by server and service, replicas."""
 
     def __init__(self, stack: _TestStack) -> None:
         self.stack = stack
-        self.proxies = stack.proxies
+        self.proxies = {"postgres": stack.to_postgres, "kafka": stack.to_kafka}
+        self.disks = stack.disks
         self._replicas: dict[str, list[str]] = {}
         self._client = httpx.AsyncClient(timeout=5, trust_env=False)
 
@@ -131,10 +161,12 @@ class Target:
             "CAREPLAN_PORT": str(port),
             "CAREPLAN_INSTANCE": f"{service}-2",
         }
+        own = (sys.executable, "-m", "shared.chassis.run", service)
+        command = self.stack.altered.commands.get(service, own)
         log = self.stack.folder / "logs" / f"{service}-2.log"
         with log.open("ab") as writing:
             process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-m", "shared.chassis.run", service),
+                *command,
                 cwd=ROOT,
                 env=told,
                 stdin=asyncio.subprocess.DEVNULL,
@@ -164,6 +196,29 @@ class Target:
                     process.kill()
                     await process.wait()
 
+    @asynccontextmanager
+    async def run_as(
+        self, name: str, command: Sequence[str], meanwhile: AbstractAsyncContextManager[Given]
+    ) -> AsyncIterator[Given]:
+        """A service by another command, then by its own; stopped where ``meanwhile`` is entered."""
+        altered = self.stack.altered
+        own = altered.commands.get(name)
+        await altered.stop(name)
+        try:
+            async with meanwhile as given:
+                altered.commands[name] = command
+                altered.start_again(name)
+                try:
+                    await self.until_ready()
+                    yield given
+                finally:
+                    await altered.stop(name)
+        finally:
+            altered.commands.pop(name)
+            if own is not None:
+                altered.commands[name] = own
+            altered.start_again(name)
+
     async def close(self) -> None:
         """No more questions."""
         await self._client.aclose()
@@ -181,7 +236,9 @@ class Replica:
 
 
 @asynccontextmanager
-async def target_in(folder: Path, guard: str | None = None) -> AsyncIterator[Target]:
+async def target_in(
+    folder: Path, guard: str | None = None, *, on_small_disks: bool = False
+) -> AsyncIterator[Target]:
     """A stack of its own in this folder, fully ready."""
     settings = StackSettings(
         CAREPLAN_STACK_DIR=folder,
@@ -192,9 +249,11 @@ async def target_in(folder: Path, guard: str | None = None) -> AsyncIterator[Tar
     with place.taken(folder):
         stack = _TestStack(settings, guard)
         async with AsyncExitStack() as opened:
-            for service in stack.services:
-                proxy = Proxy("127.0.0.1", stack.cluster.port)
-                stack.proxies[service.name] = await opened.enter_async_context(proxy)
+            await stack.open_proxies(opened)
+            if on_small_disks:
+                for server in ("postgres", "kafka"):
+                    disk = SmallDisk(folder / server)
+                    stack.disks[server] = opened.enter_context(disk)
             opened.push_async_callback(stack.shut_down)
             async with asyncio.timeout(_STARTED_WITHIN):
                 await stack.bring_up()

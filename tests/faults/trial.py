@@ -14,10 +14,10 @@ import asyncpg
 
 from shared.cli.token import Signer, professional
 from shared.testing.eventually import eventually
-from tests.faults.catalogue import Fault
+from tests.faults.catalogue import Broken, Fault
 from tests.faults.checker import Checker, Findings, Surroundings
 from tests.faults.doors import HttpDoor, KafkaDoor, NotAnswered
-from tests.faults.load import ORGANISATIONS, Load
+from tests.faults.load import A_FEW, ORGANISATIONS, Contributors, Load
 from tests.faults.sent import Sent
 from tests.faults.target import Target, are_none, target_in
 from tests.faults.unguarded import prepared
@@ -27,6 +27,7 @@ _AFTERWARDS = 40
 _UNDER_WAY_WITHIN = 120.0
 _PATIENCE = 120.0
 _PATIENCE_WITHOUT_GUARD = 25.0
+_PLANS_LOOKED_AT = 100
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,7 @@ class Bench:
         """The trial of this fault with this seed."""
         began = monotonic()
         rng = Random(f"{seed}/fault")  # noqa: S311 - the same for the same seed
-        load = Load(seed, lambda: next(self._serials), self._http, self._kafka)
+        load = self.load(seed)
         await load.open_plans()
         load.begin()
         note, recovered = "", 0.0
@@ -86,7 +87,11 @@ class Bench:
         try:
             await _until(load, lambda: load.answered >= _UNDER_WAY, "contributions come in")
             await asyncio.sleep(rng.uniform(0, 1.5))  # at a random moment
-            note = await fault.strike(self.target, rng)
+            try:
+                note = await fault.strike(self.target, rng)
+            except Broken as broken:
+                note = str(broken)
+                findings.add("wrong", note)
             over = monotonic()
             probes = await load.probe(1)
             await self._until_seen(probes)
@@ -101,16 +106,25 @@ class Bench:
             if not isinstance(failure, NotAnswered):
                 raise failure
             findings.add("lost", str(failure))
-        findings.all += (await self.checker.judge_unanswered(load.sent)).all
-        await load.send_abandoned_again()
-        self._sent += load.sent
-        self._reused += load.reused
-        plans = [plan.id for plan in load.plans]
-        findings.all += (await self.checker.judge(self._sent, self._reused, plans)).all
+        findings.all += (await self.judge(load)).all
         refused = sum(1 for sent in load.sent if not sent.is_accepted) + len(load.reused)
         total = len(load.sent) + len(load.reused)
         took = monotonic() - began
         return Outcome(fault.name, seed, total, refused, recovered, took, note, findings)
+
+    def load(self, seed: str, how: Contributors = A_FEW) -> Load:
+        """Contributors to this stack; nobody is a person of whom others have spoken before."""
+        return Load(seed, lambda: next(self._serials), self._http, self._kafka, how=how)
+
+    async def judge(self, load: Load) -> Findings:
+        """What became of this load, which has ended, and of all that came before it."""
+        found = await self.checker.judge_unanswered(load.sent)
+        await load.send_abandoned_again()
+        self._sent += load.sent
+        self._reused += load.reused
+        plans = [plan.id for plan in load.plans[:_PLANS_LOOKED_AT]]
+        found.all += (await self.checker.judge(self._sent, self._reused, plans)).all
+        return found
 
     async def _until_seen(self, probes: list[Sent]) -> None:
         """Until the readers have what was accepted since; a guard left out may keep it away."""
@@ -136,10 +150,14 @@ class Bench:
 
 
 @asynccontextmanager
-async def bench_in(folder: Path, guard: str | None = None) -> AsyncIterator[Bench]:
+async def bench_in(
+    folder: Path, guard: str | None = None, *, on_small_disks: bool = False
+) -> AsyncIterator[Bench]:
     """A stack in this folder, with both doors open; ``guard`` is left out of it."""
     async with AsyncExitStack() as opened:
-        target = await opened.enter_async_context(target_in(folder, guard))
+        target = await opened.enter_async_context(
+            target_in(folder, guard, on_small_disks=on_small_disks)
+        )
         if guard is not None:
             await prepared(guard, target)
         issuer = target.stack.issuer

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import asyncpg
 from aiokafka import AIOKafkaProducer, TopicPartition
+from aiokafka.coordinator.assignors.range import RangePartitionAssignor
+from aiokafka.coordinator.protocol import ConsumerProtocolMemberAssignment
 
 import services.plan.domain as plan_domain
 import services.plan.store as plan_store
@@ -19,6 +21,7 @@ from shared.chassis.offsets import Span
 from shared.chassis.relay import Message, Relay
 from shared.chassis.settings import Settings
 from shared.ledger import RecordedEvent
+from tests.faults.sent import SECTIONS
 
 if TYPE_CHECKING:
     from tests.faults.target import Target
@@ -93,6 +96,67 @@ def _slow_to_mark() -> None:
     Relay._save_mark = late  # type: ignore[method-assign]
 
 
+def _without_plan_lock() -> None:
+    """Two consumers take up one plan at once, and the later one writes over the earlier one."""
+    take_up = plan_store.PlanStore.take_up
+
+    class Unlocking:
+        """A connection on which nothing is locked by being read."""
+
+        def __init__(self, connection: Any) -> None:
+            self._connection = connection
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self._connection, name)
+
+        async def fetch(self, query: str, *given: Any) -> Any:
+            return await self._connection.fetch(query.replace("FOR UPDATE", ""), *given)
+
+    async def unlocked(self: Any, connection: Any, reads: Any) -> plan_store.Batch:
+        return await take_up(self, Unlocking(connection), reads)
+
+    plan_store.PlanStore.take_up = unlocked  # type: ignore[assignment,method-assign]
+    _slow_to_fold()
+
+
+def _slow_to_fold() -> None:
+    """Time between a plan's being taken up and written, and members that share plans."""
+    take_up = plan_store.PlanStore.take_up
+
+    async def then_wait(*given: Any) -> plan_store.Batch:
+        batch = await take_up(*given)
+        await asyncio.sleep(_DANGEROUS_MOMENT)
+        return batch
+
+    plan_store.PlanStore.take_up = then_wait  # type: ignore[method-assign]
+    kafka.RangePartitionAssignor = _ByTopic  # type: ignore[attr-defined]
+
+
+class _ByTopic(RangePartitionAssignor):  # type: ignore[misc]
+    """Whole topics to each member in turn: the events of one plan reach several members."""
+
+    name = "by-topic"
+
+    @classmethod
+    def assign(cls, cluster: Any, members: Mapping[str, Any]) -> dict[str, Any]:
+        names = sorted(members)
+        topics = sorted({topic for asked in members.values() for topic in asked.subscription})
+        if len(topics) < len(names):  # somebody would have nothing
+            shared: dict[str, Any] = super().assign(cluster, members)
+            return shared
+        return {
+            name: ConsumerProtocolMemberAssignment(
+                cls.version,
+                [
+                    (topic, sorted(cluster.partitions_for_topic(topic) or ()))
+                    for topic in topics[number :: len(names)]
+                ],
+                b"",
+            )
+            for number, name in enumerate(names)
+        }
+
+
 def _with_every_guard() -> None:
     """The control: the same long moments, and nothing may come of them."""
     fence_all = kafka.fence_all  # type: ignore[attr-defined]
@@ -104,13 +168,17 @@ def _with_every_guard() -> None:
 
     kafka.fence_all = then_wait  # type: ignore[assignment,attr-defined]
     _slow_to_mark()
+    _slow_to_fold()
 
 
 _ALTERED: Final[Mapping[str, Callable[[], None]]] = {
     "mark": _without_mark,
     "offset-fence": _without_offset_fence,
     "natural-key": _without_natural_key,
+    "plan-lock": _without_plan_lock,
     "advisory-lock": lambda: None,
+    "unique-key": lambda: None,
+    "clock": lambda: None,
     CONTROL: _with_every_guard,
 }
 """What each guard's absence does to a service."""
@@ -119,7 +187,10 @@ FAULT_OF: Final[Mapping[str, str]] = {
     "mark": "kill-goals",
     "offset-fence": "kill-plan",
     "natural-key": "kill-goals",
+    "plan-lock": "two-members",
     "advisory-lock": "two-writers",
+    "unique-key": "two-writers",
+    "clock": "clock-goals",
     CONTROL: "kill-goals",
 }
 """The fault that each guard is there for."""
@@ -129,9 +200,14 @@ async def prepared(guard: str, target: "Target") -> None:
     """Takes away in the databases what belongs to the guard."""
     if guard == "natural-key":
         await _alter(target.admin_url("plan"), lambda _: "DROP INDEX plan_ledger_once")
-    if guard == "advisory-lock":
-        for section in ("person", "about_me", "goals"):
-            await _alter(target.admin_url(section), _unlocked)
+    if guard == "plan-lock":  # and the key that would stop whoever had not waited for it
+        await _alter(
+            target.admin_url("plan"),
+            lambda _: "ALTER TABLE plan_ledger DROP CONSTRAINT plan_ledger_pkey",
+        )
+    if guard in _APPENDED_WITHOUT:
+        for section in SECTIONS:
+            await _alter(target.admin_url(section), _APPENDED_WITHOUT[guard])
 
 
 async def _alter(url: str, statement: Callable[[str], str]) -> None:
@@ -145,17 +221,41 @@ async def _alter(url: str, statement: Callable[[str], str]) -> None:
 
 def _unlocked(append: str) -> str:
     """Positions from a sequence and without the lock, as an ordinary outbox has them."""
-    lock, judging = "PERFORM pg_advisory_xact_lock(7411);", "FOR found_ IN"
-    if lock not in append or judging not in append:
-        raise ValueError("append_batch is not what it was")
-    append = append.replace(lock, "").replace(
-        judging,
+    append = _with(append, "PERFORM pg_advisory_xact_lock(7411);", "")
+    append = _with(
+        append,
+        "FOR found_ IN",
         "base := nextval('unguarded'); out_base := nextval('unguarded');"
-        f" PERFORM pg_sleep(random() * {_DANGEROUS_MOMENT}); {judging}",
-        1,
+        f" PERFORM pg_sleep(random() * {_DANGEROUS_MOMENT}); FOR found_ IN",
     )
     sequence = "CREATE SEQUENCE unguarded INCREMENT BY 1000 START WITH 1000000"
     return f"{sequence}; GRANT USAGE ON SEQUENCE unguarded TO ledger_writer; {append}"
+
+
+def _whoever_holds_the_key(append: str) -> str:
+    """Two entries take one key: neither what others hold nor the batch's own is looked at."""
+    append = _with(append, "WHERE k.key = t.key AND k.entry_id <> t.entry", "WHERE false")
+    return _with(append, "SELECT t.n, 'k' || t.key", "SELECT t.n, 'k' || t.n")
+
+
+def _by_the_clock_alone(append: str) -> str:
+    """The time of an append is the clock's, whatever the one before it has."""
+    return _with(
+        append, "greatest(clock_timestamp(), e.recorded_at, o.recorded_at)", "clock_timestamp()"
+    )
+
+
+def _with(append: str, old: str, new: str) -> str:
+    if old not in append:
+        raise ValueError("append_batch is not what it was")
+    return append.replace(old, new, 1)
+
+
+_APPENDED_WITHOUT: Final[Mapping[str, Callable[[str], str]]] = {
+    "advisory-lock": _unlocked,
+    "unique-key": _whoever_holds_the_key,
+    "clock": _by_the_clock_alone,
+}
 
 
 if __name__ == "__main__":
