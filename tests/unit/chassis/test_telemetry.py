@@ -202,6 +202,21 @@ def test_what_a_known_library_says_is_a_line(capsys: pytest.CaptureFixture[str])
     assert second["message"] == "Started server process [1]"
 
 
+@pytest.mark.parametrize("name", ["aiokafka", "aiokafka.consumer", "uvicorn", "faststream"])
+def test_a_library_that_was_turned_away_before_is_heard_again(
+    name: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    turned_away = logging.getLogger(name)
+    monkeypatch.setattr(turned_away, "propagate", False)
+    monkeypatch.setattr(turned_away, "handlers", [logging.NullHandler()])
+    monkeypatch.setattr(turned_away, "level", logging.CRITICAL)
+    telemetry.configure("goals", reader=InMemoryMetricReader())
+
+    logging.getLogger(f"{name}.client").warning("No broker for partition %s", 7)
+
+    assert [line["message"] for line in lines(capsys)] == ["No broker for partition 7"]
+
+
 @pytest.mark.usefixtures("spans")
 def test_what_might_quote_somebody_is_not_passed_on(capsys: pytest.CaptureFixture[str]) -> None:
     logging.getLogger("pydantic").warning("cannot read %s", SECRET)
