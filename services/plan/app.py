@@ -68,7 +68,7 @@ def create_app(settings: Settings) -> FastAPI:
         return Part(await database.is_answering())
 
     parts = {"database": database_part, "relay": relay.part, "events": events.part}
-    app = FastAPI(title="The shared plan", lifespan=lifespan)
+    app = FastAPI(title="The shared plan", lifespan=lifespan, redirect_slashes=False)
     app.include_router(plan_routes(PlanLedger(database), identity, folded, events.behind_seconds))
     app.include_router(health_routes(parts, settings.service))
     app.exception_handlers.update(problem_handlers())
