@@ -496,7 +496,8 @@ class Relay:
         """
         answer, at = self._opened.get(place, (None, 0.0))
         if answer is not None:
-            await asyncio.wait([answer])
+            if not answer.done():
+                await asyncio.wait([answer])
             answer.result()
         batch.close()
         size = batch.size()
