@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from collections import deque
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from time import perf_counter
@@ -94,7 +95,10 @@ async def tail_after_a_crash(servers: Servers, seconds: float) -> Sample:
 
 
 async def ready_bytes(servers: Servers, seconds: float) -> Sample:
-    """The producer's own limit: ``send_batch`` of ready bytes, in windows as the relay's."""
+    """The producer's own limit: ``send_batch`` of ready bytes, in windows as the relay's.
+
+    As many of them are under way as the relay may have.
+    """
     windows = round(seconds * _TAIL_A_SECOND / relay_module.WINDOW)
     records = windows * relay_module.WINDOW
     value, headers = b"v" * _RECORD, [("ce_id", b"0" * 40), ("ce_type", b"0" * 30)]
@@ -107,9 +111,13 @@ async def ready_bytes(servers: Servers, seconds: float) -> Sample:
             max_batch_size=65_536,
         ) as producer:
             await producer.partitions_for(name)
+            under_way: deque[asyncio.Future[Any]] = deque()
             begun = perf_counter()
             for _ in range(windows):
-                await _window(producer, name, value, headers)
+                under_way.append(await _window(producer, name, value, headers))
+                if len(under_way) == relay_module.UNDER_WAY:
+                    await under_way.popleft()
+            await asyncio.gather(*under_way)
             took = perf_counter() - begun
         published = await _published(servers, settings)
     must_be("records published", published, records)
@@ -189,7 +197,8 @@ async def _published(servers: Servers, settings: Settings) -> int:
 
 async def _window(
     producer: AIOKafkaProducer, topic: str, value: bytes, headers: list[tuple[str, bytes]]
-) -> None:
+) -> "asyncio.Future[Any]":
+    """Hand over a window; the answers are to come."""
     batches: dict[int, Any] = {}
     sent = []
     for number in range(relay_module.WINDOW):
@@ -200,7 +209,7 @@ async def _window(
     for partition, batch in batches.items():
         batch.close()
         sent.append(await producer.send_batch(batch, topic, partition=partition))
-    await asyncio.gather(*sent)
+    return asyncio.gather(*sent)
 
 
 @contextmanager

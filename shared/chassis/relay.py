@@ -40,8 +40,8 @@ from shared.ledger.topics import events_topic
 LOCK: Final = 7412
 CHANNEL: Final = "committed"
 WINDOW: Final = 500
+UNDER_WAY: Final = 16
 _HANDED_OVER: Final = 5_000
-_UNDER_WAY: Final = 16
 _BYTES_UNDER_WAY: Final = 8_000_000
 _LARGEST_BATCH: Final = 262_144
 _KNOWN_FOR: Final = 3_600.0
@@ -135,7 +135,7 @@ class _Stream:
     def is_full(self) -> bool:
         """So much waits for the broker that nothing more may be handed over."""
         size = sum(window.size for window in self.under_way)
-        return len(self.under_way) >= _UNDER_WAY or size >= _BYTES_UNDER_WAY
+        return len(self.under_way) >= UNDER_WAY or size >= _BYTES_UNDER_WAY
 
     def begin_at(self, mark: int) -> None:
         """Go on behind the mark; what was under way is sent again."""
@@ -496,7 +496,8 @@ class Relay:
         """
         answer, at = self._opened.get(place, (None, 0.0))
         if answer is not None:
-            await asyncio.wait([answer])
+            if not answer.done():
+                await asyncio.wait([answer])
             answer.result()
         batch.close()
         size = batch.size()

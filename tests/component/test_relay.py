@@ -325,6 +325,7 @@ async def test_more_than_a_window_and_more_than_a_batch(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(shared.chassis.relay, "WINDOW", 30)
+    monkeypatch.setattr(shared.chassis.relay, "_LARGEST_BATCH", 65_536)
     big = "x" * 40_000  # two of them are more than a batch takes
     async with bench.store() as store:
         goals = [
@@ -543,7 +544,7 @@ async def test_windows_follow_each_other_and_the_mark_waits_for_the_first(
 
 
 @pytest.mark.parametrize(
-    ("bound", "most", "windows"), [("_UNDER_WAY", 3, 3), ("_BYTES_UNDER_WAY", 1, 1)]
+    ("bound", "most", "windows"), [("UNDER_WAY", 3, 3), ("_BYTES_UNDER_WAY", 1, 1)]
 )
 async def test_what_is_under_way_has_a_bound(
     bench: Bench, monkeypatch: pytest.MonkeyPatch, bound: str, most: int, windows: int
