@@ -15,6 +15,7 @@ from benchmarks import clusters, report
 from benchmarks.measure import Sample
 from benchmarks.rows import LONG, ROWS, SCENARIOS, Row
 from deploy.local.problem import Problem
+from shared.chassis.run import collect_rarely
 
 _RESULTS = Path(__file__).parent / "results"
 _QUICK_SECONDS, _SECONDS = 0.5, 2.0
@@ -32,6 +33,7 @@ def main() -> int:
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     # Services' lines belong to their own processes; here they would stand among the figures.
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    collect_rarely()
     return uvloop.run(_measure(rows, asked))
 
 

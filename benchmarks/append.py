@@ -47,9 +47,10 @@ def through_mapper(in_flight: int, past: int = 0) -> Scenario:
             async with AsyncApplication(database.url, SECTION.wire_name) as ledger:
 
                 async def call(caller: int) -> None:
-                    for recording in await ledger.save(goals.next_of(caller)):
-                        stored = recording.notification
-                        answered[int(stored.id)] = hash(stored.state)
+                    events = goals.next_of(caller).collect_events()
+                    stored = [ledger.mapper.to_stored_event(event) for event in events]
+                    positions = await ledger.recorder.insert(stored)
+                    answered[positions[-1]] = hash(stored[-1].state)
 
                 sample = await closed_loop(in_flight, seconds, call)
             await must_hold(database, answered, past)

@@ -8,6 +8,7 @@ from statistics import quantiles
 from time import perf_counter
 
 _TICK = 0.005
+_POINTS = 300
 
 
 @dataclass(frozen=True)
@@ -15,7 +16,7 @@ class Sample:
     """One measurement of one scenario: how many, how fast, how late, and what else was seen.
 
     ``late_ms`` is the 99th percentile of how late the event loop was; ``flushes`` the flush rate
-    before and after.
+    before and after; ``series_ms`` what it took in turn, thinned, where that is what is measured.
     """
 
     count: int
@@ -24,6 +25,7 @@ class Sample:
     p99_ms: float | None = None
     late_ms: float | None = None
     flushes: tuple[float, float] = (0.0, 0.0)
+    series_ms: Sequence[float] = ()
     facts: Mapping[str, float] = field(default_factory=dict)
 
 
@@ -131,5 +133,6 @@ def of_latencies(took: Sequence[float], **facts: float) -> Sample:
         rate=len(took) / sum(took),
         p50_ms=percentile(took, 50) * 1_000,
         p99_ms=percentile(took, 99) * 1_000,
+        series_ms=[round(one * 1_000, 3) for one in took[:: len(took) // _POINTS + 1]],
         facts=facts,
     )

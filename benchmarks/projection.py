@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
@@ -18,7 +19,7 @@ from uuid_utils.compat import uuid7
 
 import services.plan
 import shared.chassis
-from benchmarks.append import Goals
+from benchmarks.append import Goals, Scenario
 from benchmarks.clusters import Servers
 from benchmarks.doors import in_a_process
 from benchmarks.ledgers import fresh_ledger
@@ -27,7 +28,7 @@ from benchmarks.measure import Sample, must_be, of_latencies
 from benchmarks.subject import NURSE, receipt, sample_state
 from deploy.local.kafka import free_port
 from services.goals.section import SECTION
-from services.plan.consumers import CONSUMER, FoldEvents, read_event
+from services.plan.consumers import BATCH, CONSUMER, FoldEvents, read_event
 from services.plan.domain import Plan, fold
 from services.plan.store import PlanStore
 from shared.chassis.database import Database
@@ -36,6 +37,7 @@ from shared.chassis.group_commit import GroupCommit
 from shared.chassis.kafka import BatchConsumer, Record, Transaction
 from shared.chassis.relay import Relay
 from shared.chassis.settings import Settings
+from shared.ledger import RecordedEvent
 from shared.ledger.topics import EVENTS_PATTERN, PLAN_CHANGES, dead_letters_topic, events_topic
 from shared.testing.events import History, headers_of, value_of
 from shared.testing.eventually import eventually
@@ -51,7 +53,8 @@ from shared.testing.tokens import ISS, TestIssuer
 _EVENTS_A_SECOND = 10_000
 _EVENTS_OF_A_PLAN = 40
 _EVENTS_TO_READ = 4_000
-_BATCH = 1_000
+_LONG_PLAN = 10_000
+_BOTH = ("plan_id", "entry_id")
 _PARTITIONS = 4
 _SECTIONS = ("person", "needs", "goals")
 _QUIET_A_SECOND = 20
@@ -71,12 +74,44 @@ async def from_kafka(servers: Servers, seconds: float) -> Sample:
         async with Database(made.url, size=8) as database:
             watched = _Watched(settings)
             async with watched.consumer(database, settings):
-                await eventually(lambda: watched.consumed >= events, "all was folded", within=120)
+                done = partial(watched.has_consumed, events)
+                await eventually(done, "all was folded", within=120, holds=bool)
             shown = await database.pool.fetchval("SELECT sum(version) FROM plan")
             listed = await database.pool.fetchval("SELECT count(*) FROM plan_ledger")
     must_be("events in the plans", shown, events)
     must_be("rows of the ledger", listed, events)
     return Sample(events, events / (watched.ended - watched.begun))
+
+
+async def beside_a_long_plan(servers: Servers, seconds: float) -> Sample:
+    """The same catching up, while one of the plans has ten thousand versions already."""
+    long = History(uuid7())
+    entries = [("goals", uuid7()) for _ in range(8)]
+    before = [_message(long.opened())]
+    before += [
+        _message(_said(long, *entries[number % len(entries)])) for number in range(_LONG_PLAN - 1)
+    ]
+    messages = []
+    for number, message in enumerate(_history(round(seconds * _EVENTS_A_SECOND))):
+        messages.append(message)
+        if number % _EVENTS_OF_A_PLAN == 0:
+            messages.append(_message(_said(long, *entries[number % len(entries)])))
+    async with _plan(servers) as (settings, made), Database(made.url, size=8) as database:
+        await _publish(settings, before)
+        first = _Watched(settings)
+        async with first.consumer(database, settings):
+            done = partial(first.has_consumed, len(before))
+            await eventually(done, "the long plan was folded", within=120, holds=bool)
+        await _publish(settings, messages)
+        watched = _Watched(settings)
+        async with watched.consumer(database, settings):
+            done = partial(watched.has_consumed, len(messages))
+            await eventually(done, "all was folded", within=120, holds=bool)
+        shown = await database.pool.fetchval("SELECT sum(version) FROM plan")
+        longest = await database.pool.fetchval("SELECT max(version) FROM plan")
+    must_be("events in the plans", shown, len(before) + len(messages))
+    must_be("versions of the long plan", longest, long.made)
+    return Sample(len(messages), len(messages) / (watched.ended - watched.begun))
 
 
 async def in_memory(servers: Servers, seconds: float) -> Sample:  # noqa: ARG001 - needs none
@@ -173,8 +208,16 @@ async def one_commit(servers: Servers, seconds: float) -> Sample:
     return of_latencies(took[len(took) // 5 :])
 
 
-async def current_plan(servers: Servers, seconds: float) -> Sample:
-    """A reader of the current plan over HTTP, one request at a time, from another process."""
+def current_plan(past: int = 0) -> Scenario:
+    """A reader of the current plan over HTTP, one at a time, of a model with such a past."""
+
+    async def scenario(servers: Servers, seconds: float) -> Sample:
+        return await _current_plan(servers, seconds, past)
+
+    return scenario
+
+
+async def _current_plan(servers: Servers, seconds: float, past: int) -> Sample:
     messages = _history(_EVENTS_TO_READ)
     asked = messages[0][1].decode()
     async with _plan(servers) as (settings, made):
@@ -193,6 +236,9 @@ async def current_plan(servers: Servers, seconds: float) -> Sample:
             environment = {f"CAREPLAN_{name.upper()}": str(value) for name, value in told.items()}
             async with in_a_process("shared.chassis.run", "plan", **environment):
                 await _until_folded(made, len(messages))
+                if past:
+                    await _multiply(made, past // _EVENTS_TO_READ)
+                    await servers.checkpoint()
                 load = Load(
                     port=port,
                     method="GET",
@@ -207,6 +253,30 @@ async def current_plan(servers: Servers, seconds: float) -> Sample:
                     shown = (await client.get(url)).json()
                 must_be("the plan's version", shown["plan_version"], _EVENTS_OF_A_PLAN)
                 return await apply_from_elsewhere(load)
+
+
+async def _multiply(made: TestDatabase, times: int) -> None:
+    """Other plans of the same length, until there are so many times as many."""
+    connection = await asyncpg.connect(made.owner_url)
+    try:
+        for table, ids in (("plan", ["plan_id"]), ("plan_entry", _BOTH), ("plan_ledger", _BOTH)):
+            columns = await connection.fetch(
+                "SELECT attname AS name FROM pg_attribute WHERE attrelid = $1::text::regclass"
+                " AND attnum > 0 AND NOT attisdropped ORDER BY attnum",
+                table,
+            )
+            copied = ", ".join(
+                f"md5({name} || '/' || n)::uuid" if name in ids else name
+                for name in (row["name"] for row in columns)
+            )
+            await connection.execute(
+                f"INSERT INTO {table} SELECT {copied} FROM {table}, generate_series(2, $1) n",  # noqa: S608 - names of ours
+                times,
+            )
+        await connection.execute("ANALYZE")
+        must_be("plans", await connection.fetchval("SELECT count(*) % $1 FROM plan", times), 0)
+    finally:
+        await connection.close()
 
 
 class _Watched:
@@ -229,13 +299,17 @@ class _Watched:
             database=database,
             settings=settings,
             pattern=EVENTS_PATTERN,
-            max_records=_BATCH,
+            max_records=BATCH,
         )
 
     async def __call__(self, records: Sequence[Record], transaction: Transaction) -> None:
         self.begun = self.begun or perf_counter()
         await self._handle(records, transaction)
         self.consumed += len(records)
+
+    def has_consumed(self, records: int) -> bool:
+        """Whether so many were folded and committed."""
+        return self.consumed >= records
 
     async def next_batch(self) -> None:
         """Until the next commit."""
@@ -263,21 +337,19 @@ def _history(events: int) -> list[Message]:
     for _ in range(_EVENTS_OF_A_PLAN - 1):
         random.shuffle(plans)
         for history, entries in plans:
-            section, entry_id = random.choice(entries)
-            made = history.versions[section, entry_id] == 0
-            content = {"aim": _WORDS, "why": "So I can choose my own things"}
-            event = history.event(
-                section,
-                "agreed" if made else "reworded",
-                entry_id,
-                "created" if made else "amended",
-                content,
-            )
-            messages.append(_message(event))
+            messages.append(_message(_said(history, *random.choice(entries))))
     return messages
 
 
-def _message(event: Any) -> Message:
+def _said(history: History, section: str, entry_id: UUID) -> RecordedEvent:
+    """An entry agreed, or reworded where there is one."""
+    made = history.versions[section, entry_id] == 0
+    content = {"aim": _WORDS, "why": "So I can choose my own things"}
+    name, change = ("agreed", "created") if made else ("reworded", "amended")
+    return history.event(section, name, entry_id, change, content)
+
+
+def _message(event: RecordedEvent) -> Message:
     key = str(event.plan_id).encode()
     return events_topic(event.section), key, value_of(event), headers_of(event)
 

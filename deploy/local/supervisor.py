@@ -251,7 +251,8 @@ def _send(pid: int, what: signal.Signals, *, whole_group: bool) -> None:
 
 async def _set_within(event: asyncio.Event, seconds: float) -> None:
     with suppress(TimeoutError):
-        await asyncio.wait_for(event.wait(), seconds)
+        async with asyncio.timeout(seconds):
+            await event.wait()
 
 
 def _in_words(status: int) -> str:

@@ -34,7 +34,7 @@ def requests(terminal: Terminal, urls: Mapping[str, str], signer: Signer, sown: 
     for service, title, path, token in (
         ("plan", "The plan of Edith Marlow-Synth (synthetic)", plan, reader),
         ("plan", "Its history: who contributed what", f"{plan}/history", reader),
-        ("audit", "Its audit record: every change and every read", records, officer),
+        ("audit", "Its audit record: who changed what, and what was refused", records, officer),
     ):
         if service in urls:
             terminal.write(f"\n# {title}")

@@ -1,9 +1,10 @@
 """The audit's HTTP door: the list of records, newest first, for whoever may read the audit."""
 
+import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections import Counter
 from collections.abc import Collection
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 from uuid import UUID
 
 import orjson
@@ -20,9 +21,11 @@ from pydantic import (
 from services.audit.store import AuditStore, Wanted
 from shared.chassis.identity import Identity
 from shared.chassis.problems import Problem
+from shared.chassis.reading import id_in
 from shared.ledger import Contributor, Instant
 
 LIST_LIMIT: Final = 200
+_DIGITS: Final = re.compile(r"[0-9]{1,9}")
 
 _Organisation = Annotated[
     str, StringConstraints(pattern=r"^([A-Z0-9]{3,12}|x-[a-z0-9][a-z0-9-]{0,58})$")
@@ -54,14 +57,16 @@ def _must_be_a_cursor(text: str) -> str:
     return text
 
 
-def _must_be_written_out(given: Any) -> Any:
-    # A bare number would be taken for seconds since 1970.
-    if not isinstance(given, str) or "T" not in given.upper():
-        raise ValueError("not a time")
-    return given
+def _must_be_an_id(text: str) -> str:
+    if id_in(text) is None:
+        raise ValueError("not an id")
+    return text
 
 
-_Time = Annotated[Instant, BeforeValidator(_must_be_written_out)]
+def _must_be_digits(text: str) -> str:
+    if not _DIGITS.fullmatch(text):
+        raise ValueError("not a whole number")
+    return text
 
 
 class RecordsQuery(BaseModel):
@@ -69,14 +74,14 @@ class RecordsQuery(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    plan_id: UUID | None = None
+    plan_id: Annotated[UUID, BeforeValidator(_must_be_an_id)] | None = None
     organisation: _Organisation | None = None
     contributor: _Contributor | None = None
     section: _Word | None = None
     operation: _Word | None = None
-    since: _Time | None = Field(default=None, alias="from")
-    until: _Time | None = Field(default=None, alias="to")
-    limit: int = Field(default=50, ge=1, le=LIST_LIMIT)
+    since: Instant | None = Field(default=None, alias="from")
+    until: Instant | None = Field(default=None, alias="to")
+    limit: Annotated[int, BeforeValidator(_must_be_digits)] = Field(default=50, ge=1, le=LIST_LIMIT)
     cursor: Annotated[str, AfterValidator(_must_be_a_cursor)] | None = None
 
 

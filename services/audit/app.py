@@ -38,7 +38,7 @@ def create_app(settings: Settings) -> FastAPI:
         return Part(await database.is_answering())
 
     parts = {"database": database_part, "relay": relay.part, "records": consumer.part}
-    app = FastAPI(title="Audit", lifespan=lifespan)
+    app = FastAPI(title="Audit", lifespan=lifespan, redirect_slashes=False)
     app.include_router(record_routes(store, identity, settings.audit_reading_roles))
     app.include_router(health_routes(parts, settings.service))
     app.exception_handlers.update(problem_handlers())

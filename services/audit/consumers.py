@@ -33,10 +33,10 @@ from services.audit.domain import (
 from services.audit.store import AuditStore, Gap
 from shared.chassis import telemetry
 from shared.chassis.codec import Unreadable, event_of, header, json_object_of
-from shared.chassis.database import Database
+from shared.chassis.database import TRANSIENT, Database
 from shared.chassis.dead_letters import Record, dead_letter
 from shared.chassis.health import Part
-from shared.chassis.offsets import HUNG_UP, Fenced, SeekStored, Span, fence_all, seek_stored
+from shared.chassis.offsets import Fenced, SeekStored, Span, fence_all, seek_stored
 from shared.chassis.outgoing import Outgoing, append_outgoing
 from shared.chassis.settings import Settings
 from shared.chassis.telemetry import Attribute, Label, SpanName
@@ -243,7 +243,9 @@ class AuditConsumer:
             except KafkaError as error:
                 self._detail = f"waiting for the broker: {type(error).__name__}"
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(self._stopping.wait(), pause)
+                    # Not by wait_for: before Python 3.12 that may lose a cancellation.
+                    async with asyncio.timeout(pause):
+                        await self._stopping.wait()
                 pause = min(pause * 2, _LONGEST_PAUSE)
             else:
                 self._kafka = kafka
@@ -317,7 +319,7 @@ class AuditConsumer:
             for record in found[partition]
         ]
         async for attempt in stamina.retry_context(
-            on=HUNG_UP, attempts=None, timeout=_RETRY_SECONDS, wait_max=5
+            on=TRANSIENT, attempts=None, timeout=_RETRY_SECONDS, wait_max=5
         ):
             with attempt:
                 try:
@@ -394,7 +396,7 @@ class AuditConsumer:
         if monotonic() - self._looked_at < _LOOK_FOR_GAPS_SECONDS:
             return
         self._looked_at = monotonic()
-        with suppress(*HUNG_UP):
+        with suppress(*TRANSIENT):
             for gap in await self._store.gaps():
                 is_new = (gap.source, gap.first) not in self._lost
                 if is_new and gap.seconds > _LOST_AFTER_SECONDS:

@@ -115,6 +115,8 @@ def _permitted(
         # A parameter passed over in silence would answer another question than the one asked.
         if name not in parameters:
             raise _invalid(name[:64], "There is no such parameter here.")
+        if name != "include" and len(request.query_params.getlist(name)) > 1:
+            raise _invalid(name, "It is given twice, and it would be left open which one counts.")
     return asked
 
 

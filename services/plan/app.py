@@ -6,7 +6,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from fastapi import FastAPI
 
 from services.plan.api import plan_routes
-from services.plan.consumers import CONSUMER, Folded, FoldEvents
+from services.plan.consumers import BATCH, CONSUMER, Folded, FoldEvents
 from services.plan.ledger import PlanLedger
 from services.plan.store import PlanStore
 from shared.chassis.consumers import running
@@ -19,8 +19,6 @@ from shared.chassis.relay import Relay
 from shared.chassis.settings import Settings
 from shared.chassis.telemetry import Gauge, Reading, gauge
 from shared.ledger.topics import EVENTS_PATTERN
-
-_BATCH = 1_000
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -41,7 +39,7 @@ def create_app(settings: Settings) -> FastAPI:
         database=database,
         settings=settings,
         pattern=EVENTS_PATTERN,
-        max_records=_BATCH,
+        max_records=BATCH,
     )
 
     def behind() -> Reading:
@@ -70,7 +68,7 @@ def create_app(settings: Settings) -> FastAPI:
         return Part(await database.is_answering())
 
     parts = {"database": database_part, "relay": relay.part, "events": events.part}
-    app = FastAPI(title="The shared plan", lifespan=lifespan)
+    app = FastAPI(title="The shared plan", lifespan=lifespan, redirect_slashes=False)
     app.include_router(plan_routes(PlanLedger(database), identity, folded, events.behind_seconds))
     app.include_router(health_routes(parts, settings.service))
     app.exception_handlers.update(problem_handlers())

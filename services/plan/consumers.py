@@ -1,9 +1,9 @@
 """The Kafka door of the plan: a batch of events in, one transaction out."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from time import monotonic
-from typing import Final
+from typing import Final, TypeVar
 
 import orjson
 from opentelemetry.trace import Span
@@ -30,10 +30,17 @@ from shared.chassis.telemetry import (
 from shared.ledger.topics import events_topic
 
 CONSUMER: Final = "plan"
+BATCH: Final = 4_000
+"""The more events of a plan are in a batch, the fewer times its document is written."""
 ANOTHER_PLANS: Final = "the entry is another plan's"
 _LARGEST_POSITION: Final = 2**63 - 1
 _MANY_LEVELS: Final = 200
 _DEEPEST: Final = 200
+_AT_A_TIME: Final = 100
+
+Item = TypeVar("Item")
+Unread = tuple[Record, str]
+"""A record that could not be read, and why."""
 
 
 class FoldEvents:
@@ -49,27 +56,36 @@ class FoldEvents:
 
     async def __call__(self, records: Sequence[Record], transaction: Transaction) -> None:
         """Fold the batch into its plans, with its offsets, and commit."""
-        links = links_of(header(record, "traceparent") for record in records)
         started = monotonic()
+        read = await self._read(records)
+        links = links_of(
+            one.event.traceparent if isinstance(one, Read) else header(one[0], "traceparent")
+            for one in read
+        )
         with tracer().start_as_current_span(SpanName.FOLD_PLAN, links=links) as span:
             _describe(span, len(records))
-            batch = await self._fold(records, transaction)
+            batch = await self._fold(records, read, transaction)
         batch.committed()
         self._folded()
         _measure(batch.tally, monotonic() - started)
 
-    async def _fold(self, records: Sequence[Record], transaction: Transaction) -> Batch:
-        read: list[Read | tuple[Record, str]] = []
-        for record in records:
+    async def _read(self, records: Sequence[Record]) -> list[Read | Unread]:
+        read: list[Read | Unread] = []
+        async for record in _in_turns(records):
             try:
                 read.append(read_event(record, self._topic_prefix))
             except Unreadable as error:
                 read.append((record, error.reason))
+        return read
+
+    async def _fold(
+        self, records: Sequence[Record], read: Sequence[Read | Unread], transaction: Transaction
+    ) -> Batch:
         events = [one for one in read if isinstance(one, Read)]
         letters: list[Outgoing] = []
         async with transaction() as connection:
             batch = await self._plans.take_up(connection, events)
-            for record, one in zip(records, read, strict=True):
+            async for record, one in _in_turns(list(zip(records, read, strict=True))):
                 if isinstance(one, tuple):
                     batch.count_dead_letter()
                     letters += transaction.dead_letter(*one)
@@ -97,9 +113,19 @@ class Folded:
     async def wait(self, seconds: float) -> None:
         """Until the next batch, and no longer than this: another replica tells nobody here."""
         try:
-            await asyncio.wait_for(self._next.wait(), seconds)
+            # Not by wait_for: before Python 3.12 that may lose the cancellation of the reader.
+            async with asyncio.timeout(seconds):
+                await self._next.wait()
         except TimeoutError:
             return
+
+
+async def _in_turns(items: Sequence[Item]) -> AsyncIterator[Item]:
+    """The items, with the event loop given to readers now and then."""
+    for number, item in enumerate(items):
+        if number % _AT_A_TIME == _AT_A_TIME - 1:
+            await asyncio.sleep(0)
+        yield item
 
 
 def read_event(record: Record, topic_prefix: str = "") -> Read:

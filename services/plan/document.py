@@ -28,15 +28,18 @@ def dumps(value: Any) -> bytes:
     return orjson.dumps(value, default=_id_of_the_driver, option=_OPTIONS)
 
 
-def shown(entry: PlanEntry) -> Shown:
-    """The entry as the default document has it."""
-    return Shown(entry.section, entry.current, orjson.Fragment(dumps(_item(entry))))
+def shown(entry: PlanEntry, content: bytes | None = None) -> Shown:
+    """The entry as the default document has it; ``content`` where its bytes are there already."""
+    item = _item(entry)
+    if content is not None:
+        item["content"] = orjson.Fragment(content)
+    return Shown(entry.section, entry.current, orjson.Fragment(dumps(item)))
 
 
 def shown_from(row: Mapping[str, Any]) -> Shown:
     """The same from a stored row, its content as it is stored."""
     item = {
-        "entry_id": row["entry_id"],
+        "entry_id": str(row["entry_id"]),
         "entry_type": row["entry_type"],
         "entry_version": row["entry_version"],
         "current": row["current"],
@@ -58,7 +61,7 @@ def plan_document(plan: Plan, entries: Iterable[Shown]) -> bytes:
         if entry.current:
             sections.setdefault(entry.section, []).append(entry.body)
     document: dict[str, Any] = {
-        "plan_id": plan.plan_id,
+        "plan_id": str(plan.plan_id),
         "plan_version": plan.version,
         "state": plan.state,
         "opened_at": plan.opened_at,
@@ -148,7 +151,7 @@ def _id_of_the_driver(value: Any) -> str:
 
 def _item(entry: PlanEntry) -> dict[str, Any]:
     return {
-        "entry_id": entry.entry_id,
+        "entry_id": str(entry.entry_id),
         "entry_type": entry.entry_type,
         "entry_version": entry.version,
         "current": entry.current,

@@ -164,6 +164,8 @@ def stated_at_of(event: RecordedEvent) -> datetime:
         return event.recorded_at
     try:
         stated_at = datetime.fromisoformat(given)
+        if stated_at.tzinfo is UTC:
+            return stated_at
         return stated_at.astimezone(UTC) if stated_at.tzinfo else event.recorded_at
     except (TypeError, ValueError, OverflowError):
         return event.recorded_at
@@ -242,7 +244,7 @@ def _said(event: RecordedEvent, stated_at: datetime, plan_version: int) -> dict[
     provenance = event.provenance
     said: dict[str, Any] = {
         "entry_version": event.entry_version,
-        "contribution_id": event.contribution_id,
+        "contribution_id": str(event.contribution_id),
         "stated_by": stated_by(event),
         "recorded_by": by(event),
         "stated_at": stated_at,
@@ -261,4 +263,4 @@ _STATED_BY: Final = (*_BY, "relationship")
 def _shown(agent: Any, members: tuple[str, ...]) -> dict[str, Any]:
     if not isinstance(agent, dict):
         return {}
-    return {name: agent[name] for name in members if agent.get(name) is not None}
+    return {name: held for name in members if (held := agent.get(name)) is not None}

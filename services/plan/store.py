@@ -118,10 +118,9 @@ class _Held:
         """As it is kept in memory after the commit, for the next batch."""
         self.plan.accepted = []
         self.touched, self.newly_parked, self.released, self.evicted = {}, [], [], []
-        waiting = {
-            event.natural_key for events in self.plan.parked.values() for event in events.values()
-        }
-        self.values = {key: value for key, value in self.values.items() if key in waiting}
+        parked = self.plan.parked.values()
+        waiting = {event.natural_key for events in parked for event in events.values()}
+        self.values = {key: self.values[key] for key in waiting}
         return self
 
 
@@ -345,12 +344,13 @@ class PlanStore:
         return [_record_from(row) for row in rows]
 
     async def _write_entries(self, connection: Connection, plans: Sequence[_Held]) -> None:
-        entries: list[tuple[PlanEntry, UUID]] = []
+        entries: list[tuple[PlanEntry, UUID, bytes]] = []
         for held in plans:
             for key in held.touched:
                 entry = held.plan.entries[key]
-                held.shown[key] = shown(entry)
-                entries.append((entry, held.plan.plan_id))
+                content = dumps(entry.content)
+                held.shown[key] = shown(entry, content)
+                entries.append((entry, held.plan.plan_id, content))
         if not entries:
             return
         entries.sort(key=lambda one: (one[0].section, one[0].entry_id))
@@ -367,18 +367,18 @@ class PlanStore:
                       stated_at = excluded.stated_at, content = excluded.content,
                       authorship = excluded.authorship
                 WHERE e.plan_id = excluded.plan_id""",
-            [entry.section for entry, _ in entries],
-            [entry.entry_id for entry, _ in entries],
-            [plan_id for _, plan_id in entries],
-            [entry.entry_type for entry, _ in entries],
-            [entry.order for entry, _ in entries],
-            [entry.version for entry, _ in entries],
-            [entry.current for entry, _ in entries],
-            [entry.state for entry, _ in entries],
-            [entry.recorded_at for entry, _ in entries],
-            [entry.stated_at for entry, _ in entries],
-            [dumps(entry.content) for entry, _ in entries],
-            [authorship_bytes(entry) for entry, _ in entries],
+            [entry.section for entry, _, _ in entries],
+            [entry.entry_id for entry, _, _ in entries],
+            [plan_id for _, plan_id, _ in entries],
+            [entry.entry_type for entry, _, _ in entries],
+            [entry.order for entry, _, _ in entries],
+            [entry.version for entry, _, _ in entries],
+            [entry.current for entry, _, _ in entries],
+            [entry.state for entry, _, _ in entries],
+            [entry.recorded_at for entry, _, _ in entries],
+            [entry.stated_at for entry, _, _ in entries],
+            [content for _, _, content in entries],
+            [authorship_bytes(entry) for entry, _, _ in entries],
         )
         if written != f"INSERT 0 {len(entries)}":
             # Another replica has just given the entry to another plan: seen at the next attempt.
@@ -438,12 +438,12 @@ class PlanStore:
             "plan_id": plan_id,
             "plan_version": accepted.plan_version,
             "section": event.section,
-            "entry_id": event.entry_id,
+            "entry_id": str(event.entry_id),
             "entry_type": event.entry_type,
             "entry_version": event.entry_version,
             "change": event.change,
             "type": event.type,
-            "contribution_id": event.contribution_id,
+            "contribution_id": str(event.contribution_id),
             "recorded_at": event.recorded_at,
             "projected_at": held.projected_at,
             "stated_at": accepted.stated_at,

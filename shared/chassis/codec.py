@@ -2,17 +2,25 @@
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from functools import lru_cache, partial
+from functools import partial
 from typing import Any, NamedTuple, Protocol
 from uuid import UUID
 
+import msgspec
 import orjson
+from asyncpg.pgproto.pgproto import UUID as DriversUUID  # noqa: N811 - made, hashed, written in C
 
 from shared.chassis.persistence import ENVELOPE, fields_of
-from shared.ledger import Change, RecordedEvent, Section, instant
+from shared.ledger import Change, Entry, RecordedEvent, Section, instant
 
+_BRACE = ord("{")
+_CHANGES = {change.value: change.value for change in Change}
 _LONGEST_NUMBER = 18  # digits; one more could be too much for the database
 _OF_THE_ENVELOPE = ("plan_id", "entry_id", "contribution_id")
+
+_members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+_text_of = msgspec.json.Decoder(str).decode
+_encoded = msgspec.json.Encoder().encode
 
 
 class Unreadable(Exception):
@@ -50,8 +58,9 @@ class _Facts(NamedTuple):
     entry_type: str
     change: str
     fields: Callable[[Mapping[str, Any]], list[str]]
-    type: bytes
-    schema: bytes
+    maps: frozenset[str]
+    type: tuple[str, bytes]
+    schema: tuple[str, bytes]
 
 
 class EventPublisher:
@@ -59,31 +68,39 @@ class EventPublisher:
 
     def __init__(self, section: Section) -> None:
         self._section = section.wire_name
-        self._source = f"urn:careplan:section:{self._section}".encode()
+        self._source = ("ce_source", f"urn:careplan:section:{self._section}".encode())
         self._facts = {
             type_: _Facts(
                 section.entry_type(section.entry_of_event(type_)),
                 event.change.value,
                 partial(fields_of, event),
-                type_.encode(),
-                f"urn:careplan:contract:{type_.rpartition('.v')[0]}:1.0".encode(),
+                _maps_of(event),
+                ("ce_type", type_.encode()),
+                (
+                    "ce_dataschema",
+                    f"urn:careplan:contract:{type_.rpartition('.v')[0]}:1.0".encode(),
+                ),
             )
             for type_, event in section.events.items()
         }
 
-    def message(self, row: StoredRow) -> tuple[bytes, bytes, list[tuple[str, bytes]]]:
+    def message(self, row: StoredRow) -> tuple[bytes, bytes, list[tuple[str, bytes | None]]]:
         """Key, value and headers of one event (``kafka.md`` of the contract: event envelope)."""
-        state = orjson.loads(row.state)
-        provenance = state["provenance"]
-        plan_id = provenance["plan_id"]
-        contribution_id = provenance["contribution_id"]
+        # What is not looked into stays as it was stored: most of an event is never decoded.
+        state = _members(row.state)
+        provenance = _members(state["provenance"])
+        plan_id = _text_of(provenance["plan_id"])
+        contribution_id = _text_of(provenance["contribution_id"])
         recorded_at = instant(row.recorded_at)
         content = {name: value for name, value in state.items() if name not in ENVELOPE}
-        told = {name: v for name, v in provenance.items() if name not in _OF_THE_ENVELOPE}
-        stated_at = told.setdefault("stated_at", recorded_at)
+        told: dict[str, Any] = {
+            name: value for name, value in provenance.items() if name not in _OF_THE_ENVELOPE
+        }
+        stated_at = _text_of(told["stated_at"]) if "stated_at" in told else recorded_at
+        told["stated_at"] = stated_at
         facts = self._facts[row.type]
         entry_id = str(row.entry_id)
-        value = orjson.dumps(
+        value = _encoded(
             {
                 "plan_id": plan_id,
                 "section": self._section,
@@ -95,21 +112,26 @@ class EventPublisher:
                 "contribution_id": contribution_id,
                 "recorded_at": recorded_at,
                 "content": content,
-                "fields": facts.fields(content),
+                "fields": facts.fields(
+                    {
+                        name: _opened(value) if name in facts.maps else None
+                        for name, value in content.items()
+                    }
+                ),
                 "provenance": told,
             }
         )
         key = plan_id.encode()
-        headers = [
+        headers: list[tuple[str, bytes | None]] = [
             ("content-type", b"application/json"),
             ("ce_specversion", b"1.0"),
             ("ce_id", f"{entry_id}.{row.entry_version}".encode()),
-            ("ce_source", self._source),
-            ("ce_type", facts.type),
+            self._source,
+            facts.type,
             ("ce_subject", f"plan/{plan_id}/{self._section}".encode()),
             ("ce_time", stated_at.encode()),
             ("ce_recordedtime", recorded_at.encode()),
-            ("ce_dataschema", facts.schema),
+            facts.schema,
             ("ce_partitionkey", key),
             ("ce_entryid", entry_id.encode()),
             ("ce_entryversion", str(row.entry_version).encode()),
@@ -122,6 +144,19 @@ class EventPublisher:
             headers.append(("traceparent", row.traceparent.encode()))
             headers.append(("ce_traceparent", row.traceparent.encode()))
         return key, value, headers
+
+
+def _maps_of(event: type[Entry.Event]) -> frozenset[str]:
+    return frozenset(
+        name
+        for name in event.__dataclass_fields__
+        if fields_of(event, {name: {"key": None}}) == [f"{name}.key"]
+    )
+
+
+def _opened(value: msgspec.Raw) -> Mapping[str, msgspec.Raw] | None:
+    """The members of a map, each of which is a field; a null has none."""
+    return _members(value) if memoryview(value)[0] == _BRACE else None
 
 
 def header(record: ConsumedRecord, name: str) -> str | None:
@@ -147,15 +182,17 @@ def event_of(record: ConsumedRecord) -> RecordedEvent:
         provenance = value["provenance"]
         fields = value.get("fields")
         headers = dict(record.headers)
-        event = RecordedEvent(
-            plan_id=_known_uuid(value["plan_id"]),
+        # Not by its own constructor: a frozen class sets each of its fields by a call.
+        event = object.__new__(RecordedEvent)
+        vars(event).update(
+            plan_id=DriversUUID(value["plan_id"]),
             section=_text(value["section"]),
-            entry_id=_known_uuid(value["entry_id"]),
+            entry_id=DriversUUID(value["entry_id"]),
             entry_type=_text(value["entry_type"]),
             entry_version=_version(value["entry_version"]),
             type=_text(value["type"]),
-            change=Change(value["change"]).value,
-            contribution_id=UUID(value["contribution_id"]),
+            change=_CHANGES[value["change"]],
+            contribution_id=DriversUUID(value["contribution_id"]),
             recorded_at=_instant(value["recorded_at"]),
             content=_mapping(content),
             provenance=_mapping(provenance),
@@ -184,10 +221,6 @@ def json_object_of(record: ConsumedRecord) -> dict[str, Any]:
     return value
 
 
-_known_uuid = lru_cache(16_384)(UUID)
-"""The same few plans and entries come again and again."""
-
-
 def _text(value: Any) -> str:
     if not isinstance(value, str) or "\x00" in value:
         raise TypeError("not a text")
@@ -202,6 +235,8 @@ def _texts(value: Any) -> tuple[str, ...]:
 
 def _instant(value: Any) -> datetime:
     at = datetime.fromisoformat(value)
+    if at.tzinfo is UTC:
+        return at
     if at.tzinfo is None:
         raise ValueError("an instant without an offset")
     return at.astimezone(UTC)

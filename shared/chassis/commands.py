@@ -133,9 +133,11 @@ class CommandDoor:
             contribution = contribution_from_json(read(record.value))
         except Problem as problem:
             raise NotTaken(_reason(problem), problem.code) from None
-        if header(record, "ce_type") not in (None, contribution.command):
+        # They may be left out; one that is null or not UTF-8 says something else than the value.
+        named = {name for name, _ in record.headers}
+        if "ce_type" in named and header(record, "ce_type") != contribution.command:
             raise NotTaken("ce_type is not the command")
-        if header(record, "ce_id") not in (None, str(contribution.contribution_id)):
+        if "ce_id" in named and header(record, "ce_id") != str(contribution.contribution_id):
             raise NotTaken("ce_id is not the contribution_id")
         if contribution.plan_id is None:
             raise NotTaken("over Kafka every command names its plan_id")

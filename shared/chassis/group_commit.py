@@ -57,8 +57,7 @@ class ReceiptRow:
     body: bytes
 
 
-@dataclass(frozen=True)
-class Append:
+class Append(NamedTuple):
     """One request, judged and stored whole or not at all."""
 
     events: Sequence[EventRow] = ()
@@ -75,13 +74,16 @@ class Append:
     @property
     def size(self) -> int:
         """About how many bytes it takes."""
-        return sum(len(event.state) for event in self.events) + sum(
-            len(row.value) for row in self.outgoing
-        )
+        size = 0
+        for event in self.events:
+            size += len(event.state)
+        for row in self.outgoing:
+            size += len(row.value)
+        return size
 
 
 class Appended(NamedTuple):
-    """What became of a request: the positions of its events, or why it was not stored.
+    """What became of a request, as ``append_batch`` answers it: the positions, or why not.
 
     ``stale`` names the entry and the version it has, ``taken`` the entry that holds the key,
     ``repeated`` brings the first receipt.
@@ -98,13 +100,18 @@ class Appended(NamedTuple):
 
 @dataclass(slots=True)
 class _Waiting:
+    """An append that is queued or in a flush; its answer is done early where its caller is gone."""
+
     request: Append
     answer: "asyncio.Future[Appended]"
+    until: float
+    is_given_up: bool = False
 
-    def give_up(self) -> None:
-        """Nobody waits for it any longer; should it not be in a flush yet, it is dropped."""
+    def give_up(self, why: str) -> None:
+        """It has taken too long; should it not be in a flush yet, it is dropped."""
+        self.is_given_up = True
         if not self.answer.done():
-            self.answer.set_exception(Unavailable("no commit in time"))
+            self.answer.set_exception(Unavailable(why))
 
 
 class GroupCommit:
@@ -129,6 +136,7 @@ class GroupCommit:
         self._queue: deque[_Waiting] = deque()
         self._wake = asyncio.Event()
         self._in_hand: list[_Waiting] = []
+        self._timer: asyncio.TimerHandle | None = None
         self._failed_in_a_row = 0
         self._connection: asyncpg.Connection | None = None
         self._task: asyncio.Task[None] | None = None
@@ -152,6 +160,8 @@ class GroupCommit:
                 await self._task
         if self._connection is not None:
             self._connection.terminate()
+        if self._timer is not None:
+            self._timer.cancel()
         self._turn_away("shutting down")
 
     @property
@@ -175,14 +185,23 @@ class GroupCommit:
         if len(self._queue) >= self._queue_limit:
             raise QueueFull
         loop = asyncio.get_running_loop()
-        waiting = _Waiting(request, loop.create_future())
+        until = loop.time() + self._patience
+        waiting = _Waiting(request, loop.create_future(), until)
         self._queue.append(waiting)
         self._wake.set()
-        patience = loop.call_later(self._patience, waiting.give_up)
-        try:
-            return await asyncio.shield(waiting.answer)
-        finally:
-            patience.cancel()
+        if self._timer is None:
+            self._timer = loop.call_at(until, self._give_up_late)
+        return await waiting.answer
+
+    def _give_up_late(self) -> None:
+        """One timer for all: patience is the same, so the oldest is the next to lose it."""
+        loop = asyncio.get_running_loop()
+        now, unanswered = loop.time(), [*self._in_hand, *self._queue]
+        for waiting in unanswered:
+            if waiting.until <= now:
+                waiting.give_up("no commit in time")
+        later = [waiting.until for waiting in unanswered if waiting.until > now]
+        self._timer = loop.call_at(min(later), self._give_up_late) if later else None
 
     def _ended(self, task: "asyncio.Task[None]") -> None:
         if not task.cancelled():
@@ -191,8 +210,7 @@ class GroupCommit:
 
     def _turn_away(self, why: str) -> None:
         for waiting in (*self._in_hand, *self._queue):
-            if not waiting.answer.done():
-                waiting.answer.set_exception(Unavailable(why))
+            waiting.give_up(why)
         self._queue.clear()
 
     async def _connect(self) -> asyncpg.Connection:
@@ -217,7 +235,7 @@ class GroupCommit:
         rows = size = 0
         while self._queue:
             waiting = self._queue[0]
-            if waiting.answer.done():
+            if waiting.is_given_up:
                 self._queue.popleft()
                 continue
             rows += waiting.request.rows
@@ -243,7 +261,7 @@ class GroupCommit:
             await self._one_by_one(batch, error)
         else:
             self._failed_in_a_row = 0
-            self._answer(batch, appended)
+            await self._answer(batch, appended)
 
     async def _one_by_one(self, batch: Sequence[_Waiting], error: Exception) -> None:
         if len(batch) > 1:
@@ -266,41 +284,50 @@ class GroupCommit:
             else:
                 self._queue.appendleft(waiting)
 
-    def _answer(self, batch: Sequence[_Waiting], appended: Sequence[Appended]) -> None:
+    async def _answer(self, batch: Sequence[_Waiting], appended: Sequence[Appended]) -> None:
+        """Hand on what was committed; then let the callers go on beside the next flush."""
+        answers = list(zip(batch, appended, strict=True))
+        if self._on_commit is not None:
+            self._hand_on(answers)
+        self._queue.extendleft(w for w, answer in reversed(answers) if answer.verdict == "again")
+        # Callers who come back at once would all miss a flush that begins before them, or all wait
+        # for one that begins after them. One half goes first, so that there is something to flush
+        # while the other is at work; where something waits already, that goes first.
+        half = 0 if self._queue else (len(answers) + 1) // 2
+        _tell(answers[:half])
+        if half == len(answers):
+            return
+        try:
+            if half:
+                await asyncio.sleep(0)
+        finally:
+            asyncio.get_running_loop().call_soon(_tell, answers[half:])
+
+    def _hand_on(self, answers: Sequence[tuple[_Waiting, Appended]]) -> None:
         stored: list[StoredRow] = []
         has_outgoing = False
-        for waiting, answer in zip(batch, appended, strict=True):
+        for waiting, answer in answers:
             if answer.verdict == "stored":
                 has_outgoing = has_outgoing or bool(waiting.request.outgoing)
                 stored.extend(_stored_rows(waiting.request, answer))
         if self._on_commit is not None and (stored or has_outgoing):
             self._on_commit(stored, has_outgoing)
-        again = [w for w, a in zip(batch, appended, strict=True) if a.verdict == "again"]
-        for waiting, answer in zip(batch, appended, strict=True):
-            if answer.verdict != "again" and not waiting.answer.done():
-                waiting.answer.set_result(answer)
-        self._queue.extendleft(reversed(again))
 
     async def _call(self, requests: Sequence[Append]) -> list[Appended]:
         if self._connection is None or self._connection.is_closed():
             self._connection = await self._connect()
         rows = await self._connection.fetch(_APPEND, *_arguments(requests))
-        return [
-            Appended(
-                verdict=row["verdict"],
-                recorded_at=row["at"],
-                first_position=row["position_"],
-                entry_id=row["entry"],
-                version=row["version"],
-                receipt=row["receipt_"],
-                receipt_position=row["receipt_position"],
-            )
-            for row in rows
-        ]
+        return [Appended._make(row) for row in rows]
+
+
+def _tell(answers: Sequence[tuple[_Waiting, Appended]]) -> None:
+    for waiting, answer in answers:
+        if answer.verdict != "again" and not waiting.answer.done():
+            waiting.answer.set_result(answer)
 
 
 _APPEND = """
-SELECT verdict, position_, at, entry, version, receipt_, receipt_position
+SELECT verdict, at, position_, entry, version, receipt_, receipt_position
   FROM append_batch($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17,
                     $18, $19, $20, $21, $22, $23)
  ORDER BY request

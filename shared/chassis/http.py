@@ -5,7 +5,6 @@ import re
 from collections import defaultdict
 from collections.abc import Mapping
 from typing import Annotated, Any
-from uuid import UUID
 
 import orjson
 from fastapi import APIRouter, Depends, Request, Response
@@ -16,7 +15,7 @@ from shared.chassis.database import UNREACHABLE
 from shared.chassis.group_commit import QueueFull, Unavailable
 from shared.chassis.identity import Identity
 from shared.chassis.problems import Problem, correlation_id_of, pointer, problem_body
-from shared.chassis.reading import contribution_from_json
+from shared.chassis.reading import contribution_from_json, id_in
 from shared.chassis.strict_json import read, read_body
 from shared.ledger import Contributor
 
@@ -50,11 +49,8 @@ def contribution_routes(contributions: Contributions, identity: Identity) -> API
     @router.get("/v1/contributions/{contribution_id}")
     async def receipt(contribution_id: str, contributor: Caller) -> Response:
         """The kept receipt, for whoever contributed it."""
-        try:
-            asked = UUID(contribution_id)
-        except ValueError:
-            raise Problem("contribution-unknown") from None
-        found = await contributions.receipt(asked, contributor)
+        asked = id_in(contribution_id)
+        found = None if asked is None else await contributions.receipt(asked, contributor)
         if found is None:
             raise Problem("contribution-unknown")
         return _json(found)

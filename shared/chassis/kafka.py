@@ -388,7 +388,9 @@ class BatchConsumer:
         kafka = self._client()
         ours = {p: at for p, at in self._reached.items() if p in kafka.assignment()}
         with suppress(KafkaError, TimeoutError):
-            await asyncio.wait_for(kafka.commit(ours), timeout=2)
+            # Not by wait_for: before Python 3.12 that may lose the cancellation which ends this.
+            async with asyncio.timeout(2):
+                await kafka.commit(ours)
 
     def _seeking_failed(self, error: BaseException) -> None:
         if not isinstance(error, IllegalStateError):  # what was assigned has changed meanwhile

@@ -222,7 +222,8 @@ def _as_json(_logger: Any, _method: str, fields: MutableMapping[str, Any]) -> st
 class _Stdout:
     """Writes lines to the standard output of this moment."""
 
-    _lock = threading.Lock()
+    # Taken again by the same thread where a destructor has something to say in mid-line.
+    _lock = threading.RLock()
 
     def msg(self, line: str) -> None:
         with self._lock:
@@ -290,7 +291,7 @@ class LibraryLines(logging.Handler):
     def _emit(self, record: logging.LogRecord) -> None:
         error = record.exc_info[1] if record.exc_info else None
         message = None
-        if record.name.split(".", 1)[0] in _TRUSTED and error is None:
+        if _is_trusted(record.name) and error is None:
             message = _without_tail(record.getMessage())[:_MESSAGE_LIMIT]
         repeated = self._passes(record, message or "")
         if repeated is None:
@@ -353,7 +354,9 @@ def configure_logging(service: str) -> None:
     root.handlers = [handler for handler in root.handlers if not _is_console(handler)]
     root.addHandler(LibraryLines())
     root.setLevel(logging.WARNING)
-    for name in _TAKEN_OVER:
+    # Also of those that were never known to: somebody may have turned one away from the root.
+    known = [name for name in logging.root.manager.loggerDict if _is_trusted(name)]
+    for name in {*_TAKEN_OVER, *known}:
         logger = logging.getLogger(name)
         logger.handlers.clear()
         logger.propagate = True
@@ -363,6 +366,10 @@ def configure_logging(service: str) -> None:
     access.handlers.clear()
     access.propagate = False
     access.setLevel(logging.CRITICAL + 1)
+
+
+def _is_trusted(name: str) -> bool:
+    return name.partition(".")[0] in _TRUSTED
 
 
 def _is_console(handler: logging.Handler) -> bool:

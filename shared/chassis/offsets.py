@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Callable, Collection, Mapping
 from typing import Final
 
-import asyncpg
 import stamina
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.abc import ConsumerRebalanceListener
@@ -13,9 +12,6 @@ from shared.chassis.database import TRANSIENT, Connection, Database
 
 Span = tuple[int, int]
 """The first offset of a batch in one partition, and the offset after its last."""
-
-HUNG_UP: Final = (*TRANSIENT, asyncpg.InternalClientError)
-"""``TRANSIENT``, and what the driver raises where it loses a connection within an answer."""
 
 _SEEK_SECONDS: Final = 45.0  # less than a rebalance may take
 
@@ -148,7 +144,7 @@ class SeekStored(ConsumerRebalanceListener):  # type: ignore[misc]
         kafka = self._kafka()
         try:
             async for attempt in stamina.retry_context(
-                on=HUNG_UP, attempts=None, timeout=_SEEK_SECONDS, wait_max=2
+                on=TRANSIENT, attempts=None, timeout=_SEEK_SECONDS, wait_max=2
             ):
                 with attempt:
                     self.sought = await seek_stored(kafka, self._database, self._consumer, assigned)

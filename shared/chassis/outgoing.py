@@ -3,6 +3,7 @@
 from base64 import b64decode, b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import orjson
 
@@ -28,9 +29,13 @@ class Outgoing:
 
 def headers_to_bytes(headers: Headers) -> bytes:
     """Headers as stored; a header may be null or hold any bytes."""
-    return orjson.dumps(
-        [[name, None if value is None else b64encode(value).decode()] for name, value in headers]
-    )
+    return b"[%b]" % b",".join([_header_to_bytes(name, value) for name, value in headers])
+
+
+@lru_cache(16_384)
+def _header_to_bytes(name: str, value: bytes | None) -> bytes:
+    # Most of them come again and again: the same for all rows, or for all of a plan.
+    return orjson.dumps([name, None if value is None else b64encode(value).decode()])
 
 
 def headers_from_bytes(stored: bytes) -> Headers:

@@ -51,6 +51,11 @@ class Prepared:
     content_hash: bytes
 
 
+def id_in(given: Any) -> UUID | None:
+    """A UUID in lower case, as ids are written here; ``None`` for any other form and thing."""
+    return UUID(given) if isinstance(given, str) and _ID.fullmatch(given) else None
+
+
 def contribution_from_json(given: Any) -> Contribution:
     """A contribution from a JSON value; raises ``Problem("content-invalid")`` with pointers."""
     if not isinstance(given, dict):
@@ -222,10 +227,10 @@ def _id(given: dict[str, Any], key: str, errors: list[dict[str, str]]) -> UUID |
     value = given.get(key)
     if value is None:
         return None
-    if not isinstance(value, str) or not _ID.fullmatch(value):
+    found = id_in(value)
+    if found is None:
         errors.append(_error(f"/{key}", "uuid", "A UUID in lower case."))
-        return None
-    return UUID(value)
+    return found
 
 
 def _error(where: str, rule: str, message: str) -> dict[str, str]:

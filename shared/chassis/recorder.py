@@ -5,9 +5,9 @@ but the one of the event loop that they run on. Named by ``PERSISTENCE_MODULE``.
 """
 
 import asyncio
-import hashlib
 from collections.abc import Coroutine, Sequence
 from contextlib import AsyncExitStack
+from hashlib import sha256
 from threading import Event, Thread
 from types import TracebackType
 from typing import Any, Final, Never, Self, TypeVar, cast
@@ -175,11 +175,11 @@ class AsyncpgAggregateRecorder(AggregateRecorder):
 
     def _leaf_hash(self, stored: StoredEvent) -> bytes:
         """SHA-256 over 0x00, what is known of the row before the append, and its bytes' hash."""
-        known = f"{self._section}\n{stored.originator_id}\n{stored.originator_version}"
-        leaf = hashlib.sha256(b"\x00")
-        leaf.update(f"{known}\n{stored.topic}\n".encode())
-        leaf.update(hashlib.sha256(stored.state).digest())
-        return leaf.digest()
+        known = (
+            f"\0{self._section}\n{stored.originator_id}\n{stored.originator_version}\n"
+            f"{stored.topic}\n"
+        )
+        return sha256(known.encode() + sha256(stored.state).digest()).digest()
 
 
 class AsyncpgRecorder(AsyncpgAggregateRecorder, ApplicationRecorder):

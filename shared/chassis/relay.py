@@ -3,8 +3,10 @@
 The stored row is the outbox. One relay of a service is active, by a session advisory lock on the
 one connection that also reads the rows and saves the marks, so that a lost lock cannot go unseen;
 PostgreSQL closes that connection when its holder has been silent for ten seconds. Events and
-``outgoing`` have a loop and a mark each. A mark moves only after the broker has acknowledged; after
-a crash the tail since the mark is sent again, and consumers drop what they have.
+``outgoing`` have a loop and a mark each. A loop hands the producer the next window while the broker
+has not answered the one before; a mark moves over windows in their order, each only when all of it
+is acknowledged. After a crash, or a window that fails, everything since the mark is sent again by a
+new producer, and consumers drop what they have.
 """
 
 import asyncio
@@ -23,6 +25,7 @@ import asyncpg
 import orjson
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.partitioner import murmur2
+from opentelemetry.trace import Span, use_span
 
 from shared.chassis.codec import EventPublisher, StoredRow
 from shared.chassis.database import TRANSIENT
@@ -38,6 +41,12 @@ LOCK: Final = 7412
 CHANNEL: Final = "committed"
 WINDOW: Final = 500
 _HANDED_OVER: Final = 5_000
+_UNDER_WAY: Final = 16
+_BYTES_UNDER_WAY: Final = 8_000_000
+_LARGEST_BATCH: Final = 262_144
+_KNOWN_FOR: Final = 3_600.0
+_SILENT: Final = 5.0
+_BETWEEN_MARKS: Final = 0.02
 _IDLE_TIMEOUT: Final = "10s"
 _HEARTBEAT: Final = 2.0
 _POLL: Final = 1.0
@@ -70,23 +79,71 @@ class Message(NamedTuple):
     topic: str
     key: bytes | None
     value: bytes
-    headers: Sequence[tuple[str, bytes | None]]
+    headers: list[tuple[str, bytes | None]]
     recorded_at: float
     traceparent: str | None = None
 
 
+@dataclass(frozen=True)
+class _Window:
+    """Messages that the producer has been given, and the answers to come: one for each batch."""
+
+    position: int
+    recorded_at: float
+    given_at: float
+    size: int
+    batches: "Sequence[_Sent]"
+    span: Span
+
+
+class _Sent(NamedTuple):
+    """A batch that the producer has been given."""
+
+    answer: "asyncio.Future[Any]"
+    records: int
+    size: int
+
+
 @dataclass
 class _Stream:
-    """One loop of the relay: where its rows are read, and how far it has got."""
+    """One loop of the relay: where its rows are read, and how far it has got.
+
+    The producer has been given what is up to ``handed``; the broker has all up to ``mark``, and
+    ``under_way`` is what lies between.
+    """
 
     name: str
     read: Callable[[int, int], Awaitable[list[Message]]]
     how_far: str
     mark: int = 0
+    handed: int = 0
+    under_way: deque[_Window] = field(default_factory=deque)
+    handing_since: float | None = None
     newest: int = 0
     oldest_at: float | None = None
     wake: asyncio.Event = field(default_factory=asyncio.Event)
+    given: asyncio.Event = field(default_factory=asyncio.Event)
+    answered: asyncio.Event = field(default_factory=asyncio.Event)
     marked: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def waiting_since(self) -> float | None:
+        """Since when the oldest window has had no answer; ``None`` where nothing waits."""
+        return self.under_way[0].given_at if self.under_way else self.handing_since
+
+    @property
+    def is_full(self) -> bool:
+        """So much waits for the broker that nothing more may be handed over."""
+        size = sum(window.size for window in self.under_way)
+        return len(self.under_way) >= _UNDER_WAY or size >= _BYTES_UNDER_WAY
+
+    def begin_at(self, mark: int) -> None:
+        """Go on behind the mark; what was under way is sent again."""
+        for window in self.under_way:
+            window.span.end()
+        self.under_way.clear()
+        self.mark = self.handed = mark
+        self.handing_since = None
 
 
 class Relay:
@@ -111,6 +168,7 @@ class Relay:
         self._failed: BaseException | None = None
         self._streams: list[_Stream] = []
         self._acknowledged: dict[str, int] = {}
+        self._opened: dict[TopicPartition, tuple[asyncio.Future[Any], float]] = {}
         self._missing_topics: dict[str, float] = {}
         self._stopping: set[asyncio.Task[None]] = set()
         self.passed_over = 0
@@ -166,10 +224,17 @@ class Relay:
         return max(0.0, *ages) if ages else 0.0
 
     async def part(self) -> Part:
-        """Ready: this replica publishes, or another one does."""
+        """Ready: this replica publishes and the broker answers, or another one does."""
         is_alive = self._task is not None and not self._task.done() and self._failed is None
-        ready = is_alive and self._detail in ("publishing", "another replica publishes")
-        return Part(ready, self._detail, self.lag, alive=self._failed is None)
+        detail = self._detail
+        if detail == "publishing" and self._is_broker_silent():
+            detail = "waiting for the broker"
+        ready = is_alive and detail in ("publishing", "another replica publishes")
+        return Part(ready, detail, self.lag, alive=self._failed is None)
+
+    def _is_broker_silent(self) -> bool:
+        waiting = [s.waiting_since for s in self._streams if s.waiting_since is not None]
+        return bool(waiting) and monotonic() - min(waiting) > _SILENT
 
     async def _run(self) -> None:
         pause = 0.2
@@ -206,7 +271,11 @@ class Relay:
             self._url,
             timeout=5,
             command_timeout=10,
-            server_settings={"idle_session_timeout": _IDLE_TIMEOUT},
+            server_settings={
+                "idle_session_timeout": _IDLE_TIMEOUT,
+                # A mark that PostgreSQL loses costs repeats; the appends have the flushes.
+                "synchronous_commit": "off",
+            },
         )
         while not await connection.fetchval("SELECT pg_try_advisory_lock($1)", LOCK):
             self._detail = "another replica publishes"
@@ -217,7 +286,7 @@ class Relay:
             row = await connection.fetchrow(
                 "SELECT position, acknowledged FROM relay_mark WHERE stream = $1", stream.name
             )
-            stream.mark = row["position"] if row else 0
+            stream.begin_at(row["position"] if row else 0)
             if row:
                 self._acknowledged.update(orjson.loads(row["acknowledged"]))
         await self._publish_for_ever()
@@ -244,13 +313,14 @@ class Relay:
             enable_idempotence=True,
             acks="all",
             linger_ms=0,
-            max_batch_size=65_536,
+            max_batch_size=_LARGEST_BATCH,
             max_request_size=4 * 1024 * 1024,
             compression_type="zstd",
             request_timeout_ms=10_000,
             metadata_max_age_ms=30_000,
         )
         self._detail = "waiting for the broker"
+        self._opened.clear()
         tasks: list[asyncio.Task[None]] = []
         try:
             # The lock must not be lost while the broker is away, so the heartbeat comes first.
@@ -264,12 +334,15 @@ class Relay:
             self._detail = "publishing"
             log.info("relay.active")
             tasks += [asyncio.create_task(self._loop(producer, s)) for s in self._streams]
+            tasks += [asyncio.create_task(self._take_answers(s)) for s in self._streams]
             tasks += [asyncio.create_task(self._save_marks(s)) for s in self._streams]
             await self._first_of([task for task in tasks if task is not starting])
         finally:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+            for stream in self._streams:
+                stream.begin_at(stream.mark)
             await self._stop_within(producer, 2.0)
 
     async def _first_of(
@@ -304,19 +377,40 @@ class Relay:
     async def _loop(self, producer: AIOKafkaProducer, stream: _Stream) -> None:
         while True:
             stream.wake.clear()
-            messages = await stream.read(stream.mark, WINDOW)
+            messages = await stream.read(stream.handed, WINDOW)
             if messages:
                 stream.newest = max(stream.newest, messages[-1].position)
-                stream.oldest_at = messages[0].recorded_at
-                await self._send_window(producer, messages)
-                stream.mark = messages[-1].position
-                stream.marked.set()
+                stream.oldest_at = stream.oldest_at or messages[0].recorded_at
+                stream.handing_since = monotonic()
+                window = await self._send_window(producer, messages)
+                stream.handing_since = None
+                stream.handed = window.position
+                stream.under_way.append(window)
+                stream.given.set()
+                while stream.is_full:
+                    stream.answered.clear()
+                    await stream.answered.wait()
             if len(messages) < WINDOW:
                 # That was all there was: nobody looks again until something wakes the stream.
-                stream.oldest_at = None
+                if not stream.under_way:
+                    stream.oldest_at = None
                 with suppress(TimeoutError):
                     async with asyncio.timeout(_POLL):
                         await stream.wake.wait()
+
+    async def _take_answers(self, stream: _Stream) -> None:
+        """Move the mark over one window after the other, in the order they were handed over."""
+        while True:
+            while not stream.under_way:
+                stream.given.clear()
+                await stream.given.wait()
+            window = stream.under_way[0]
+            await self._until_acknowledged(window)
+            stream.under_way.popleft()
+            stream.mark = window.position
+            stream.oldest_at = stream.under_way[0].recorded_at if stream.under_way else None
+            stream.answered.set()
+            stream.marked.set()
 
     async def _save_marks(self, stream: _Stream) -> None:
         """Behind the loop: no window waits for the mark of the one before it to be saved."""
@@ -324,34 +418,57 @@ class Relay:
             await stream.marked.wait()
             stream.marked.clear()
             await self._save_mark(stream)
+            await asyncio.sleep(_BETWEEN_MARKS)
 
-    async def _send_window(self, producer: AIOKafkaProducer, messages: Sequence[Message]) -> None:
-        """Send one window, a batch per partition, and wait until all of it is acknowledged."""
+    async def _send_window(
+        self, producer: AIOKafkaProducer, messages: Sequence[Message]
+    ) -> _Window:
+        """Hand one window to the producer, a batch per partition; nothing is acknowledged yet."""
         topics = sorted({message.topic for message in messages})
         name = topics[0] if len(topics) == 1 else "outgoing"
-        with tracer().start_as_current_span(
+        span = tracer().start_span(
             f"publish {name}", links=links_of(message.traceparent for message in messages)
-        ) as span:
-            span.set_attribute(Attribute.BATCH_COUNT, len(messages))
-            batches = await self._batches(producer, messages)
-            answers = await asyncio.gather(*(sent for sent, _ in batches))
-        for first, (_, count) in zip(answers, batches, strict=True):
-            place, end = f"{first.topic}/{first.partition}", first.offset + count
+        )
+        span.set_attribute(Attribute.BATCH_COUNT, len(messages))
+        try:
+            with use_span(span):
+                batches = await self._batches(producer, messages)
+        except BaseException:
+            span.end()
+            raise
+        return _Window(
+            position=messages[-1].position,
+            recorded_at=messages[0].recorded_at,
+            given_at=monotonic(),
+            size=sum(batch.size for batch in batches),
+            batches=batches,
+            span=span,
+        )
+
+    async def _until_acknowledged(self, window: _Window) -> None:
+        """Wait until the broker has all of a window; raises where it does not take some of it."""
+        with use_span(window.span, end_on_exit=True):
+            answers = await asyncio.gather(*(batch.answer for batch in window.batches))
+        for first, batch in zip(answers, window.batches, strict=True):
+            place, end = f"{first.topic}/{first.partition}", first.offset + batch.records
             self._acknowledged[place] = max(self._acknowledged.get(place, 0), end)
 
     async def _batches(
         self, producer: AIOKafkaProducer, messages: Sequence[Message]
-    ) -> list[tuple["asyncio.Future[Any]", int]]:
-        """What was sent: for each batch the answer to come, and how many records it has."""
+    ) -> list[_Sent]:
+        """What the producer was given."""
+        partitions: dict[str, int] = {}
         batches: dict[TopicPartition, Any] = {}
-        sent: list[tuple[asyncio.Future[Any], int]] = []
+        sent: list[_Sent] = []
         for message in messages:
-            partitions = await self._partitions(producer, message.topic)
-            if not partitions:
+            topic = message.topic
+            if topic not in partitions:
+                partitions[topic] = await self._partitions(producer, topic)
+            if not partitions[topic]:
                 self.passed_over += 1
-                log.error("relay.topic_missing", topic=message.topic, position=message.position)
+                log.error("relay.topic_missing", topic=topic, position=message.position)
                 continue
-            place = TopicPartition(message.topic, _partition(message.key, partitions))
+            place = TopicPartition(topic, _partition(message.key, partitions[topic]))
             for _ in range(2):
                 batch = batches.get(place)
                 if batch is None:
@@ -360,15 +477,37 @@ class Relay:
                     key=message.key,
                     value=message.value,
                     timestamp=None,
-                    headers=list(message.headers),
+                    headers=message.headers,
                 ):
                     break
-                sent.append(await _send(producer, batches.pop(place), place))
+                sent.append(await self._send(producer, batches.pop(place), place))
             else:
-                raise aiokafka.errors.MessageSizeTooLargeError(message.topic)
+                raise aiokafka.errors.MessageSizeTooLargeError(topic)
         for place, batch in batches.items():
-            sent.append(await _send(producer, batch, place))
+            sent.append(await self._send(producer, batch, place))
         return sent
+
+    async def _send(self, producer: AIOKafkaProducer, batch: Any, place: TopicPartition) -> _Sent:
+        """Hand over one batch, behind those of its partition that were handed over before.
+
+        The broker refuses a batch that comes in place of a lost one, but only of a producer that
+        it knows in that partition: so a partition's first batch is answered before the second
+        goes, now and then anew, since the broker forgets a producer after a day.
+        """
+        answer, at = self._opened.get(place, (None, 0.0))
+        if answer is not None:
+            await asyncio.wait([answer])
+            answer.result()
+        batch.close()
+        size = batch.size()
+        while True:
+            # The client gives up while the broker is away; then it has not taken the batch.
+            with suppress(aiokafka.errors.KafkaTimeoutError):
+                given = await producer.send_batch(batch, place.topic, partition=place.partition)
+                break
+        if answer is None or monotonic() - at > _KNOWN_FOR:
+            self._opened[place] = given, monotonic()
+        return _Sent(given, batch.record_count(), size)
 
     async def _partitions(self, producer: AIOKafkaProducer, topic: str) -> int:
         """The number of partitions; 0 for a topic that does not exist, which holds nobody up."""
@@ -380,7 +519,8 @@ class Relay:
         if monotonic() - self._missing_topics.get(topic, -_MISSING_FOR) < _MISSING_FOR:
             return 0
         try:
-            return len(await asyncio.wait_for(producer.partitions_for(topic), 2.0))
+            async with asyncio.timeout(2.0):
+                return len(await producer.partitions_for(topic))
         except (aiokafka.errors.KafkaError, TimeoutError):
             self._missing_topics[topic] = monotonic()
             return 0
@@ -508,7 +648,7 @@ class Relay:
             if row["completes"]:
                 told = orjson.loads(value)
                 value = orjson.dumps(completed(told, row["recorded_at"], row["event_position"]))
-            headers = headers_from_bytes(row["headers"])
+            headers = list(headers_from_bytes(row["headers"]))
             trace = dict(headers).get("traceparent")
             messages.append(
                 Message(
@@ -523,14 +663,6 @@ class Relay:
                 )
             )
         return messages
-
-
-async def _send(
-    producer: AIOKafkaProducer, batch: Any, place: TopicPartition
-) -> tuple["asyncio.Future[Any]", int]:
-    batch.close()
-    sent = await producer.send_batch(batch, place.topic, partition=place.partition)
-    return sent, batch.record_count()
 
 
 @lru_cache(16_384)  # the library computes it in Python, and plans come again and again

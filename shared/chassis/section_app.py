@@ -84,7 +84,7 @@ def create_app(section: Section, settings: Settings) -> FastAPI:
         "relay": relay.part,
         **{name: consumer.part for name, consumer in consumers.items()},
     }
-    app = FastAPI(title=section.title, lifespan=lifespan)
+    app = FastAPI(title=section.title, lifespan=lifespan, redirect_slashes=False)
     app.include_router(contribution_routes(contributions, identity))
     app.include_router(health_routes(parts, settings.service, door=("database", "appends")))
     app.exception_handlers.update(problem_handlers())

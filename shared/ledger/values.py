@@ -5,6 +5,7 @@ doors and the contracts what the type cannot: pydantic asks each piece of metada
 below, so the constraint reaches validation and JSON Schema without an import here.
 """
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, fields, is_dataclass
 from datetime import UTC, date, datetime
@@ -43,23 +44,42 @@ class Shape:
         return {**handler(source), **given}
 
 
-def _in_utc(at: datetime) -> datetime:
+# Readers are kinder than RFC 3339: they take seconds since 1970 as text, a blank for the T, a time
+# without its seconds. The offset may be missing here, so that it can be asked for by name.
+_WRITTEN_OUT: Final = re.compile(
+    r"\d{4}-\d\d-\d\dT([01]\d|2[0-3]):\d\d:\d\d(\.\d+)?(Z|[+-]([01]\d|2[0-3]):[0-5]\d)?",
+    re.ASCII | re.IGNORECASE,
+)
+
+
+def _instant_in(given: Any, read: Callable[[Any], datetime]) -> datetime:
+    """What ``read`` makes of it; it says itself what is wrong with anything but a time."""
+    if isinstance(given, str):
+        given = _written_out(given)
+    at = read(given if isinstance(given, datetime) else None)
     try:
         return at.astimezone(UTC)
     except OverflowError as error:
         raise ValueError("this instant lies outside the calendar") from error
 
 
+def _written_out(text: str) -> datetime | None:
+    try:
+        return datetime.fromisoformat(text.upper()) if _WRITTEN_OUT.fullmatch(text) else None
+    except ValueError:
+        return None
+
+
 @dataclass(frozen=True)
 class _InUtc:
-    """An instant must have an offset, and is turned into UTC before anything is judged."""
+    """An instant is RFC 3339 with an offset, and turned into UTC before anything is judged."""
 
     def __get_pydantic_core_schema__(
         self, source: Any, handler: Callable[[Any], dict[str, Any]]
     ) -> dict[str, Any]:
         return {
-            "type": "function-after",
-            "function": {"type": "no-info", "function": _in_utc},
+            "type": "function-wrap",
+            "function": {"type": "no-info", "function": _instant_in},
             "schema": {**handler(source), "tz_constraint": "aware"},
         }
 

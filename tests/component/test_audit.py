@@ -302,8 +302,10 @@ async def test_gaps_when_a_position_never_came_then_it_is_seen_until_it_comes(
         await bench.until_recorded(3)
         (gap,) = await store.gaps()
         assert (gap.source, gap.first, gap.missing) == ("goals", 1, 3)
-        part = await consumer.part()
-        assert part.ready
+        # It may be seeking once more, since its group shares out the topics anew.
+        part = await eventually(
+            consumer.part, "the consumer is ready", holds=lambda part: part.ready
+        )
         assert "3 missing of goals from 1" in part.detail
 
         await bench.publish(event(position=1, entry=1), event(position=3, entry=3))
@@ -749,6 +751,9 @@ async def test_list_when_paged_while_records_arrive_then_each_is_there_once(door
 UNREADABLE_QUERIES = [
     ("?plan_id=mine", "plan_id"),
     ("?plan_id=", "plan_id"),
+    ("?plan_id=urn:uuid:0199c0de-0000-7000-8000-0000000000a1", "plan_id"),
+    ("?plan_id=%7B0199c0de-0000-7000-8000-0000000000a1%7D", "plan_id"),
+    ("?plan_id=0199C0DE-0000-7000-8000-0000000000A1", "plan_id"),
     ("?organisation=zzg01", "organisation"),
     ("?contributor=", "contributor"),
     ("?contributor=a%00b", "contributor"),
@@ -761,6 +766,8 @@ UNREADABLE_QUERIES = [
     ("?limit=0", "limit"),
     ("?limit=201", "limit"),
     ("?limit=many", "limit"),
+    ("?limit=+5", "limit"),
+    ("?limit=1_0", "limit"),
     ("?cursor=mine", "cursor"),
     ("?cursor=WzFd%3D", "cursor"),
     ("?limit=1&limit=2", "limit"),
@@ -786,6 +793,7 @@ async def test_list_when_the_caller_may_not_then_a_problem(door: Door) -> None:
     claims = person(str(UUID(int=1)), "Edith Marlow-Synth")
     token = {"Authorization": f"Bearer {door.issuer.signer.sign(claims)}"}
     assert (await door.get(headers=token)).status_code == 403
+    assert (await door.client.get("/v1/audit/records/")).json()["code"] == "not-found"
     nobody = await door.client.get("/v1/audit/records")
     assert (nobody.status_code, nobody.json()["code"]) == (401, "token-missing")
 

@@ -23,6 +23,7 @@ from joserfc import jwt
 from joserfc.jwk import OctKey, OKPKey
 
 from services.goals.section import SECTION
+from shared.chassis.http_server import HEAD_LIMIT
 from shared.ledger import Contributor
 from shared.testing.service import Bench, Door, Process, bench_of, contribution, works_for
 from shared.testing.tokens import claims_of
@@ -158,6 +159,10 @@ async def test_a_receipt_is_shown_to_whoever_contributed_and_to_nobody_else(goal
             (receipt["contribution_id"], PERSON),
             (str(uuid4()), NURSE),
             ("not-an-id", NURSE),
+            (receipt["contribution_id"].upper(), NURSE),
+            (f"{{{receipt['contribution_id']}}}", NURSE),
+            (f"urn:uuid:{receipt['contribution_id']}", NURSE),
+            (receipt["contribution_id"].replace("-", ""), NURSE),
             ("%00", NURSE),
             (receipt["contribution_id"] + "%0a", NURSE),
         )
@@ -708,6 +713,35 @@ async def test_a_connection_that_breaks_off_or_talks_nonsense_harms_nobody(goals
     assert await goals.bench.rows() == before
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        b"marigolds\r\n\r\n",
+        b"GET /livez HTTP/1.1\r\nHost: x\r\nX: a\x00b\r\n\r\n",
+        b"GET /livez HTTP/1.1\r\nHost: x\r\nX: ".ljust(HEAD_LIMIT + 1, b"m"),
+        (b"GET /livez HTTP/1.1\r\nHost: x\r\n" + b"M: m\r\n" * 11_000)[: HEAD_LIMIT + 1],
+        b"GET /livez?".ljust(HEAD_LIMIT + 1, b"m"),
+    ],
+    ids=["nonsense", "a NUL", "an endless header", "endless headers", "an endless address"],
+)
+async def test_what_is_no_request_is_a_problem_and_not_listened_to_for_ever(
+    goals: Goals, said: bytes
+) -> None:
+    host, port = goals.door.url.removeprefix("http://").split(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    writer.write(said)
+    async with asyncio.timeout(20):
+        answer = await reader.read()
+    head, _, body = answer.partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 400 Bad Request\r\n")
+    assert b"content-type: application/problem+json" in head.lower()
+    told = json.loads(body)
+    assert (told["status"], told["code"]) == (400, "bad-request")
+    assert told["correlation_id"].encode() in head
+    assert b"marigolds" not in answer
+    writer.close()
+
+
 async def test_a_client_that_goes_away_finds_its_receipt_when_it_comes_back(
     goals: Goals,
 ) -> None:
@@ -744,6 +778,7 @@ async def test_other_paths_and_methods_are_problems_too(goals: Goals) -> None:
     assert (await client.get("/v1/marigolds")).json()["code"] == "not-found"
     assert (await client.put("/v1/contributions")).json()["code"] == "method-not-allowed"
     assert (await client.post("/v1/contributions:marigold")).json()["code"] == "not-found"
+    assert (await client.post("/v1/contributions/")).json()["code"] == "not-found"
     answer = await client.get("/v1/contributions", headers=bearer)
     assert answer.json()["code"] == "method-not-allowed"
 

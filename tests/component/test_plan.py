@@ -721,6 +721,7 @@ async def test_what_cannot_be_asked_is_a_problem_that_names_it(bench: Bench) -> 
             f"{base}/versions?limit=201": "limit",
             f"{base}/versions?limit=0": "limit",
             f"{base}/versions?limit=many": "limit",
+            f"{base}/versions?limit=1&limit=2": "limit",
             f"{base}/history?cursor=abc": "cursor",
             f"{base}/history?cursor=%C3%A9": "cursor",
         }
@@ -747,6 +748,7 @@ async def test_what_cannot_be_asked_is_a_problem_that_names_it(bench: Bench) -> 
         ]
         unknown.append(await client.get("/v1/plans/not-an-id"))
         assert codes(unknown) == [(404, "plan-unknown")] * 5
+        assert codes([await client.get(f"{base}/")]) == [(404, "not-found")]
 
 
 async def test_a_person_opens_their_own_plan_and_no_other(bench: Bench) -> None:

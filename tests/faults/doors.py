@@ -3,8 +3,8 @@
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from random import Random
 from types import TracebackType
@@ -24,6 +24,19 @@ _RECEIPT_WITHIN = 30.0
 _PAUSE = 0.2
 _SIGNED_IN_SECONDS_AGO = 2 * 3600
 _RECEIPT_PARTITIONS = 3
+
+
+@contextmanager
+def _silenced(log: logging.Logger) -> Iterator[None]:
+    """As it was afterwards: whoever shares this process wants to hear it again."""
+    nobody, propagates = logging.NullHandler(), log.propagate
+    log.addHandler(nobody)
+    log.propagate = False
+    try:
+        yield
+    finally:
+        log.propagate = propagates
+        log.removeHandler(nobody)
 
 
 class NotAnswered(Exception):
@@ -124,13 +137,12 @@ class KafkaDoor:
         self._reading: asyncio.Task[None] | None = None
         self._answers: dict[str, list[dict[str, Any]]] = {}
         self._came = asyncio.Event()
+        self._quiet = ExitStack()
         self.patience = PATIENCE
 
     async def __aenter__(self) -> Self:
         # It says at length that a broker is away, which is what happens here.
-        log = logging.getLogger("aiokafka")
-        log.addHandler(logging.NullHandler())
-        log.propagate = False
+        self._quiet.enter_context(_silenced(logging.getLogger("aiokafka")))
         self._producer = await self._connected()
         self._reading = asyncio.create_task(self._read_for_ever())
         return self
@@ -148,6 +160,7 @@ class KafkaDoor:
         if self._producer is not None:
             with suppress(KafkaError, TimeoutError):
                 await asyncio.wait_for(self._producer.stop(), 3)
+        self._quiet.close()
 
     async def send(self, sent: Sent) -> None:
         """Until there is a final answer on the organisation's topic of receipts."""

@@ -35,14 +35,14 @@ def _without_mark() -> None:
     """The relay notes how far it is before the broker has the messages."""
     send_window = Relay._send_window
 
-    async def too_early(self: Relay, producer: AIOKafkaProducer, messages: "list[Message]") -> None:
+    async def too_early(self: Relay, producer: AIOKafkaProducer, messages: "list[Message]") -> Any:
         for stream in self._streams:
             is_of_events = messages[0].topic == self._events_topic
             if (stream.name == "events") == is_of_events:
                 stream.mark = messages[-1].position
                 await self._save_mark(stream)
         await asyncio.sleep(_DANGEROUS_MOMENT)
-        await send_window(self, producer, messages)
+        return await send_window(self, producer, messages)
 
     Relay._send_window = too_early  # type: ignore[assignment,method-assign]
 

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from services.about_me.section import SECTION as ABOUT_ME
 from services.goals.domain import Goal
 from services.goals.section import SECTION
 from shared.chassis.codec import EventPublisher, StoredRow, Unreadable, event_of, header
@@ -218,3 +219,18 @@ def test_positions_and_ids_are_in_the_headers_of_every_event() -> None:
     assert cause is not None
     assert UUID(cause) == event_of(record).contribution_id
     assert all(isinstance(value, bytes) for _, value in record.headers)
+
+
+def test_each_key_of_a_map_is_a_field_of_its_own() -> None:
+    told = {
+        "timestamp": "2026-03-01T12:30:00Z",
+        "provenance": {"plan_id": str(uuid4()), "contribution_id": str(uuid4())},
+        "responses": {"important_to_me": {"text": "Tea"}, "how_to_support_me": None},
+    }
+    row = StoredRow(
+        *(1, uuid4(), 2, "careplan.about-me.reworded.v1", orjson.dumps(told)),
+        *(RECORDED_AT, None, None),
+    )
+    event = event_of(Record(*EventPublisher(ABOUT_ME).message(row)))
+    assert event.fields == ("responses.important_to_me", "responses.how_to_support_me")
+    assert event.content == {"responses": told["responses"]}

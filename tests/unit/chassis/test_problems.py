@@ -35,7 +35,6 @@ SECRET = "Edith keeps her key under the blue pot"
         ("unreadable-json", 400),
         ("parameter-invalid", 400),
         ("position-of-another-plan", 400),
-        ("if-match-differs", 400),
         ("token-missing", 401),
         ("token-invalid", 401),
         ("token-expired", 401),

@@ -160,6 +160,21 @@ def test_a_long_text_is_cut(capsys: pytest.CaptureFixture[str]) -> None:
     assert len(line["topics"][0]) == 200
 
 
+def test_a_destructor_may_speak_while_a_line_is_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    written: list[str] = []
+
+    def write(text: str) -> None:
+        written.append(text)
+        if len(written) == 1:
+            log.warning("consumer.unclosed")
+
+    monkeypatch.setattr("sys.stdout.write", write)
+    log.info("contribution.accepted")
+
+    said = [json.loads(line)["event"] for line in written]
+    assert said == ["contribution.accepted", "consumer.unclosed"]
+
+
 def test_lines_can_be_captured_in_tests() -> None:
     with structlog.testing.capture_logs() as captured:
         log.info("contribution.refused", code="goal-needs-an-aim")
@@ -185,6 +200,21 @@ def test_what_a_known_library_says_is_a_line(capsys: pytest.CaptureFixture[str])
         "No broker for partition 7",
     )
     assert second["message"] == "Started server process [1]"
+
+
+@pytest.mark.parametrize("name", ["aiokafka", "aiokafka.consumer", "uvicorn", "faststream"])
+def test_a_library_that_was_turned_away_before_is_heard_again(
+    name: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    turned_away = logging.getLogger(name)
+    monkeypatch.setattr(turned_away, "propagate", False)
+    monkeypatch.setattr(turned_away, "handlers", [logging.NullHandler()])
+    monkeypatch.setattr(turned_away, "level", logging.CRITICAL)
+    telemetry.configure("goals", reader=InMemoryMetricReader())
+
+    logging.getLogger(f"{name}.client").warning("No broker for partition %s", 7)
+
+    assert [line["message"] for line in lines(capsys)] == ["No broker for partition 7"]
 
 
 @pytest.mark.usefixtures("spans")

@@ -152,6 +152,8 @@ def test_a_command_without_content_takes_none() -> None:
         ("begin", {**BEGUN, "status": {"value": "ajar"}}, "/content/status/value", "one-of"),
         ("begin", {**BEGUN, "at": "2026-03-10T14:00:00"}, "/content/at", "instant-offset"),
         ("begin", {**BEGUN, "at": 1773000000}, "/content/at", "instant"),
+        ("begin", {**BEGUN, "at": "1773000000"}, "/content/at", "instant"),
+        ("begin", {**BEGUN, "at": "2026-03-10 14:00:00Z"}, "/content/at", "instant"),
         ("begin", {**BEGUN, "when": {"date": "2026", "timing": "often"}}, "/content/when", "rule"),
         ("begin", {**BEGUN, "code": "abc"}, "/content/code", "pattern"),
         ("begin", {**BEGUN, "words": {"a": "b"}}, "/content/words/a", "object"),

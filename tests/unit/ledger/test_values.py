@@ -1,3 +1,4 @@
+import json
 from dataclasses import FrozenInstanceError
 from datetime import datetime, timedelta, timezone
 from typing import Any
@@ -79,6 +80,53 @@ def test_an_instant_is_turned_into_utc_and_needs_an_offset() -> None:
     assert instant(at) == "2026-09-02T09:20:00Z"
     assert not takes(Instant, "2026-09-02T10:20:00")
     assert not takes(Instant, "0001-01-01T00:00:00+01:00")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2026-09-02T10:20:00Z",
+        "2026-09-02t10:20:00z",
+        "2026-09-02T11:20:00+01:00",
+        "2026-09-02T10:20:00-00:00",
+        "2026-09-02T10:20:00.000000999Z",
+    ],
+)
+@pytest.mark.parametrize("strict", [True, False])
+def test_an_instant_is_what_rfc_3339_says_it_is(text: str, *, strict: bool) -> None:
+    at = TypeAdapter(Instant).validate_json(f'"{text}"', strict=strict)
+    assert instant(at) == "2026-09-02T10:20:00Z"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "1770000000",
+        "1770000000.5",
+        "2026-09-02",
+        "2026-09-02T10:20Z",
+        "2026-09-02 10:20:00Z",
+        "2026-09-02_10:20:00Z",
+        "2026-09-02T10:20:00,5Z",
+        "2026-09-02T10:20:00+0100",
+        "2026-09-02T24:00:00Z",
+        "2026-02-30T10:20:00Z",
+        " 2026-09-02T10:20:00Z",
+        "2026-09-02T10:20:00Z\n",
+        "٢026-09-02T10:20:00Z",
+    ],
+)
+@pytest.mark.parametrize("strict", [True, False])
+def test_what_else_a_reader_would_take_for_a_time_is_none(text: str, *, strict: bool) -> None:
+    with pytest.raises(ValidationError) as raised:
+        TypeAdapter(Instant).validate_json(json.dumps(text), strict=strict)
+    assert [one["type"] for one in raised.value.errors()] == ["datetime_type"]
+    assert not takes(Instant, text)
+    assert not takes(Instant, 1770000000)
+
+
+def test_the_contract_of_an_instant_is_a_date_time() -> None:
+    assert TypeAdapter(Instant).json_schema() == {"type": "string", "format": "date-time"}
 
 
 def test_an_instant_keeps_microseconds() -> None:
