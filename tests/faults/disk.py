@@ -74,4 +74,5 @@ def _run(*command: str) -> None:
     except FileNotFoundError as error:
         raise OSError(f"there is no {command[0]}") from error
     if ended.returncode != 0:
-        raise OSError(ended.stderr.strip() or f"{command[0]} ended with {ended.returncode}")
+        said = ended.stderr.strip().partition("\n")[0]
+        raise OSError(said or f"{command[0]} ended with status {ended.returncode}")

@@ -47,6 +47,7 @@ class Watch:
         self._target = target
         self._client = httpx.AsyncClient(timeout=10, trust_env=False)
         self._backlogs: dict[str, deque[tuple[float, int]]] = {one: deque() for one in SECTIONS}
+        self._began = monotonic()
         self.seen = Seen()
 
     @asynccontextmanager
@@ -73,12 +74,15 @@ class Watch:
 
     async def _look_at(self, name: str) -> None:
         url = self._target.stack.urls[name]
+        asked = monotonic()
         try:
-            status = (await self._client.get(f"{url}/readyz")).status_code
+            answer = await self._client.get(f"{url}/readyz")
+            told = "" if answer.is_success else f"{answer.status_code} {answer.text}"
         except httpx.HTTPError as error:
-            status = type(error).__name__
-        if status != 200:
-            self.seen.not_open.append(f"{name}: /readyz answered {status}")
+            told = type(error).__name__
+        if told:
+            at, took = asked - self._began, monotonic() - asked
+            self.seen.not_open.append(f"{name} at {at:.0f} s, within {took:.1f} s: {told}")
         if name in SECTIONS:
             try:
                 await self._compare(name, url)
