@@ -2,7 +2,7 @@
 
 The stored row is the outbox. One relay of a service is active, by a session advisory lock on the
 one connection that also reads the rows and saves the marks, so that a lost lock cannot go unseen;
-PostgreSQL closes that connection when its holder has been silent for ten seconds. Events and
+PostgreSQL closes that connection when its holder has been silent for seven seconds. Events and
 ``outgoing`` have a loop and a mark each. A loop hands the producer the next window while the broker
 has not answered the one before; a mark moves over windows in their order, each only when all of it
 is acknowledged. After a crash, or a window that fails, everything since the mark is sent again by a
@@ -47,7 +47,7 @@ _LARGEST_BATCH: Final = 262_144
 _KNOWN_FOR: Final = 3_600.0
 _SILENT: Final = 5.0
 _BETWEEN_MARKS: Final = 0.02
-_IDLE_TIMEOUT: Final = "10s"
+_IDLE_TIMEOUT: Final = "7s"
 _HEARTBEAT: Final = 2.0
 _POLL: Final = 1.0
 _LONGEST_PAUSE: Final = 5.0
