@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from functools import partial
+from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 from uuid import UUID
 
@@ -13,6 +14,7 @@ from asyncpg.pgproto.pgproto import UUID as DriversUUID  # noqa: N811 - made, ha
 from shared.chassis.persistence import ENVELOPE, fields_of
 from shared.ledger import Change, Entry, RecordedEvent, Section, instant
 
+_CONTRACTS = Path(__file__).resolve().parents[2] / "contracts"
 _BRACE = ord("{")
 _CHANGES = {change.value: change.value for change in Change}
 _LONGEST_NUMBER = 18  # digits; one more could be too much for the database
@@ -64,9 +66,12 @@ class _Facts(NamedTuple):
 
 
 class EventPublisher:
-    """Turns committed rows of one section into messages."""
+    """Turns committed rows of one section into messages.
 
-    def __init__(self, section: Section) -> None:
+    ``contracts`` is the folder of the published schemas, the newest of which each event names.
+    """
+
+    def __init__(self, section: Section, contracts: Path = _CONTRACTS) -> None:
         self._section = section.wire_name
         self._source = ("ce_source", f"urn:careplan:section:{self._section}".encode())
         self._facts = {
@@ -76,10 +81,7 @@ class EventPublisher:
                 partial(fields_of, event),
                 _maps_of(event),
                 ("ce_type", type_.encode()),
-                (
-                    "ce_dataschema",
-                    f"urn:careplan:contract:{type_.rpartition('.v')[0]}:1.0".encode(),
-                ),
+                ("ce_dataschema", _schema_of(type_, contracts).encode()),
             )
             for type_, event in section.events.items()
         }
@@ -144,6 +146,13 @@ class EventPublisher:
             headers.append(("traceparent", row.traceparent.encode()))
             headers.append(("ce_traceparent", row.traceparent.encode()))
         return key, value, headers
+
+
+def _schema_of(type_: str, contracts: Path) -> str:
+    """The newest minor version of the major that the type names; its first where none is kept."""
+    name, _, major = type_.rpartition(".v")
+    kept = [int(path.stem.partition(".")[2]) for path in (contracts / name).glob(f"{major}.*.json")]
+    return f"urn:careplan:contract:{name}:{major}.{max(kept, default=0)}"
 
 
 def _maps_of(event: type[Entry.Event]) -> frozenset[str]:

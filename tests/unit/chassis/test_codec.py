@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -18,6 +19,7 @@ from shared.chassis.persistence import EntryMapper
 from shared.ledger import Agent, CodedText, EntryRef, Organisation, Provenance
 
 RECORDED_AT = datetime(2026, 3, 1, 12, 30, 0, 250, tzinfo=UTC)
+PUBLISHER = EventPublisher(SECTION)
 TRACEPARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
 
@@ -40,7 +42,12 @@ def goal(**about: Any) -> Goal:
 
 
 def published(
-    made: Goal, version: int = 1, *, traceparent: str | None = None, leaf: bytes | None = None
+    made: Goal,
+    version: int = 1,
+    *,
+    traceparent: str | None = None,
+    leaf: bytes | None = None,
+    publisher: EventPublisher = PUBLISHER,
 ) -> Record:
     stored = EntryMapper().to_stored_event(made.pending_events[version - 1])
     row = StoredRow(
@@ -53,7 +60,7 @@ def published(
         traceparent,
         leaf,
     )
-    return Record(*EventPublisher(SECTION).message(row))
+    return Record(*publisher.message(row))
 
 
 def changed(record: Record, **members: Any) -> Record:
@@ -61,6 +68,24 @@ def changed(record: Record, **members: Any) -> Record:
     value.update(members)
     kept = {name: member for name, member in value.items() if member is not ...}
     return replace(record, value=orjson.dumps(kept))
+
+
+@pytest.mark.parametrize(
+    ("kept", "named"),
+    [
+        ([], "1.0"),
+        (["1.0"], "1.0"),
+        (["1.2", "1.10", "2.0"], "1.10"),
+    ],
+)
+def test_an_event_names_the_newest_schema_of_its_major(
+    kept: list[str], named: str, tmp_path: Path
+) -> None:
+    (tmp_path / "careplan.goals.agreed").mkdir()
+    for version in kept:
+        (tmp_path / "careplan.goals.agreed" / f"{version}.json").touch()
+    record = published(goal(), publisher=EventPublisher(SECTION, tmp_path))
+    assert header(record, "ce_dataschema") == f"urn:careplan:contract:careplan.goals.agreed:{named}"
 
 
 def test_what_is_published_can_be_read() -> None:
