@@ -1,5 +1,6 @@
 """Strict JSON: what two readers could understand differently is refused at the door."""
 
+import asyncio
 import json
 import re
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ from shared.chassis.problems import Problem, pointer
 DEPTH_LIMIT: Final = 64
 INTEGER_LIMIT: Final = 2**53
 BODY_LIMIT: Final = 1_048_576
+BODY_PATIENCE: Final = 30.0
 
 _BOM: Final = b"\xef\xbb\xbf"
 _DIGITS_OF_THE_LIMIT: Final = len(str(INTEGER_LIMIT))
@@ -66,11 +68,15 @@ def read(body: bytes) -> Any:
 
 
 async def read_body(
-    request: Request, limit: int = BODY_LIMIT, media_type: str = "application/json"
+    request: Request,
+    limit: int = BODY_LIMIT,
+    media_type: str = "application/json",
+    patience: float = BODY_PATIENCE,
 ) -> bytes:
-    """The body of a request, refused as soon as it is longer than ``limit``.
+    """The body of a request, refused as soon as it is longer than ``limit`` or late.
 
-    Raises ``Problem``: ``unsupported-media-type`` and ``body-too-large``.
+    Raises ``Problem``: ``unsupported-media-type``, ``body-too-large``, and ``bad-request`` where it
+    takes more than ``patience`` seconds to come.
     """
     _judge_type(request, media_type)
     announced = request.headers.get("content-length", "")
@@ -78,11 +84,15 @@ async def read_body(
         raise _too_large(limit)
     chunks: list[bytes] = []
     size = 0
-    async for chunk in request.stream():
-        size += len(chunk)
-        if size > limit:
-            raise _too_large(limit)
-        chunks.append(chunk)
+    try:
+        async with asyncio.timeout(patience):
+            async for chunk in request.stream():
+                size += len(chunk)
+                if size > limit:
+                    raise _too_large(limit)
+                chunks.append(chunk)
+    except TimeoutError:
+        raise Problem("bad-request", f"The body did not come within {patience:g} s.") from None
     return b"".join(chunks)
 
 

@@ -1,5 +1,6 @@
 """What is JSON for everybody passes; what two readers could understand differently does not."""
 
+import asyncio
 import inspect
 import json
 import sys
@@ -259,6 +260,21 @@ async def test_another_type_or_an_encoding_is_refused(headers: list[tuple[str, s
         await read_body(request)
 
     assert (raised.value.code, raised.value.status) == ("unsupported-media-type", 415)
+
+
+@pytest.mark.asyncio
+async def test_a_body_that_does_not_come_is_not_waited_for_without_end() -> None:
+    async def receive() -> Message:
+        await asyncio.Event().wait()
+        raise AssertionError("nothing comes")
+
+    headers = [(name.encode(), value.encode()) for name, value in [JSON_TYPE]]
+    request = Request({"type": "http", "headers": headers}, receive)
+
+    with pytest.raises(Problem) as raised:
+        await read_body(request, patience=0.01)
+
+    assert (raised.value.code, raised.value.status) == ("bad-request", 400)
 
 
 @pytest.mark.asyncio
