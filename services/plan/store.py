@@ -35,7 +35,8 @@ from shared.ledger import RecordedEvent
 from shared.ledger.topics import PLAN_CHANGES
 
 _CHANGE_TYPE: Final = b"careplan.plan.changed.v1"
-_CACHED_BYTES: Final = 16_000_000
+# Of documents; what a plan is made of in memory takes some thirty times as much.
+_CACHED_BYTES: Final = 4_000_000
 
 _LEDGER_COLUMNS: Final = (
     *("plan_id", "plan_version", "section", "entry_id", "entry_version", "entry_type", "type"),
