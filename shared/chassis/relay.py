@@ -47,6 +47,7 @@ _LARGEST_BATCH: Final = 262_144
 _KNOWN_FOR: Final = 3_600.0
 _SILENT: Final = 5.0
 _BETWEEN_MARKS: Final = 0.02
+_LAST_ANSWERS: Final = 1.0
 _IDLE_TIMEOUT: Final = "7s"
 _HEARTBEAT: Final = 2.0
 _POLL: Final = 1.0
@@ -322,6 +323,7 @@ class Relay:
         self._detail = "waiting for the broker"
         self._opened.clear()
         tasks: list[asyncio.Task[None]] = []
+        loops: list[asyncio.Task[None]] = []
         try:
             # The lock must not be lost while the broker is away, so the heartbeat comes first.
             tasks.append(asyncio.create_task(self._keep_the_lock()))
@@ -333,10 +335,14 @@ class Relay:
             self._is_active = True
             self._detail = "publishing"
             log.info("relay.active")
-            tasks += [asyncio.create_task(self._loop(producer, s)) for s in self._streams]
+            loops += [asyncio.create_task(self._loop(producer, s)) for s in self._streams]
             tasks += [asyncio.create_task(self._take_answers(s)) for s in self._streams]
             tasks += [asyncio.create_task(self._save_marks(s)) for s in self._streams]
+            tasks += loops
             await self._first_of([task for task in tasks if task is not starting])
+        except asyncio.CancelledError:
+            await self._come_to_an_end(loops)
+            raise
         finally:
             for task in tasks:
                 task.cancel()
@@ -344,6 +350,22 @@ class Relay:
             for stream in self._streams:
                 stream.begin_at(stream.mark)
             await self._stop_within(producer, 2.0)
+
+    async def _come_to_an_end(self, loops: Sequence["asyncio.Task[None]"]) -> None:
+        """Told to stop: note what the broker has, so that whoever goes on need not repeat it."""
+        for task in loops:
+            task.cancel()
+        await asyncio.gather(*loops, return_exceptions=True)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_LAST_ANSWERS):
+                for stream in self._streams:
+                    while stream.under_way:
+                        stream.answered.clear()
+                        await stream.answered.wait()
+        for stream in self._streams:
+            with suppress(*TRANSIENT, asyncpg.PostgresError):
+                async with asyncio.timeout(_LAST_ANSWERS):
+                    await self._save_mark(stream)
 
     async def _first_of(
         self, tasks: Sequence["asyncio.Task[None]"], until: "asyncio.Task[None] | None" = None

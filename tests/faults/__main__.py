@@ -44,7 +44,7 @@ def main() -> int:
         names = asked.fault or ([FAULT_OF[asked.without]] if asked.without else list(FAULTS))
         number = max(asked.trials, _UNTIL_NOTICED) if _may_end(asked.without) else asked.trials
         trials = spread(names, number or len(names), asked.seed)
-    run = _Run(asked.without, asked.keep, asked.seed if asked.record else None)
+    run = _Run(asked.without, asked.keep, asked.seed if asked.record else None, asked.side_by_side)
     outcomes = asyncio.run(run.all(trials))
     _say("")
     _say(table(outcomes))
@@ -72,10 +72,13 @@ def spread(names: Sequence[str], number: int, seed: str) -> list[Trial]:
 class _Run:
     """One trial after another, each on a stack that is of its kind and not yet old."""
 
-    def __init__(self, guard: str | None, keep: bool, recorded_as: str | None) -> None:
+    def __init__(
+        self, guard: str | None, keep: bool, recorded_as: str | None, side_by_side: int
+    ) -> None:
         self._guard = guard
         self._keep = keep
         self._recorded_as = recorded_as
+        self._stacks = asyncio.Semaphore(side_by_side)
         self._outcomes: list[Outcome] = []
         self._left_out: list[str] = []
         self._total = 0
@@ -91,12 +94,17 @@ class _Run:
             small = []
         roomy = [trial for trial in trials if not trial.fault.on_small_disks]
         self._total = len(roomy) + len(small)
-        for kind, on_small_disks in ((roomy, False), (small, True)):
-            for first in range(0, len(kind), _TRIALS_OF_A_STACK):
-                if self._is_enough():
-                    break
-                await self._on_one_stack(kind[first : first + _TRIALS_OF_A_STACK], on_small_disks)
+        async with asyncio.TaskGroup() as stacks:
+            for kind, on_small_disks in ((roomy, False), (small, True)):
+                for first in range(0, len(kind), _TRIALS_OF_A_STACK):
+                    its = kind[first : first + _TRIALS_OF_A_STACK]
+                    stacks.create_task(self._in_turn(its, on_small_disks))
         return self._outcomes
+
+    async def _in_turn(self, trials: Sequence[Trial], on_small_disks: bool) -> None:
+        async with self._stacks:
+            if not self._is_enough():
+                await self._on_one_stack(trials, on_small_disks)
 
     async def _on_one_stack(self, trials: Sequence[Trial], on_small_disks: bool) -> None:
         folder = Path(tempfile.mkdtemp(prefix="careplan-faults-"))
@@ -106,9 +114,9 @@ class _Run:
                 for trial in trials:
                     if self._is_enough():
                         break
-                    _say(f"{len(self._outcomes) + 1} of {self._total}: {trial.seed}")
                     outcome = await bench.run(trial.fault, trial.seed)
                     self._outcomes.append(outcome)
+                    _say(f"{len(self._outcomes)} of {self._total}: {trial.seed}")
                     _tell(outcome)
                     if self._recorded_as is not None:
                         whats = {one.name: one.what for one in FAULTS.values()}
@@ -162,6 +170,9 @@ def _arguments() -> argparse.ArgumentParser:
     )
     parser.add_argument("--list", action="store_true", help="the faults, and what they do")
     parser.add_argument("--record", action="store_true", help=f"write {RESULTS}")
+    parser.add_argument(
+        "--side-by-side", type=int, default=1, metavar="N", help="stacks at a time (1)"
+    )
     parser.add_argument(
         "--without", choices=list(FAULT_OF), help="leave a guard out: the judge has to notice"
     )
