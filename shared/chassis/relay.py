@@ -322,14 +322,13 @@ class Relay:
         )
         self._detail = "waiting for the broker"
         self._opened.clear()
+        starting = asyncio.create_task(producer.start())
         tasks: list[asyncio.Task[None]] = []
         loops: list[asyncio.Task[None]] = []
         try:
             # The lock must not be lost while the broker is away, so the heartbeat comes first.
             tasks.append(asyncio.create_task(self._keep_the_lock()))
-            starting = asyncio.create_task(producer.start())
-            tasks.append(starting)
-            await self._first_of(tasks, until=starting)
+            await self._first_of([*tasks, starting], until=starting)
             await self._compare_with_the_declared(producer)
             await self._compare_with_the_broker()
             self._is_active = True
@@ -339,7 +338,7 @@ class Relay:
             tasks += [asyncio.create_task(self._take_answers(s)) for s in self._streams]
             tasks += [asyncio.create_task(self._save_marks(s)) for s in self._streams]
             tasks += loops
-            await self._first_of([task for task in tasks if task is not starting])
+            await self._first_of(tasks)
         except asyncio.CancelledError:
             await self._come_to_an_end(loops)
             raise
@@ -349,7 +348,7 @@ class Relay:
             await asyncio.gather(*tasks, return_exceptions=True)
             for stream in self._streams:
                 stream.begin_at(stream.mark)
-            await self._stop_within(producer, 2.0)
+            await self._stop_within(producer, starting, 2.0)
 
     async def _come_to_an_end(self, loops: Sequence["asyncio.Task[None]"]) -> None:
         """Told to stop: note what the broker has, so that whoever goes on need not repeat it."""
@@ -548,11 +547,18 @@ class Relay:
             self._missing_topics[topic] = monotonic()
             return 0
 
-    async def _stop_within(self, producer: AIOKafkaProducer, seconds: float) -> None:
+    async def _stop_within(
+        self, producer: AIOKafkaProducer, starting: "asyncio.Task[None]", seconds: float
+    ) -> None:
         # stop() flushes first, so while the broker is away it goes on by itself; interrupted, it
-        # would leave its connections and its sender for ever. What it may still deliver is a
-        # duplicate, which consumers drop.
-        stopping = asyncio.create_task(producer.stop())
+        # would leave its connections and its sender for ever, and so would a start. What it may
+        # still deliver is a duplicate, which consumers drop.
+        async def stop() -> None:
+            with suppress(aiokafka.errors.KafkaError):
+                await asyncio.shield(starting)
+            await producer.stop()
+
+        stopping = asyncio.create_task(stop())
         self._stopping.add(stopping)
         stopping.add_done_callback(self._stopping.discard)
         done, _ = await asyncio.wait([stopping], timeout=seconds)
