@@ -527,6 +527,7 @@ class Relay:
             with suppress(aiokafka.errors.KafkaTimeoutError):
                 given = await producer.send_batch(batch, place.topic, partition=place.partition)
                 break
+        given.add_done_callback(_looked_at)
         if answer is None or monotonic() - at > _KNOWN_FOR:
             self._opened[place] = given, monotonic()
         return _Sent(given, batch.record_count(), size)
@@ -692,6 +693,12 @@ class Relay:
                 )
             )
         return messages
+
+
+def _looked_at(answer: "asyncio.Future[Any]") -> None:
+    """Of a window that fails the first error counts; the others are nobody's to be told of."""
+    if not answer.cancelled():
+        answer.exception()
 
 
 @lru_cache(16_384)  # the library computes it in Python, and plans come again and again
