@@ -15,17 +15,15 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import lru_cache
 from time import monotonic, time
 from types import TracebackType
-from typing import Any, Final, NamedTuple, Self
+from typing import Any, Final, Self
 
 import aiokafka.errors
 import asyncpg
 import orjson
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
-from aiokafka.partitioner import murmur2
-from opentelemetry.trace import Span, use_span
+from opentelemetry.trace import use_span
 
 from shared.chassis.codec import EventPublisher, StoredRow
 from shared.chassis.database import TRANSIENT
@@ -33,7 +31,8 @@ from shared.chassis.event_store import completed
 from shared.chassis.health import Part
 from shared.chassis.outgoing import headers_from_bytes
 from shared.chassis.settings import Settings
-from shared.chassis.telemetry import Attribute, links_of, log, tracer
+from shared.chassis.telemetry import log
+from shared.chassis.windows import Message, Window, Windows, is_required
 from shared.ledger import Section
 from shared.ledger.topics import events_topic
 
@@ -44,7 +43,6 @@ UNDER_WAY: Final = 16
 _HANDED_OVER: Final = 5_000
 _BYTES_UNDER_WAY: Final = 8_000_000
 _LARGEST_BATCH: Final = 262_144
-_KNOWN_FOR: Final = 3_600.0
 _SILENT: Final = 5.0
 _BETWEEN_MARKS: Final = 0.02
 _LAST_ANSWERS: Final = 1.0
@@ -52,7 +50,6 @@ _IDLE_TIMEOUT: Final = "7s"
 _HEARTBEAT: Final = 2.0
 _POLL: Final = 1.0
 _LONGEST_PAUSE: Final = 5.0
-_MISSING_FOR: Final = 30.0
 
 _EVENTS_TO_GO: Final = (
     "SELECT (SELECT max(notification_id) FROM stored_events) AS newest,"
@@ -73,38 +70,6 @@ class TopicDiffers(Exception):
     """A topic has another number of partitions than was declared: keys would change places."""
 
 
-class Message(NamedTuple):
-    """One message with its place in the stream it comes from."""
-
-    position: int
-    topic: str
-    key: bytes | None
-    value: bytes
-    headers: list[tuple[str, bytes | None]]
-    recorded_at: float
-    traceparent: str | None = None
-
-
-@dataclass(frozen=True)
-class _Window:
-    """Messages that the producer has been given, and the answers to come: one for each batch."""
-
-    position: int
-    recorded_at: float
-    given_at: float
-    size: int
-    batches: "Sequence[_Sent]"
-    span: Span
-
-
-class _Sent(NamedTuple):
-    """A batch that the producer has been given."""
-
-    answer: "asyncio.Future[Any]"
-    records: int
-    size: int
-
-
 @dataclass
 class _Stream:
     """One loop of the relay: where its rows are read, and how far it has got.
@@ -118,7 +83,7 @@ class _Stream:
     how_far: str
     mark: int = 0
     handed: int = 0
-    under_way: deque[_Window] = field(default_factory=deque)
+    under_way: deque[Window] = field(default_factory=deque)
     handing_since: float | None = None
     newest: int = 0
     oldest_at: float | None = None
@@ -169,8 +134,6 @@ class Relay:
         self._failed: BaseException | None = None
         self._streams: list[_Stream] = []
         self._acknowledged: dict[str, int] = {}
-        self._opened: dict[TopicPartition, tuple[asyncio.Future[Any], float]] = {}
-        self._missing_topics: dict[str, float] = {}
         self._stopping: set[asyncio.Task[None]] = set()
         self.passed_over = 0
 
@@ -321,7 +284,6 @@ class Relay:
             metadata_max_age_ms=30_000,
         )
         self._detail = "waiting for the broker"
-        self._opened.clear()
         starting = asyncio.create_task(producer.start())
         tasks: list[asyncio.Task[None]] = []
         loops: list[asyncio.Task[None]] = []
@@ -334,7 +296,8 @@ class Relay:
             self._is_active = True
             self._detail = "publishing"
             log.info("relay.active")
-            loops += [asyncio.create_task(self._loop(producer, s)) for s in self._streams]
+            windows = Windows(producer)
+            loops += [asyncio.create_task(self._loop(windows, s)) for s in self._streams]
             tasks += [asyncio.create_task(self._take_answers(s)) for s in self._streams]
             tasks += [asyncio.create_task(self._save_marks(s)) for s in self._streams]
             tasks += loops
@@ -395,7 +358,7 @@ class Relay:
             raise asyncpg.InterfaceError("the relay holds no connection")
         return self._connection
 
-    async def _loop(self, producer: AIOKafkaProducer, stream: _Stream) -> None:
+    async def _loop(self, windows: Windows, stream: _Stream) -> None:
         while True:
             stream.wake.clear()
             messages = await stream.read(stream.handed, WINDOW)
@@ -403,7 +366,7 @@ class Relay:
                 stream.newest = max(stream.newest, messages[-1].position)
                 stream.oldest_at = stream.oldest_at or messages[0].recorded_at
                 stream.handing_since = monotonic()
-                window = await self._send_window(producer, messages)
+                window = await self._send_window(windows, messages)
                 stream.handing_since = None
                 stream.handed = window.position
                 stream.under_way.append(window)
@@ -441,112 +404,19 @@ class Relay:
             await self._save_mark(stream)
             await asyncio.sleep(_BETWEEN_MARKS)
 
-    async def _send_window(
-        self, producer: AIOKafkaProducer, messages: Sequence[Message]
-    ) -> _Window:
-        """Hand one window to the producer, a batch per partition; nothing is acknowledged yet."""
-        topics = sorted({message.topic for message in messages})
-        name = topics[0] if len(topics) == 1 else "outgoing"
-        span = tracer().start_span(
-            f"publish {name}", links=links_of(message.traceparent for message in messages)
-        )
-        span.set_attribute(Attribute.BATCH_COUNT, len(messages))
-        try:
-            with use_span(span):
-                batches = await self._batches(producer, messages)
-        except BaseException:
-            span.end()
-            raise
-        return _Window(
-            position=messages[-1].position,
-            recorded_at=messages[0].recorded_at,
-            given_at=monotonic(),
-            size=sum(batch.size for batch in batches),
-            batches=batches,
-            span=span,
-        )
+    async def _send_window(self, windows: Windows, messages: Sequence[Message]) -> Window:
+        """Hand one window to the producer; nothing of it is acknowledged yet."""
+        window = await windows.hand_over(messages)
+        self.passed_over += window.passed_over
+        return window
 
-    async def _until_acknowledged(self, window: _Window) -> None:
+    async def _until_acknowledged(self, window: Window) -> None:
         """Wait until the broker has all of a window; raises where it does not take some of it."""
         with use_span(window.span, end_on_exit=True):
             answers = await asyncio.gather(*(batch.answer for batch in window.batches))
         for first, batch in zip(answers, window.batches, strict=True):
             place, end = f"{first.topic}/{first.partition}", first.offset + batch.records
             self._acknowledged[place] = max(self._acknowledged.get(place, 0), end)
-
-    async def _batches(
-        self, producer: AIOKafkaProducer, messages: Sequence[Message]
-    ) -> list[_Sent]:
-        """What the producer was given."""
-        partitions: dict[str, int] = {}
-        batches: dict[TopicPartition, Any] = {}
-        sent: list[_Sent] = []
-        for message in messages:
-            topic = message.topic
-            if topic not in partitions:
-                partitions[topic] = await self._partitions(producer, topic)
-            if not partitions[topic]:
-                self.passed_over += 1
-                log.error("relay.topic_missing", topic=topic, position=message.position)
-                continue
-            place = TopicPartition(topic, _partition(message.key, partitions[topic]))
-            for _ in range(2):
-                batch = batches.get(place)
-                if batch is None:
-                    batch = batches[place] = producer.create_batch()
-                if batch.append(
-                    key=message.key,
-                    value=message.value,
-                    timestamp=None,
-                    headers=message.headers,
-                ):
-                    break
-                sent.append(await self._send(producer, batches.pop(place), place))
-            else:
-                raise aiokafka.errors.MessageSizeTooLargeError(topic)
-        for place, batch in batches.items():
-            sent.append(await self._send(producer, batch, place))
-        return sent
-
-    async def _send(self, producer: AIOKafkaProducer, batch: Any, place: TopicPartition) -> _Sent:
-        """Hand over one batch, behind those of its partition that were handed over before.
-
-        The broker refuses a batch that comes in place of a lost one, but only of a producer that
-        it knows in that partition: so a partition's first batch is answered before the second
-        goes, now and then anew, since the broker forgets a producer after a day.
-        """
-        answer, at = self._opened.get(place, (None, 0.0))
-        if answer is not None:
-            if not answer.done():
-                await asyncio.wait([answer])
-            answer.result()
-        batch.close()
-        size = batch.size()
-        while True:
-            # The client gives up while the broker is away; then it has not taken the batch.
-            with suppress(aiokafka.errors.KafkaTimeoutError):
-                given = await producer.send_batch(batch, place.topic, partition=place.partition)
-                break
-        given.add_done_callback(_looked_at)
-        if answer is None or monotonic() - at > _KNOWN_FOR:
-            self._opened[place] = given, monotonic()
-        return _Sent(given, batch.record_count(), size)
-
-    async def _partitions(self, producer: AIOKafkaProducer, topic: str) -> int:
-        """The number of partitions; 0 for a topic that does not exist, which holds nobody up."""
-        known = producer.client.cluster.partitions_for_topic(topic)
-        if known:
-            return len(known)
-        if self._is_required(topic):
-            return len(await producer.partitions_for(topic))
-        if monotonic() - self._missing_topics.get(topic, -_MISSING_FOR) < _MISSING_FOR:
-            return 0
-        try:
-            async with asyncio.timeout(2.0):
-                return len(await producer.partitions_for(topic))
-        except (aiokafka.errors.KafkaError, TimeoutError):
-            self._missing_topics[topic] = monotonic()
-            return 0
 
     async def _stop_within(
         self, producer: AIOKafkaProducer, starting: "asyncio.Task[None]", seconds: float
@@ -566,10 +436,6 @@ class Relay:
         for task in done:
             with suppress(aiokafka.errors.KafkaError):
                 task.result()
-
-    def _is_required(self, topic: str) -> bool:
-        """Only a receipt may be passed over: it is kept, and can be fetched."""
-        return ".receipts." not in topic
 
     async def _compare_with_the_declared(self, producer: AIOKafkaProducer) -> None:
         """Before the first record: one in the wrong partition could not be taken back."""
@@ -593,7 +459,7 @@ class Relay:
                 TopicPartition(topic, int(partition))
                 for topic, _, partition in (p.rpartition("/") for p in self._acknowledged)
                 # Asked for one that is gone, the broker would not answer; an organisation may go.
-                if topic in there or self._is_required(topic)
+                if topic in there or is_required(topic)
             ]
             if not {place.topic for place in places} <= there:
                 raise aiokafka.errors.UnknownTopicOrPartitionError
@@ -693,18 +559,3 @@ class Relay:
                 )
             )
         return messages
-
-
-def _looked_at(answer: "asyncio.Future[Any]") -> None:
-    """Of a window that fails the first error counts; the others are nobody's to be told of."""
-    if not answer.cancelled():
-        answer.exception()
-
-
-@lru_cache(16_384)  # the library computes it in Python, and plans come again and again
-def _partition(key: bytes | None, partitions: int) -> int:
-    """Kafka's own partitioner for keyed records; one without a key goes to the first."""
-    if key is None:
-        return 0
-    hashed: int = murmur2(key)
-    return (hashed & 0x7FFFFFFF) % partitions

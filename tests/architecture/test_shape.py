@@ -114,8 +114,8 @@ HOMES = (
     ),
     Home(
         "AIOKafkaProducer",
-        ("shared/chassis/relay.py", "shared/testing/", "shared/cli/", "deploy/", "tests/",
-         "benchmarks/"),
+        ("shared/chassis/relay.py", "shared/chassis/windows.py", "shared/testing/", "shared/cli/",
+         "deploy/", "tests/", "benchmarks/"),
         "what a service publishes was committed first",
     ),
     Home("datetime.now()", (), "a clock is read with a zone"),

@@ -33,6 +33,7 @@ from shared.chassis.outgoing import Outgoing, append_outgoing
 from shared.chassis.positions import Position
 from shared.chassis.relay import Relay
 from shared.chassis.settings import Settings
+from shared.chassis.windows import Windows
 from shared.ledger import Agent, CodedText, EntryRef, Organisation, Provenance
 from shared.ledger.topics import AUDIT_RECORDS, events_topic, receipts_topic
 from shared.testing.eventually import eventually
@@ -423,7 +424,8 @@ def crash_once(
     monkeypatch: pytest.MonkeyPatch, relay: Relay, method: str, *, before: bool, call: int = 1
 ) -> list[str]:
     """Let one call of a method be the last that the relay does before it starts anew."""
-    original: Callable[..., Awaitable[Any]] = getattr(relay, method)
+    owner = Windows if hasattr(Windows, method) else relay  # each producer has windows of its own
+    original: Callable[..., Awaitable[Any]] = getattr(owner, method)
     calls: list[str] = []
 
     async def crashing(*arguments: Any) -> Any:
@@ -435,7 +437,7 @@ def crash_once(
             raise Crash
         return result
 
-    monkeypatch.setattr(relay, method, crashing)
+    monkeypatch.setattr(owner, method, crashing)
     return calls
 
 

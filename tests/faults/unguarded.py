@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 import asyncpg
-from aiokafka import AIOKafkaProducer, TopicPartition
+from aiokafka import TopicPartition
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor
 from aiokafka.coordinator.protocol import ConsumerProtocolMemberAssignment
 
@@ -18,8 +18,9 @@ import services.plan.domain as plan_domain
 import services.plan.store as plan_store
 from shared.chassis import kafka, run
 from shared.chassis.offsets import Span
-from shared.chassis.relay import Message, Relay
+from shared.chassis.relay import Relay
 from shared.chassis.settings import Settings
+from shared.chassis.windows import Message, Window, Windows
 from shared.ledger import RecordedEvent
 from tests.faults.sent import SECTIONS
 
@@ -35,14 +36,14 @@ def _without_mark() -> None:
     """The relay notes how far it is before the broker has the messages."""
     send_window = Relay._send_window
 
-    async def too_early(self: Relay, producer: AIOKafkaProducer, messages: "list[Message]") -> Any:
+    async def too_early(self: Relay, windows: Windows, messages: "list[Message]") -> Window:
         for stream in self._streams:
             is_of_events = messages[0].topic == self._events_topic
             if (stream.name == "events") == is_of_events:
                 stream.mark = messages[-1].position
                 await self._save_mark(stream)
         await asyncio.sleep(_DANGEROUS_MOMENT)
-        return await send_window(self, producer, messages)
+        return await send_window(self, windows, messages)
 
     Relay._send_window = too_early  # type: ignore[assignment,method-assign]
 
