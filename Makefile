@@ -63,7 +63,7 @@ contracts: set-up ## generate contracts/ from the declarations
 	$(BIN)/python -m shared.contracts.generate
 
 check-contracts: set-up ## the compatibility gate alone
-	@$(BIN)/python -m shared.contracts.compat
+	@$(BIN)/python -m shared.contracts.gate
 
 new-section: set-up ## write the folder of a new section: make new-section NAME=medication
 	@$(if $(NAME),,$(error say which: make new-section NAME=medication))$(BIN)/python -m shared.contracts.new_section $(NAME)

@@ -5,7 +5,6 @@ ever by new code, and organisations read new events with old code. The schemas c
 generated here, so the few keywords below are all there is; one not known must stay as it is.
 """
 
-import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import zip_longest
@@ -156,23 +155,3 @@ def _resolved(root: Schema, schema: Schema) -> Schema:
 
 def _said(value: Any) -> str:
     return "nothing" if value is None else repr(value)
-
-
-def main() -> int:
-    """Hold what is generated now against what is committed; the report goes to stderr."""
-    from shared.contracts.generate import (  # noqa: PLC0415 - it compares with this module
-        problems_with_committed,
-    )
-
-    found = problems_with_committed()
-    for line in found:
-        sys.stderr.write(f"{line}\n")
-    if found:
-        sys.stderr.write(f"{len(found)} found. {WAY_OUT} See contracts/README.md.\n")
-        return 1
-    sys.stdout.write("The contracts are those of the declarations and break nobody.\n")
-    return 0
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from shared.contracts import discover
-from shared.contracts.compat import main
 from shared.contracts.corpus import without_example
+from shared.contracts.gate import main
 from shared.contracts.generate import (
     CONTRACTS,
     generated,
