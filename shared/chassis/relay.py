@@ -253,6 +253,8 @@ class Relay:
             stream.begin_at(row["position"] if row else 0)
             if row:
                 self._acknowledged.update(orjson.loads(row["acknowledged"]))
+        # Not only beside the producer: without a broker that is given up at once, again and again.
+        await self._look_how_far()
         await self._publish_for_ever()
 
     async def _tell_the_active_one(self) -> None:
@@ -342,12 +344,15 @@ class Relay:
     async def _keep_the_lock(self) -> None:
         """Speak often enough that PostgreSQL keeps the connection; ask how far there is to go."""
         while True:
-            for stream in self._streams:
-                found = await self._ask(stream.how_far, stream.mark)
-                stream.newest = found[0]["newest"] or stream.mark
-                oldest = found[0]["oldest"]
-                stream.oldest_at = oldest.timestamp() if oldest else None
             await asyncio.sleep(_HEARTBEAT)
+            await self._look_how_far()
+
+    async def _look_how_far(self) -> None:
+        for stream in self._streams:
+            found = await self._ask(stream.how_far, stream.mark)
+            stream.newest = found[0]["newest"] or stream.mark
+            oldest = found[0]["oldest"]
+            stream.oldest_at = oldest.timestamp() if oldest else None
 
     async def _ask(self, query: str, *arguments: Any) -> list[Any]:
         async with self._one_at_a_time:

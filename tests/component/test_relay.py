@@ -22,6 +22,7 @@ from aiokafka.partitioner import DefaultPartitioner
 
 import shared.chassis
 import shared.chassis.relay
+from deploy.local.kafka import free_port
 from services.goals.domain import Goal
 from services.goals.section import SECTION
 from shared.chassis.codec import event_of, header
@@ -802,6 +803,18 @@ async def stops_loudly(bench: Bench, why: str, partitions: int = PARTITIONS) -> 
         await eventually(lambda: relay._failed is not None, "the relay has stopped")
         part = await relay.part()
         assert (part.ready, part.alive, part.detail) == (False, False, f"stopped: {why}")
+
+
+async def test_the_lag_is_told_also_where_no_broker_can_be_reached(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shared.chassis.relay, "_LONGEST_PAUSE", 0.2)
+    nowhere = bench.settings().model_copy(update={"kafka_servers": f"127.0.0.1:{free_port()}"})
+    async with Relay(bench.made.url, nowhere, SECTION) as relay, bench.store(relay) as store:
+        await contribute(store, goals=2, versions=2)
+        await eventually(lambda: relay.lag == 4, "four events to go")
+        await contribute(store, goals=1, versions=3)
+        await eventually(lambda: relay.lag == 7, "seven events to go")
 
 
 async def test_the_lag_says_how_far_it_has_to_go(bench: Bench) -> None:
