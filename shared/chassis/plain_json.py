@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import orjson
 
-from shared.ledger import Agent, instant, plain
+from shared.ledger import Agent, Provenance, instant, plain
 
 _OPTIONS: Final = orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_DATETIME
 _REMEMBERED_AGENTS: Final = 4_096
@@ -28,6 +28,8 @@ def _plainer(given: Any) -> Any:
     kind: Any = type(given)
     if kind is datetime:
         return instant(given)
+    if kind is Provenance:
+        return _of_provenance(given)
     if kind is Agent:
         return _agent_json(given)
     return _named(given) if _is_value(kind) else plain(given)
@@ -38,9 +40,18 @@ def _is_value(kind: type[Any]) -> bool:
     return is_dataclass(kind)
 
 
+def _of_provenance(given: Provenance) -> dict[str, Any]:
+    told = _named(given)
+    # Looked up here and once: who recorded it is mostly the one who said it.
+    told["recorded_by"] = recorded_by = _agent_json(given.recorded_by)
+    is_the_same = given.stated_by is given.recorded_by
+    told["stated_by"] = recorded_by if is_the_same else _agent_json(given.stated_by)
+    return told
+
+
 @lru_cache(_REMEMBERED_AGENTS)
 def _agent_json(agent: Agent) -> orjson.Fragment:
-    # Who is behind a contribution stands in it two or three times, and contributes often.
+    # Who is behind a contribution contributes often.
     return orjson.Fragment(plain_json(_named(agent)))
 
 

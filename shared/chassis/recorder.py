@@ -87,12 +87,12 @@ class AsyncpgAggregateRecorder(AggregateRecorder):
         traceparent = inject()
         return [
             EventRow(
-                entry_id=cast("UUID", stored.originator_id),
-                version=stored.originator_version,
-                type=stored.topic,
-                state=stored.state,
-                traceparent=traceparent,
-                leaf_hash=self._leaf_hash(stored),
+                cast("UUID", stored.originator_id),
+                stored.originator_version,
+                stored.topic,
+                stored.state,
+                traceparent,
+                self._leaf_hash(stored),
             )
             for stored in stored_events
         ]
@@ -102,7 +102,7 @@ class AsyncpgAggregateRecorder(AggregateRecorder):
         if not stored_events:
             return []
         try:
-            appended = await self.append(Append(self.rows_of(stored_events)))
+            appended = await self._commits.append(Append(self.rows_of(stored_events)))
         except asyncpg.IntegrityConstraintViolationError as error:
             raise IntegrityError(str(error)) from error
         except (QueueFull, Unavailable) as error:
