@@ -35,6 +35,7 @@ _TITLES: Final = {
     "lag": "What it took in turn, in milliseconds (the last round)",
 }
 _MOST_TIMES_THE_TARGET: Final = 3.0
+_LARGE: Final = 1_000
 
 
 class Bar(NamedTuple):
@@ -84,9 +85,13 @@ def _targets(rows: Sequence[Mapping[str, Any]]) -> Iterator[Bar]:
         yield Bar(
             f"{row['row']}: {row['figure']}",
             min(reached, _MOST_TIMES_THE_TARGET),
-            f"{row['median']:.3g} ({row['target']})",
+            f"{_short(row['median'])} ({row['target']})",
             _MET if row["met"] else _MISSED,
         )
+
+
+def _short(figure: float) -> str:
+    return f"{figure:,.0f}" if figure >= _LARGE else f"{figure:.3g}"
 
 
 def _rates(rounds: Sequence[Mapping[str, Any]], names: Sequence[str]) -> Iterator[Bar]:
