@@ -57,6 +57,7 @@ def commit_to_producer(past: int = 0) -> Scenario:
 
                     async with GroupCommit(database.url, on_commit=on_commit) as commits:
                         await _until_publishing(relay)
+                        # It only makes rows here, and reads nothing.
                         recorder = AsyncpgRecorder(None, commits, SECTION.wire_name)  # type: ignore[arg-type]
 
                         async def call(index: int) -> None:

@@ -44,7 +44,9 @@ def main() -> int:
         names = asked.fault or ([FAULT_OF[asked.without]] if asked.without else list(FAULTS))
         number = max(asked.trials, _UNTIL_NOTICED) if _may_end(asked.without) else asked.trials
         trials = spread(names, number or len(names), asked.seed)
-    run = _Run(asked.without, asked.keep, asked.seed if asked.record else None, asked.side_by_side)
+    how = f" --side-by-side {asked.side_by_side}" if asked.side_by_side > 1 else ""
+    recorded_as = f"{asked.seed}{how}" if asked.record else None
+    run = _Run(asked.without, asked.keep, recorded_as, asked.side_by_side)
     outcomes = asyncio.run(run.all(trials))
     _say("")
     _say(table(outcomes))

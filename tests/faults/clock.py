@@ -86,7 +86,7 @@ def _let_the_clock_step() -> None:
 
     time.time = its_time
     # After this line, since whoever has imported `time` by name has the other one.
-    from shared.chassis import run  # noqa: PLC0415
+    from shared.chassis import run  # noqa: PLC0415 - after the clock
 
     app_of = run.app_of
 
