@@ -9,6 +9,7 @@ from uuid import UUID
 import orjson
 
 from services.plan.domain import EntryKey, Plan, PlanEntry
+from shared.chassis.plain_json import fitted
 
 _OPTIONS: Final = orjson.OPT_UTC_Z
 _HASHED: Final = 16
@@ -33,7 +34,7 @@ def shown(entry: PlanEntry, content: bytes | None = None) -> Shown:
     item = _item(entry)
     if content is not None:
         item["content"] = orjson.Fragment(content)
-    return Shown(entry.section, entry.current, orjson.Fragment(dumps(item)))
+    return Shown(entry.section, entry.current, orjson.Fragment(fitted(dumps(item))))
 
 
 def shown_from(row: Mapping[str, Any]) -> Shown:
@@ -48,7 +49,7 @@ def shown_from(row: Mapping[str, Any]) -> Shown:
         "stated_at": row["stated_at"],
         "content": orjson.Fragment(row["content"]),
     }
-    return Shown(row["section"], row["current"], orjson.Fragment(dumps(item)))
+    return Shown(row["section"], row["current"], orjson.Fragment(fitted(dumps(item))))
 
 
 def plan_document(plan: Plan, entries: Iterable[Shown]) -> bytes:

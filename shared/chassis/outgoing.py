@@ -8,6 +8,7 @@ from functools import lru_cache
 import orjson
 
 from shared.chassis.database import Connection
+from shared.chassis.plain_json import fitted
 
 Headers = tuple[tuple[str, bytes | None], ...]
 
@@ -32,10 +33,15 @@ def headers_to_bytes(headers: Headers) -> bytes:
     return b"[%b]" % b",".join([_header_to_bytes(name, value) for name, value in headers])
 
 
-@lru_cache(16_384)
 def _header_to_bytes(name: str, value: bytes | None) -> bytes:
-    # Most of them come again and again: the same for all rows, or for all of a plan.
-    return orjson.dumps([name, None if value is None else b64encode(value).decode()])
+    if value is None:
+        return b"[%b,null]" % _name_to_bytes(name)
+    return b'[%b,"%b"]' % (_name_to_bytes(name), b64encode(value))
+
+
+@lru_cache(256)  # the same few come with every message
+def _name_to_bytes(name: str) -> bytes:
+    return fitted(orjson.dumps(name))
 
 
 def headers_from_bytes(stored: bytes) -> Headers:

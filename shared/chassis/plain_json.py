@@ -23,6 +23,14 @@ def plain_json(given: Any, *, sort_keys: bool = False) -> bytes:
     )
 
 
+def fitted(json: bytes) -> bytes:
+    """The same bytes in no more memory than they need, for JSON that is kept.
+
+    What ``orjson.dumps`` returns holds on to the buffer it was written in: 4 KiB or more.
+    """
+    return bytes(memoryview(json))
+
+
 def _plainer(given: Any) -> Any:
     """One step towards plain: what is inside comes here by itself, if it has to."""
     kind: Any = type(given)
@@ -52,7 +60,7 @@ def _of_provenance(given: Provenance) -> dict[str, Any]:
 @lru_cache(_REMEMBERED_AGENTS)
 def _agent_json(agent: Agent) -> orjson.Fragment:
     # Who is behind a contribution contributes often.
-    return orjson.Fragment(plain_json(_named(agent)))
+    return orjson.Fragment(fitted(plain_json(_named(agent))))
 
 
 def _named(given: Any) -> dict[str, Any]:
