@@ -25,7 +25,7 @@ from shared.chassis.telemetry import log
 MAX_ROWS = 1_000
 MAX_BYTES = 1_048_576
 
-Verdict = Literal["stored", "repeated", "reused", "stale", "taken", "again"]
+Verdict = Literal["stored", "repeated", "reused", "stale", "taken"]
 
 
 class QueueFull(Exception):
@@ -47,8 +47,7 @@ class EventRow(NamedTuple):
     leaf_hash: bytes | None = None
 
 
-@dataclass(frozen=True)
-class ReceiptRow:
+class ReceiptRow(NamedTuple):
     """The receipt to be kept with the events, and what recognises a repeat."""
 
     contribution_id: UUID
@@ -81,9 +80,19 @@ class Append(NamedTuple):
             size += len(row.value)
         return size
 
+    @property
+    def touches(self) -> set[UUID | str]:
+        """Its entries, its contribution and its keys: what no two requests of a flush may share."""
+        touched: set[UUID | str] = {event.entry_id for event in self.events}
+        if self.receipt is not None:
+            touched.add(self.receipt.contribution_id)
+        if self.takes or self.gives_back:
+            touched.update(key for key, _ in (*self.takes, *self.gives_back))
+        return touched
+
 
 class Appended(NamedTuple):
-    """What became of a request, as ``append_batch`` answers it: the positions, or why not.
+    """What became of a request, as ``append_requests`` answers it: the positions, or why not.
 
     ``stale`` names the entry and the version it has, ``taken`` the entry that holds the key,
     ``repeated`` brings the first receipt.
@@ -231,18 +240,27 @@ class GroupCommit:
                 await self._flush(self._in_hand)
 
     def _next_batch(self) -> list[_Waiting]:
+        """What is flushed next; a request that has to see another's outcome stays, as the first."""
         batch: list[_Waiting] = []
+        kept: list[_Waiting] = []
+        touched: set[UUID | str] = set()
         rows = size = 0
         while self._queue:
-            waiting = self._queue[0]
+            waiting = self._queue.popleft()
             if waiting.is_given_up:
-                self._queue.popleft()
                 continue
-            rows += waiting.request.rows
-            size += waiting.request.size
-            if batch and (rows > MAX_ROWS or size > MAX_BYTES):
-                break
-            batch.append(self._queue.popleft())
+            touches = waiting.request.touches
+            if not touched.isdisjoint(touches):
+                kept.append(waiting)
+            else:
+                rows += waiting.request.rows
+                size += waiting.request.size
+                if batch and (rows > MAX_ROWS or size > MAX_BYTES):
+                    self._queue.appendleft(waiting)
+                    break
+                batch.append(waiting)
+            touched |= touches
+        self._queue.extendleft(reversed(kept))
         return batch
 
     async def _flush(self, batch: Sequence[_Waiting]) -> None:
@@ -289,7 +307,6 @@ class GroupCommit:
         answers = list(zip(batch, appended, strict=True))
         if self._on_commit is not None:
             self._hand_on(answers)
-        self._queue.extendleft(w for w, answer in reversed(answers) if answer.verdict == "again")
         # Callers who come back at once would all miss a flush that begins before them, or all wait
         # for one that begins after them. One half goes first, so that there is something to flush
         # while the other is at work; where something waits already, that goes first.
@@ -322,48 +339,30 @@ class GroupCommit:
 
 def _tell(answers: Sequence[tuple[_Waiting, Appended]]) -> None:
     for waiting, answer in answers:
-        if answer.verdict != "again" and not waiting.answer.done():
+        if not waiting.answer.done():
             waiting.answer.set_result(answer)
 
 
 _APPEND = """
 SELECT verdict, at, position_, entry, version, receipt_, receipt_position
-  FROM append_batch($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17,
-                    $18, $19, $20, $21, $22, $23)
+  FROM append_requests($1, $2, $3, $4, $5)
  ORDER BY request
 """
 
 
 def _arguments(requests: Sequence[Append]) -> list[list[Any]]:
-    receipts = [request.receipt for request in requests]
-    events = [(n, row) for n, request in enumerate(requests, 1) for row in request.events]
-    takes = [(n, *row) for n, request in enumerate(requests, 1) for row in request.takes]
-    gives = [(n, *row) for n, request in enumerate(requests, 1) for row in request.gives_back]
-    outgoing = [(n, row) for n, request in enumerate(requests, 1) for row in request.outgoing]
+    """Records in the order of their types' columns."""
+    numbered = list(enumerate(requests, 1))
     return [
-        [receipt and receipt.contribution_id for receipt in receipts],
-        [receipt and receipt.contributor for receipt in receipts],
-        [receipt and receipt.content_hash for receipt in receipts],
-        [receipt and receipt.body for receipt in receipts],
-        [n for n, _ in events],
-        [row.entry_id for _, row in events],
-        [row.version for _, row in events],
-        [row.type for _, row in events],
-        [row.state for _, row in events],
-        [row.traceparent for _, row in events],
-        [row.leaf_hash for _, row in events],
-        [n for n, _, _ in takes],
-        [key for _, key, _ in takes],
-        [entry for _, _, entry in takes],
-        [n for n, _, _ in gives],
-        [key for _, key, _ in gives],
-        [entry for _, _, entry in gives],
-        [n for n, _ in outgoing],
-        [row.topic for _, row in outgoing],
-        [row.key for _, row in outgoing],
-        [headers_to_bytes(row.headers) for _, row in outgoing],
-        [row.value for _, row in outgoing],
-        [row.completes for _, row in outgoing],
+        [request.receipt for request in requests],
+        [(n, *event) for n, request in numbered for event in request.events],
+        [(n, *key) for n, request in numbered for key in request.takes],
+        [(n, *key) for n, request in numbered for key in request.gives_back],
+        [
+            (n, row.topic, row.key, headers_to_bytes(row.headers), row.value, row.completes)
+            for n, request in numbered
+            for row in request.outgoing
+        ],
     ]
 
 

@@ -364,6 +364,49 @@ async def test_a_key_is_given_back_by_its_holder_only(
     assert await owner.fetchval("SELECT entry_id FROM unique_key") == second
 
 
+async def test_who_waits_for_the_same_key_sees_what_became_of_the_other(
+    replicas: tuple[GroupCommit, GroupCommit], owner: asyncpg.Connection
+) -> None:
+    """Both wait for one flush: the second is stored, or not, by the outcome of the first."""
+    commits = replicas[0]
+    first, second, third = uuid4(), uuid4(), uuid4()
+    await commits.append(Append([event(first, 1)], receipt(), takes=[("k", first)]))
+    _, moved, late = await asyncio.gather(
+        commits.append(Append([event(first, 2)], receipt(), gives_back=[("k", first)])),
+        commits.append(Append([event(second, 1)], receipt(), takes=[("k", second)])),
+        commits.append(Append([event(third, 1)], receipt(), takes=[("k", third)])),
+    )
+    assert moved.verdict == "stored"
+    assert (late.verdict, late.entry_id) == ("taken", second)
+    assert await owner.fetchval("SELECT entry_id FROM unique_key") == second
+
+
+async def test_who_waits_behind_another_overtakes_nobody(
+    replicas: tuple[GroupCommit, GroupCommit],
+) -> None:
+    """The third shares nothing with the first, but it was said after the second."""
+    commits = replicas[0]
+    one, two = uuid4(), uuid4()
+    answers = await asyncio.gather(
+        commits.append(Append([event(one, 1)], receipt())),
+        commits.append(Append([event(one, 2), event(two, 1)], receipt())),
+        commits.append(Append([event(two, 2)], receipt())),
+    )
+    assert [answer.verdict for answer in answers] == ["stored"] * 3
+    places = [answer.first_position for answer in answers]
+    assert places == sorted(places, key=lambda place: place or 0)
+
+
+async def test_a_call_that_takes_one_key_for_two_entries_is_refused(
+    owner: asyncpg.Connection,
+) -> None:
+    takes = [(1, "k", uuid4()), (2, "k", uuid4())]
+    with pytest.raises(asyncpg.IntegrityConstraintViolationError, match="a key for one entry"):
+        await owner.fetch(
+            "SELECT append_requests($1, $2, $3, $4, $5)", [None, None], [], takes, [], []
+        )
+
+
 async def test_what_cannot_be_stored_fails_alone(
     replicas: tuple[GroupCommit, GroupCommit], owner: asyncpg.Connection
 ) -> None:
@@ -499,9 +542,9 @@ async def test_without_the_lock_the_same_reader_does_skip(
 ) -> None:
     """The reader above can fail: positions from a sequence are not in commit order."""
     await owner.execute("CREATE SCHEMA unlocked; CREATE SEQUENCE unlocked.given")
-    function = await owner.fetchval("SELECT pg_get_functiondef('append_batch'::regproc)")
+    function = await owner.fetchval("SELECT pg_get_functiondef('append_requests'::regproc)")
     for locked, loose in (
-        ("FUNCTION public.append_batch", "FUNCTION unlocked.append_batch"),
+        ("FUNCTION public.append_requests", "FUNCTION unlocked.append_requests"),
         (f"PERFORM pg_advisory_xact_lock({APPEND_LOCK});", ""),
         ("SELECT coalesce(e.position, 0),", "SELECT 0,"),
         ("place := place + 1;", "place := nextval('unlocked.given');"),

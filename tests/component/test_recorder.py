@@ -333,7 +333,7 @@ def test_the_library_s_own_recorder_reads_the_ledger(
         with theirs.recorder.subscribe(gt=2) as subscription:
             assert [next(subscription).id, next(subscription).id] == [3, 4]
         weigh(held := goal(), 3)
-        with pytest.raises(PersistenceError):  # positions are given by append_batch alone
+        with pytest.raises(PersistenceError):  # positions are given by append_requests alone
             theirs.save(held)
 
 

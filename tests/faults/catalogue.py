@@ -168,7 +168,7 @@ async def _append_under_way(target: Target) -> int:
             while True:
                 pid: int | None = await admin.fetchval(
                     "SELECT pid FROM pg_stat_activity WHERE state = 'active'"
-                    " AND pid <> pg_backend_pid() AND query LIKE '%append_batch(%' LIMIT 1"
+                    " AND pid <> pg_backend_pid() AND query LIKE '%append_requests(%' LIMIT 1"
                 )
                 if pid is not None:
                     return pid

@@ -215,7 +215,7 @@ async def prepared(guard: str, target: "Target") -> None:
 async def _alter(url: str, statement: Callable[[str], str]) -> None:
     connection = await asyncpg.connect(url)
     try:
-        append = "SELECT pg_get_functiondef(oid) FROM pg_proc WHERE proname = 'append_batch'"
+        append = "SELECT pg_get_functiondef(oid) FROM pg_proc WHERE proname = 'append_requests'"
         await connection.execute(statement(await connection.fetchval(append) or ""))
     finally:
         await connection.close()
@@ -236,8 +236,8 @@ def _unlocked(append: str) -> str:
 
 def _whoever_holds_the_key(append: str) -> str:
     """Two entries take one key: neither what others hold nor the batch's own is looked at."""
-    append = _with(append, "WHERE k.key = t.key AND k.entry_id <> t.entry", "WHERE false")
-    return _with(append, "SELECT t.n, 'k' || t.key", "SELECT t.n, 'k' || t.n")
+    append = _with(append, "WHERE k.key = t.key AND k.entry_id <> t.entry_id", "WHERE false")
+    return _with(append, "HAVING count(DISTINCT t.entry_id) > 1", "HAVING false")
 
 
 def _by_the_clock_alone(append: str) -> str:
@@ -249,7 +249,7 @@ def _by_the_clock_alone(append: str) -> str:
 
 def _with(append: str, old: str, new: str) -> str:
     if old not in append:
-        raise ValueError("append_batch is not what it was")
+        raise ValueError("append_requests is not what it was")
     return append.replace(old, new, 1)
 
 

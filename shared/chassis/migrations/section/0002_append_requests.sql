@@ -1,0 +1,172 @@
+-- The same judgement as append_batch, of records instead of columns: they cost their sender less,
+-- and a request that touches what another of its call touches is kept for the next call, so nobody
+-- has to look for those here. append_batch stays for a process that was started before this.
+
+CREATE TYPE append_receipt AS (
+    contribution_id uuid, contributor text, content_hash bytea, body bytea
+);
+CREATE TYPE append_event AS (
+    request int, entry_id uuid, version bigint, topic text, state bytea, traceparent text,
+    leaf_hash bytea
+);
+CREATE TYPE append_key AS (request int, key text, entry_id uuid);
+CREATE TYPE append_message AS (
+    request int, topic text, key bytea, headers bytea, value bytea, completes boolean
+);
+
+-- One call is one transaction: whole requests are judged under the lock, survivors inserted, the
+-- others answered alone. There is one receipt for each request, or null for one without; the other
+-- records name theirs by number (1-based). No two requests of a call have an entry, a contribution
+-- or a key in common. verdict: stored | repeated | reused | stale | taken.
+CREATE FUNCTION append_requests(
+    receipts append_receipt[], events append_event[], takes append_key[], gives append_key[],
+    messages append_message[]
+) RETURNS TABLE (
+    request int, verdict text, position_ bigint, at timestamptz, entry uuid, version bigint,
+    receipt_ bytea, receipt_position bigint
+) LANGUAGE plpgsql
+-- Plans are made once in a connection, perhaps while the tables are small, and kept: every lookup
+-- is by index from the first day, or the first million rows would be scanned for each append.
+SET enable_seqscan = off
+SET plan_cache_mode = force_generic_plan
+AS $$
+#variable_conflict use_column
+DECLARE
+    verdicts    text[] := array_fill('stored'::text, ARRAY[cardinality(receipts)]);
+    entries     uuid[] := array_fill(NULL::uuid, ARRAY[cardinality(receipts)]);
+    versions    bigint[] := array_fill(NULL::bigint, ARRAY[cardinality(receipts)]);
+    firsts      bigint[] := versions;
+    lasts       bigint[] := versions;
+    places      bigint[] := array_fill(NULL::bigint, ARRAY[cardinality(events)]);
+    place       bigint;
+    base        bigint;
+    out_base    bigint;
+    now_        timestamptz;
+    found_      record;
+BEGIN
+    PERFORM pg_advisory_xact_lock(7411);
+    -- A new statement, a new snapshot: it sees what was committed before the lock was ours.
+    SELECT coalesce(e.position, 0), coalesce(o.position, 0),
+           greatest(clock_timestamp(), e.recorded_at, o.recorded_at)
+      INTO base, out_base, now_
+      FROM (SELECT) AS one
+      LEFT JOIN LATERAL (SELECT s.notification_id AS position, s.recorded_at FROM stored_events s
+                          ORDER BY s.notification_id DESC LIMIT 1) e ON true
+      LEFT JOIN LATERAL (SELECT o.position, o.recorded_at FROM outgoing o
+                          ORDER BY o.position DESC LIMIT 1) o ON true;
+
+    -- The kept receipts first: a repeat gets its own, whatever has happened to the entry since.
+    FOR found_ IN
+        SELECT c.request, r.same
+          FROM unnest(receipts) WITH ORDINALITY
+               AS c(contribution_id, contributor, content_hash, body, request)
+         CROSS JOIN LATERAL (
+               SELECT (r.contributor = c.contributor AND r.content_hash = c.content_hash) AS same
+                 FROM receipt r WHERE r.contribution_id = c.contribution_id LIMIT 1) r
+    LOOP
+        verdicts[found_.request] := CASE WHEN found_.same THEN 'repeated' ELSE 'reused' END;
+    END LOOP;
+
+    -- Stale: the version before the request's first does not stand last in its entry.
+    FOR found_ IN
+        SELECT e.request, e.entry_id, h.version, e.last - e.first + 1 <> e.events AS has_gap
+          FROM (SELECT u.request, u.entry_id, min(u.version) AS first, max(u.version) AS last,
+                       count(*) AS events
+                  FROM unnest(events) AS u
+                 GROUP BY u.request, u.entry_id) e
+         CROSS JOIN LATERAL (SELECT coalesce(max(s.originator_version), 0) AS version
+                               FROM stored_events s WHERE s.originator_id = e.entry_id) h
+         WHERE h.version <> e.first - 1 OR e.last - e.first + 1 <> e.events
+    LOOP
+        IF found_.has_gap THEN
+            RAISE EXCEPTION 'the versions of one entry follow each other'
+                USING ERRCODE = 'integrity_constraint_violation';
+        END IF;
+        IF verdicts[found_.request] = 'stored' THEN
+            verdicts[found_.request] := 'stale';
+            entries[found_.request] := found_.entry_id;
+            versions[found_.request] := found_.version;
+        END IF;
+    END LOOP;
+
+    -- Taken: another entry holds a key that this request needs.
+    IF cardinality(takes) > 0 THEN
+        IF EXISTS (SELECT FROM unnest(takes) AS t
+                    GROUP BY t.key HAVING count(DISTINCT t.entry_id) > 1) THEN
+            RAISE EXCEPTION 'one call takes a key for one entry'
+                USING ERRCODE = 'integrity_constraint_violation';
+        END IF;
+        FOR found_ IN
+            SELECT t.request, k.entry_id
+              FROM unnest(takes) AS t
+             CROSS JOIN LATERAL (SELECT k.entry_id FROM unique_key k
+                                  WHERE k.key = t.key AND k.entry_id <> t.entry_id LIMIT 1) k
+        LOOP
+            IF verdicts[found_.request] = 'stored' THEN
+                verdicts[found_.request] := 'taken';
+                entries[found_.request] := found_.entry_id;
+            END IF;
+        END LOOP;
+    END IF;
+
+    -- Places for the events of what survived, in the order given, without a gap.
+    place := base;
+    FOR found_ IN
+        SELECT e.request, e.number
+          FROM unnest(events) WITH ORDINALITY
+               AS e(request, entry_id, version, topic, state, traceparent, leaf_hash, number)
+    LOOP
+        IF verdicts[found_.request] = 'stored' THEN
+            place := place + 1;
+            places[found_.number] := place;
+            lasts[found_.request] := place;
+            IF firsts[found_.request] IS NULL THEN
+                firsts[found_.request] := place;
+            END IF;
+        END IF;
+    END LOOP;
+    INSERT INTO stored_events (originator_id, originator_version, topic, state, notification_id,
+                               recorded_at, traceparent, leaf_hash)
+    SELECT e.entry_id, e.version, e.topic, e.state, e.place, now_, e.traceparent, e.leaf_hash
+      FROM ROWS FROM (unnest(events), unnest(places))
+           AS e(request, entry_id, version, topic, state, traceparent, leaf_hash, place)
+     WHERE e.place IS NOT NULL;
+    INSERT INTO receipt (contribution_id, contributor, content_hash, body, recorded_at,
+                         event_position)
+    SELECT c.contribution_id, c.contributor, c.content_hash, c.body, now_, c.last
+      FROM ROWS FROM (unnest(receipts), unnest(verdicts), unnest(lasts))
+           AS c(contribution_id, contributor, content_hash, body, verdict, last)
+     WHERE c.contribution_id IS NOT NULL AND c.verdict = 'stored';
+    IF cardinality(messages) > 0 THEN
+        INSERT INTO outgoing (position, recorded_at, topic, key, headers, value, completes,
+                              event_position)
+        SELECT out_base + row_number() OVER (ORDER BY m.number), now_, m.topic, m.key, m.headers,
+               m.value, m.completes, lasts[m.request]
+          FROM unnest(messages) WITH ORDINALITY
+               AS m(request, topic, key, headers, value, completes, number)
+         WHERE verdicts[m.request] = 'stored';
+    END IF;
+
+    IF cardinality(gives) > 0 THEN
+        DELETE FROM unique_key k USING unnest(gives) AS g
+         WHERE k.key = g.key AND k.entry_id = g.entry_id AND verdicts[g.request] = 'stored';
+    END IF;
+    IF cardinality(takes) > 0 THEN
+        INSERT INTO unique_key (key, entry_id)
+        SELECT t.key, t.entry_id FROM unnest(takes) AS t
+         WHERE verdicts[t.request] = 'stored'
+        ON CONFLICT (key) DO NOTHING;
+    END IF;
+
+    RETURN QUERY
+    SELECT a.request::int, a.verdict, a.first, coalesce(r.recorded_at, now_), a.entry_id,
+           a.version, r.body, r.event_position
+      FROM ROWS FROM (unnest(receipts), unnest(verdicts), unnest(firsts), unnest(entries),
+                      unnest(versions)) WITH ORDINALITY
+           AS a(contribution_id, contributor, content_hash, body, verdict, first, entry_id, version,
+                request)
+      LEFT JOIN LATERAL (SELECT * FROM receipt r
+                          WHERE r.contribution_id = a.contribution_id AND a.verdict = 'repeated'
+                          LIMIT 1) r ON true;
+END
+$$;
