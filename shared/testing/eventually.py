@@ -3,26 +3,46 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from inspect import isawaitable
-from typing import TypeVar
+from typing import Any, TypeVar, overload
 
 Found = TypeVar("Found")
 
 _EVERY = 0.02
 
 
+@overload
 async def eventually(
-    ask: Callable[[], Awaitable[Found] | Found],
+    ask: Callable[[], Awaitable[Found]],
     what: str,
     *,
     within: float = 20.0,
     holds: Callable[[Found], bool] = bool,
-) -> Found:
+) -> Found: ...
+
+
+@overload
+async def eventually(
+    ask: Callable[[], Found],
+    what: str,
+    *,
+    within: float = 20.0,
+    holds: Callable[[Found], bool] = bool,
+) -> Found: ...
+
+
+async def eventually(
+    ask: Callable[[], Any],
+    what: str,
+    *,
+    within: float = 20.0,
+    holds: Callable[[Any], bool] = bool,
+) -> Any:
     """The answer, as soon as it holds; ``AssertionError`` with the last answer when time is up."""
     loop = asyncio.get_running_loop()
     deadline = loop.time() + within
     while True:
         answer = ask()
-        found: Found = await answer if isawaitable(answer) else answer
+        found = await answer if isawaitable(answer) else answer
         if holds(found):
             return found
         if loop.time() > deadline:

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Self
 from urllib.parse import urlsplit
@@ -706,12 +707,7 @@ async def test_a_connection_that_is_ended_in_the_append_changes_nothing(
             for _ in range(2):
                 (pid,) = await until_waiting_for_the_lock(owner)
                 await owner.execute("SELECT pg_terminate_backend($1)", pid)
-                await eventually(
-                    lambda gone=pid: owner.fetchval(
-                        "SELECT count(*) = 0 FROM pg_stat_activity WHERE pid = $1", gone
-                    ),
-                    "the session has ended",
-                )
+                await eventually(partial(_has_ended, owner, pid), "the session has ended")
         answers = await asyncio.gather(*appends)
     assert {answer.verdict for answer in answers} == {"stored"}
     assert len(await stored(owner)) == 5
@@ -738,6 +734,11 @@ async def test_while_the_database_is_away_appends_wait(
 
         assert await eventually(verdict, "it stores again") in {"stored", "repeated"}
     assert len(await stored(owner)) == 2
+
+
+async def _has_ended(owner: asyncpg.Connection, pid: int) -> bool:
+    there = await owner.fetchval("SELECT count(*) FROM pg_stat_activity WHERE pid = $1", pid)
+    return bool(there == 0)
 
 
 async def test_a_server_that_has_become_read_only_is_waited_for(

@@ -67,12 +67,16 @@ class Goals:
         receipt: dict[str, Any] = answer.json()
         return receipt
 
-    async def post(self, body: Any, by: Contributor = NURSE, **headers: str) -> httpx.Response:
+    async def post(self, body: Any, **headers: str) -> httpx.Response:
         """Send bytes as they are."""
         return await self.door.client.post(
             "/v1/contributions",
             content=body,
-            headers={"Content-Type": "application/json", **self.door.issuer.bearer(by), **headers},
+            headers={
+                "Content-Type": "application/json",
+                **self.door.issuer.bearer(NURSE),
+                **headers,
+            },
         )
 
 
@@ -277,7 +281,7 @@ async def test_an_if_match_that_cannot_be_read(goals: Goals, tag: str) -> None:
     answer = await goals.door.client.post(
         "/v1/contributions",
         json=given_,
-        headers=[(name, value.encode()) for name, value in headers.items()],
+        headers=[(name.encode(), value.encode()) for name, value in headers.items()],
     )
     told = problem(answer, 400, "parameter-invalid")
     assert told["parameter"] == "If-Match"
@@ -289,6 +293,7 @@ async def test_if_match_and_based_on_must_agree(goals: Goals) -> None:
         given_ = contribution(REWORD, {"why": WORDS}, PLAN, entry_id=entry_id, based_on=based_on)
         answer = await goals.door.contribute(given_, NURSE, **{"If-Match": '"1"'})
         assert problem(answer, 400, "parameter-invalid")["parameter"] == "If-Match"
+    unreadable: Any
     for unreadable in (True, 1.0, "1", [1], {}):
         given_ = contribution(REWORD, {"why": WORDS}, PLAN, entry_id=entry_id)
         given_["based_on"] = unreadable
@@ -424,7 +429,7 @@ async def test_a_batch_is_answered_one_by_one_in_order(goals: Goals) -> None:
     entry_id = str(uuid4())
     known = contribution(AGREE, GOAL, PLAN)
     first = await goals.door.contribute(known, NURSE)
-    items = [
+    items: list[Any] = [
         contribution(AGREE, GOAL, PLAN, entry_id=entry_id),
         contribution(REWORD, {"why": "one"}, PLAN, entry_id=entry_id, based_on=1),
         contribution(REWORD, {"why": "stale"}, PLAN, entry_id=entry_id, based_on=1),
@@ -470,6 +475,7 @@ async def test_a_batch_has_one_to_a_hundred(goals: Goals) -> None:
     full = [contribution(AGREE, GOAL, PLAN) for _ in range(100)]
     answer = await goals.door.contribute({"contributions": full}, NURSE)
     assert [one["outcome"] for one in answer.json()["receipts"]] == ["accepted"] * 100
+    items: Any
     for items in ([], [*full, contribution(AGREE, GOAL, PLAN)], {}, WORDS, None, 1):
         answer = await goals.door.contribute({"contributions": items}, NURSE)
         problem(answer, 422, "content-invalid", "/contributions")

@@ -413,7 +413,7 @@ async def test_what_waits_in_another_plan_than_its_entry_leaves_as_a_dead_letter
     assert (letter["key"], letter["value"]) == (str(other.plan_id).encode(), value_of(stray))
     kept = headers_from_bytes(letter["headers"])
     assert list(kept[: len(headers_of(stray))]) == headers_of(stray)
-    assert dict(kept)["dead-letter-topic"].decode().endswith("careplan.goals.events.v1")
+    assert (dict(kept)["dead-letter-topic"] or b"").endswith(b"careplan.goals.events.v1")
     told = await bench.document(history.plan_id)
     assert told["sections"]["goals"][0]["content"] == {"aim": 2}
     gone = "SELECT document IS NULL FROM plan WHERE plan_id = $1"
@@ -575,13 +575,13 @@ async def test_one_span_for_a_batch_with_links_to_what_caused_its_events(bench: 
         folds = [span for span in spans.get_finished_spans() if span.name == "fold plan"]
         links = {link.context.trace_id for span in folds for link in span.links}
         assert links == {11, 12}
-        assert sum(span.attributes["messaging.batch.message_count"] for span in folds) == 2
-        told = telemetry.metrics_response().body.decode()
-        assert "careplan_consumed" in told
+        counts = [(span.attributes or {})["messaging.batch.message_count"] for span in folds]
+        assert counts in ([2], [1, 1])
+        assert b"careplan_consumed" in bytes(telemetry.metrics_response().body)
     finally:
         telemetry.shut_down()
     headers = [headers_from_bytes(row["headers"]) for row in await bench.outgoing(PLAN_CHANGES)]
-    assert {dict(h)["traceparent"].decode() for h in headers} == set(traces)
+    assert {dict(h)["traceparent"] for h in headers} == {trace.encode() for trace in traces}
 
 
 # The door

@@ -99,7 +99,7 @@ def _let_the_clock_step() -> None:
                 vars(module)["datetime"] = ItsDatetime
         return app
 
-    run.app_of = then_replace
+    run.app_of = then_replace  # type: ignore[assignment]  # it takes whatever the other takes
     signal.signal(BACK, step)
     signal.signal(RIGHT, step)
 

@@ -14,6 +14,7 @@ import tempfile
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from time import monotonic
 from typing import Final
@@ -175,7 +176,7 @@ async def _memory(bench: Bench, watch: Watch, asked: argparse.Namespace) -> Told
     for number in range(1, _SAMPLES + 1):
         wanted = asked.memory * number // _SAMPLES
         await eventually(
-            lambda wanted=wanted: _sent(load) >= wanted,
+            partial(_has_sent, load, wanted),
             f"{wanted} contributions",
             within=asked.memory / asked.rate * 10 + 60,
         )
@@ -195,11 +196,11 @@ async def _memory(bench: Bench, watch: Watch, asked: argparse.Namespace) -> Told
     return told
 
 
-def _sent(load: Load) -> int:
+def _has_sent(load: Load, wanted: int) -> bool:
     failure = load.failed()
     if failure is not None:
         raise failure
-    return len(load.sent)
+    return len(load.sent) >= wanted
 
 
 def _counted(found: Findings) -> str:

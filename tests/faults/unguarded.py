@@ -117,7 +117,7 @@ def _without_plan_lock() -> None:
     async def unlocked(self: Any, connection: Any, reads: Any) -> plan_store.Batch:
         return await take_up(self, Unlocking(connection), reads)
 
-    plan_store.PlanStore.take_up = unlocked  # type: ignore[assignment,method-assign]
+    plan_store.PlanStore.take_up = unlocked  # type: ignore[method-assign]
     _slow_to_fold()
 
 
@@ -130,7 +130,7 @@ def _slow_to_fold() -> None:
         await asyncio.sleep(_DANGEROUS_MOMENT)
         return batch
 
-    plan_store.PlanStore.take_up = then_wait  # type: ignore[method-assign]
+    plan_store.PlanStore.take_up = then_wait  # type: ignore[assignment,method-assign]
     kafka.RangePartitionAssignor = _ByTopic  # type: ignore[attr-defined]
 
 

@@ -32,7 +32,7 @@ def test_bytes_that_are_kept_are_the_same_and_small() -> None:
 
 def test_agents_that_are_remembered_are_small() -> None:
     def written(number: int) -> int:
-        return len(plain_json(Agent(kind="practitioner", name=f"Dr {number}")))
+        return len(plain_json(Agent(kind="professional", name=f"Dr {number}")))
 
     assert memory_after(written) < KEPT * EACH
 

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -18,7 +18,7 @@ from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from shared.chassis import telemetry
-from shared.chassis.log_lines import LibraryLines
+from shared.chassis.log_lines import LibraryLines, configure_logging
 from shared.chassis.strict_json import read
 from shared.chassis.telemetry import Attribute, Gauge, log
 
@@ -33,7 +33,7 @@ def _restored() -> Iterator[None]:
     handlers, level = list(root.handlers), root.level
     yield
     telemetry.shut_down()
-    telemetry.configure_logging("")
+    configure_logging("")
     root.handlers, root.level = handlers, level
 
 
@@ -80,13 +80,14 @@ def test_of_an_exception_only_type_and_place_are_kept(capsys: pytest.CaptureFixt
         except KeyError as error:
             raise asyncpg.UniqueViolationError(SECRET) from error
 
-    for speak in (
+    speakers: tuple[Callable[[Exception], object], ...] = (
         lambda _: log.exception("events.not-written"),
         lambda _: log.error("events.not-written", exc_info=True),
         lambda error: log.error("events.not-written", exc_info=error),
         lambda error: log.error("events.not-written", error=error),
         lambda error: log.error("events.not-written", reason=error),
-    ):
+    )
+    for speak in speakers:
         try:
             deep_inside()
         except asyncpg.UniqueViolationError as error:

@@ -277,7 +277,7 @@ def histories(draw: st.DrawFn) -> list[RecordedEvent]:
     ids = [uuid4(), uuid4()]
     events = [history.opened()]
     for _ in range(draw(st.integers(1, 14))):
-        content = dict(draw(LEAVES))
+        content: dict[str, Any] = dict(draw(LEAVES))
         responses = draw(LEAVES)
         fields = [*content, *(f"responses.{key}" for key in responses)]
         if responses:
