@@ -249,16 +249,13 @@ class GroupCommit:
             waiting = self._queue.popleft()
             if waiting.is_given_up:
                 continue
+            rows += waiting.request.rows
+            size += waiting.request.size
+            if batch and (rows > MAX_ROWS or size > MAX_BYTES):
+                self._queue.appendleft(waiting)
+                break
             touches = waiting.request.touches
-            if not touched.isdisjoint(touches):
-                kept.append(waiting)
-            else:
-                rows += waiting.request.rows
-                size += waiting.request.size
-                if batch and (rows > MAX_ROWS or size > MAX_BYTES):
-                    self._queue.appendleft(waiting)
-                    break
-                batch.append(waiting)
+            (batch if touched.isdisjoint(touches) else kept).append(waiting)
             touched |= touches
         self._queue.extendleft(reversed(kept))
         return batch
