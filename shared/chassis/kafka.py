@@ -322,11 +322,14 @@ class BatchConsumer:
                 await asyncio.sleep(0.05)  # assigned, and not yet sought
             except OffsetOutOfRangeError as error:
                 self._fail(error)  # history that was not read is gone, or the log lost its end
-            except KafkaError as error:
-                telemetry.log.error("consumer.poll_failed", consumer=self._consumer, error=error)
-                await asyncio.sleep(1)
             except Exception as error:  # noqa: BLE001 - FastStream would go on for ever
-                self._fail(error)
+                if not isinstance(error, KafkaError) or not error.retriable:
+                    self._fail(error)  # the client has given up something that it needs
+                else:
+                    telemetry.log.warning(
+                        "consumer.poll_failed", consumer=self._consumer, error=error
+                    )
+                    await asyncio.sleep(1)
             else:
                 self._polled_at = monotonic()
                 if found:

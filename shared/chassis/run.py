@@ -12,6 +12,7 @@ from fastapi import FastAPI
 import services
 from shared.chassis import telemetry
 from shared.chassis.http_server import Http
+from shared.chassis.kafka_connections import refuse_closed_connections
 from shared.chassis.section_app import create_app
 from shared.chassis.settings import Settings
 
@@ -50,6 +51,7 @@ def main() -> None:
         case _:
             raise SystemExit("usage: python -m shared.chassis.run SERVICE")
     telemetry.configure(settings.service)
+    refuse_closed_connections()
     app = app_of(settings.service, settings)
     collect_rarely()
     try:

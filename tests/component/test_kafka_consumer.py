@@ -10,6 +10,7 @@ import orjson
 import pytest
 import pytest_asyncio
 from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError
 
 import shared.chassis
 from shared.chassis.database import Database
@@ -164,6 +165,25 @@ async def test_odd_records_reach_the_handler_with_their_neighbours(bench: Bench)
         part = await eventually(consumer.part, "ready", holds=lambda said: said.ready)
     assert [offset for _, _, offset in seen] == list(range(len(odd)))
     assert part.lag == 0
+
+
+async def test_a_client_that_has_left_its_group_for_good_stops_the_consumer(bench: Bench) -> None:
+    """aiokafka ends the task that keeps it in its group at an error that it does not know."""
+    consumer = bench.consumer()
+
+    async def closed(*_: object) -> None:
+        raise RuntimeError("unable to perform operation; the handler is closed")
+
+    async def break_it() -> None:
+        await eventually(consumer.part, "ready", holds=lambda said: said.ready)
+        coordinator = consumer._client()._coordinator
+        coordinator._client.coordinator_lookup = closed
+        coordinator.coordinator_dead()
+
+    breaking = asyncio.create_task(break_it())
+    failure = await bench.until_it_stops(consumer)
+    await breaking
+    assert isinstance(failure.__cause__, KafkaError)
 
 
 async def test_a_handler_that_fails_stops_the_consumer_and_loses_nothing(bench: Bench) -> None:
