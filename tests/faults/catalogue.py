@@ -128,12 +128,18 @@ def _clock_back(name: str) -> Strike:
     return strike
 
 
+_WHAT_GROWS: Final = {
+    "plan": "SELECT count(*) FROM plan_ledger",
+    "audit": "SELECT count(*) FROM audit_record",
+}
+
+
 async def _goes_on(name: str, url: str) -> None:
     """Until the service has stored some more."""
-    table = {"plan": "plan_ledger", "audit": "audit_record"}.get(name, "stored_events")
+    query = _WHAT_GROWS.get(name, "SELECT count(*) FROM stored_events")
     connection = await asyncpg.connect(url)
     try:
-        count = partial(connection.fetchval, f"SELECT count(*) FROM {table}")  # noqa: S608 - ours
+        count = partial(connection.fetchval, query)
         before = await count()
         await eventually(
             count,

@@ -86,12 +86,12 @@ def _let_the_clock_step() -> None:
 
     time.time = its_time
     # After this line, since whoever has imported `time` by name has the other one.
-    from shared.chassis import run  # noqa: PLC0415 - after the clock
+    from shared.chassis import run  # noqa: PLC0415 - it must find the clock changed
 
     app_of = run.app_of
 
-    def then_replace(*given: Any) -> Any:
-        app = app_of(*given)
+    def then_replace(service: str, settings: Any) -> Any:
+        app = app_of(service, settings)
         for name, module in list(sys.modules.items()):
             if name.startswith(("shared.", "services.")) and (
                 getattr(module, "datetime", None) is dt.datetime
@@ -99,7 +99,7 @@ def _let_the_clock_step() -> None:
                 vars(module)["datetime"] = ItsDatetime
         return app
 
-    run.app_of = then_replace  # type: ignore[assignment]  # it takes whatever the other takes
+    run.app_of = then_replace
     signal.signal(BACK, step)
     signal.signal(RIGHT, step)
 

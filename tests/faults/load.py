@@ -286,15 +286,50 @@ class Load:
             "aim": {"text": f"Another thing: {nonce}"},
             "need_ids": [{"section": "needs", "entry_id": _id(rng)}],
         }
-        sent = _of(rng, door, "goals", "agree", content, nonce, plan.id, _id(rng))
+        sent = self._new(rng, door, "goals", "agree", content, nonce, plan.id, _id(rng))
         sent.contribution = {**sent.contribution, "contribution_id": before.id}
+        self.sent.pop()  # it is judged with those that are reused
         if door == "http":
             await self._http.send(sent, rng)
             self.reused.append(sent)
         return None
 
-    def _new(self, *given: Any, **named: Any) -> Sent:
-        sent = _of(*given, **named)
+    def _new(
+        self,
+        rng: Random,
+        door: str,
+        section: str,
+        command: str,
+        content: Mapping[str, Any],
+        nonce: str,
+        plan_id: str,
+        entry_id: str,
+        based_on: int | None = None,
+        org: str = "",
+    ) -> Sent:
+        org = org or rng.choice(ORGANISATIONS)
+        said = {"kind": "professional", "name": "Somebody-Synth", "role": "nurse"}
+        if section == "about_me":
+            said = {"kind": "person"}
+        by = Party("professional", org)
+        provenance: dict[str, Any] = {"reason": nonce}
+        if door == "kafka":
+            by = Party("system", org)
+            provenance["stated_by"] = said
+            provenance["system"] = {"name": "Test EPR", "version": "1"}
+        elif section == "about_me":
+            by = Party("person", plan_id=plan_id)
+        contribution: dict[str, Any] = {
+            "contribution_id": _id(rng),
+            "plan_id": plan_id,
+            "command": f"careplan.{SECTIONS[section]}.commands.{command}.v1",
+            "entry_id": entry_id,
+            "content": dict(content),
+            "provenance": provenance,
+        }
+        if based_on is not None:
+            contribution["based_on"] = based_on
+        sent = Sent(section, contribution, by, door, nonce)
         self.sent.append(sent)
         return sent
 
@@ -305,43 +340,6 @@ class Load:
             await self._kafka.send(sent)
         if sent.is_accepted and sent.section == "goals":
             self._used[sent.door].append(sent)
-
-
-def _of(
-    rng: Random,
-    door: str,
-    section: str,
-    command: str,
-    content: Mapping[str, Any],
-    nonce: str,
-    plan_id: str,
-    entry_id: str,
-    based_on: int | None = None,
-    org: str = "",
-) -> Sent:
-    org = org or rng.choice(ORGANISATIONS)
-    said = {"kind": "professional", "name": "Somebody-Synth", "role": "nurse"}
-    if section == "about_me":
-        said = {"kind": "person"}
-    by = Party("professional", org)
-    provenance: dict[str, Any] = {"reason": nonce}
-    if door == "kafka":
-        by = Party("system", org)
-        provenance["stated_by"] = said
-        provenance["system"] = {"name": "Test EPR", "version": "1"}
-    elif section == "about_me":
-        by = Party("person", plan_id=plan_id)
-    contribution: dict[str, Any] = {
-        "contribution_id": _id(rng),
-        "plan_id": plan_id,
-        "command": f"careplan.{SECTIONS[section]}.commands.{command}.v1",
-        "entry_id": entry_id,
-        "content": dict(content),
-        "provenance": provenance,
-    }
-    if based_on is not None:
-        contribution["based_on"] = based_on
-    return Sent(section, contribution, by, door, nonce)
 
 
 def _learn(entry: Entry, sent: Sent) -> None:

@@ -117,7 +117,7 @@ def _without_plan_lock() -> None:
     async def unlocked(self: Any, connection: Any, reads: Any) -> plan_store.Batch:
         return await take_up(self, Unlocking(connection), reads)
 
-    plan_store.PlanStore.take_up = unlocked  # type: ignore[method-assign]
+    plan_store.PlanStore.take_up = unlocked  # type: ignore[method-assign]  # as said above
     _slow_to_fold()
 
 
@@ -125,16 +125,16 @@ def _slow_to_fold() -> None:
     """Time between a plan's being taken up and written, and members that share plans."""
     take_up = plan_store.PlanStore.take_up
 
-    async def then_wait(*given: Any) -> plan_store.Batch:
-        batch = await take_up(*given)
+    async def then_wait(self: Any, connection: Any, reads: Any) -> plan_store.Batch:
+        batch = await take_up(self, connection, reads)
         await asyncio.sleep(_DANGEROUS_MOMENT)
         return batch
 
-    plan_store.PlanStore.take_up = then_wait  # type: ignore[assignment,method-assign]
+    plan_store.PlanStore.take_up = then_wait  # type: ignore[method-assign]  # as said above
     kafka.RangePartitionAssignor = _ByTopic  # type: ignore[attr-defined]
 
 
-class _ByTopic(RangePartitionAssignor):  # type: ignore[misc]  # no types
+class _ByTopic(RangePartitionAssignor):  # type: ignore[misc]  # aiokafka ships none
     """Whole topics to each member in turn: the events of one plan reach several members."""
 
     name = "by-topic"
