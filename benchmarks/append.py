@@ -18,11 +18,11 @@ from benchmarks.measure import Sample, closed_loop, must_be
 from benchmarks.subject import LONGEST_STREAM, agreed, receipt, reword
 from services.goals.domain.goal import Goal
 from services.goals.section import SECTION
-from shared.chassis.database import Database
-from shared.chassis.event_store import EventStore
-from shared.chassis.group_commit import GroupCommit
-from shared.chassis.persistence import EntryMapper
-from shared.chassis.recorder import AsyncApplication
+from shared.chassis.database.database import Database
+from shared.chassis.store.event_store import EventStore
+from shared.chassis.store.group_commit import GroupCommit
+from shared.chassis.store.library_module import AsyncApplication
+from shared.chassis.store.mapper import EntryMapper
 from shared.testing.stack import fresh_database
 
 Scenario = Callable[[Servers, float], Awaitable[Sample]]

@@ -17,7 +17,7 @@ from benchmarks.subject import LONGEST_STREAM, sample_state
 from services.goals.section import SECTION
 from shared.testing.stack import TestDatabase, fresh_database
 
-_MIGRATIONS = Path(shared.chassis.__path__[0]) / "migrations"
+_MIGRATIONS = Path(shared.chassis.__path__[0]) / "database" / "migrations"
 _FOLDERS = (_MIGRATIONS / "every_service", _MIGRATIONS / "section")
 _TYPE = "careplan.goals.reworded.v1"
 _AT_ONCE = 10_000

@@ -28,15 +28,15 @@ from benchmarks.measure import Sample, must_be, of_latencies
 from benchmarks.subject import NURSE, receipt, sample_state
 from deploy.local.kafka import free_port
 from services.goals.section import SECTION
-from services.plan.consumers import BATCH, CONSUMER, FoldEvents, read_event
-from services.plan.domain import Plan, fold
-from services.plan.store import PlanStore
-from shared.chassis.database import Database
-from shared.chassis.event_store import EventStore
-from shared.chassis.group_commit import GroupCommit
-from shared.chassis.kafka import BatchConsumer, Record, Transaction
-from shared.chassis.relay import Relay
+from services.plan.doors.events import BATCH, CONSUMER, FoldEvents, read_event
+from services.plan.fold.domain import Plan, fold
+from services.plan.store.projection import PlanStore
+from shared.chassis.database.database import Database
+from shared.chassis.kafka.consumer import BatchConsumer, Record, Transaction
+from shared.chassis.kafka.relay import Relay
 from shared.chassis.settings import Settings
+from shared.chassis.store.event_store import EventStore
+from shared.chassis.store.group_commit import GroupCommit
 from shared.ledger import RecordedEvent
 from shared.ledger.topics import EVENTS_PATTERN, PLAN_CHANGES, dead_letters_topic, events_topic
 from shared.testing.events import History, headers_of, value_of
@@ -59,7 +59,7 @@ _PARTITIONS = 4
 _SECTIONS = ("person", "needs", "goals")
 _QUIET_A_SECOND = 20
 _MIGRATIONS = (
-    Path(shared.chassis.__path__[0]) / "migrations" / "every_service",
+    Path(shared.chassis.__path__[0]) / "database" / "migrations" / "every_service",
     Path(services.plan.__path__[0]) / "migrations",
 )
 _WORDS = {"text": "Walk to the shop and back by myself before Christmas, with the frame"}

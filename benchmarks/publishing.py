@@ -18,13 +18,13 @@ from benchmarks.clusters import Servers
 from benchmarks.ledgers import fresh_ledger
 from benchmarks.measure import Sample, must_be, of_latencies, on_schedule
 from services.goals.section import SECTION
-from shared.chassis import relay as relay_module
-from shared.chassis.codec import StoredRow
-from shared.chassis.group_commit import Append, GroupCommit
-from shared.chassis.persistence import EntryMapper
-from shared.chassis.recorder import AsyncpgRecorder
-from shared.chassis.relay import Relay
+from shared.chassis.kafka import relay as relay_module
+from shared.chassis.kafka.relay import Relay
 from shared.chassis.settings import Settings
+from shared.chassis.store.group_commit import GroupCommit
+from shared.chassis.store.library_module import AsyncpgRecorder
+from shared.chassis.store.mapper import EntryMapper
+from shared.chassis.store.rows import Append, StoredRow
 from shared.ledger.topics import events_topic
 from shared.testing.eventually import eventually
 from shared.testing.stack import TestDatabase, create_topics, delete_topics, fresh_prefix

@@ -10,8 +10,8 @@ from uuid_utils.compat import uuid7
 
 from services.goals.domain.goal import Goal
 from services.goals.section import SECTION
-from shared.chassis.group_commit import ReceiptRow
-from shared.chassis.persistence import EntryMapper
+from shared.chassis.store.mapper import EntryMapper
+from shared.chassis.store.rows import ReceiptRow
 from shared.ledger import (
     Agent,
     CodedText,

@@ -24,7 +24,7 @@ from deploy.local.stack_file import StackFile
 from deploy.local.supervisor import Supervisor
 from deploy.local.tasks import first_error
 from deploy.organisations import organisations
-from shared.chassis.migrations import MigrationChanged
+from shared.chassis.database.migrate import MigrationChanged
 from shared.contracts.discover import TwoThings
 from shared.contracts.topics import declared_topics
 

@@ -9,7 +9,7 @@ from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
 import asyncpg
 
-from shared.chassis.migrations import migrate
+from shared.chassis.database.migrate import migrate
 
 WRITERS = "ledger_writer"
 

@@ -27,7 +27,7 @@ class Service:
     @property
     def migrations(self) -> tuple[Path, ...]:
         """The folders its tables come from, in order."""
-        shared = ROOT / "shared" / "chassis" / "migrations"
+        shared = ROOT / "shared" / "chassis" / "database" / "migrations"
         own = (
             shared / "section" if self.is_section else ROOT / "services" / self.name / "migrations"
         )

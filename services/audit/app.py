@@ -1,20 +1,15 @@
 """The composition root of the audit: the one place where its parts meet."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-
 from fastapi import FastAPI
 
-from services.audit.api import record_routes
-from services.audit.consumers import AuditConsumer
-from services.audit.store import AuditStore
-from shared.chassis.database import Database
-from shared.chassis.health import Part, health_routes
-from shared.chassis.identity import Identity
-from shared.chassis.problems import CorrelationIds, problem_handlers
-from shared.chassis.relay import Relay
+from services.audit.doors.api import record_routes
+from services.audit.doors.events import AuditConsumer
+from services.audit.store.records import AuditStore
+from shared.chassis.database.database import Database
+from shared.chassis.http.identity import Identity
+from shared.chassis.kafka.relay import Relay
+from shared.chassis.service_app import service_app
 from shared.chassis.settings import Settings
-from shared.chassis.telemetry import Gauge, gauge
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -27,20 +22,13 @@ def create_app(settings: Settings) -> FastAPI:
         database=database, store=store, settings=settings, dead_letters_written=relay.wake
     )
 
-    @asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        async with database, relay, consumer:
-            gauge(Gauge.RELAY_LAG, lambda: float(relay.lag))
-            gauge(Gauge.RELAY_OLDEST, lambda: relay.oldest_seconds)
-            yield
-
-    async def database_part() -> Part:
-        return Part(await database.is_answering())
-
-    parts = {"database": database_part, "relay": relay.part, "records": consumer.part}
-    app = FastAPI(title="Audit", lifespan=lifespan, redirect_slashes=False)
-    app.include_router(record_routes(store, identity, settings.audit_reading_roles))
-    app.include_router(health_routes(parts, settings.service))
-    app.exception_handlers.update(problem_handlers())
-    app.add_middleware(CorrelationIds)
-    return app
+    return service_app(
+        "Audit",
+        settings,
+        database=database,
+        relay=relay,
+        routes=[record_routes(store, identity, settings.audit_reading_roles)],
+        consumers={},
+        opens=[consumer],
+        parts={"records": consumer.part},
+    )

@@ -1,23 +1,21 @@
 """The composition root of the plan: the one place where its parts meet."""
 
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
-from services.plan.api import plan_routes
-from services.plan.consumers import BATCH, CONSUMER, Folded, FoldEvents
-from services.plan.ledger import PlanLedger
-from services.plan.store import PlanStore
-from shared.chassis.consumers import running
-from shared.chassis.database import Database
-from shared.chassis.health import Part, health_routes
-from shared.chassis.identity import Identity
-from shared.chassis.kafka import BatchConsumer
-from shared.chassis.problems import CorrelationIds, problem_handlers
-from shared.chassis.relay import Relay
+from services.plan.doors.api import plan_routes
+from services.plan.doors.events import BATCH, CONSUMER, Folded, FoldEvents
+from services.plan.reads.plans import PlanLedger
+from services.plan.store.projection import PlanStore
+from shared.chassis.database.database import Database
+from shared.chassis.http.identity import Identity
+from shared.chassis.kafka.consumer import BatchConsumer
+from shared.chassis.kafka.relay import Relay
+from shared.chassis.service_app import service_app
 from shared.chassis.settings import Settings
-from shared.chassis.telemetry import Gauge, Reading, gauge
+from shared.chassis.telemetry import Gauge, Reading
 from shared.ledger.topics import EVENTS_PATTERN
 
 
@@ -47,30 +45,22 @@ def create_app(settings: Settings) -> FastAPI:
         return [] if seconds is None else seconds  # what is not known is not said to be nothing
 
     @asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        async with AsyncExitStack() as opened:
-            await opened.enter_async_context(database)
-            async with database.pool.acquire() as connection:
-                await plans.count_parked(connection)
-            await opened.enter_async_context(relay)
-            await opened.enter_async_context(running([events]))
-            for name, read in {
-                Gauge.PARKED_EVENTS: lambda: float(plans.parked_events),
-                Gauge.PARKED_ENTRIES: lambda: float(plans.parked_entries),
-                Gauge.PROJECTION_LAG: behind,
-                Gauge.RELAY_LAG: lambda: float(relay.lag),
-                Gauge.RELAY_OLDEST: lambda: relay.oldest_seconds,
-            }.items():
-                opened.callback(gauge(name, read))
-            yield
+    async def parked_counted() -> AsyncIterator[None]:
+        async with database.pool.acquire() as connection:
+            await plans.count_parked(connection)
+        yield
 
-    async def database_part() -> Part:
-        return Part(await database.is_answering())
-
-    parts = {"database": database_part, "relay": relay.part, "events": events.part}
-    app = FastAPI(title="The shared plan", lifespan=lifespan, redirect_slashes=False)
-    app.include_router(plan_routes(PlanLedger(database), identity, folded, events.behind_seconds))
-    app.include_router(health_routes(parts, settings.service))
-    app.exception_handlers.update(problem_handlers())
-    app.add_middleware(CorrelationIds)
-    return app
+    return service_app(
+        "The shared plan",
+        settings,
+        database=database,
+        relay=relay,
+        routes=[plan_routes(PlanLedger(database), identity, folded, events.behind_seconds)],
+        consumers={"events": events},
+        opens=[parked_counted()],
+        gauges={
+            Gauge.PARKED_EVENTS: lambda: float(plans.parked_events),
+            Gauge.PARKED_ENTRIES: lambda: float(plans.parked_entries),
+            Gauge.PROJECTION_LAG: behind,
+        },
+    )

@@ -11,9 +11,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from uuid import NAMESPACE_URL, UUID, uuid5
 
-from shared.chassis.persistence import fields_of
-from shared.chassis.problems import Problem
-from shared.chassis.shapes import claim_shape, command_shape, content_of
+from shared.chassis.store.mapper import fields_of
+from shared.chassis.wire.problem import Problem
+from shared.chassis.wire.shapes import claim_shape, command_shape, content_of
 from shared.contracts import discover, spoilt
 from shared.contracts.schemas import CONTRIBUTION, EVENT, RECEIPT, without_major
 from shared.ledger import (

@@ -6,7 +6,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, Final
 
-from shared.chassis.problems import STATUS
+from shared.chassis.wire.problem import STATUS
 from shared.contracts import discover
 from shared.contracts.schemas import CONTRIBUTION, RECEIPT
 

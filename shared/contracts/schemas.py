@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
-from shared.chassis.shapes import command_shape, event_schema, schema_of
+from shared.chassis.wire.shapes import command_shape, event_schema, schema_of
 from shared.ledger import Claim, Organisation, Provenance, Section
 from shared.ledger.entry import Change
 

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from typing import Any, Final
 
-from shared.chassis.problems import Problem
-from shared.chassis.shapes import command_shape
+from shared.chassis.wire.problem import Problem
+from shared.chassis.wire.shapes import command_shape
 from shared.ledger import Command
 
 Json = dict[str, Any]

@@ -10,10 +10,10 @@ from typing import Any, Final
 
 import orjson
 
-from shared.chassis.problems import Problem
-from shared.chassis.reading import contribution_from_json, prepare
-from shared.chassis.shapes import command_shape
-from shared.chassis.strict_json import read
+from shared.chassis.contribute.prepare import contribution_from_json, prepare
+from shared.chassis.wire.problem import Problem
+from shared.chassis.wire.shapes import command_shape
+from shared.chassis.wire.strict_json import read
 from shared.contracts import discover
 from shared.ledger import Contributor, Section
 

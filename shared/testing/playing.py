@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import NAMESPACE_URL, UUID, uuid5
 
-from shared.chassis.persistence import EntryMapper
-from shared.chassis.reading import contribution_from_json, prepare, refuse_who_may_not
+from shared.chassis.contribute.prepare import contribution_from_json, prepare, refuse_who_may_not
 from shared.chassis.settings import Settings
+from shared.chassis.store.mapper import EntryMapper
 from shared.ledger import Contributor, Entry, Organisation, Refused, Section
 from shared.ledger.example import Example
 

@@ -48,7 +48,10 @@ from shared.testing.tokens import ISS, TestIssuer
 from shared.testing.topic_reader import TopicReader
 
 _CHASSIS = Path(shared.chassis.__path__[0])
-_FOLDERS = (_CHASSIS / "migrations" / "every_service", _CHASSIS / "migrations" / "section")
+_FOLDERS = (
+    _CHASSIS / "database" / "migrations" / "every_service",
+    _CHASSIS / "database" / "migrations" / "section",
+)
 _ROOT = _CHASSIS.parents[1]
 
 ORGANISATIONS = ("zzg01", "zzc01", "zzl01", "zzh01", "zzp01", "zzg02")

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit, urlunsplit
 import asyncpg
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
-from shared.chassis.migrations import migrate
+from shared.chassis.database.migrate import migrate
 
 PARTITIONS = 2
 """Partitions of an event topic in tests: more than one, and few."""

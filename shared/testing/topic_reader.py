@@ -8,8 +8,8 @@ from typing import Any, Self
 import orjson
 from aiokafka import AIOKafkaConsumer
 
-from shared.chassis.codec import header
-from shared.chassis.dead_letters import Record
+from shared.chassis.kafka.dead_letters import Record
+from shared.chassis.kafka.event_message import header
 from shared.testing.eventually import eventually
 
 

@@ -20,16 +20,55 @@ OF_A_SECTION = {
     "__init__.py", "domain.py", "domain", "section.py", "examples.py", "api.py", "README.md",
 }  # fmt: skip
 OF_A_READER = {
-    "__init__.py", "domain.py", "domain", "app.py", "api.py", "README.md", "migrations",
-    # What it keeps and how it is asked
-    "store.py", "consumers.py", "queries.py", "fhir.py", "feed.py",
-    # Of the plan
-    "document.py", "ledger.py", "standard.py", "figures.py",
-    # Of the audit
-    "merkle.py", "tiles.py", "checkpoint.py", "commitment.py",
-    # Of the web pages
-    "pages.py", "clients.py", "charts.py", "templates", "static",
+    "plan": {
+        "": {"app.py", "rebuild.py", "README.md"},
+        "fold": {"domain.py", "authorship.py", "standard.py", "findings.py", "figures.py"},
+        "store": {"batch.py", "cache.py", "ledger.py", "projection.py", "document.py"},
+        "reads": {"plans.py", "current.py", "as_at.py", "history.py", "diff.py"},
+        "doors": {"events.py", "api.py", "feed.py", "fhir.py"},
+    },
+    "audit": {
+        "": {"app.py", "README.md"},
+        "record": {"model.py", "reading.py", "commitment.py"},
+        "log": {"merkle.py", "tiles.py", "checkpoint.py", "sealer.py", "witness.py"},
+        "store": {"records.py", "positions.py"},
+        "queries": {"records.py"},
+        "doors": {"events.py", "api.py"},
+    },
+}
+"""The permitted files of each package of a reader; beside them `__init__.py` and `migrations/`."""
+
+OF_THE_CHASSIS = {
+    "": {"run.py", "section_app.py", "service_app.py", "settings.py"},
+    "http": {
+        "contributions.py", "identity.py", "key_set.py", "answers.py", "body.py", "health.py",
+        "spans.py", "server.py",
+    },
+    "kafka": {
+        "consumer.py", "running.py", "offsets.py", "dead_letters.py", "commands.py",
+        "local_copy.py", "relay.py", "windows.py", "event_message.py", "connections.py",
+    },
+    "contribute": {"prepare.py", "contribute.py", "receipts.py"},
+    "policy": {"decide.py", "plan_states.py", "relationships.py"},
+    "store": {
+        "event_store.py", "group_commit.py", "rows.py", "mapper.py", "recorder.py",
+        "access_log.py", "library_module.py",
+    },
+    "database": {"database.py", "migrate.py", "outgoing.py"},
+    "wire": {
+        "problem.py", "strict_json.py", "shapes.py", "validation_errors.py", "plain_json.py",
+        "position.py",
+    },
+    "telemetry": {
+        "names.py", "tracing.py", "metrics.py", "log_lines.py", "span_export.py", "part.py",
+        "configure.py",
+    },
 }  # fmt: skip
+"""The permitted files of each package of the chassis, beside `__init__.py` and `migrations/`."""
+
+LARGEST_FOLDER = 12
+"""Python files in a folder, `__init__.py` aside; more than these need packages."""
+
 # Plan states and relationships are copies of what two services publish (promise P8).
 MAY_NAME_A_SERVICE = {"relationships.py", "plan_states.py"}
 SECTIONS = discover.sections()
@@ -48,10 +87,38 @@ def test_a_section_has_only_the_permitted_files(section: Section) -> None:
     assert not missing, f"services/{section.name} lacks {sorted(missing)}"
 
 
-@pytest.mark.parametrize("reader", discover.readers())
-def test_a_reader_has_only_the_permitted_files(reader: str) -> None:
-    unknown = names_in(ROOT / "services" / reader) - OF_A_READER
-    assert not unknown, f"services/{reader}: {sorted(unknown)}"
+@pytest.mark.parametrize(
+    ("folder", "permitted"),
+    [
+        ("shared/chassis", OF_THE_CHASSIS),
+        *((f"services/{reader}", OF_A_READER[reader]) for reader in discover.readers()),
+    ],
+)
+def test_a_package_has_only_the_permitted_files(
+    folder: str, permitted: dict[str, set[str]]
+) -> None:
+    always = {"__init__.py", "migrations"}
+    for package, names in permitted.items():
+        here = ROOT / folder / package
+        if not here.is_dir():
+            continue
+        below = set(permitted) - {""} if not package else set()
+        unknown = names_in(here) - names - always - below
+        assert not unknown, f"{here.relative_to(ROOT)}: {sorted(unknown)} belong somewhere else"
+
+
+def test_no_folder_has_too_many_modules() -> None:
+    folders: dict[Path, int] = {}
+    for top in ("services", "shared/chassis", "shared/ledger"):
+        for path in (ROOT / top).rglob("*.py"):
+            if path.name != "__init__.py":
+                folders[path.parent] = folders.get(path.parent, 0) + 1
+    full = [
+        f"{folder.relative_to(ROOT)} has {number}"
+        for folder, number in sorted(folders.items())
+        if number > LARGEST_FOLDER
+    ]
+    assert not full, f"at most {LARGEST_FOLDER} modules in a folder: {', '.join(full)}"
 
 
 @pytest.mark.parametrize("section", SECTIONS, ids=lambda section: section.name)
@@ -109,12 +176,13 @@ HOMES = (
     Home("os.getenv", (), "what a service is told stands in one class"),
     Home(
         "KafkaBroker",
-        ("shared/chassis/kafka.py", "tests/", "benchmarks/"),
+        ("shared/chassis/kafka/consumer.py", "tests/", "benchmarks/"),
         "a subscriber built elsewhere acknowledges first and begins at the end",
     ),
     Home(
         "AIOKafkaProducer",
-        ("shared/chassis/relay.py", "shared/chassis/windows.py", "shared/testing/", "shared/cli/",
+        ("shared/chassis/kafka/relay.py", "shared/chassis/kafka/windows.py", "shared/testing/",
+         "shared/cli/",
          "deploy/", "tests/", "benchmarks/"),
         "what a service publishes was committed first",
     ),

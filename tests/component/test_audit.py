@@ -23,13 +23,13 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 import services.audit
 import shared.chassis
 from deploy.local.issuer import ISS, Issuer
-from services.audit import consumers as audit_consumers
 from services.audit.app import create_app
-from services.audit.consumers import AuditConsumer
-from services.audit.store import AuditStore
+from services.audit.doors import events as audit_consumers
+from services.audit.doors.events import AuditConsumer
+from services.audit.store.records import AuditStore
 from shared.chassis import telemetry
-from shared.chassis.database import Connection, Database
-from shared.chassis.outgoing import headers_from_bytes
+from shared.chassis.database.database import Connection, Database
+from shared.chassis.database.outgoing import headers_from_bytes
 from shared.chassis.settings import Settings
 from shared.cli.token import person, professional
 from shared.ledger.topics import AUDIT_RECORDS, dead_letters_topic, events_topic
@@ -38,7 +38,7 @@ from shared.testing.stack import TestDatabase, create_topics, fresh_database, fr
 
 pytestmark = [pytest.mark.component, pytest.mark.asyncio(loop_scope="session")]
 
-EVERY_SERVICE = Path(shared.chassis.__path__[0]) / "migrations" / "every_service"
+EVERY_SERVICE = Path(shared.chassis.__path__[0]) / "database" / "migrations" / "every_service"
 OWN = Path(services.audit.__path__[0]) / "migrations"
 ROOT = Path(shared.chassis.__path__[0]).parents[1]
 

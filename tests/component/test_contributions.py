@@ -16,7 +16,7 @@ import pytest_asyncio
 
 from services.goals.section import SECTION as GOALS
 from services.person.section import SECTION as PERSON
-from shared.chassis.codec import header
+from shared.chassis.kafka.event_message import header
 from shared.chassis.section_app import create_app
 from shared.ledger import Contributor, Organisation
 from shared.ledger.topics import events_topic, receipts_topic

@@ -8,7 +8,7 @@ import asyncpg
 import pytest
 
 from deploy.local.databases import create_service_database, drop_database
-from shared.chassis.migrations import MigrationChanged
+from shared.chassis.database.migrate import MigrationChanged
 
 pytestmark = [pytest.mark.component, pytest.mark.asyncio]
 

@@ -22,25 +22,17 @@ import pytest_asyncio
 import shared.chassis
 from services.goals.domain import Goal
 from services.goals.section import SECTION
-from shared.chassis.codec import StoredRow
-from shared.chassis.database import Database
-from shared.chassis.event_store import EventStore
-from shared.chassis.group_commit import (
-    Append,
-    Appended,
-    EventRow,
-    GroupCommit,
-    QueueFull,
-    ReceiptRow,
-    Unavailable,
-)
-from shared.chassis.outgoing import Outgoing, append_outgoing
+from shared.chassis.database.database import Database
+from shared.chassis.database.outgoing import Outgoing, append_outgoing
+from shared.chassis.store.event_store import EventStore
+from shared.chassis.store.group_commit import GroupCommit, QueueFull, Unavailable
+from shared.chassis.store.rows import Append, Appended, EventRow, ReceiptRow, StoredRow
 from shared.ledger import Agent, CodedText, EntryRef, Organisation, Provenance
 from shared.testing.eventually import eventually
 from shared.testing.stack import TestDatabase, fresh_database
 
 ROOT = Path(__file__).resolve().parents[2]
-MIGRATIONS = Path(shared.chassis.__path__[0]) / "migrations"
+MIGRATIONS = Path(shared.chassis.__path__[0]) / "database" / "migrations"
 FOLDERS = (MIGRATIONS / "every_service", MIGRATIONS / "section")
 APPEND_LOCK = 7411
 

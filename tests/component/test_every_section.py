@@ -12,11 +12,11 @@ from uuid import UUID, uuid4
 import pytest
 from jsonschema import Draft202012Validator
 
-from shared.chassis.codec import event_of, header
-from shared.chassis.dead_letters import Record
-from shared.chassis.persistence import fields_of
-from shared.chassis.problems import STATUS
-from shared.chassis.shapes import event_schema
+from shared.chassis.kafka.dead_letters import Record
+from shared.chassis.kafka.event_message import event_of, header
+from shared.chassis.store.mapper import fields_of
+from shared.chassis.wire.problem import STATUS
+from shared.chassis.wire.shapes import event_schema
 from shared.contracts import discover
 from shared.ledger import Contributor, Section
 from shared.ledger.example import Example

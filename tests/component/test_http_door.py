@@ -23,7 +23,7 @@ from joserfc import jwt
 from joserfc.jwk import OctKey, OKPKey
 
 from services.goals.section import SECTION
-from shared.chassis.http_server import HEAD_LIMIT
+from shared.chassis.http.server import HEAD_LIMIT
 from shared.ledger import Contributor
 from shared.testing.service import Bench, Door, Process, bench_of, contribution, works_for
 from shared.testing.tokens import claims_of

@@ -13,8 +13,9 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
 import shared.chassis
-from shared.chassis.database import Database
-from shared.chassis.kafka import (
+from shared.chassis.database.database import Database
+from shared.chassis.database.outgoing import append_outgoing, headers_from_bytes
+from shared.chassis.kafka.consumer import (
     BatchConsumer,
     BatchHandler,
     ConsumerFailed,
@@ -22,14 +23,13 @@ from shared.chassis.kafka import (
     Record,
     Transaction,
 )
-from shared.chassis.outgoing import append_outgoing, headers_from_bytes
 from shared.chassis.settings import Settings
 from shared.testing.eventually import eventually
 from shared.testing.stack import TestDatabase, create_topics, fresh_database, fresh_prefix
 
 pytestmark = [pytest.mark.component, pytest.mark.asyncio(loop_scope="session")]
 
-EVERY_SERVICE = Path(shared.chassis.__path__[0]) / "migrations" / "every_service"
+EVERY_SERVICE = Path(shared.chassis.__path__[0]) / "database" / "migrations" / "every_service"
 SEEN = "CREATE TABLE seen (topic text, partition int, record_offset bigint, instance text,"
 SEEN += " PRIMARY KEY (topic, partition, record_offset));"
 SEEN += " GRANT SELECT, INSERT ON seen TO ledger_writer"

@@ -12,12 +12,12 @@ import orjson
 import pytest
 import pytest_asyncio
 
-import shared.chassis.kafka
+import shared.chassis.kafka.consumer
 from services.goals.domain import Goal
 from services.goals.section import SECTION
-from shared.chassis.codec import header
-from shared.chassis.dead_letters import Record
-from shared.chassis.offsets import fence_all
+from shared.chassis.kafka.dead_letters import Record
+from shared.chassis.kafka.event_message import header
+from shared.chassis.kafka.offsets import fence_all
 from shared.ledger import Contributor, Organisation, Provenance
 from shared.ledger.topics import AUDIT_RECORDS, dead_letters_topic, events_topic, receipts_topic
 from shared.testing.eventually import eventually
@@ -399,7 +399,7 @@ async def test_stopped_between_answers_and_offset_it_answers_with_the_first_rece
         return 0
 
     async with bench.running() as door:
-        monkeypatch.setattr(shared.chassis.kafka, "fence_all", never_passed)
+        monkeypatch.setattr(shared.chassis.kafka.consumer, "fence_all", never_passed)
         await asyncio.gather(*(bench.command(item, "ZZC01") for item in given))
         goals = Goals(bench, door, *readers)
         await asyncio.wait_for(reached.wait(), 20)
@@ -408,7 +408,7 @@ async def test_stopped_between_answers_and_offset_it_answers_with_the_first_rece
             [item["contribution_id"] for item in given],
         )
         assert answered > 0
-    monkeypatch.setattr(shared.chassis.kafka, "fence_all", fence_all)
+    monkeypatch.setattr(shared.chassis.kafka.consumer, "fence_all", fence_all)
     async with bench.running() as door:
         goals = Goals(bench, door, *readers)
         for item in given:

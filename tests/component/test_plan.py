@@ -23,14 +23,14 @@ import services.plan
 import shared.chassis
 from deploy.local.issuer import ISS, Issuer
 from services.plan.app import create_app
-from services.plan.consumers import CONSUMER, FoldEvents
-from services.plan.store import PlanStore
+from services.plan.doors.events import CONSUMER, FoldEvents
+from services.plan.store.projection import PlanStore
 from shared.chassis import telemetry
-from shared.chassis.database import Connection, Database
-from shared.chassis.kafka import BatchConsumer, ConsumerFailed, Record, Transaction
-from shared.chassis.outgoing import headers_from_bytes
-from shared.chassis.positions import Position
+from shared.chassis.database.database import Connection, Database
+from shared.chassis.database.outgoing import headers_from_bytes
+from shared.chassis.kafka.consumer import BatchConsumer, ConsumerFailed, Record, Transaction
 from shared.chassis.settings import Settings
+from shared.chassis.wire.position import Position
 from shared.cli.token import person, professional, related_person
 from shared.ledger import RecordedEvent
 from shared.ledger.topics import AUDIT_RECORDS, EVENTS_PATTERN, PLAN_CHANGES, dead_letters_topic
@@ -40,7 +40,7 @@ from shared.testing.stack import TestDatabase, create_topics, fresh_database, fr
 
 pytestmark = [pytest.mark.component, pytest.mark.asyncio(loop_scope="session")]
 
-EVERY_SERVICE = Path(shared.chassis.__path__[0]) / "migrations" / "every_service"
+EVERY_SERVICE = Path(shared.chassis.__path__[0]) / "database" / "migrations" / "every_service"
 OWN = Path(services.plan.__path__[0]) / "migrations"
 SECTIONS = ("person", "needs", "goals")
 COUNTED = "SELECT sum(consumed), sum(applied), sum(duplicates), sum(parked), sum(dead_lettered)"

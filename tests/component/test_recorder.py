@@ -34,7 +34,7 @@ from eventsourcing.utils import Environment, get_topic
 import shared.chassis
 from services.goals.domain import Goal
 from services.goals.section import SECTION
-from shared.chassis.recorder import (
+from shared.chassis.store.library_module import (
     AsyncApplication,
     AsyncpgAggregateRecorder,
     AsyncpgRecorder,
@@ -52,7 +52,7 @@ from eventsourcing.tests.persistence import (  # noqa: E402
     NonInterleavingNotificationIDsBaseCase,
 )
 
-MIGRATIONS = Path(shared.chassis.__path__[0]) / "migrations"
+MIGRATIONS = Path(shared.chassis.__path__[0]) / "database" / "migrations"
 FOLDERS = (MIGRATIONS / "every_service", MIGRATIONS / "section")
 
 pytestmark = [pytest.mark.component]
@@ -113,7 +113,7 @@ class OnOurLedger(TestCase):
 
     def environment(self) -> dict[str, str]:
         return {
-            "PERSISTENCE_MODULE": "shared.chassis.recorder",
+            "PERSISTENCE_MODULE": "shared.chassis.store.library_module",
             "DATABASE_URL": self.url,
             "SECTION": SECTION.wire_name,
         }
@@ -253,7 +253,7 @@ def weigh(entry: Goal, importance: int) -> None:
 @pytest.fixture
 def environment(ledger: TestDatabase) -> dict[str, str]:
     return {
-        "PERSISTENCE_MODULE": "shared.chassis.recorder",
+        "PERSISTENCE_MODULE": "shared.chassis.store.library_module",
         "DATABASE_URL": ledger.url,
         "SECTION": SECTION.wire_name,
     }
@@ -341,7 +341,7 @@ def stock(url: str) -> dict[str, str]:
     parts = urlsplit(url)
     return {
         "PERSISTENCE_MODULE": "eventsourcing.postgres",
-        "MAPPER_TOPIC": "shared.chassis.persistence:EntryMapper",
+        "MAPPER_TOPIC": "shared.chassis.store.mapper:EntryMapper",
         "CREATE_TABLE": "n",
         "POSTGRES_DBNAME": parts.path.lstrip("/"),
         "POSTGRES_HOST": str(parts.hostname),

@@ -21,20 +21,21 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.partitioner import DefaultPartitioner
 
 import shared.chassis
-import shared.chassis.relay
+import shared.chassis.kafka.relay
 from deploy.local.kafka import free_port
 from services.goals.domain import Goal
 from services.goals.section import SECTION
-from shared.chassis.codec import event_of, header
-from shared.chassis.database import Database
-from shared.chassis.dead_letters import Record
-from shared.chassis.event_store import EventStore
-from shared.chassis.group_commit import Appended, GroupCommit, ReceiptRow
-from shared.chassis.outgoing import Outgoing, append_outgoing
-from shared.chassis.positions import Position
-from shared.chassis.relay import Relay
+from shared.chassis.database.database import Database
+from shared.chassis.database.outgoing import Outgoing, append_outgoing
+from shared.chassis.kafka.dead_letters import Record
+from shared.chassis.kafka.event_message import event_of, header
+from shared.chassis.kafka.relay import Relay
+from shared.chassis.kafka.windows import Windows
 from shared.chassis.settings import Settings
-from shared.chassis.windows import Windows
+from shared.chassis.store.event_store import EventStore
+from shared.chassis.store.group_commit import GroupCommit
+from shared.chassis.store.rows import Appended, ReceiptRow
+from shared.chassis.wire.position import Position
 from shared.ledger import Agent, CodedText, EntryRef, Organisation, Provenance
 from shared.ledger.topics import AUDIT_RECORDS, events_topic, receipts_topic
 from shared.testing.eventually import eventually
@@ -49,7 +50,7 @@ from shared.testing.stack import (
 from shared.testing.topic_reader import TopicReader, value_of
 
 ROOT = Path(__file__).resolve().parents[2]
-MIGRATIONS = Path(shared.chassis.__path__[0]) / "migrations"
+MIGRATIONS = Path(shared.chassis.__path__[0]) / "database" / "migrations"
 FOLDERS = (MIGRATIONS / "every_service", MIGRATIONS / "section")
 TRACEPARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
@@ -148,7 +149,7 @@ async def bench(made: TestDatabase, kafka_servers: str) -> AsyncIterator[Bench]:
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shared.chassis.relay, "_POLL", 0.1)
+    monkeypatch.setattr(shared.chassis.kafka.relay, "_POLL", 0.1)
 
 
 def provenance(plan_id: UUID, entry_id: UUID) -> Provenance:
@@ -326,8 +327,8 @@ async def test_a_reader_s_outgoing_is_published_without_a_section(bench: Bench) 
 async def test_more_than_a_window_and_more_than_a_batch(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(shared.chassis.relay, "WINDOW", 30)
-    monkeypatch.setattr(shared.chassis.relay, "_LARGEST_BATCH", 65_536)
+    monkeypatch.setattr(shared.chassis.kafka.relay, "WINDOW", 30)
+    monkeypatch.setattr(shared.chassis.kafka.relay, "_LARGEST_BATCH", 65_536)
     big = "x" * 40_000  # two of them are more than a batch takes
     async with bench.store() as store:
         goals = [
@@ -404,7 +405,7 @@ async def test_rows_handed_over_again_or_too_early_are_not_trusted(bench: Bench)
 async def test_what_is_handed_over_has_a_bound(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(shared.chassis.relay, "_HANDED_OVER", 10)
+    monkeypatch.setattr(shared.chassis.kafka.relay, "_HANDED_OVER", 10)
     async with bench.relay() as relay, bench.store(relay) as store:
         await eventually(lambda: relay._is_active, "the relay is active")
         await contribute(store, goals=60, versions=2)
@@ -460,7 +461,7 @@ def crash_once(
 async def test_after_a_crash_at_any_step_everything_is_published_in_order(
     bench: Bench, monkeypatch: pytest.MonkeyPatch, method: str, before: bool, call: int
 ) -> None:
-    monkeypatch.setattr(shared.chassis.relay, "WINDOW", 10)
+    monkeypatch.setattr(shared.chassis.kafka.relay, "WINDOW", 10)
     async with bench.store() as store:
         await contribute(store, goals=5, versions=7)
     relay = bench.relay()
@@ -525,7 +526,7 @@ async def test_the_mark_moves_after_the_acknowledgement_and_never_back(
 async def test_windows_follow_each_other_and_the_mark_waits_for_the_first(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(shared.chassis.relay, "WINDOW", 10)
+    monkeypatch.setattr(shared.chassis.kafka.relay, "WINDOW", 10)
     async with bench.store() as store:
         await contribute(store, goals=5, versions=7)
     relay = bench.relay()
@@ -552,8 +553,8 @@ async def test_windows_follow_each_other_and_the_mark_waits_for_the_first(
 async def test_what_is_under_way_has_a_bound(
     bench: Bench, monkeypatch: pytest.MonkeyPatch, bound: str, most: int, windows: int
 ) -> None:
-    monkeypatch.setattr(shared.chassis.relay, "WINDOW", 5)
-    monkeypatch.setattr(shared.chassis.relay, bound, most)
+    monkeypatch.setattr(shared.chassis.kafka.relay, "WINDOW", 5)
+    monkeypatch.setattr(shared.chassis.kafka.relay, bound, most)
     async with bench.store() as store:
         await contribute(store, goals=5, versions=7)
     relay = bench.relay()
@@ -572,7 +573,7 @@ async def test_nothing_of_a_partition_overtakes_what_the_broker_refuses(
     bench: Bench, monkeypatch: pytest.MonkeyPatch, position: int
 ) -> None:
     """In the first window, where the broker does not know the producer yet; or a later one."""
-    monkeypatch.setattr(shared.chassis.relay, "WINDOW", 5)
+    monkeypatch.setattr(shared.chassis.kafka.relay, "WINDOW", 5)
     async with bench.store() as store:
         await contribute(store, goals=5, versions=9)
         refused = await bench.owner.fetchrow(
@@ -629,7 +630,7 @@ async def set_largest_record(bench: Bench, size: int) -> None:
 async def test_it_says_so_when_the_broker_does_not_answer(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(shared.chassis.relay, "_SILENT", 0.1)
+    monkeypatch.setattr(shared.chassis.kafka.relay, "_SILENT", 0.1)
     async with bench.store() as store:
         await contribute(store, goals=4)
     relay = bench.relay()
@@ -808,7 +809,7 @@ async def stops_loudly(bench: Bench, why: str, partitions: int = PARTITIONS) -> 
 async def test_the_lag_is_told_also_where_no_broker_can_be_reached(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(shared.chassis.relay, "_LONGEST_PAUSE", 0.2)
+    monkeypatch.setattr(shared.chassis.kafka.relay, "_LONGEST_PAUSE", 0.2)
     nowhere = bench.settings().model_copy(update={"kafka_servers": f"127.0.0.1:{free_port()}"})
     async with Relay(bench.made.url, nowhere, SECTION) as relay, bench.store(relay) as store:
         await contribute(store, goals=2, versions=2)

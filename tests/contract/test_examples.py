@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from shared.chassis.problems import Problem
-from shared.chassis.reading import contribution_from_json
-from shared.chassis.shapes import command_shape
+from shared.chassis.contribute.prepare import contribution_from_json
+from shared.chassis.wire.problem import Problem
+from shared.chassis.wire.shapes import command_shape
 from shared.contracts import discover
 from shared.contracts.generate import CONTRACTS
 from shared.contracts.schemas import CONTRIBUTION, without_major

@@ -12,8 +12,8 @@ import pytest
 from eventsourcing.persistence import StoredEvent
 from jsonschema import Draft202012Validator
 
-from shared.chassis.persistence import EntryMapper
-from shared.chassis.shapes import content_of
+from shared.chassis.store.mapper import EntryMapper
+from shared.chassis.wire.shapes import content_of
 from shared.contracts import discover
 from shared.contracts.generate import CONTRACTS
 from shared.contracts.schemas import EVENT, without_major

@@ -14,13 +14,14 @@ from aiokafka import TopicPartition
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor
 from aiokafka.coordinator.protocol import ConsumerProtocolMemberAssignment
 
-import services.plan.domain as plan_domain
-import services.plan.store as plan_store
-from shared.chassis import kafka, run
-from shared.chassis.offsets import Span
-from shared.chassis.relay import Relay
+import services.plan.fold.domain as plan_domain
+import services.plan.store.projection as plan_store
+from shared.chassis import run
+from shared.chassis.kafka import consumer as kafka
+from shared.chassis.kafka.offsets import Span
+from shared.chassis.kafka.relay import Relay
+from shared.chassis.kafka.windows import Message, Window, Windows
 from shared.chassis.settings import Settings
-from shared.chassis.windows import Message, Window, Windows
 from shared.ledger import RecordedEvent
 from tests.faults.sent import SECTIONS
 

@@ -8,8 +8,8 @@ from uuid import UUID
 import pytest
 from eventsourcing.domain import Aggregate, event
 
-from shared.chassis.problems import Problem
-from shared.chassis.shapes import (
+from shared.chassis.wire.problem import Problem
+from shared.chassis.wire.shapes import (
     claim_shape,
     command_shape,
     content_of,

@@ -1,0 +1,1 @@
+"""Where events, records and questions come in."""

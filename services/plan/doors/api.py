@@ -1,0 +1,231 @@
+"""The HTTP door of the plan: what it says now, what it said in a version, and who said it when."""
+
+import asyncio
+import re
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Callable, Sequence
+from typing import Annotated, Any, Final
+from uuid import UUID
+
+import orjson
+from fastapi import APIRouter, Depends, Request, Response
+
+from services.plan.doors.events import Folded
+from services.plan.reads.plans import PlanLedger, PlanView
+from services.plan.store.document import dumps, etag
+from shared.chassis.http.identity import Identity
+from shared.chassis.wire.position import Position
+from shared.chassis.wire.problem import Problem
+from shared.ledger import PERSON, RELATED_PERSON, Contributor
+
+PURPOSES: Final = frozenset({"direct-care", "emergency", "review", "audit", "support"})
+INCLUDES: Final = frozenset({"authorship", "withdrawn"})
+
+_DEFAULT_LIMIT: Final = 50
+_HIGHEST_LIMIT: Final = 200
+_LONGEST_WAIT: Final = 10.0
+_LOOK_AGAIN: Final = 0.25  # what another replica has folded is seen by looking
+_WAIT: Final = re.compile(r"\bwait\s*=\s*\"?(\d{1,4})\"?(?=\s*(?:[,;]|$))", re.IGNORECASE)
+_VERSION: Final = re.compile(r"[1-9]\d{0,17}")
+_UUID: Final = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+_ENTITY_TAG: Final = re.compile(r'(?:W/)?("[^"]*")')
+_PRIVATE: Final = {"Cache-Control": "private, no-cache", "Vary": "Authorization, Accept"}
+_NOTHING_INCLUDED: Final[frozenset[str]] = frozenset()
+
+Lag = Callable[[], float | None]
+
+
+def plan_routes(ledger: PlanLedger, identity: Identity, folded: Folded, lag: Lag) -> APIRouter:
+    """``GET /v1/plans/{plan_id}``, its versions and its history."""
+    router = APIRouter(tags=["plans"])
+    Caller = Annotated[Contributor, Depends(identity)]  # noqa: N806 - a type
+
+    @router.get("/v1/plans/{plan_id}")
+    async def current_plan(plan_id: str, request: Request, contributor: Caller) -> Response:
+        """The plan as it stands, at least as new as ``Ledger-Min-Position`` asks."""
+        asked = _permitted(plan_id, request, contributor, {"include"})
+        include = _include_of(request)
+        waited = await _wait_for(request, asked, ledger, folded, lag)
+        view = await ledger.current(asked, include)
+        if view is None:
+            raise Problem("plan-unknown")
+        return _plan_response(request, view, lag, waited)
+
+    @router.get("/v1/plans/{plan_id}/versions")
+    async def versions(plan_id: str, request: Request, contributor: Caller) -> Response:
+        """The versions of the plan, newest first."""
+        asked = _permitted(plan_id, request, contributor, {"limit", "cursor"})
+        limit, before = _page_of(request, "versions", asked)
+        await _must_be_known(ledger, asked)
+        items, following = await ledger.versions(asked, before, limit)
+        return _list_response(items, _cursor("versions", asked, following), lag)
+
+    @router.get("/v1/plans/{plan_id}/versions/{version}")
+    async def past_plan(
+        plan_id: str, version: str, request: Request, contributor: Caller
+    ) -> Response:
+        """The plan of that version."""
+        asked = _permitted(plan_id, request, contributor, {"include"})
+        include = _include_of(request)
+        newest = await _must_be_known(ledger, asked)
+        if not _VERSION.fullmatch(version) or int(version) > newest:
+            raise Problem("version-unknown")
+        view = await ledger.past(asked, int(version), include)
+        if view is None:
+            raise Problem("version-unknown")
+        return _plan_response(request, view, lag, waited=False)
+
+    @router.get("/v1/plans/{plan_id}/history")
+    async def history(plan_id: str, request: Request, contributor: Caller) -> Response:
+        """The contributions to the plan, newest first."""
+        asked = _permitted(plan_id, request, contributor, {"limit", "cursor"})
+        limit, before = _page_of(request, "history", asked)
+        await _must_be_known(ledger, asked)
+        items, following = await ledger.history(asked, before, limit)
+        return _list_response(items, _cursor("history", asked, following), lag)
+
+    return router
+
+
+def may_read(contributor: Contributor, plan_id: UUID) -> bool:
+    """True where the contributor has a reason to see this plan.
+
+    A person sees their own, and whoever is related to them that one. Everybody else who could
+    prove who they are is let in until the section that owns relationships exists; the question is
+    asked here, and only here.
+    """
+    if contributor.kind in (PERSON, RELATED_PERSON):
+        return contributor.plan_id == plan_id
+    return True
+
+
+def _permitted(
+    plan_id: str, request: Request, contributor: Contributor, parameters: set[str]
+) -> UUID:
+    """The plan that is asked for; rights come before everything else that could be said."""
+    asked = UUID(plan_id) if _UUID.fullmatch(plan_id) else None
+    if contributor.kind == PERSON and asked != contributor.plan_id:
+        raise Problem("not-permitted", "A person's token opens that person's plan only.")
+    if asked is None:
+        raise Problem("plan-unknown")
+    if not may_read(contributor, asked):
+        raise Problem("not-permitted", "This plan is not yours to read.")
+    _judge_purpose(request)
+    for name in request.query_params:
+        # A parameter passed over in silence would answer another question than the one asked.
+        if name not in parameters:
+            raise _invalid(name[:64], "There is no such parameter here.")
+        if name != "include" and len(request.query_params.getlist(name)) > 1:
+            raise _invalid(name, "It is given twice, and it would be left open which one counts.")
+    return asked
+
+
+def _judge_purpose(request: Request) -> None:
+    purpose = request.headers.get("ledger-purpose")
+    if purpose is not None and purpose not in PURPOSES:
+        raise _invalid("Ledger-Purpose", f"One of {', '.join(sorted(PURPOSES))}.")
+    if purpose == "emergency" and not request.headers.get("ledger-reason", "").strip():
+        raise _invalid("Ledger-Reason", "An emergency needs its reason.")
+
+
+def _include_of(request: Request) -> frozenset[str]:
+    given = request.query_params.getlist("include")
+    asked = frozenset(name.strip() for part in given for name in part.split(","))
+    if not given:
+        return _NOTHING_INCLUDED
+    if not asked <= INCLUDES:
+        raise _invalid("include", f"Some of {', '.join(sorted(INCLUDES))}.")
+    return asked
+
+
+def _page_of(request: Request, of: str, plan_id: UUID) -> tuple[int, int | None]:
+    limit = request.query_params.get("limit", str(_DEFAULT_LIMIT))
+    if not _VERSION.fullmatch(limit) or int(limit) > _HIGHEST_LIMIT:
+        raise _invalid("limit", f"A whole number from 1 to {_HIGHEST_LIMIT}.")
+    cursor = request.query_params.get("cursor")
+    if cursor is None:
+        return int(limit), None
+    try:
+        told = orjson.loads(urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+        its_list, its_plan, before = told
+    except (ValueError, TypeError):
+        raise _invalid("cursor", "The cursor of a page of this list.") from None
+    if (its_list, its_plan) != (of, str(plan_id)) or type(before) is not int or before < 1:
+        raise _invalid("cursor", "The cursor of a page of this list.")
+    return int(limit), before
+
+
+def _cursor(of: str, plan_id: UUID, before: int | None) -> str | None:
+    if before is None:
+        return None
+    return urlsafe_b64encode(orjson.dumps([of, str(plan_id), before])).decode().rstrip("=")
+
+
+async def _must_be_known(ledger: PlanLedger, plan_id: UUID) -> int:
+    newest = await ledger.newest_version(plan_id)
+    if newest is None:
+        raise Problem("plan-unknown")
+    return newest
+
+
+async def _wait_for(
+    request: Request, plan_id: UUID, ledger: PlanLedger, folded: Folded, lag: Lag
+) -> bool:
+    """Wait until the plan is as new as asked for; True where a wait was asked for as well."""
+    given = request.headers.get("ledger-min-position")
+    if given is None:
+        return False
+    try:
+        position = Position.decode(given.strip())
+    except ValueError:
+        raise _invalid("Ledger-Min-Position", "A position as a receipt gave it.") from None
+    if position.plan_id != plan_id:
+        raise Problem("position-of-another-plan")
+    preferred = _WAIT.search(request.headers.get("prefer", ""))
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + (min(_LONGEST_WAIT, float(preferred[1])) if preferred else 0.0)
+    while not await ledger.has_reached(position):
+        left = deadline - loop.time()
+        if left <= 0:
+            reached = await ledger.position(plan_id)
+            raise Problem(
+                "projection-behind",
+                "The plan does not show yet what the position asks for.",
+                headers={"Retry-After": "1"},
+                behind_seconds=lag(),
+                position=reached.encode(),
+            )
+        await folded.wait(min(left, _LOOK_AGAIN))
+    return preferred is not None
+
+
+def _plan_response(request: Request, view: PlanView, lag: Lag, waited: bool) -> Response:
+    """Every byte of a plan leaves through here or through the lists below."""
+    tag = etag(view.version, view.body)
+    headers = {
+        "ETag": tag,
+        "Ledger-Position": view.position.encode(),
+        "Ledger-Version": str(view.version),
+        **_headers(lag),
+    }
+    if waited:
+        headers["Preference-Applied"] = "wait"
+    held = request.headers.get("if-none-match", "")
+    if held.strip() == "*" or tag in _ENTITY_TAG.findall(held):
+        return Response(status_code=304, headers=headers)
+    return Response(view.body, headers=headers, media_type="application/json")
+
+
+def _list_response(items: Sequence[dict[str, Any]], following: str | None, lag: Lag) -> Response:
+    body = dumps({"items": items, "next": following})
+    return Response(body, headers=_headers(lag), media_type="application/json")
+
+
+def _headers(lag: Lag) -> dict[str, str]:
+    behind = lag()
+    told = "unknown" if behind is None else f"{behind:.1f}"
+    return {**_PRIVATE, "Ledger-Lag": "0" if told == "0.0" else told}
+
+
+def _invalid(parameter: str, what: str) -> Problem:
+    return Problem("parameter-invalid", f"{parameter} cannot be read. {what}", parameter=parameter)

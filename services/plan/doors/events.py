@@ -1,0 +1,181 @@
+"""The Kafka door of the plan: a batch of events in, one transaction out."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from time import monotonic
+from typing import Final, TypeVar
+
+import orjson
+from opentelemetry.trace import Span
+
+from services.plan.fold.domain import in_utc
+from services.plan.store.projection import Batch, PlanStore, Read, Tally
+from shared.chassis.database.outgoing import Outgoing
+from shared.chassis.kafka.consumer import Record, Transaction
+from shared.chassis.kafka.event_message import Unreadable, event_of, header
+from shared.chassis.telemetry import (
+    Attribute,
+    Count,
+    Duration,
+    Label,
+    SpanName,
+    counter,
+    duration,
+    links_of,
+    log,
+    tracer,
+)
+from shared.ledger.topics import events_topic
+
+CONSUMER: Final = "plan"
+BATCH: Final = 4_000
+"""The more events of a plan are in a batch, the fewer times its document is written."""
+ANOTHER_PLANS: Final = "the entry is another plan's"
+_LARGEST_POSITION: Final = 2**63 - 1
+_MANY_LEVELS: Final = 200
+_DEEPEST: Final = 200
+_AT_A_TIME: Final = 100
+
+Item = TypeVar("Item")
+Unread = tuple[Record, str]
+"""A record that could not be read, and why."""
+
+
+class FoldEvents:
+    """Handles batches of the event topics of all sections.
+
+    ``folded`` is called after each commit: whoever waits for a position looks again.
+    """
+
+    def __init__(self, plans: PlanStore, *, topic_prefix: str, folded: Callable[[], None]) -> None:
+        self._plans = plans
+        self._topic_prefix = topic_prefix
+        self._folded = folded
+
+    async def __call__(self, records: Sequence[Record], transaction: Transaction) -> None:
+        """Fold the batch into its plans, with its offsets, and commit."""
+        started = monotonic()
+        read = await self._read(records)
+        links = links_of(
+            one.event.traceparent if isinstance(one, Read) else header(one[0], "traceparent")
+            for one in read
+        )
+        with tracer().start_as_current_span(SpanName.FOLD_PLAN, links=links) as span:
+            _describe(span, len(records))
+            batch = await self._fold(records, read, transaction)
+        batch.committed()
+        self._folded()
+        _measure(batch.tally, monotonic() - started)
+
+    async def _read(self, records: Sequence[Record]) -> list[Read | Unread]:
+        read: list[Read | Unread] = []
+        async for record in _in_turns(records):
+            try:
+                read.append(read_event(record, self._topic_prefix))
+            except Unreadable as error:
+                read.append((record, error.reason))
+        return read
+
+    async def _fold(
+        self, records: Sequence[Record], read: Sequence[Read | Unread], transaction: Transaction
+    ) -> Batch:
+        events = [one for one in read if isinstance(one, Read)]
+        letters: list[Outgoing] = []
+        async with transaction() as connection:
+            batch = await self._plans.take_up(connection, events)
+            async for record, one in _in_turns(list(zip(records, read, strict=True))):
+                if isinstance(one, tuple):
+                    batch.count_dead_letter()
+                    letters += transaction.dead_letter(*one)
+                elif batch.belongs_elsewhere(one.event):
+                    batch.count_dead_letter()
+                    letters += transaction.dead_letter(record, ANOTHER_PLANS)
+                else:
+                    batch.fold(one)
+            for stray in await batch.evict():
+                letters += transaction.dead_letter(stray, ANOTHER_PLANS)
+            await batch.write(letters)
+        return batch
+
+
+class Folded:
+    """Tells those who wait that something was folded; they look for themselves."""
+
+    def __init__(self) -> None:
+        self._next = asyncio.Event()
+
+    def __call__(self) -> None:
+        self._next.set()
+        self._next = asyncio.Event()
+
+    async def wait(self, seconds: float) -> None:
+        """Until the next batch, and no longer than this: another replica tells nobody here."""
+        try:
+            # Not by wait_for: before Python 3.12 that may lose the cancellation of the reader.
+            async with asyncio.timeout(seconds):
+                await self._next.wait()
+        except TimeoutError:
+            return
+
+
+async def _in_turns(items: Sequence[Item]) -> AsyncIterator[Item]:
+    """The items, with the event loop given to readers now and then."""
+    for number, item in enumerate(items):
+        if number % _AT_A_TIME == _AT_A_TIME - 1:
+            await asyncio.sleep(0)
+        yield item
+
+
+def read_event(record: Record, topic_prefix: str = "") -> Read:
+    """The event of a record as the plan can fold and store it; raises ``Unreadable``."""
+    event = event_of(record)
+    if record.topic != topic_prefix + events_topic(event.section):
+        raise Unreadable("an event of another section than its topic")
+    if event.position is not None and event.position > _LARGEST_POSITION:
+        raise Unreadable("the position is not one of a store")
+    try:
+        event = in_utc(event)
+    except OverflowError as error:
+        raise Unreadable("recorded_at lies outside the calendar") from error
+    value = record.value or b""
+    if value.count(b"[") + value.count(b"{") > _MANY_LEVELS:
+        _refuse_too_deep(event.content, event.provenance)
+    return Read(event, record)
+
+
+def _refuse_too_deep(*parts: object) -> None:
+    # What can be read may still be too deep to be written again.
+    wrapped: object = list(parts)
+    for _ in range(255 - _DEEPEST):
+        wrapped = [wrapped]
+    try:
+        orjson.dumps(wrapped)
+    except orjson.JSONEncodeError as error:
+        raise Unreadable("nested too deeply") from error
+
+
+def _describe(span: Span, records: int) -> None:
+    span.set_attribute(Attribute.MESSAGING_SYSTEM, "kafka")
+    span.set_attribute(Attribute.OPERATION_TYPE, "process")
+    span.set_attribute(Attribute.CONSUMER_GROUP, CONSUMER)
+    span.set_attribute(Attribute.BATCH_COUNT, records)
+
+
+def _measure(tally: Tally, seconds: float) -> None:
+    labels = {Label.CONSUMER.value: CONSUMER}
+    for count, number in (
+        (Count.CONSUMED, tally.consumed),
+        (Count.APPLIED, tally.applied),
+        (Count.DUPLICATES, tally.duplicates),
+        (Count.DEAD_LETTERS, tally.dead_lettered),
+        (Count.GAPS, tally.gaps),
+    ):
+        if number:
+            counter(count).add(number, labels)
+    duration(Duration.PROCESS).record(seconds, labels)
+    log.info(
+        "plan.folded",
+        consumer=CONSUMER,
+        events=tally.consumed,
+        duration_ms=round(seconds * 1000, 1),
+    )

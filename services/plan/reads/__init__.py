@@ -1,0 +1,1 @@
+"""What the plan answers; nothing is changed."""

@@ -1,0 +1,1 @@
+"""The one use case: a contribution comes in, a receipt goes out."""

@@ -1,0 +1,242 @@
+"""From a contribution as it came to a command with typed arguments and a provenance."""
+
+import hashlib
+import re
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from uuid_utils.compat import uuid7
+
+from shared.chassis.settings import Settings
+from shared.chassis.wire.plain_json import plain_json
+from shared.chassis.wire.problem import Problem
+from shared.chassis.wire.shapes import claim_shape, command_shape
+from shared.chassis.wire.validation_errors import pointer
+from shared.ledger import (
+    PERSON,
+    PROXY,
+    RELATED_PERSON,
+    SYSTEM,
+    Agent,
+    Claim,
+    Command,
+    Contribution,
+    Contributor,
+    Identifier,
+    Provenance,
+    Refused,
+    Section,
+)
+
+_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+_KEYS = frozenset(
+    {"contribution_id", "plan_id", "command", "entry_id", "based_on", "content", "provenance"}
+)
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A contribution that can be read: what to call, on which entry of which plan, by whom."""
+
+    contribution_id: UUID
+    command: Command
+    arguments: dict[str, Any]
+    plan_id: UUID
+    entry_id: UUID
+    entry_is_chosen: bool
+    asked_plan_id: UUID | None
+    based_on: int | None
+    provenance: Provenance
+    contributor: Contributor
+    content_hash: bytes
+
+
+def id_in(given: Any) -> UUID | None:
+    """A UUID in lower case, as ids are written here; ``None`` for any other form and thing."""
+    return UUID(given) if isinstance(given, str) and _ID.fullmatch(given) else None
+
+
+def contribution_from_json(given: Any) -> Contribution:
+    """A contribution from a JSON value; raises ``Problem("content-invalid")`` with pointers."""
+    if not isinstance(given, dict):
+        raise _invalid("", "object", "A contribution is a JSON object.")
+    errors = [
+        _error(pointer(key), "unknown-key", "There is no such key.")
+        for key in given
+        if key not in _KEYS
+    ]
+    ids = {key: _id(given, key, errors) for key in ("contribution_id", "plan_id", "entry_id")}
+    if given.get("contribution_id") is None:
+        errors.append(_error("/contribution_id", "missing", "This is required."))
+    command = given.get("command")
+    if not isinstance(command, str):
+        errors.append(_error("/command", "text", "The type of the command, as text."))
+    based_on = given.get("based_on")
+    if based_on is not None and (type(based_on) is not int or based_on < 1):
+        errors.append(_error("/based_on", "version", "An entry version: a whole number from 1."))
+    content = given.get("content")
+    if content is not None and not isinstance(content, dict):
+        errors.append(_error("/content", "object", "The content is a JSON object."))
+    if errors:
+        raise Problem("content-invalid", errors=errors)
+    return Contribution(
+        contribution_id=UUID(given["contribution_id"]),
+        command=str(command),
+        plan_id=ids["plan_id"],
+        entry_id=ids["entry_id"],
+        based_on=based_on,
+        content=content or {},
+        provenance=claim_shape().read(given.get("provenance")),
+    )
+
+
+def prepare(section: Section, contribution: Contribution, contributor: Contributor) -> Prepared:
+    """Judge what can be judged without the entry; raises ``Problem`` for what cannot be read."""
+    command = section.commands.get(contribution.command)
+    if command is None:
+        raise Problem(
+            "command-unknown",
+            f"The section {section.wire_name} has no such command.",
+            errors=[_error("/command", "unknown-command", "There is no such command here.")],
+        )
+    arguments = command_shape(command).read(contribution.content)
+    plan_id = contribution.plan_id
+    if plan_id is None:
+        if not command.opens_plan:
+            raise _invalid("/plan_id", "missing", "This is required.")
+        plan_id = uuid7()
+    entry_id, is_chosen = _entry_id(command, contribution, plan_id)
+    if command.creates and contribution.based_on is not None:
+        raise _invalid("/based_on", "creates", "A command that creates is based on no version.")
+    provenance = _provenance(contribution, contributor, plan_id, entry_id)
+    return Prepared(
+        contribution_id=contribution.contribution_id,
+        command=command,
+        arguments=arguments,
+        plan_id=plan_id,
+        entry_id=entry_id,
+        entry_is_chosen=is_chosen,
+        asked_plan_id=contribution.plan_id,
+        based_on=contribution.based_on,
+        provenance=provenance,
+        contributor=contributor,
+        content_hash=_content_hash(contribution, arguments),
+    )
+
+
+def refuse_who_may_not(prepared: Prepared, settings: Settings) -> None:
+    """``role-may-not-contribute``, or ``not-permitted`` on a plan that the token is not for.
+
+    A system's organisation answers for who said it.
+    """
+    contributor = prepared.contributor
+    if contributor.kind == SYSTEM:
+        speaker = prepared.provenance.stated_by
+        kind, roles = prepared.provenance.voice, {speaker.role, contributor.role}
+    else:
+        kind, roles = contributor.kind, {contributor.role}
+        if kind == RELATED_PERSON and prepared.provenance.on_behalf_of is not None:
+            kind = PROXY
+    if not any(_is_met(rule, kind, roles, settings) for rule in prepared.command.who):
+        raise Refused("role-may-not-contribute", "This role may not use this command.")
+    is_for_one_plan = contributor.kind == PERSON or contributor.plan_id is not None
+    if is_for_one_plan and contributor.plan_id != prepared.plan_id:
+        raise Refused("not-permitted", "A person's token opens that person's plan only.")
+
+
+def _is_met(rule: str, kind: str, roles: set[str | None], settings: Settings) -> bool:
+    if rule.startswith("role:"):
+        return bool(roles & set(settings.roles(rule.removeprefix("role:"))))
+    return rule == kind
+
+
+def _entry_id(command: Command, contribution: Contribution, plan_id: UUID) -> tuple[UUID, bool]:
+    fixed = command.entry.fixed_id(plan_id)
+    chosen = contribution.entry_id
+    if fixed is not None:
+        if chosen is not None and chosen != fixed:
+            raise _invalid("/entry_id", "follows-from-plan", "The id follows from the plan_id.")
+        return fixed, True
+    if chosen is not None:
+        return chosen, True
+    if not command.creates:
+        raise _invalid("/entry_id", "missing", "Name the entry to be changed.")
+    return uuid7(), False
+
+
+def _provenance(
+    contribution: Contribution, contributor: Contributor, plan_id: UUID, entry_id: UUID
+) -> Provenance:
+    claim = contribution.provenance
+    name = contributor.name
+    if contributor.kind == SYSTEM:
+        name = claim.system.name if claim.system else contributor.name
+    recorded_by = Agent(
+        kind=contributor.kind,
+        name=name,
+        role=contributor.role,
+        organisation=contributor.organisation,
+        identifier=Identifier("sub", contributor.sub),
+    )
+    return Provenance(
+        plan_id=plan_id,
+        entry_id=entry_id,
+        contribution_id=contribution.contribution_id,
+        recorded_by=recorded_by,
+        stated_by=_stated_by(claim, recorded_by),
+        stated_at=claim.stated_at,
+        on_behalf_of=claim.on_behalf_of,
+        supported_by=claim.supported_by,
+        location=claim.location,
+        reason=claim.reason,
+        system=claim.system,
+    )
+
+
+def _stated_by(claim: Claim, recorded_by: Agent) -> Agent:
+    stated_by = claim.stated_by
+    if stated_by is None:
+        return recorded_by
+    if stated_by.kind == "professional" and stated_by.role is None:
+        raise _invalid(
+            "/provenance/stated_by/role", "missing", "A professional is named with a role."
+        )
+    if stated_by.kind == RELATED_PERSON and stated_by.relationship is None:
+        raise _invalid(
+            "/provenance/stated_by/relationship",
+            "missing",
+            "Somebody else than the person is named with the relationship.",
+        )
+    return stated_by
+
+
+def _content_hash(contribution: Contribution, arguments: dict[str, Any]) -> bytes:
+    """SHA-256 of what makes two contributions the same, typed values in one form."""
+    same = {
+        "command": contribution.command,
+        "plan_id": contribution.plan_id,
+        "entry_id": contribution.entry_id,
+        "based_on": contribution.based_on,
+        "content": arguments,
+        "provenance": contribution.provenance,
+    }
+    return hashlib.sha256(plain_json(same, sort_keys=True)).digest()
+
+
+def _id(given: dict[str, Any], key: str, errors: list[dict[str, str]]) -> UUID | None:
+    value = given.get(key)
+    if value is None:
+        return None
+    found = id_in(value)
+    if found is None:
+        errors.append(_error(f"/{key}", "uuid", "A UUID in lower case."))
+    return found
+
+
+def _error(where: str, rule: str, message: str) -> dict[str, str]:
+    return {"pointer": where, "rule": rule, "message": message}
+
+
+def _invalid(where: str, rule: str, message: str) -> Problem:
+    return Problem("content-invalid", errors=[_error(where, rule, message)])

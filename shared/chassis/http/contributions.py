@@ -1,0 +1,188 @@
+"""The HTTP door of a section: contributions in, receipts out."""
+
+import asyncio
+import re
+from collections import defaultdict
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+import orjson
+from fastapi import APIRouter, Depends, Request, Response
+
+from shared.chassis.contribute.contribute import Contributions
+from shared.chassis.contribute.prepare import contribution_from_json, id_in
+from shared.chassis.contribute.receipts import Answer
+from shared.chassis.database.database import UNREACHABLE
+from shared.chassis.http.answers import correlation_id_of
+from shared.chassis.http.body import read_body
+from shared.chassis.http.identity import Identity
+from shared.chassis.store.group_commit import QueueFull, Unavailable
+from shared.chassis.wire.problem import Problem, problem_body
+from shared.chassis.wire.strict_json import read
+from shared.chassis.wire.validation_errors import pointer
+from shared.ledger import Contributor
+
+_VERSION_TAG = re.compile(r'"([1-9][0-9]{0,15})"')
+_BATCH_LIMIT = 100
+# What a refusal may point at that stands beside the content.
+_OF_THE_PROVENANCE = frozenset({"stated_at", "stated_by", "on_behalf_of"})
+
+
+def contribution_routes(contributions: Contributions, identity: Identity) -> APIRouter:
+    """``POST /v1/contributions``, ``…:validate`` and ``GET /v1/contributions/{id}``."""
+    router = APIRouter(tags=["contributions"])
+    Caller = Annotated[Contributor, Depends(identity)]  # noqa: N806 - a type
+
+    @router.post("/v1/contributions", status_code=201)
+    async def contribute(request: Request, contributor: Caller) -> Response:
+        """Take one contribution, or a batch of up to 100, and answer after the commit."""
+        given = read(await read_body(request))
+        if isinstance(given, dict) and "contributions" in given:
+            return await _batch(contributions, given, contributor, request)
+        answer = await receive(contributions, _with_if_match(given, request), contributor)
+        return _receipt_response(answer)
+
+    @router.post("/v1/contributions:validate")
+    async def validate(request: Request, contributor: Caller) -> Response:
+        """The receipt that a contribution would get; nothing is stored."""
+        given = _with_if_match(read(await read_body(request)), request)
+        told = await contributions.validate(contribution_from_json(given), contributor)
+        return _json(told)
+
+    @router.get("/v1/contributions/{contribution_id}")
+    async def receipt(contribution_id: str, contributor: Caller) -> Response:
+        """The kept receipt, for whoever contributed it."""
+        asked = id_in(contribution_id)
+        found = None if asked is None else await contributions.receipt(asked, contributor)
+        if found is None:
+            raise Problem("contribution-unknown")
+        return _json(found)
+
+    return router
+
+
+async def receive(contributions: Contributions, given: Any, contributor: Contributor) -> Answer:
+    """One contribution through the use case; the machinery's troubles become problems."""
+    try:
+        return await contributions.receive(contribution_from_json(given), contributor)
+    except QueueFull:
+        raise Problem("overloaded", "Too much is waiting; send the same again.") from None
+    except (Unavailable, *UNREACHABLE):
+        # In a batch, that is the answer to one of them.
+        raise Problem(
+            "unavailable", "The answer is not known; send the same contribution again."
+        ) from None
+
+
+def refusal(answer: Answer) -> Problem:
+    """The problem that a refused contribution is answered with."""
+    receipt = answer.receipt
+    code = str(answer.code)
+    members: dict[str, Any] = {"contribution_id": receipt["contribution_id"]}
+    if "existing_plan_id" in receipt:
+        members["existing_plan_id"] = receipt["existing_plan_id"]
+    errors = []
+    if "field" in receipt:
+        path = str(receipt["field"]).split(".")
+        where = "provenance" if path[0] in _OF_THE_PROVENANCE else "content"
+        found = {"pointer": pointer(where, *path), "rule": code, "message": receipt["detail"]}
+        errors.append(found)
+    return Problem(
+        code,
+        receipt["detail"],
+        errors=errors,
+        receipt=receipt if answer.kept else None,
+        retryable=answer.retryable,
+        **members,
+    )
+
+
+def _receipt_response(answer: Answer) -> Response:
+    receipt = answer.receipt
+    if answer.outcome == "refused" and not answer.repeated:
+        raise refusal(answer)
+    headers = {"Location": f"/v1/contributions/{receipt['contribution_id']}"}
+    if answer.outcome == "accepted":
+        headers["ETag"] = f'"{receipt["entry_version"]}"'
+        headers["Ledger-Position"] = receipt["ledger_position"]
+    return _json(receipt, status=200 if answer.repeated else 201, headers=headers)
+
+
+async def _batch(
+    contributions: Contributions, given: dict[str, Any], contributor: Contributor, request: Request
+) -> Response:
+    items = given["contributions"]
+    errors = []
+    if "if-match" in request.headers:
+        raise Problem("parameter-invalid", "A batch takes no If-Match.", parameter="If-Match")
+    for key in given.keys() - {"contributions"}:
+        found = {"pointer": pointer(key), "rule": "unknown-key", "message": "No such key."}
+        errors.append(found)
+    if not isinstance(items, list) or not 1 <= len(items) <= _BATCH_LIMIT:
+        message = f"A list of 1 to {_BATCH_LIMIT} contributions."
+        errors.append({"pointer": "/contributions", "rule": "batch-size", "message": message})
+    if errors:
+        raise Problem("content-invalid", errors=errors)
+    answers: list[dict[str, Any]] = [{}] * len(items)
+    by_plan: dict[Any, list[int]] = defaultdict(list)
+    for index, item in enumerate(items):
+        plan = item.get("plan_id") if isinstance(item, dict) else None
+        by_plan[plan if isinstance(plan, str) else index].append(index)
+
+    async def in_order(indexes: list[int]) -> None:
+        for index in indexes:
+            answers[index] = await _item(contributions, items[index], contributor, request)
+
+    await asyncio.gather(*(in_order(indexes) for indexes in by_plan.values()))
+    return _json({"receipts": answers})
+
+
+async def _item(
+    contributions: Contributions, item: Any, contributor: Contributor, request: Request
+) -> dict[str, Any]:
+    try:
+        answer = await receive(contributions, item, contributor)
+        if answer.kept:
+            return answer.receipt
+        raise refusal(answer)
+    except Problem as problem:
+        told = problem_body(problem, request.url.path, correlation_id_of(request))
+        named = item.get("contribution_id") if isinstance(item, dict) else None
+        if isinstance(named, str):
+            told["contribution_id"] = named[:64]
+        return told
+
+
+def _with_if_match(given: Any, request: Request) -> Any:
+    tags = request.headers.getlist("if-match")
+    if not tags or not isinstance(given, dict):
+        return given
+    found = _VERSION_TAG.fullmatch(tags[0].strip())
+    if found is None or len(tags) > 1:
+        raise Problem(
+            "parameter-invalid",
+            'If-Match is an entry version in quotes, as "3".',
+            parameter="If-Match",
+        )
+    version = int(found[1])
+    based_on = given.get("based_on")
+    if based_on is not None and type(based_on) is not int:
+        return given  # which is content that cannot be read
+    if based_on not in (None, version):
+        raise Problem(
+            "parameter-invalid",
+            "If-Match and based_on name different versions.",
+            parameter="If-Match",
+        )
+    return {**given, "based_on": version}
+
+
+def _json(
+    body: Mapping[str, Any], *, status: int = 200, headers: Mapping[str, str] | None = None
+) -> Response:
+    return Response(
+        orjson.dumps(body),
+        status_code=status,
+        media_type="application/json",
+        headers={"Cache-Control": "private, no-cache", **(headers or {})},
+    )

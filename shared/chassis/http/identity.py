@@ -1,0 +1,249 @@
+"""Identity: who is speaking, proven by a bearer token and by nothing else."""
+
+import re
+import time
+from base64 import urlsafe_b64decode
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from hashlib import sha256
+from typing import Any, Final, cast, get_args
+from uuid import UUID
+
+import httpx
+from fastapi.openapi.models import HTTPBearer
+from fastapi.security.base import SecurityBase
+from joserfc import jws
+from joserfc.errors import JoseError
+from starlette.requests import Request
+
+from shared.chassis.http.key_set import ALGORITHMS, KeySource, TokenRegistry
+from shared.chassis.wire.problem import Problem
+from shared.chassis.wire.strict_json import read
+from shared.ledger import PERSON, PROFESSIONAL, RELATED_PERSON, SYSTEM, Contributor, Organisation
+from shared.ledger.provenance import Kind
+
+AUDIENCE: Final = "careplan"
+TOKEN_LIMIT: Final = 8_192
+TEXT_LIMIT: Final = 255
+REMEMBERED_TOKENS: Final = 4_096
+
+_KINDS: Final = frozenset(get_args(Kind))
+_TOKEN: Final = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
+_ROLE: Final = re.compile(r"[a-z][a-z0-9]*(?:-[a-z0-9]+)*")
+_ODS: Final = re.compile(r"[A-Z0-9]{3,12}")
+_LOCAL_ID: Final = re.compile(r"x-[a-z0-9][a-z0-9-]{0,58}")
+_UUID: Final = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+
+_REGISTRY: Final = TokenRegistry(algorithms=ALGORITHMS, strict_check_header=False)
+
+
+class _Invalid(Exception):
+    """Why a token does not count, in words of ours."""
+
+
+class Identity(SecurityBase):
+    """Tells the contributor from the ``Authorization`` of a request.
+
+    ``jwks`` is a file or a URL. Raises ``Problem``: ``token-missing``, ``token-invalid``,
+    ``token-expired``, and ``unavailable`` while no keys could be read yet.
+    """
+
+    def __init__(
+        self,
+        jwks: str,
+        issuer: str | None,
+        leeway: int = 60,
+        *,
+        clock: Callable[[], float] = time.time,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        self.model = HTTPBearer(bearerFormat="JWT")
+        self.scheme_name = "token"
+        self._issuer = issuer
+        self._leeway = leeway
+        self._clock = clock
+        self._keys = KeySource(jwks, transport=transport)
+        self._seen: OrderedDict[bytes, tuple[float, Contributor]] = OrderedDict()
+        self._seen_with = -1
+
+    async def __call__(self, request: Request) -> Contributor:
+        """The contributor of a request, for ``Depends``."""
+        given = request.headers.getlist("authorization")
+        if len(given) > 1:
+            raise _refused("There is more than one Authorization.")
+        return await self.contributor(given[0] if given else None)
+
+    async def contributor(self, authorization: str | None) -> Contributor:
+        """The contributor that an ``Authorization`` proves."""
+        token = _token_in(authorization)
+        await self._keys.refresh()
+        if self._keys.generation != self._seen_with:
+            # A key may have been withdrawn: what it signed has to prove itself again.
+            self._seen.clear()
+            self._seen_with = self._keys.generation
+        name = sha256(token).digest()
+        expires, contributor = self._seen.get(name) or await self._verify(token)
+        if self._clock() >= expires + self._leeway:
+            self._seen.pop(name, None)
+            raise Problem("token-expired", "Ask for a new token.")
+        self._seen[name] = expires, contributor
+        self._seen.move_to_end(name)
+        if len(self._seen) > REMEMBERED_TOKENS:
+            self._seen.popitem(last=False)
+        return contributor
+
+    async def _verify(self, token: bytes) -> tuple[float, Contributor]:
+        try:
+            claims = await self._claims_of(token)
+            expires = self._judge_claims(claims)
+            return expires, _contributor_of(claims)
+        except _Invalid as error:
+            raise _refused(str(error)) from None
+
+    async def _claims_of(self, token: bytes) -> Mapping[str, Any]:
+        # The header is read here first: the library's own reader knows no limit of depth.
+        header = _object_in(token.partition(b".")[0], "header")
+        algorithm, key_id = header.get("alg"), header.get("kid")
+        if algorithm not in ALGORITHMS:
+            raise _Invalid("Its algorithm is not taken.")
+        if "crit" in header or "b64" in header:
+            raise _Invalid("Its header asks for something that is not known here.")
+        if key_id is not None and not isinstance(key_id, str):
+            raise _Invalid("Its key id is not text.")
+        key = await self._keys.find(key_id, algorithm)
+        if key is None:
+            raise _Invalid("Its key is not known.")
+        try:
+            signed = jws.deserialize_compact(token, key, registry=_REGISTRY)
+        except (JoseError, ValueError, TypeError):
+            raise _Invalid("Its signature does not hold.") from None
+        return _claims_in(signed.payload)
+
+    def _judge_claims(self, claims: Mapping[str, Any]) -> float:
+        if self._issuer is not None and claims.get("iss") != self._issuer:
+            raise _Invalid("Its issuer is not the one trusted here.")
+        audience = claims.get("aud")
+        if audience != AUDIENCE and not (isinstance(audience, list) and AUDIENCE in audience):
+            raise _Invalid("It is meant for somebody else.")
+        _text(claims, "jti")
+        latest = self._clock() + self._leeway
+        if _time(claims, "iat") > latest:
+            raise _Invalid("It was issued in the future.")
+        if claims.get("nbf") is not None and _time(claims, "nbf") > latest:
+            raise _Invalid("It is not valid yet.")
+        return _time(claims, "exp")
+
+
+def _refused(why: str) -> Problem:
+    return Problem("token-invalid", why)
+
+
+def _token_in(authorization: str | None) -> bytes:
+    scheme, _, token = (authorization or "").strip().partition(" ")
+    token = token.strip()
+    if scheme.lower() != "bearer" or not token:
+        raise Problem("token-missing", "Send a token as Authorization: Bearer.")
+    if len(token) > TOKEN_LIMIT or not _TOKEN.fullmatch(token):
+        raise _refused("It is no signed token.")
+    return token.encode()
+
+
+def _object_in(segment: bytes, what: str) -> Mapping[str, Any]:
+    try:
+        given = urlsafe_b64decode(segment + b"=" * (-len(segment) % 4))
+    except ValueError:
+        raise _Invalid(f"Its {what} cannot be read.") from None
+    return _json_object(given, what)
+
+
+def _claims_in(payload: bytes | None) -> Mapping[str, Any]:
+    return _json_object(payload or b"", "content")
+
+
+def _json_object(given: bytes, what: str) -> Mapping[str, Any]:
+    try:
+        value = read(given)
+    except Problem:
+        raise _Invalid(f"Its {what} cannot be read.") from None
+    if not isinstance(value, dict):
+        raise _Invalid(f"Its {what} is no object.")
+    return value
+
+
+def _contributor_of(claims: Mapping[str, Any]) -> Contributor:
+    sub = _text(claims, "sub")
+    name = _optional_text(claims, "name")
+    ours = _object(claims, "careplan")
+    kind = ours.get("kind")
+    if not isinstance(kind, str) or kind not in _KINDS:
+        raise _Invalid("Its kind of contributor is not known.")
+    role = _optional_text(ours, "role")
+    if role is not None and not _ROLE.fullmatch(role):
+        raise _Invalid("Its role is not in kebab-case.")
+    organisation = None
+    if kind in (PROFESSIONAL, SYSTEM):
+        organisation = _organisation_of(ours)
+    plan_id, is_verified = None, False
+    if kind in (PERSON, RELATED_PERSON) and ours.get("person") is not None:
+        plan_id, is_verified = _person_of(_object(ours, "person"))
+    return Contributor(
+        kind=cast(Kind, kind),
+        sub=sub,
+        name=name,
+        role=role,
+        organisation=organisation,
+        plan_id=plan_id,
+        nhs_number_verified=is_verified,
+    )
+
+
+def _organisation_of(ours: Mapping[str, Any]) -> Organisation:
+    given = _object(ours, "organisation")
+    ods, local_id = _optional_text(given, "ods"), _optional_text(given, "local_id")
+    if ods is None and local_id is None:
+        raise _Invalid("Its organisation has no code.")
+    if ods is not None and not _ODS.fullmatch(ods):
+        raise _Invalid("The ods of its organisation is no ODS code in upper case.")
+    if local_id is not None and not _LOCAL_ID.fullmatch(local_id):
+        raise _Invalid("The local_id of its organisation does not have its form.")
+    return Organisation(ods=ods, name=_optional_text(given, "name"), local_id=local_id)
+
+
+def _person_of(given: Mapping[str, Any]) -> tuple[UUID | None, bool]:
+    plan_id = _optional_text(given, "plan_id")
+    if plan_id is not None and not _UUID.fullmatch(plan_id):
+        raise _Invalid("Its plan_id is no UUID.")
+    is_verified = given.get("nhs_number_verified")
+    if is_verified is not None and not isinstance(is_verified, bool):
+        raise _Invalid("Its nhs_number_verified is neither true nor false.")
+    return (UUID(plan_id) if plan_id else None), bool(is_verified)
+
+
+def _object(claims: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    value = claims.get(name)
+    if not isinstance(value, dict):
+        raise _Invalid(f"It has no {name}.")
+    return value
+
+
+def _text(claims: Mapping[str, Any], name: str) -> str:
+    value = _optional_text(claims, name)
+    if value is None:
+        raise _Invalid(f"It has no {name}.")
+    return value
+
+
+def _optional_text(claims: Mapping[str, Any], name: str) -> str | None:
+    value = claims.get(name)
+    if value is None:
+        return None
+    if not isinstance(value, str) or not value.strip() or len(value) > TEXT_LIMIT:
+        raise _Invalid(f"Its {name} is no text, or too long.")
+    return value
+
+
+def _time(claims: Mapping[str, Any], name: str) -> float:
+    value = claims.get(name)
+    if isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
+        raise _Invalid(f"Its {name} is no time.")
+    return float(value)

@@ -1,0 +1,1 @@
+"""The Kafka doors, and what publishes."""

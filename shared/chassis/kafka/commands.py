@@ -1,0 +1,197 @@
+"""The Kafka door of a section: commands in, answers durable, then the offset.
+
+Commands of one plan are taken in order, of several plans side by side. What comes again meets its
+receipt.
+"""
+
+import asyncio
+import re
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any
+
+import asyncpg
+
+from shared.chassis.contribute.contribute import Contributions
+from shared.chassis.contribute.prepare import contribution_from_json
+from shared.chassis.contribute.receipts import receipt_message
+from shared.chassis.database.outgoing import Outgoing, append_outgoing
+from shared.chassis.kafka.consumer import Record, Transaction
+from shared.chassis.kafka.event_message import Unreadable, header
+from shared.chassis.settings import Settings
+from shared.chassis.store.group_commit import QueueFull, Unavailable
+from shared.chassis.telemetry import Count, counter, links_of, log, process_span, tracer
+from shared.chassis.wire.problem import Problem
+from shared.chassis.wire.strict_json import read
+from shared.ledger import Contribution, Contributor, Organisation
+from shared.ledger.topics import commands_topic, receipts_topic
+
+_SOURCE = re.compile(r"urn:careplan:org:(x-[a-z0-9][a-z0-9-]{0,58}|[A-Za-z0-9]{3,12})")
+_SIDE_BY_SIDE = 64
+_LONGEST_ID = 64
+# Not the database's trouble: sent again, it would fail again, and hold up everybody behind it.
+_CANNOT_BE_APPLIED = (
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    LookupError,
+    RecursionError,
+    TypeError,
+    ValueError,
+    asyncpg.DataError,
+    asyncpg.IntegrityConstraintViolationError,
+    asyncpg.ProgramLimitExceededError,
+)
+_PAUSE_WHEN_BUSY = 0.2
+
+
+class CommandDoor:
+    """Handles batches of the section's command topic."""
+
+    def __init__(self, contributions: Contributions, settings: Settings) -> None:
+        self._contributions = contributions
+        self._settings = settings
+        self._consumer = contributions.section.wire_name
+        self._topic = settings.topic_prefix + commands_topic(contributions.section.name)
+
+    async def __call__(self, records: Sequence[Record], transaction: Transaction) -> None:
+        """Answer every record of the batch, then store the offsets with the dead letters."""
+        by_key: dict[bytes | None, list[Record]] = defaultdict(list)
+        for record in records:
+            by_key[record.key].append(record)
+        unreadable: list[tuple[Record, NotTaken]] = []
+        limit = asyncio.Semaphore(_SIDE_BY_SIDE)
+        patience = _Patience()
+
+        async def in_order(of_one_plan: list[Record]) -> None:
+            async with limit:
+                for record in of_one_plan:
+                    try:
+                        await self._take(record, patience)
+                    except NotTaken as error:
+                        unreadable.append((record, error))
+
+        links = links_of(header(record, "traceparent") for record in records)
+        with tracer().start_as_current_span(process_span(self._topic), links=links):
+            ended = await asyncio.gather(
+                *(in_order(of_one) for of_one in by_key.values()), return_exceptions=True
+            )
+            # Only when all have ended: the batch is about to be handed out again.
+            for error in ended:
+                if error is not None:
+                    raise error
+            rows: list[Outgoing] = []
+            for record, not_taken in unreadable:
+                rows.extend(transaction.dead_letter(record, not_taken.reason))
+                rows.extend(self._refused_answer(record, not_taken))
+            async with transaction() as connection:
+                await append_outgoing(connection, rows)
+        labels = {"consumer": self._consumer}
+        counter(Count.CONSUMED).add(len(records), labels)
+        counter(Count.APPLIED).add(len(records) - len(unreadable), labels)
+        if unreadable:
+            counter(Count.DEAD_LETTERS).add(len(unreadable), labels)
+            log.warning("commands.unreadable", count=len(unreadable), topic=self._topic)
+
+    async def _take(self, record: Record, patience: "_Patience") -> None:
+        contributor = contributor_of(record)
+        contribution = self._read(record)
+        reply_to = self._reply_topic(contributor)
+        while True:
+            try:
+                answer = await self._contributions.receive(
+                    contribution, contributor, reply_to=reply_to, wait=patience.is_left
+                )
+            except Problem as problem:
+                if problem.code != "overloaded":
+                    raise NotTaken(_reason(problem), problem.code) from None
+            except (QueueFull, Unavailable):
+                pass
+            except _CANNOT_BE_APPLIED as error:
+                kind = type(error).__name__
+                log.error("commands.not_applied", error=error, command=contribution.command)
+                raise NotTaken(f"this cannot be applied ({kind})", "internal-error") from error
+            else:
+                if answer.retryable:
+                    patience.is_left = False
+                return
+            # Nothing of the batch is acknowledged before its answers are durable.
+            await asyncio.sleep(_PAUSE_WHEN_BUSY)
+
+    def _read(self, record: Record) -> Contribution:
+        if not record.value:
+            raise NotTaken("no value: a tombstone", "unreadable-json")
+        try:
+            contribution = contribution_from_json(read(record.value))
+        except Problem as problem:
+            raise NotTaken(_reason(problem), problem.code) from None
+        # They may be left out; one that is null or not UTF-8 says something else than the value.
+        named = {name for name, _ in record.headers}
+        if "ce_type" in named and header(record, "ce_type") != contribution.command:
+            raise NotTaken("ce_type is not the command")
+        if "ce_id" in named and header(record, "ce_id") != str(contribution.contribution_id):
+            raise NotTaken("ce_id is not the contribution_id")
+        if contribution.plan_id is None:
+            raise NotTaken("over Kafka every command names its plan_id")
+        if record.key != str(contribution.plan_id).encode():
+            raise NotTaken("the key is not the plan_id")
+        return contribution
+
+    def _reply_topic(self, contributor: Contributor) -> str:
+        code = contributor.organisation.code if contributor.organisation else None
+        return self._settings.topic_prefix + receipts_topic(code or "")
+
+    def _refused_answer(self, record: Record, not_taken: "NotTaken") -> list[Outgoing]:
+        """An answer, not kept, where the headers say whose message it was and which."""
+        contribution_id = header(record, "ce_id")
+        try:
+            topic = self._reply_topic(contributor_of(record))
+        except NotTaken:
+            return []
+        if not contribution_id or len(contribution_id) > _LONGEST_ID:
+            return []
+        receipt: dict[str, Any] = {
+            "contribution_id": contribution_id,
+            "outcome": "refused",
+            "plan_id": None,
+            "section": self._contributions.section.wire_name,
+            "code": not_taken.code,
+            "detail": not_taken.reason,
+            "kept": False,
+            "retryable": False,
+        }
+        return [receipt_message(topic, receipt)]
+
+
+class NotTaken(Unreadable):
+    """A command that is a dead letter, with the code that whoever sent it is answered with."""
+
+    def __init__(self, reason: str, code: str = "content-invalid") -> None:
+        super().__init__(reason)
+        self.code = code
+
+
+class _Patience:
+    """A copy that is behind is waited for once in a batch, not once for every message of it."""
+
+    def __init__(self) -> None:
+        self.is_left = True
+
+
+def contributor_of(record: Record) -> Contributor:
+    """The organisation that intake has proven, from ``ce_source``; raises ``NotTaken``."""
+    found = _SOURCE.fullmatch(header(record, "ce_source") or "")
+    if found is None:
+        raise NotTaken("ce_source names no organisation")
+    code = found[1]
+    if code.startswith("x-"):
+        organisation = Organisation(local_id=code)
+    else:
+        organisation = Organisation(ods=code.upper())
+    return Contributor(kind="system", sub=f"org:{organisation.code}", organisation=organisation)
+
+
+def _reason(problem: Problem) -> str:
+    """Code, pointers and rules; never a value."""
+    errors = "; ".join(f"{error['pointer']} {error['rule']}" for error in problem.errors[:10])
+    return f"{problem.code}: {errors}" if errors else f"{problem.code}: {problem.detail}"

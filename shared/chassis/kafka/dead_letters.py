@@ -1,0 +1,94 @@
+"""What a consumer cannot read or apply: kept as it came for an operator, and told to the audit."""
+
+import hashlib
+import re
+from datetime import UTC, datetime
+from typing import Any, Final, TypeAlias
+from uuid import UUID
+
+import orjson
+from aiokafka import ConsumerRecord
+
+from shared.chassis import telemetry
+from shared.chassis.database.outgoing import Headers, Outgoing
+from shared.chassis.kafka.event_message import header
+from shared.ledger import instant
+from shared.ledger.topics import AUDIT_RECORDS, dead_letters_topic
+
+Record: TypeAlias = ConsumerRecord[bytes | None, bytes | None]
+
+_TRACEPARENT: Final = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
+_SECTION_TOPIC: Final = re.compile(r"careplan\.([a-z-]+)\.(?:events|commands)\.v\d+$")
+_ORGANISATION: Final = re.compile(r"urn:careplan:org:([A-Za-z0-9-]{1,60})")
+
+
+def dead_letter(
+    consumer: str, record: Record, reason: str, *, prefix: str = "", reader: str | None = None
+) -> list[Outgoing]:
+    """A record that cannot be read or applied, as it came, and the audit's record of it.
+
+    ``consumer`` owns the topic of dead letters, ``reader`` is the one of its consumers that read
+    the record, ``prefix`` stands before the topics; ``reason`` never quotes the content.
+    """
+    trace = telemetry.inject()
+    traced: Headers = (("traceparent", trace.encode()),) if trace else ()
+    came: Headers = tuple((name, value) for name, value in record.headers)
+    about: Headers = (
+        ("dead-letter-consumer", (reader or consumer).encode()),
+        ("dead-letter-topic", record.topic.encode()),
+        ("dead-letter-partition", str(record.partition).encode()),
+        ("dead-letter-offset", str(record.offset).encode()),
+        ("dead-letter-reason", reason.encode()),
+        ("dead-letter-value", b"null" if record.value is None else b"as it came"),
+    )
+    letter = Outgoing(
+        prefix + dead_letters_topic(consumer), record.key, came + about, record.value or b""
+    )
+    plan_id = _uuid_or_none(header(record, "ce_partitionkey"))
+    record_id = f"{reader or consumer}/{record.topic}/{record.partition}.{record.offset}"
+    trace_of_record = _TRACEPARENT.fullmatch(header(record, "traceparent") or "")
+    audited = Outgoing(
+        prefix + AUDIT_RECORDS,
+        plan_id.encode() if plan_id else None,
+        (("ce_type", b"careplan.audit.record.v1"), ("ce_id", record_id.encode()), *traced),
+        orjson.dumps(
+            {
+                "record_id": record_id,
+                "at": instant(datetime.now(UTC)),
+                "operation": "unreadable",
+                "actor": _claimed_organisation(record),
+                "on_behalf_of": None,
+                "plan_id": plan_id,
+                "section": _section_of(record.topic),
+                "entry_id": None,
+                "entry_version": None,
+                "code": reason,
+                "contribution_id": None,
+                "content_sha256": hashlib.sha256(record.value or b"").hexdigest(),
+                "trace_id": trace_of_record and trace_of_record[1],
+                "kept": False,
+            }
+        ),
+    )
+    return [letter, audited]
+
+
+def _section_of(topic: str) -> str | None:
+    found = _SECTION_TOPIC.search(topic)
+    return found[1] if found else None
+
+
+def _claimed_organisation(record: Record) -> dict[str, Any] | None:
+    claimed = _ORGANISATION.fullmatch(header(record, "ce_source") or "")
+    if claimed is None:
+        return None
+    code = claimed[1]
+    named = {"local_id": code} if code.startswith("x-") else {"ods": code.upper()}
+    return {"kind": "system", "id": None, "name": None, "role": None, "organisation": named}
+
+
+def _uuid_or_none(text: str | None) -> str | None:
+    try:
+        return str(UUID(text)) if text else None
+    except ValueError:
+        return None

@@ -1,0 +1,256 @@
+"""Events between their stored and their published form: CloudEvents 1.0, Kafka binary mode."""
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
+
+import msgspec
+import orjson
+from asyncpg.pgproto.pgproto import UUID as DriversUUID  # noqa: N811 - made, hashed, written in C
+
+from shared.chassis.store.mapper import ENVELOPE, fields_of
+from shared.chassis.store.rows import StoredRow
+from shared.ledger import Change, Entry, RecordedEvent, Section, instant
+
+_CONTRACTS = Path(__file__).resolve().parents[3] / "contracts"
+_BRACE = ord("{")
+_CHANGES = {change.value: change.value for change in Change}
+_LONGEST_NUMBER = 18  # digits; one more could be too much for the database
+_OF_THE_ENVELOPE = ("plan_id", "entry_id", "contribution_id")
+
+_members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+_text_of = msgspec.json.Decoder(str).decode
+_encoded = msgspec.json.Encoder().encode
+
+
+class Unreadable(Exception):
+    """A record that is not what its topic promises; ``reason`` never quotes its content."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class ConsumedRecord(Protocol):
+    """The part of a Kafka record that is read here."""
+
+    key: bytes | None
+    value: bytes | None
+    headers: Any
+
+
+class _Facts(NamedTuple):
+    """What is the same for all events of a type."""
+
+    entry_type: str
+    change: str
+    fields: Callable[[Mapping[str, Any]], list[str]]
+    maps: frozenset[str]
+    type: tuple[str, bytes]
+    schema: tuple[str, bytes]
+
+
+class EventPublisher:
+    """Turns committed rows of one section into messages.
+
+    ``contracts`` is the folder of the published schemas, the newest of which each event names.
+    """
+
+    def __init__(self, section: Section, contracts: Path = _CONTRACTS) -> None:
+        self._section = section.wire_name
+        self._source = ("ce_source", f"urn:careplan:section:{self._section}".encode())
+        self._facts = {
+            type_: _Facts(
+                section.entry_type(section.entry_of_event(type_)),
+                event.change.value,
+                partial(fields_of, event),
+                _maps_of(event),
+                ("ce_type", type_.encode()),
+                ("ce_dataschema", _schema_of(type_, contracts).encode()),
+            )
+            for type_, event in section.events.items()
+        }
+
+    def message(self, row: StoredRow) -> tuple[bytes, bytes, list[tuple[str, bytes | None]]]:
+        """Key, value and headers of one event (``kafka.md`` of the contract: event envelope)."""
+        # What is not looked into stays as it was stored: most of an event is never decoded.
+        state = _members(row.state)
+        provenance = _members(state["provenance"])
+        plan_id = _text_of(provenance["plan_id"])
+        contribution_id = _text_of(provenance["contribution_id"])
+        recorded_at = instant(row.recorded_at)
+        content = {name: value for name, value in state.items() if name not in ENVELOPE}
+        told: dict[str, Any] = {
+            name: value for name, value in provenance.items() if name not in _OF_THE_ENVELOPE
+        }
+        stated_at = _text_of(told["stated_at"]) if "stated_at" in told else recorded_at
+        told["stated_at"] = stated_at
+        facts = self._facts[row.type]
+        entry_id = str(row.entry_id)
+        value = _encoded(
+            {
+                "plan_id": plan_id,
+                "section": self._section,
+                "entry_id": entry_id,
+                "entry_type": facts.entry_type,
+                "entry_version": row.entry_version,
+                "type": row.type,
+                "change": facts.change,
+                "contribution_id": contribution_id,
+                "recorded_at": recorded_at,
+                "content": content,
+                "fields": facts.fields(
+                    {
+                        name: _opened(value) if name in facts.maps else None
+                        for name, value in content.items()
+                    }
+                ),
+                "provenance": told,
+            }
+        )
+        key = plan_id.encode()
+        headers: list[tuple[str, bytes | None]] = [
+            ("content-type", b"application/json"),
+            ("ce_specversion", b"1.0"),
+            ("ce_id", f"{entry_id}.{row.entry_version}".encode()),
+            self._source,
+            facts.type,
+            ("ce_subject", f"plan/{plan_id}/{self._section}".encode()),
+            ("ce_time", stated_at.encode()),
+            ("ce_recordedtime", recorded_at.encode()),
+            facts.schema,
+            ("ce_partitionkey", key),
+            ("ce_entryid", entry_id.encode()),
+            ("ce_entryversion", str(row.entry_version).encode()),
+            ("ce_position", str(row.position).encode()),
+            ("ce_causationid", contribution_id.encode()),
+        ]
+        if row.leaf_hash is not None:
+            headers.append(("ce_leafhash", row.leaf_hash.hex().encode()))
+        if row.traceparent is not None:
+            headers.append(("traceparent", row.traceparent.encode()))
+            headers.append(("ce_traceparent", row.traceparent.encode()))
+        return key, value, headers
+
+
+def _schema_of(type_: str, contracts: Path) -> str:
+    """The newest minor version of the major that the type names; its first where none is kept."""
+    name, _, major = type_.rpartition(".v")
+    kept = [int(path.stem.partition(".")[2]) for path in (contracts / name).glob(f"{major}.*.json")]
+    return f"urn:careplan:contract:{name}:{major}.{max(kept, default=0)}"
+
+
+def _maps_of(event: type[Entry.Event]) -> frozenset[str]:
+    return frozenset(
+        name
+        for name in event.__dataclass_fields__
+        if fields_of(event, {name: {"key": None}}) == [f"{name}.key"]
+    )
+
+
+def _opened(value: msgspec.Raw) -> Mapping[str, msgspec.Raw] | None:
+    """The members of a map, each of which is a field; a null has none."""
+    return _members(value) if memoryview(value)[0] == _BRACE else None
+
+
+def header(record: ConsumedRecord, name: str) -> str | None:
+    """The last header of that name as text; ``None`` where it is absent, null or not UTF-8."""
+    return _header(dict(record.headers), name)
+
+
+def _header(headers: Mapping[str, Any], name: str) -> str | None:
+    found = headers.get(name)
+    if found is None:
+        return None
+    try:
+        return bytes(found).decode()
+    except UnicodeDecodeError:
+        return None
+
+
+def event_of(record: ConsumedRecord) -> RecordedEvent:
+    """The event in a record of an event topic; raises ``Unreadable``."""
+    value = json_object_of(record)
+    try:
+        content = value["content"]
+        provenance = value["provenance"]
+        fields = value.get("fields")
+        headers = dict(record.headers)
+        # Not by its own constructor: a frozen class sets each of its fields by a call.
+        event = object.__new__(RecordedEvent)
+        vars(event).update(
+            plan_id=DriversUUID(value["plan_id"]),
+            section=_text(value["section"]),
+            entry_id=DriversUUID(value["entry_id"]),
+            entry_type=_text(value["entry_type"]),
+            entry_version=_version(value["entry_version"]),
+            type=_text(value["type"]),
+            change=_CHANGES[value["change"]],
+            contribution_id=DriversUUID(value["contribution_id"]),
+            recorded_at=_instant(value["recorded_at"]),
+            content=_mapping(content),
+            provenance=_mapping(provenance),
+            fields=tuple(content) if fields is None else _texts(fields),
+            position=_number(_header(headers, "ce_position")),
+            traceparent=_header(headers, "traceparent"),
+            leaf_hash=_header(headers, "ce_leafhash"),
+        )
+    except (KeyError, ValueError, TypeError, AttributeError, OverflowError) as error:
+        raise Unreadable(f"not an event envelope ({type(error).__name__})") from error
+    if record.key != str(event.plan_id).encode():
+        raise Unreadable("the key is not the plan_id")
+    return event
+
+
+def json_object_of(record: ConsumedRecord) -> dict[str, Any]:
+    """The JSON object a record holds; raises ``Unreadable``."""
+    if not record.value:
+        raise Unreadable("no value: a tombstone")
+    try:
+        value = orjson.loads(record.value)
+    except orjson.JSONDecodeError as error:
+        raise Unreadable("not JSON in UTF-8") from error
+    if not isinstance(value, dict):
+        raise Unreadable("not a JSON object")
+    return value
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str) or "\x00" in value:
+        raise TypeError("not a text")
+    return value
+
+
+def _texts(value: Any) -> tuple[str, ...]:
+    if not isinstance(value, list):
+        raise TypeError("not a list")
+    return tuple(_text(item) for item in value)
+
+
+def _instant(value: Any) -> datetime:
+    at = datetime.fromisoformat(value)
+    if at.tzinfo is UTC:
+        return at
+    if at.tzinfo is None:
+        raise ValueError("an instant without an offset")
+    return at.astimezone(UTC)
+
+
+def _version(value: Any) -> int:
+    if type(value) is not int or not 0 < value < 2**53:
+        raise ValueError("not a version")
+    return value
+
+
+def _mapping(value: Any) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise TypeError("not an object")
+    return value
+
+
+def _number(text: str | None) -> int | None:
+    if text is None or not text.isascii() or not text.isdigit() or len(text) > _LONGEST_NUMBER:
+        return None
+    return int(text)

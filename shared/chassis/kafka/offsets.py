@@ -1,0 +1,160 @@
+"""Where a consumer goes on: offsets in its own database, moved with the work they stand for."""
+
+import asyncio
+from collections.abc import Callable, Collection, Mapping
+from typing import Final
+
+import stamina
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.abc import ConsumerRebalanceListener
+
+from shared.chassis.database.database import TRANSIENT, Connection, Database
+
+Span = tuple[int, int]
+"""The first offset of a batch in one partition, and the offset after its last."""
+
+_SEEK_SECONDS: Final = 45.0  # less than a rebalance may take
+
+_FENCE = """
+WITH given AS (
+    SELECT * FROM unnest($2::text[], $3::integer[], $4::bigint[], $5::bigint[])
+               AS g (topic, partition, first, next)
+), held AS (
+    SELECT topic, partition, o.next_offset
+      FROM consumer_offset o JOIN given USING (topic, partition)
+     WHERE o.consumer = $1
+), passed AS (
+    INSERT INTO consumer_offset AS o (consumer, topic, partition, next_offset)
+    SELECT $1, topic, partition, next FROM given ORDER BY topic, partition
+        ON CONFLICT (consumer, topic, partition) DO UPDATE SET next_offset = excluded.next_offset
+     WHERE o.next_offset <= (SELECT first FROM given g
+                              WHERE g.topic = o.topic AND g.partition = o.partition)
+    RETURNING topic, partition
+)
+SELECT count(*) AS passed, count(*) FILTER (WHERE held.next_offset < given.first) AS jumped
+  FROM passed JOIN given USING (topic, partition) LEFT JOIN held USING (topic, partition)
+"""
+
+
+class Fenced(Exception):
+    """Somebody else has stored a later offset: roll back, and seek to what is stored."""
+
+
+async def stored_offsets(
+    connection: Connection, consumer: str, partitions: Collection[TopicPartition]
+) -> dict[TopicPartition, int]:
+    """The next offset of each partition that this consumer has stored one for."""
+    rows = await connection.fetch(
+        """SELECT topic, partition, next_offset FROM consumer_offset
+             JOIN unnest($2::text[], $3::integer[]) AS g (topic, partition) USING (topic, partition)
+            WHERE consumer = $1""",
+        consumer,
+        [partition.topic for partition in partitions],
+        [partition.partition for partition in partitions],
+    )
+    return {TopicPartition(row["topic"], row["partition"]): row["next_offset"] for row in rows}
+
+
+async def fence_all(
+    connection: Connection, consumer: str, spans: Mapping[TopicPartition, Span]
+) -> int:
+    """Move the stored offsets of a batch's partitions, all of them or ``Fenced``.
+
+    First of all in the transaction that does the batch's work. Answers how many partitions began
+    above what was stored, which our own topics never do.
+    """
+    given = list(spans.items())
+    row = await connection.fetchrow(
+        _FENCE,
+        consumer,
+        [partition.topic for partition, _ in given],
+        [partition.partition for partition, _ in given],
+        [first for _, (first, _) in given],
+        [next_ for _, (_, next_) in given],
+    )
+    if row is None or row["passed"] != len(given):
+        raise Fenced(consumer)
+    jumped: int = row["jumped"]
+    return jumped
+
+
+async def fence(
+    connection: Connection, consumer: str, topic: str, partition: int, first: int, next: int
+) -> int:
+    """``fence_all`` for a batch of one partition."""
+    spans = {TopicPartition(topic, partition): (first, next)}
+    return await fence_all(connection, consumer, spans)
+
+
+async def seek_stored(
+    kafka: AIOKafkaConsumer,
+    database: Database,
+    consumer: str,
+    partitions: Collection[TopicPartition],
+) -> dict[TopicPartition, int]:
+    """Go on where the database says, from the beginning where it says nothing; answers where.
+
+    The partitions rest meanwhile: what was fetched from another place must not be handed out.
+    """
+    kafka.pause(*partitions)
+    async with database.pool.acquire() as connection:
+        stored = await stored_offsets(connection, consumer, partitions)
+    new = [partition for partition in partitions if partition not in stored]
+    first = await kafka.beginning_offsets(new) if new else {}
+    places = {**stored, **{partition: first[partition] for partition in new}}
+    for partition, place in places.items():
+        kafka.seek(partition, place)
+    kafka.resume(*partitions)
+    return places
+
+
+class SeekStored(ConsumerRebalanceListener):  # type: ignore[misc]
+    """Seeks what is assigned, and lets a rebalance wait for the batch in hand.
+
+    ``busy`` is held while a batch is in hand. ``failed`` is told what the seeking raised, since
+    the client only logs it: the partitions stay paused, and the process has to end. ``sought`` is
+    where each partition was found to go on.
+    """
+
+    def __init__(
+        self,
+        *,
+        kafka: Callable[[], AIOKafkaConsumer],
+        database: Database,
+        consumer: str,
+        busy: asyncio.Lock,
+        failed: Callable[[BaseException], None],
+    ) -> None:
+        self._kafka = kafka
+        self._database = database
+        self._consumer = consumer
+        self._busy = busy
+        self._failed = failed
+        self._is_first = True
+        self.is_sought = False
+        self.sought: dict[TopicPartition, int] = {}
+
+    async def on_partitions_revoked(self, revoked: set[TopicPartition]) -> None:  # noqa: ARG002
+        """Wait for the batch in hand."""
+        async with self._busy:
+            self.is_sought = False
+
+    async def on_partitions_assigned(self, assigned: set[TopicPartition]) -> None:
+        """Go on where the database says; nothing is awaited before the partitions rest."""
+        kafka = self._kafka()
+        try:
+            async for attempt in stamina.retry_context(
+                on=TRANSIENT, attempts=None, timeout=_SEEK_SECONDS, wait_max=2
+            ):
+                with attempt:
+                    self.sought = await seek_stored(kafka, self._database, self._consumer, assigned)
+        except Exception as error:
+            self._failed(error)
+            raise
+        self.is_sought = True
+        if self._is_first:
+            self._is_first = False
+            # A static member that comes back within its session is given what it had before, also
+            # where it now subscribes to more: the broker compares the protocol's name alone. Asking
+            # again, as the group's leader, has the partitions shared out anew.
+            kafka._coordinator.request_rejoin()  # noqa: SLF001 - the client has no public way

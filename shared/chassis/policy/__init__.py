@@ -1,0 +1,1 @@
+"""Who may do what, decided on local copies."""

@@ -1,0 +1,108 @@
+"""The section's own copy of which plans are open, ended or merged (promise P8).
+
+Fed from the events of ``person``; a copy may be moments behind, so no refusal that rests on it
+is kept.
+"""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Collection, Iterable
+from uuid import UUID
+
+from shared.chassis.database.database import Connection, Database
+from shared.ledger import RecordedEvent
+from shared.ledger.topics import events_topic
+
+PLAN_EVENTS = events_topic("person")
+"""Where the section that opens plans says what becomes of them."""
+
+_REMEMBERED_SECONDS = 1.0
+
+_STATE_AFTER = {
+    "careplan.person.plan-opened.v1": "open",
+    "careplan.person.plan-ended.v1": "ended",
+    "careplan.person.plan-reopened.v1": "open",
+    "careplan.person.plan-merged.v1": "merged",
+    "careplan.person.plan-unmerged.v1": "open",
+    # A plan that was opened in error takes nothing more; the person may be given another.
+    "careplan.person.entered-in-error.v1": "ended",
+}
+
+
+class PlanStates:
+    """What is known of each plan; the highest version of its Person wins."""
+
+    def __init__(
+        self, database: Database, *, wait_seconds: float, remembered: int = 50_000
+    ) -> None:
+        self._database = database
+        self._wait_seconds = wait_seconds
+        self._open: OrderedDict[UUID, float] = OrderedDict()
+        self._remembered = remembered
+        self._learned = asyncio.Event()
+
+    async def of(self, plan_id: UUID, *, wait: bool = True) -> str | None:
+        """``open``, ``ended``, ``merged``, or ``None`` for a plan not heard of.
+
+        Where the answer would be a no it is asked again, for as long as the setting says, as the
+        copy may be behind.
+        """
+        now = asyncio.get_running_loop().time()
+        # Another replica may be told that a plan has ended: what is remembered soon grows too old.
+        if now - self._open.get(plan_id, -_REMEMBERED_SECONDS) < _REMEMBERED_SECONDS:
+            return "open"
+        deadline = now + (self._wait_seconds if wait else 0)
+        while True:
+            learned = self._learned
+            state = await self._read(plan_id)
+            left = deadline - asyncio.get_running_loop().time()
+            if state == "open" or left <= 0:
+                return state
+            try:
+                # A replica of this service may be the one that reads this plan's partition, so
+                # the table is looked at again also when nothing was learned here.
+                async with asyncio.timeout(min(left, 0.25)):
+                    await learned.wait()
+            except TimeoutError:
+                continue
+
+    async def learn(self, connection: Connection, events: Iterable[RecordedEvent]) -> set[UUID]:
+        """Fold events of the plans' Persons into the copy, in the caller's transaction."""
+        latest: dict[UUID, tuple[str, int]] = {}
+        for event in events:
+            state = _STATE_AFTER.get(event.type)
+            if state is None:
+                continue
+            held = latest.get(event.plan_id)
+            if held is None or held[1] < event.entry_version:
+                latest[event.plan_id] = (state, event.entry_version)
+        if latest:
+            await connection.execute(
+                "INSERT INTO plan_state AS p (plan_id, state, entry_version)"
+                " SELECT * FROM unnest($1::uuid[], $2::text[], $3::bigint[]) ORDER BY 1"
+                " ON CONFLICT (plan_id) DO UPDATE SET state = excluded.state,"
+                " entry_version = excluded.entry_version"
+                " WHERE p.entry_version < excluded.entry_version",
+                list(latest),
+                [state for state, _ in latest.values()],
+                [version for _, version in latest.values()],
+            )
+        return set(latest)
+
+    def learned(self, plan_ids: Collection[UUID]) -> None:
+        """Wake up whoever waits, and forget what was remembered of these plans; after commit."""
+        for plan_id in plan_ids:
+            self._open.pop(plan_id, None)
+        if plan_ids:
+            self._learned.set()
+            self._learned = asyncio.Event()
+
+    async def _read(self, plan_id: UUID) -> str | None:
+        state: str | None = await self._database.pool.fetchval(
+            "SELECT state FROM plan_state WHERE plan_id = $1", plan_id
+        )
+        if state == "open":
+            self._open[plan_id] = asyncio.get_running_loop().time()
+            if len(self._open) > self._remembered:
+                self._open.popitem(last=False)
+        return state

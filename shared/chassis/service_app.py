@@ -1,0 +1,70 @@
+"""What the composition roots of sections, of readers and of intake have in common."""
+
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from typing import Any
+
+from fastapi import APIRouter, FastAPI
+
+from shared.chassis.database.database import Database
+from shared.chassis.http.answers import CorrelationIds, problem_handlers
+from shared.chassis.http.health import health_routes
+from shared.chassis.http.spans import HttpSpans
+from shared.chassis.kafka.consumer import BatchConsumer
+from shared.chassis.kafka.relay import Relay
+from shared.chassis.kafka.running import running
+from shared.chassis.settings import Settings
+from shared.chassis.telemetry import AskPart, Gauge, Part, Reading, gauge
+
+
+def service_app(
+    title: str,
+    settings: Settings,
+    *,
+    database: Database,
+    relay: Relay,
+    routes: Sequence[APIRouter],
+    consumers: Mapping[str, BatchConsumer],
+    opens: Sequence[AbstractAsyncContextManager[Any]] = (),
+    parts: Mapping[str, AskPart] | None = None,
+    gauges: Mapping[Gauge, Callable[[], Reading]] | None = None,
+    door: Sequence[str] = ("database",),
+) -> FastAPI:
+    """One process: its doors, its health, its figures, and what is opened and closed with it.
+
+    Opened in this order and closed in reverse: the database, ``opens``, the relay, the consumers.
+    ``parts`` are asked for their health beside those three; the service is ready when the parts
+    named in ``door`` are.
+    """
+    figures: dict[Gauge, Callable[[], Reading]] = {
+        Gauge.RELAY_LAG: lambda: float(relay.lag),
+        Gauge.RELAY_OLDEST: lambda: relay.oldest_seconds,
+        **(gauges or {}),
+    }
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        async with AsyncExitStack() as opened:
+            for part in (database, *opens, relay, running(consumers.values())):
+                await opened.enter_async_context(part)
+            for name, read in figures.items():
+                opened.callback(gauge(name, read))
+            yield
+
+    async def database_part() -> Part:
+        return Part(await database.is_answering())
+
+    asked: dict[str, AskPart] = {
+        "database": database_part,
+        **(parts or {}),
+        "relay": relay.part,
+        **{name: consumer.part for name, consumer in consumers.items()},
+    }
+    app = FastAPI(title=title, lifespan=lifespan, redirect_slashes=False)
+    for router in routes:
+        app.include_router(router)
+    app.include_router(health_routes(asked, settings.service, door=door))
+    app.exception_handlers.update(problem_handlers())
+    app.add_middleware(HttpSpans)
+    app.add_middleware(CorrelationIds)
+    return app

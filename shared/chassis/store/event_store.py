@@ -1,0 +1,186 @@
+"""The section's event store: load an entry; save events and receipt in one transaction."""
+
+import copy
+from collections import OrderedDict
+from collections.abc import Sequence
+from typing import Any, cast
+from uuid import UUID
+
+import orjson
+
+from shared.chassis.database.database import Database
+from shared.chassis.database.outgoing import Outgoing
+from shared.chassis.store.group_commit import GroupCommit
+from shared.chassis.store.mapper import ENVELOPE, EntryMapper
+from shared.chassis.store.recorder import AsyncRepository, Recorder
+from shared.chassis.store.rows import Append, Appended, EventRow, ReceiptRow
+from shared.chassis.wire.position import Position
+from shared.ledger import Entry, Section, instant
+
+MAX_EVENT_BYTES = 3 * 1024 * 1024
+"""What one event may hold: with its envelope it must still fit into a message (4 MiB)."""
+
+
+class EventTooLarge(Exception):
+    """A list or a text of the entry has grown beyond what one event may hold."""
+
+
+class EventStore:
+    """Entries of one section, and the receipts of what was contributed to them.
+
+    The cache holds entries as they were last stored; it is never trusted: the version check at
+    the append decides.
+    """
+
+    def __init__(
+        self, database: Database, commits: GroupCommit, section: Section, *, cache_size: int = 2_000
+    ) -> None:
+        self.section = section
+        self._database = database
+        self._commits = commits
+        self._recorder = Recorder(database, section.wire_name)
+        self._mapper = EntryMapper()
+        self._entries = AsyncRepository(self._recorder, self._mapper)
+        self._cache: OrderedDict[UUID, Entry] = OrderedDict()
+        self._cache_size = cache_size
+
+    async def load(self, entry_id: UUID, *, afresh: bool = False) -> Entry | None:
+        """The entry as it stands, to be decided on; ``None`` where there is none."""
+        held = None if afresh else self._cache.get(entry_id)
+        if held is None:
+            held = await self._entries.find(entry_id)
+            if held is None:
+                self._cache.pop(entry_id, None)
+                return None
+            self._remember(held)
+        return _copy_of(held)
+
+    async def save(
+        self,
+        entry: Entry | None,
+        receipt: ReceiptRow,
+        *,
+        held_keys: frozenset[str] = frozenset(),
+        outgoing: Sequence[Outgoing] = (),
+    ) -> Appended:
+        """Store the entry's new events and the receipt (of a refusal: no entry) in one commit.
+
+        ``held_keys`` are the unique keys the entry held before the decision. Raises as
+        ``GroupCommit.append``.
+        """
+        rows: list[EventRow] = []
+        takes: list[tuple[str, UUID]] = []
+        gives_back: list[tuple[str, UUID]] = []
+        if entry is not None:
+            rows = self.rows_of(entry.collect_events())
+            keys = entry.unique_keys()
+            takes = [(key, entry.id) for key in sorted(keys - held_keys)]
+            gives_back = [(key, entry.id) for key in sorted(held_keys - keys)]
+        appended = await self._commits.append(Append(rows, receipt, takes, gives_back, outgoing))
+        if entry is not None:
+            if appended.verdict == "stored":
+                self._remember(entry)
+            else:
+                self._cache.pop(entry.id, None)
+        return appended
+
+    async def publish(self, outgoing: Sequence[Outgoing]) -> None:
+        """Store messages that belong to nothing that is kept here (an answer without receipt)."""
+        await self._commits.append(Append(outgoing=outgoing))
+
+    def rows_of(self, events: Sequence[Any]) -> list[EventRow]:
+        """Events as they are stored; raises ``EventTooLarge``."""
+        stored = [self._mapper.to_stored_event(event) for event in events]
+        if any(len(event.state) > MAX_EVENT_BYTES for event in stored):
+            raise EventTooLarge
+        return self._recorder.rows_of(stored)
+
+    async def receipt(self, contribution_id: UUID) -> "KeptReceipt | None":
+        """The receipt kept for a contribution."""
+        row = await self._database.pool.fetchrow(
+            "SELECT contributor, content_hash, body, recorded_at, event_position"
+            " FROM receipt WHERE contribution_id = $1",
+            contribution_id,
+        )
+        if row is None:
+            return None
+        return KeptReceipt(
+            row["contributor"],
+            row["content_hash"],
+            completed(orjson.loads(row["body"]), row["recorded_at"], row["event_position"]),
+        )
+
+    async def holder(self, key: str) -> UUID | None:
+        """The entry that holds a unique key."""
+        holder = await self._database.pool.fetchval(
+            "SELECT entry_id FROM unique_key WHERE key = $1", key
+        )
+        return cast("UUID | None", holder)
+
+    async def changes_since(self, entry_id: UUID, version: int) -> list[dict[str, Any]]:
+        """What a contribution based on ``version`` had not seen: versions, fields, who and when."""
+        rows = await self._database.pool.fetch(
+            "SELECT originator_version, topic, state, recorded_at FROM stored_events"
+            " WHERE originator_id = $1 AND originator_version > $2 ORDER BY originator_version"
+            " LIMIT 100",
+            entry_id,
+            version,
+        )
+        return [
+            {
+                "entry_version": row["originator_version"],
+                "fields": self._mapper.fields(row["topic"], row["state"]),
+                "by": _by(orjson.loads(row["state"])["provenance"]["recorded_by"]),
+                "at": instant(row["recorded_at"]),
+            }
+            for row in rows
+        ]
+
+    def content_of(self, row: EventRow) -> dict[str, Any]:
+        """The content that an event to be stored will be published with."""
+        state: dict[str, Any] = orjson.loads(row.state)
+        return {name: value for name, value in state.items() if name not in ENVELOPE}
+
+    def _remember(self, entry: Entry) -> None:
+        held = self._cache.get(entry.id)
+        if held is None or held.version <= entry.version:
+            self._cache[entry.id] = entry
+        self._cache.move_to_end(entry.id)
+        if len(self._cache) > self._cache_size:
+            self._cache.popitem(last=False)
+
+
+class KeptReceipt:
+    """A receipt with whose it is and the hash of what it answered."""
+
+    def __init__(self, contributor: str, content_hash: bytes, receipt: dict[str, Any]) -> None:
+        self.contributor = contributor
+        self.content_hash = content_hash
+        self.receipt = receipt
+
+
+def completed(
+    receipt: dict[str, Any], recorded_at: Any, event_position: int | None
+) -> dict[str, Any]:
+    """A stored receipt or record with what only its commit knew."""
+    receipt["recorded_at"] = instant(recorded_at)
+    if event_position is not None:
+        position = Position(UUID(receipt["plan_id"]), {receipt["section"]: event_position})
+        receipt["ledger_position"] = position.encode()
+    return receipt
+
+
+def _by(agent: dict[str, Any]) -> dict[str, Any]:
+    told = {name: agent.get(name) for name in ("kind", "name", "role")}
+    if "organisation" in agent:
+        told["organisation"] = agent["organisation"]
+    return told
+
+
+def _copy_of(entry: Entry) -> Entry:
+    """A copy to decide on: values are frozen, so one level is deep enough."""
+    copied = copy.copy(entry)
+    for name, value in vars(entry).items():
+        if isinstance(value, dict | list | set):
+            setattr(copied, name, value.copy())
+    return copied

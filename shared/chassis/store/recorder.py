@@ -1,0 +1,98 @@
+"""Stored events of entries: made into rows for an append, and read back entry by entry."""
+
+from collections.abc import Sequence
+from hashlib import sha256
+from typing import Final, TypeVar, cast
+from uuid import UUID
+
+from eventsourcing.application import AggregateNotFoundError
+from eventsourcing.persistence import (
+    StoredEvent,
+)
+
+from shared.chassis.database.database import Database
+from shared.chassis.store.mapper import EntryMapper
+from shared.chassis.store.rows import EventRow
+from shared.chassis.telemetry import inject
+from shared.ledger import Entry
+
+_OF_ONE_ENTRY: Final = (
+    "SELECT originator_id, originator_version, topic, state FROM stored_events"
+    " WHERE originator_id = $1 AND originator_version > $2 AND originator_version <= $3"
+)
+_FIRST_FIRST: Final = f"{_OF_ONE_ENTRY} ORDER BY originator_version LIMIT $4"
+_LAST_FIRST: Final = f"{_OF_ONE_ENTRY} ORDER BY originator_version DESC LIMIT $4"
+
+ResultT = TypeVar("ResultT")
+
+
+class Recorder:
+    """Events of one section's entries, to rows and back; ``section`` is in their leaf hashes."""
+
+    def __init__(self, database: Database, section: str) -> None:
+        self._database = database
+        self._section = section
+
+    def rows_of(self, stored_events: Sequence[StoredEvent]) -> list[EventRow]:
+        """Events with what a row has besides: the trace they belong to, and their leaf hash."""
+        traceparent = inject()
+        return [
+            EventRow(
+                cast("UUID", stored.originator_id),
+                stored.originator_version,
+                stored.topic,
+                stored.state,
+                traceparent,
+                self._leaf_hash(stored),
+            )
+            for stored in stored_events
+        ]
+
+    async def events(
+        self,
+        entry_id: UUID,
+        *,
+        gt: int | None = None,
+        lte: int | None = None,
+        desc: bool = False,
+        limit: int | None = None,
+    ) -> list[StoredEvent]:
+        """The events of one entry, by version."""
+        rows = await self._database.pool.fetch(
+            _LAST_FIRST if desc else _FIRST_FIRST,
+            entry_id,
+            -1 if gt is None else gt,
+            2**63 - 1 if lte is None else lte,
+            limit,
+        )
+        return [StoredEvent(*row) for row in rows]
+
+    def _leaf_hash(self, stored: StoredEvent) -> bytes:
+        """SHA-256 over 0x00, what is known of the row before the append, and its bytes' hash."""
+        known = (
+            f"\0{self._section}\n{stored.originator_id}\n{stored.originator_version}\n"
+            f"{stored.topic}\n"
+        )
+        return sha256(known.encode() + sha256(stored.state).digest()).digest()
+
+
+class AsyncRepository:
+    """Entries as they stand, or stood, made again from their events."""
+
+    def __init__(self, recorder: Recorder, mapper: EntryMapper) -> None:
+        self._recorder = recorder
+        self._mapper = mapper
+
+    async def get(self, entry_id: UUID, *, version: int | None = None) -> Entry:
+        """The entry, at a version if one is named; raises ``AggregateNotFoundError``."""
+        entry = await self.find(entry_id, version=version)
+        if entry is None:
+            raise AggregateNotFoundError(entry_id)
+        return entry
+
+    async def find(self, entry_id: UUID, *, version: int | None = None) -> Entry | None:
+        """The same; ``None`` where there is none."""
+        entry: Entry | None = None
+        for stored in await self._recorder.events(entry_id, lte=version):
+            entry = self._mapper.to_domain_event(stored).mutate(entry)
+        return entry

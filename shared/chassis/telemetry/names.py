@@ -1,0 +1,118 @@
+"""The names of every span, metric, attribute and label; nothing else has one."""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Final
+
+
+class SpanName(StrEnum):
+    """Spans with one name; those that name what they are about are made by the functions below."""
+
+    FOLD_PLAN = "fold plan"
+    REBUILD_PLANS = "rebuild plans"
+    READ_PLAN = "read plan"
+    RECORD_AUDIT = "record audit"
+    SEAL_AUDIT = "seal audit"
+
+
+def process_span(topic: str) -> str:
+    """``process careplan.goals.commands.v1``: one for a batch, with links to what is in it."""
+    return f"process {topic}"
+
+
+class Attribute(StrEnum):
+    """Attributes of spans; any other is dropped before a span is exported.
+
+    The messaging names are those of the semantic conventions of August 2026.
+    """
+
+    SECTION = "careplan.section"
+    COMMAND = "careplan.command"
+    ENTRY_VERSION = "careplan.entry.version"
+    OUTCOME = "careplan.outcome"
+    CODE = "careplan.code"
+    PLAN_ID = "careplan.plan.id"
+    ENTRY_ID = "careplan.entry.id"
+    CONTRIBUTION_ID = "careplan.contribution.id"
+    MESSAGING_SYSTEM = "messaging.system"
+    OPERATION_NAME = "messaging.operation.name"
+    OPERATION_TYPE = "messaging.operation.type"
+    DESTINATION = "messaging.destination.name"
+    PARTITION = "messaging.destination.partition.id"
+    OFFSET = "messaging.kafka.offset"
+    CONSUMER_GROUP = "messaging.consumer.group.name"
+    BATCH_COUNT = "messaging.batch.message_count"
+    HTTP_METHOD = "http.request.method"
+    HTTP_ROUTE = "http.route"
+    HTTP_STATUS = "http.response.status_code"
+    ERROR_TYPE = "error.type"
+
+
+class Label(StrEnum):
+    """Labels of metrics; any other is dropped. A plan is never one of them."""
+
+    TOPIC = "topic"
+    PARTITION = "partition"
+    GROUP = "group"
+    CONSUMER = "consumer"
+    ORGANISATION = "organisation"
+    OUTCOME = "outcome"
+    CODE = "code"
+    SECTION = "section"
+    STATE = "state"
+
+
+class Gauge(StrEnum):
+    """Figures that are asked for when somebody looks."""
+
+    CONSUMER_LAG = "careplan.consumer.lag"
+    PROJECTION_LAG = "careplan.projection.lag"
+    RELAY_LAG = "careplan.relay.lag"
+    RELAY_OLDEST = "careplan.relay.oldest"
+    PARKED_EVENTS = "careplan.parked.events"
+    PARKED_ENTRIES = "careplan.parked.entries"
+    POLL_AGE = "careplan.poll.age"
+    APPENDS_WAITING = "careplan.appends.waiting"
+
+
+UNITS_OF_GAUGES: Final[Mapping[str, str]] = {
+    Gauge.CONSUMER_LAG: "{message}",
+    Gauge.PROJECTION_LAG: "s",
+    Gauge.RELAY_LAG: "{event}",
+    Gauge.RELAY_OLDEST: "s",
+    Gauge.PARKED_EVENTS: "{event}",
+    Gauge.PARKED_ENTRIES: "{entry}",
+    Gauge.POLL_AGE: "s",
+    Gauge.APPENDS_WAITING: "{append}",
+}
+
+
+class Count(StrEnum):
+    """What is counted from the start of the process."""
+
+    CONTRIBUTIONS = "careplan.contributions"
+    PROBLEMS = "careplan.problems"
+    CONSUMED = "careplan.consumed"
+    APPLIED = "careplan.applied"
+    DUPLICATES = "careplan.duplicates"
+    DEAD_LETTERS = "careplan.dead_letters"
+    GAPS = "careplan.gaps"
+    OFFSET_JUMPS = "careplan.offset.jumps"
+
+
+class Duration(StrEnum):
+    """What is timed, in seconds."""
+
+    PROCESS = "messaging.process.duration"
+
+
+UNITS_OF_COUNTS: Final[Mapping[str, str]] = {
+    Count.CONTRIBUTIONS: "{contribution}",  # answered, by organisation, outcome and code
+    Count.PROBLEMS: "{problem}",  # answered, by code: also what could not be read
+    Count.CONSUMED: "{event}",  # applied, duplicates, parked and dead letters together
+    Count.APPLIED: "{event}",
+    Count.DUPLICATES: "{event}",
+    Count.DEAD_LETTERS: "{event}",
+    Count.GAPS: "{gap}",  # in the versions of an entry
+    Count.OFFSET_JUMPS: "{batch}",  # that began above the stored offset
+}

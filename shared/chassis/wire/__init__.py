@@ -1,0 +1,1 @@
+"""Forms that come in and go out; nothing here does I/O."""

@@ -1,0 +1,162 @@
+"""Problems (RFC 9457): how every door says no, never with the caller's content."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+from shared.chassis.wire.validation_errors import ERROR_LIMIT
+
+MEDIA_TYPE: Final = "application/problem+json"
+TYPE_BASE: Final = "https://careplan.example/problems/"
+DEFAULT_STATUS: Final = 409
+
+
+class _Statuses(dict[str, int]):
+    """A code that is not listed is a rule of an entry saying no."""
+
+    def __missing__(self, code: str) -> int:
+        return DEFAULT_STATUS
+
+
+STATUS: Final[Mapping[str, int]] = _Statuses(
+    {
+        # What cannot be read
+        "bad-request": 400,
+        "unreadable-json": 400,
+        "parameter-invalid": 400,
+        "position-of-another-plan": 400,
+        "digest-mismatch": 400,
+        "body-too-large": 413,
+        "unsupported-media-type": 415,
+        "content-invalid": 422,
+        "command-unknown": 422,
+        # Who may not
+        "token-missing": 401,
+        "token-invalid": 401,
+        "token-expired": 401,
+        "not-permitted": 403,
+        "role-may-not-contribute": 403,
+        "no-live-relationship": 403,
+        "proxy-not-live": 403,
+        "organisation-claim-differs": 403,
+        # What is not there
+        "not-found": 404,
+        "entry-unknown": 404,
+        "plan-unknown": 404,
+        "contribution-unknown": 404,
+        "version-unknown": 404,
+        "media-unknown": 404,
+        "record-unknown": 404,
+        "method-not-allowed": 405,
+        "not-acceptable": 406,
+        # What stands in the way
+        "contribution-id-reused": 409,
+        "entry-already-exists": 409,
+        "plan-not-open": 409,
+        "plan-already-open": 409,
+        "entry-entered-in-error": 409,
+        "entry-not-restricted": 409,
+        "stated-in-the-future": 409,
+        "reason-missing": 409,
+        "needs-code-or-text": 409,
+        "ends-before-it-starts": 409,
+        "correction-belongs-to-the-origin": 409,
+        "withholding-needs-an-approver": 409,
+        "importance-is-the-persons": 409,
+        "media-quarantined": 409,
+        "base-version-stale": 412,
+        "base-version-missing": 428,
+        "too-many-requests": 429,
+        # What is our trouble
+        "internal-error": 500,
+        "overloaded": 503,
+        "unavailable": 503,
+        "projection-behind": 503,
+    }
+)
+"""The HTTP status of each code; any other code is 409."""
+
+_TITLES: Final[Mapping[str, str]] = {
+    "unreadable-json": "The body is not readable JSON",
+    "parameter-invalid": "A parameter cannot be read",
+    "position-of-another-plan": "The position belongs to another plan",
+    "digest-mismatch": "The bytes do not have the digest that was announced",
+    "body-too-large": "The body is too large",
+    "unsupported-media-type": "The body is of a type that is not taken here",
+    "content-invalid": "The content does not have the shape of the command",
+    "command-unknown": "This section has no such command",
+    "token-missing": "A bearer token is needed",
+    "token-invalid": "The token is not valid",
+    "token-expired": "The token has expired",
+    "not-permitted": "Not permitted",
+    "role-may-not-contribute": "The role may not use this command",
+    "no-live-relationship": "The organisation has no live relationship with this person",
+    "proxy-not-live": "The proxy is not live",
+    "organisation-claim-differs": "Another organisation is claimed than the one proven",
+    "entry-unknown": "No such entry of this plan",
+    "plan-unknown": "No such plan",
+    "contribution-unknown": "No such contribution",
+    "version-unknown": "No such version",
+    "contribution-id-reused": "The contribution id was used for something else",
+    "base-version-stale": "The entry has moved on",
+    "base-version-missing": "A change must name the version it is based on",
+    "plan-not-open": "The plan is not open",
+    "plan-already-open": "The person has an open plan already",
+    "internal-error": "Something went wrong here",
+    "unavailable": "Not available at the moment",
+    "projection-behind": "The plan is not yet as new as was asked for",
+}
+
+# Sent again unchanged, these may be answered otherwise.
+_PASSING: Final = frozenset({"too-many-requests", "overloaded", "unavailable", "projection-behind"})
+
+
+class Problem(Exception):
+    """A no of a door, with the code that says which; it becomes a problem of the answer.
+
+    ``detail`` and ``errors`` are given back to the caller and must hold none of their content.
+    """
+
+    def __init__(
+        self,
+        code: str,
+        detail: str = "",
+        *,
+        status: int | None = None,
+        errors: Iterable[Mapping[str, Any]] = (),
+        receipt: Mapping[str, Any] | None = None,
+        retryable: bool = False,
+        headers: Mapping[str, str] | None = None,
+        **members: Any,
+    ) -> None:
+        super().__init__(code)
+        self.code = code
+        self.detail = detail
+        self.status = STATUS[code] if status is None else status
+        self.errors = [dict(error) for error in errors][:ERROR_LIMIT]
+        self.receipt = receipt
+        self.retryable = retryable or code in _PASSING
+        self.headers = dict(headers or {})
+        self.members = members
+
+
+def title_of(code: str) -> str:
+    """The title of a code, in words; the same for every problem of that code."""
+    return _TITLES.get(code) or code.replace("-", " ").capitalize()
+
+
+def problem_body(problem: Problem, instance: str, correlation_id: str) -> dict[str, Any]:
+    """The problem as JSON; a further member never replaces one of the standard's."""
+    body: dict[str, Any] = {
+        "type": TYPE_BASE + problem.code,
+        "title": title_of(problem.code),
+        "status": problem.status,
+        "detail": problem.detail or f"{title_of(problem.code)}.",
+        "instance": instance,
+        "code": problem.code,
+        "errors": problem.errors,
+        "correlation_id": correlation_id,
+        "retryable": problem.retryable,
+    }
+    if problem.receipt is not None:
+        body["receipt"] = problem.receipt
+    return {**problem.members, **body}

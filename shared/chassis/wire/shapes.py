@@ -1,0 +1,215 @@
+"""Shapes: from JSON as it came to the typed arguments of a command, and the schema of either.
+
+The domain declares dataclasses and signatures; pydantic is asked here and nowhere below. What a
+door accepts and what a contract says are the same object, so that they cannot differ.
+"""
+
+from collections.abc import Mapping
+from dataclasses import MISSING, dataclass, fields
+from functools import cache
+from inspect import Parameter
+from typing import Any, NotRequired, Required, Union, cast, get_args, get_type_hints
+
+import orjson
+from eventsourcing.domain import CanInitAggregate
+from pydantic import TypeAdapter, ValidationError
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
+from pydantic_core import core_schema
+from typing_extensions import TypedDict
+
+from shared.chassis.wire.problem import Problem
+from shared.chassis.wire.validation_errors import errors_from_validation
+from shared.ledger import KEEP, Claim, Command, Entry, Keep, plain
+
+_OF_THE_ENVELOPE = frozenset(
+    {"originator_id", "originator_version", "originator_topic", "timestamp", "provenance"}
+)
+
+
+@dataclass(frozen=True)
+class CommandShape:
+    """What one command takes: reads a content into keyword arguments, or says what is wrong."""
+
+    command: Command
+    adapter: TypeAdapter[dict[str, Any]]
+
+    def read(self, content: Any) -> dict[str, Any]:
+        """The arguments that were given; ``content-invalid`` with pointers for anything else.
+
+        In a command that creates, a null is a field left out. In one that changes, it removes.
+        """
+        if self.command.creates and isinstance(content, dict):
+            content = {name: given for name, given in content.items() if given is not None}
+        arguments: dict[str, Any] = _read(self.adapter, content, "/content")
+        if self.command.is_empty_without_change and not arguments.keys() - {"reason"}:
+            raise _content_invalid(
+                "/content", "something-to-change", "Name at least one field to change."
+            )
+        return arguments
+
+    def json_schema(self) -> dict[str, Any]:
+        """The JSON Schema of the content, closed: an unknown key is an error."""
+        schema = _schema(self.adapter)
+        if self.command.is_empty_without_change:
+            schema["minProperties"] = 1
+        return schema
+
+
+@dataclass(frozen=True)
+class ClaimShape:
+    """The provenance that a contributor states."""
+
+    adapter: TypeAdapter[Claim]
+
+    def read(self, provenance: Any) -> Claim:
+        """The claim; in a provenance a null is always the same as leaving out."""
+        if provenance is None:
+            return Claim()
+        claim: Claim = _read(self.adapter, _without_nulls(provenance), "/provenance")
+        return claim
+
+    def json_schema(self) -> dict[str, Any]:
+        """The JSON Schema of what a contributor may state."""
+        return _schema(self.adapter)
+
+
+@cache
+def command_shape(command: Command) -> CommandShape:
+    """The shape of a command, from its method's signature."""
+    named = {name: _field(parameter) for name, parameter in command.parameters.items()}
+    return CommandShape(command, TypeAdapter(_closed_object(command.type, named)))
+
+
+@cache
+def claim_shape() -> ClaimShape:
+    """The shape of every provenance."""
+    return ClaimShape(TypeAdapter(Claim))
+
+
+@cache
+def event_shape(event: type[Entry.Event]) -> TypeAdapter[dict[str, Any]]:
+    """What the content of an event holds; for reading back what this version has written."""
+    hints = get_type_hints(event, include_extras=True)
+    named: dict[str, Any] = {}
+    for field in fields(event):
+        if field.name in _OF_THE_ENVELOPE:
+            continue
+        annotation = without_keep(hints[field.name])
+        has_default = field.default is not MISSING or field.default_factory is not MISSING
+        # What may be nothing is left out of a stored content, so it cannot be promised.
+        optional = has_default or annotation is None or _admits_none(annotation)
+        named[field.name] = NotRequired[annotation] if optional else Required[annotation]
+    return TypeAdapter(_closed_object(event.__qualname__, named))
+
+
+def event_schema(event: type[Entry.Event]) -> dict[str, Any]:
+    """The JSON Schema of an event's content, open: a reader passes over what it does not know."""
+    opened: dict[str, Any] = _opened(_schema(event_shape(event)))
+    return opened
+
+
+def content_of(event: Entry.Event) -> dict[str, Any]:
+    """The content of an event as it is stored and published."""
+    creates = isinstance(event, CanInitAggregate)
+    given = {field.name: getattr(event, field.name) for field in fields(event)}
+    return {
+        name: plain(value)
+        for name, value in given.items()
+        if name not in _OF_THE_ENVELOPE and value is not KEEP and not (creates and value is None)
+    }
+
+
+def without_keep(annotation: Any) -> Any:
+    """The type of a field where it is given; only a change may keep it as it is."""
+    choices = get_args(annotation)
+    if Keep not in choices:
+        return annotation
+    given = tuple(choice for choice in choices if choice is not Keep)
+    return Union[given]  # noqa: UP007 - of types known only here
+
+
+class _Schemas(GenerateJsonSchema):
+    """Schemas without titles made up from names, and without the words ``default: null``."""
+
+    def default_schema(self, schema: core_schema.WithDefaultSchema) -> JsonSchemaValue:
+        made = super().default_schema(schema)
+        if made.get("default", MISSING) is None:
+            del made["default"]
+        return made
+
+
+def _read(adapter: TypeAdapter[Any], given: Any, prefix: str) -> Any:
+    try:
+        return adapter.validate_json(orjson.dumps(given), strict=True)
+    except ValidationError as error:
+        errors = errors_from_validation(error, prefix, given=given)
+        raise Problem("content-invalid", errors=errors) from None
+    except orjson.JSONEncodeError:
+        raise _content_invalid(prefix, "json", "This cannot be written as JSON.") from None
+
+
+def _content_invalid(pointer: str, rule: str, message: str) -> Problem:
+    error = {"pointer": pointer, "rule": rule, "message": message}
+    return Problem("content-invalid", errors=[error])
+
+
+def _without_nulls(given: Any) -> Any:
+    if isinstance(given, dict):
+        return {key: _without_nulls(item) for key, item in given.items() if item is not None}
+    if isinstance(given, list):
+        return [_without_nulls(item) for item in given]
+    return given
+
+
+def _field(parameter: Parameter) -> Any:
+    annotation = without_keep(parameter.annotation)
+    if parameter.default is Parameter.empty:
+        return Required[annotation]
+    return NotRequired[annotation]
+
+
+def _admits_none(annotation: Any) -> bool:
+    return annotation is type(None) or type(None) in get_args(annotation)
+
+
+def _closed_object(name: str, named: Mapping[str, Any]) -> Any:
+    made = cast(Any, TypedDict)(name, dict(named))
+    made.__pydantic_config__ = {"extra": "forbid"}
+    return made
+
+
+def schema_of(type_: Any, *, is_open: bool = False) -> dict[str, Any]:
+    """The JSON Schema of any type; open where whoever reads passes over what it does not know."""
+    schema = _schema(TypeAdapter(type_))
+    return _opened(schema) if is_open else schema
+
+
+def _schema(adapter: TypeAdapter[Any]) -> dict[str, Any]:
+    schema = adapter.json_schema(schema_generator=_Schemas)
+    tidied: dict[str, Any] = _without_titles(schema)
+    return tidied
+
+
+def _without_titles(schema: Any, *, names: bool = False) -> Any:
+    """Leave out ``title`` where it is a keyword, and not where it is the name of a property."""
+    if isinstance(schema, list):
+        return [_without_titles(item) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    return {
+        key: _without_titles(item, names=key in ("properties", "$defs") and not names)
+        for key, item in schema.items()
+        if names or key != "title" or not isinstance(item, str)
+    }
+
+
+def _opened(schema: Any) -> Any:
+    if isinstance(schema, list):
+        return [_opened(item) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    return {
+        key: _opened(item)
+        for key, item in schema.items()
+        if not (key == "additionalProperties" and item is False)
+    }

@@ -1,0 +1,147 @@
+"""Strict JSON: what two readers could understand differently is refused at the door."""
+
+import json
+import re
+from collections.abc import Iterator
+from itertools import accumulate
+from math import isfinite
+from typing import Any, Final
+
+from shared.chassis.wire.problem import Problem
+from shared.chassis.wire.validation_errors import pointer
+
+DEPTH_LIMIT: Final = 64
+INTEGER_LIMIT: Final = 2**53
+
+_BOM: Final = b"\xef\xbb\xbf"
+_DIGITS_OF_THE_LIMIT: Final = len(str(INTEGER_LIMIT))
+
+# Possessive, so that no text can make it start again; a string that never ends reaches the end.
+_STRING: Final = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
+# Every digit as 0, what else a number has as itself, all the rest blank: three quick searches in
+# this find any number that could be too large, some twenty times faster than an expression.
+_FOLDED: Final = bytes(
+    ord("0") if byte in b"0123456789" else byte if byte in b"eE+" else ord(" ")
+    for byte in range(256)
+).replace(b"E", b"e")
+_LONG_NUMBERS: Final = (b"0" * 16, b"0e000", b"0e+000")
+_DOUBTFUL_ESCAPE: Final = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])")
+_NOT_BRACKETS: Final = bytes(set(range(256)) - set(b"[]{}"))
+_STEPS: Final = bytes.maketrans(b"[{]}", b"\x01\x01\xff\xff")
+
+
+class _NotReadable(ValueError):
+    """Raised inside the parser; its text is a sentence of ours."""
+
+
+_TOO_LARGE: Final = object()
+
+
+def read(body: bytes) -> Any:
+    """The JSON value in a body.
+
+    Raises ``Problem``: ``unreadable-json`` for what is no JSON or could be read in two ways,
+    ``content-invalid`` with pointers for a NUL and for an integer beyond 2^53.
+    """
+    if body.startswith(_BOM):
+        raise _unreadable("It starts with a byte order mark.")
+    try:
+        text = body.decode()
+    except UnicodeDecodeError:
+        raise _unreadable("It is not UTF-8.") from None
+    if _is_too_deep(body):
+        raise _unreadable(f"It is nested deeper than {DEPTH_LIMIT}.")
+    has_long_number = _may_have_long_number(body)
+    try:
+        value = (_CAREFUL if has_long_number else _PLAIN).decode(text)
+    except _NotReadable as error:
+        raise _unreadable(str(error)) from None
+    except (ValueError, RecursionError):
+        raise _unreadable("It is not JSON.") from None
+    if has_long_number or (b"\\u" in body and _DOUBTFUL_ESCAPE.search(body)):
+        _judge(value)
+    return value
+
+
+def _may_have_long_number(body: bytes) -> bool:
+    folded = body.translate(_FOLDED)
+    return any(long in folded for long in _LONG_NUMBERS)
+
+
+def _is_too_deep(body: bytes) -> bool:
+    if body.count(b"[") + body.count(b"{") <= DEPTH_LIMIT:
+        return False
+    # Up to the first mistake in its form this counts as the parser does, and it stops there.
+    steps = _STRING.sub(b"", body).translate(_STEPS, _NOT_BRACKETS)
+    return max(accumulate(memoryview(steps).cast("b")), default=0) > DEPTH_LIMIT
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    made = dict(pairs)
+    if len(made) != len(pairs):
+        raise _NotReadable("A key stands twice in one object.")
+    return made
+
+
+def _constant(_name: str) -> Any:
+    raise _NotReadable("NaN and Infinity are no JSON.")
+
+
+def _integer(digits: str) -> Any:
+    # Its length first: reading a hundred thousand digits would take longer than the request.
+    if len(digits.lstrip("-")) > _DIGITS_OF_THE_LIMIT:
+        return _TOO_LARGE
+    number = int(digits)
+    return number if abs(number) <= INTEGER_LIMIT else _TOO_LARGE
+
+
+def _float(text: str) -> float:
+    number = float(text)
+    if not isfinite(number):
+        raise _NotReadable("A number is too large.")
+    return number
+
+
+_PLAIN: Final = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_constant)
+_CAREFUL: Final = json.JSONDecoder(
+    object_pairs_hook=_object, parse_constant=_constant, parse_int=_integer, parse_float=_float
+)
+
+
+def _judge(value: Any) -> None:
+    errors = []
+    for path, rule, message in _faults(value, ()):
+        errors.append({"pointer": pointer(*path), "rule": rule, "message": message})
+    if errors:
+        raise Problem("content-invalid", errors=errors)
+
+
+def _faults(
+    value: Any, path: tuple[str | int, ...]
+) -> Iterator[tuple[tuple[str | int, ...], str, str]]:
+    if value is _TOO_LARGE:
+        yield path, "integer-limit", "A whole number may be at most 2^53."
+    elif isinstance(value, str):
+        if _has_nul(value):
+            yield path, "no-nul", "A text may not hold the character NUL."
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            if _has_nul(key):
+                yield path, "no-nul", "A key may not hold the character NUL."
+            else:
+                yield from _faults(item, (*path, key))
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from _faults(item, (*path, index))
+
+
+def _has_nul(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise _unreadable("It has half of a surrogate pair.") from None
+    return "\x00" in text
+
+
+def _unreadable(why: str) -> Problem:
+    return Problem("unreadable-json", why)

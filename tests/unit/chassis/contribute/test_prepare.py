@@ -1,0 +1,264 @@
+"""From JSON as it came to a command: a wrong form has its pointer, a right one its meaning."""
+
+from dataclasses import replace
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+
+from services.goals.section import SECTION
+from services.person.section import SECTION as PERSON
+from shared.chassis.contribute.prepare import (
+    Prepared,
+    contribution_from_json,
+    prepare,
+    refuse_who_may_not,
+)
+from shared.chassis.settings import Settings
+from shared.chassis.wire.problem import Problem
+from shared.ledger import Contributor, Organisation, Refused
+
+PLAN = "0199c0de-0000-7000-8000-00000000000a"
+GOAL = "0199c0de-0000-7000-8000-00000000000b"
+NEED = {"section": "needs", "entry_id": "0199c0de-0000-7000-8000-00000000000c"}
+CONTENT = {"aim": {"text": "To walk to the shop"}, "need_ids": [NEED]}
+GP = Contributor(
+    "professional", "user-1", "Dr A. Quill-Synth", "gp", Organisation("ZZG01", "Larkfield")
+)
+SYSTEM = Contributor("system", "client-1", "Larkfield's system", None, Organisation("ZZG01"))
+
+
+def given(**members: Any) -> dict[str, Any]:
+    contribution: dict[str, Any] = {
+        "contribution_id": "0199c0de-0000-7000-8000-00000000000d",
+        "plan_id": PLAN,
+        "command": "careplan.goals.commands.agree.v1",
+        "content": CONTENT,
+        **members,
+    }
+    return {name: member for name, member in contribution.items() if member is not ...}
+
+
+def prepared(contributor: Contributor = GP, **members: Any) -> Prepared:
+    return prepare(SECTION, contribution_from_json(given(**members)), contributor)
+
+
+def pointers(problem: Problem) -> list[str]:
+    return [error["pointer"] for error in problem.errors]
+
+
+def changing(**members: Any) -> dict[str, Any]:
+    return {
+        "command": "careplan.goals.commands.set-aside.v1",
+        "entry_id": GOAL,
+        "based_on": 3,
+        "content": {"reason": "It is done"},
+        **members,
+    }
+
+
+@pytest.mark.parametrize(
+    ("members", "pointer"),
+    [
+        ({"contribution_id": ...}, "/contribution_id"),
+        ({"contribution_id": None}, "/contribution_id"),
+        ({"contribution_id": 7}, "/contribution_id"),
+        ({"contribution_id": "no-id"}, "/contribution_id"),
+        ({"contribution_id": PLAN.upper()}, "/contribution_id"),
+        ({"contribution_id": f"{PLAN}\n"}, "/contribution_id"),
+        ({"contribution_id": f" {PLAN}"}, "/contribution_id"),
+        ({"contribution_id": f"{{{PLAN}}}"}, "/contribution_id"),
+        ({"contribution_id": PLAN.replace("-", "")}, "/contribution_id"),
+        ({"plan_id": []}, "/plan_id"),
+        ({"entry_id": "…"}, "/entry_id"),
+        ({"command": None}, "/command"),
+        ({"command": ["agree"]}, "/command"),
+        ({"based_on": "3"}, "/based_on"),
+        ({"based_on": 0}, "/based_on"),
+        ({"based_on": True}, "/based_on"),
+        ({"based_on": 1.0}, "/based_on"),
+        ({"content": []}, "/content"),
+        ({"content": "aim"}, "/content"),
+        ({"provenance": []}, "/provenance"),
+        ({"provenance": {"voice": "loud"}}, "/provenance/voice"),
+        ({"Content": {}}, "/Content"),
+        ({"a/b~c": 1}, "/a~1b~0c"),
+    ],
+)
+def test_what_has_not_the_form_of_a_contribution(members: dict[str, Any], pointer: str) -> None:
+    with pytest.raises(Problem) as caught:
+        contribution_from_json(given(**members))
+    assert caught.value.code == "content-invalid"
+    assert pointer in pointers(caught.value)
+
+
+@pytest.mark.parametrize("value", [None, [], "text", 1, True])
+def test_a_contribution_is_an_object(value: Any) -> None:
+    with pytest.raises(Problem) as caught:
+        contribution_from_json(value)
+    assert pointers(caught.value) == [""]
+
+
+def test_all_that_is_wrong_is_said_at_once() -> None:
+    wrong = given(contribution_id=..., plan_id="x", based_on=0, also=1)
+    with pytest.raises(Problem) as caught:
+        contribution_from_json(wrong)
+    assert set(pointers(caught.value)) == {"/contribution_id", "/plan_id", "/based_on", "/also"}
+
+
+def test_a_long_key_is_not_given_back_whole() -> None:
+    with pytest.raises(Problem) as caught:
+        contribution_from_json(given(**{"x" * 100_000: 1}))
+    assert len(pointers(caught.value)[0]) < 1_000
+
+
+def test_a_command_that_is_not_there() -> None:
+    for command in ("careplan.goals.commands.fly.v1", "careplan.goals.agreed.v1", "agree", ""):
+        with pytest.raises(Problem) as caught:
+            prepared(command=command)
+        assert caught.value.code == "command-unknown"
+
+
+def test_a_creation_without_an_entry_gets_one() -> None:
+    one, two = prepared(), prepared()
+    assert not one.entry_is_chosen
+    assert one.entry_id != two.entry_id
+    assert one.entry_id.version == 7
+    assert one.provenance.entry_id == one.entry_id
+    chosen = prepared(entry_id=GOAL)
+    assert (chosen.entry_id, chosen.entry_is_chosen) == (UUID(GOAL), True)
+
+
+@pytest.mark.parametrize(
+    ("members", "pointer"),
+    [
+        ({"plan_id": ...}, "/plan_id"),
+        ({"plan_id": None}, "/plan_id"),
+        ({"based_on": 1}, "/based_on"),
+        (changing(entry_id=...), "/entry_id"),
+        (changing(plan_id=...), "/plan_id"),
+    ],
+)
+def test_what_the_command_needs(members: dict[str, Any], pointer: str) -> None:
+    with pytest.raises(Problem) as caught:
+        prepared(**members)
+    assert pointers(caught.value) == [pointer]
+
+
+def test_which_version_a_change_is_based_on_is_judged_later() -> None:
+    assert prepared(**changing()).based_on == 3
+    assert prepared(**changing(based_on=...)).based_on is None
+
+
+def test_the_plan_s_own_entry_has_the_id_that_follows_from_the_plan() -> None:
+    change = {
+        "command": "careplan.person.commands.end-plan.v1",
+        "content": {},
+        "based_on": 1,
+        "entry_id": GOAL,
+    }
+    with pytest.raises(Problem) as caught:
+        prepare(PERSON, contribution_from_json(given(**change)), GP)
+    assert caught.value.code == "content-invalid"
+    opened = PERSON.commands["careplan.person.commands.open-plan.v1"]
+    assert opened.opens_plan
+    assert opened.entry.fixed_id(UUID(PLAN)) is not None
+
+
+def test_content_that_the_command_does_not_take() -> None:
+    with pytest.raises(Problem) as caught:
+        prepared(content={**CONTENT, "aim": {"text": 1}, "colour": "red"})
+    assert {pointer.split("/")[2] for pointer in pointers(caught.value)} == {"aim", "colour"}
+
+
+def test_who_recorded_it_is_proven_and_who_said_it_is_claimed() -> None:
+    mine = prepared().provenance
+    assert mine.recorded_by == mine.stated_by
+    assert mine.recorded_by.identifier is not None
+    assert mine.recorded_by.identifier.value == "user-1"
+    said = prepared(
+        provenance={"stated_by": {"kind": "person", "name": "Edith Marlow-Synth"}, "reason": None}
+    ).provenance
+    assert (said.recorded_by.name, said.stated_by.name) == (
+        "Dr A. Quill-Synth",
+        "Edith Marlow-Synth",
+    )
+    system = prepared(SYSTEM, provenance={"system": {"name": "CareWriter"}}).provenance
+    assert system.recorded_by.name == "CareWriter"
+    assert system.organisation_code == "ZZG01"
+
+
+@pytest.mark.parametrize(
+    ("stated_by", "pointer"),
+    [
+        ({"kind": "professional", "name": "A"}, "/provenance/stated_by/role"),
+        ({"kind": "related-person", "name": "A"}, "/provenance/stated_by/relationship"),
+    ],
+)
+def test_who_said_it_is_named_with_what_makes_them_that(
+    stated_by: dict[str, str], pointer: str
+) -> None:
+    with pytest.raises(Problem) as caught:
+        prepared(provenance={"stated_by": stated_by})
+    assert pointers(caught.value) == [pointer]
+
+
+def test_the_same_content_has_the_same_hash_however_it_is_written() -> None:
+    first = prepared().content_hash
+    assert prepared(contribution_id=str(uuid4())).content_hash == first
+    assert prepared(content=dict(reversed(CONTENT.items()))).content_hash == first
+    assert prepared(content={**CONTENT, "importance": None}).content_hash == first
+    assert prepared(provenance={}, entry_id=None, based_on=None).content_hash == first
+    assert prepared(replace(GP, name="Dr B.")).content_hash == first
+    at = {"stated_at": "2026-03-01T12:00:00Z"}
+    same_at = {"stated_at": "2026-03-01T14:00:00+02:00"}
+    assert prepared(provenance=at).content_hash == prepared(provenance=same_at).content_hash
+
+
+@pytest.mark.parametrize(
+    "members",
+    [
+        {"plan_id": "0199c0de-0000-7000-8000-0000000000ff"},
+        {"entry_id": GOAL},
+        {"content": {**CONTENT, "why": "Fresh air"}},
+        {"content": {**CONTENT, "aim": {"text": "To walk to the shops"}}},
+        {"provenance": {"reason": "asked"}},
+    ],
+    ids=str,
+)
+def test_another_content_has_another_hash(members: dict[str, Any]) -> None:
+    assert prepared(**members).content_hash != prepared().content_hash
+
+
+def test_leaving_out_and_removing_are_two_things_in_a_change() -> None:
+    command: dict[str, Any] = changing(command="careplan.goals.commands.reword.v1")
+    del command["content"]
+    aim = {"aim": {"text": "To walk"}}
+    left_out = prepared(**command, content=aim)
+    removed = prepared(**command, content={**aim, "why": None})
+    assert "why" not in left_out.arguments
+    assert removed.arguments["why"] is None
+    assert left_out.content_hash != removed.content_hash
+    with pytest.raises(Problem) as caught:
+        prepared(**command, content={})
+    assert pointers(caught.value) == ["/content"]
+
+
+def test_who_may_use_a_command() -> None:
+    settings = Settings()
+    refuse_who_may_not(prepared(), settings)
+    person = Contributor("person", "edith", "Edith Marlow-Synth", plan_id=UUID(PLAN))
+    refuse_who_may_not(prepared(person), settings)
+    relative = replace(person, kind="related-person", sub="ruth")
+    with pytest.raises(Refused, match="role-may-not-contribute"):
+        refuse_who_may_not(prepared(relative), settings)
+    proxy = {"on_behalf_of": {"name": "Edith Marlow-Synth"}}
+    refuse_who_may_not(prepared(relative, provenance=proxy), settings)
+
+
+def test_a_system_answers_for_who_said_it() -> None:
+    settings = Settings()
+    with pytest.raises(Refused, match="role-may-not-contribute"):
+        refuse_who_may_not(prepared(SYSTEM), settings)
+    nurse = {"kind": "professional", "name": "A. Synth", "role": "nurse"}
+    refuse_who_may_not(prepared(SYSTEM, provenance={"stated_by": nurse}), settings)

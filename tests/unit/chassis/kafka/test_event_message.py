@@ -1,0 +1,262 @@
+"""Events on the wire: what is published can be read, and nothing else is taken for an event."""
+
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.about_me.section import SECTION as ABOUT_ME
+from services.goals.domain import Goal
+from services.goals.section import SECTION
+from shared.chassis.kafka.event_message import EventPublisher, Unreadable, event_of, header
+from shared.chassis.store.mapper import EntryMapper
+from shared.chassis.store.rows import StoredRow
+from shared.ledger import Agent, CodedText, EntryRef, Organisation, Provenance
+
+RECORDED_AT = datetime(2026, 3, 1, 12, 30, 0, 250, tzinfo=UTC)
+PUBLISHER = EventPublisher(SECTION)
+TRACEPARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+
+
+@dataclass
+class Record:
+    """The part of a Kafka record that is read."""
+
+    key: bytes | None
+    value: bytes | None
+    headers: Any = ()
+
+
+def goal(**about: Any) -> Goal:
+    person = Agent("person", "Edith Marlow-Synth", organisation=Organisation("ZZG01"))
+    provenance = Provenance(uuid4(), uuid4(), uuid4(), person, person, **about)
+    needs = (EntryRef("needs", uuid4()),)
+    made = Goal.agree(provenance, aim=CodedText("To walk"), need_ids=needs, importance=None)
+    made.weigh(provenance, 7)
+    return made
+
+
+def published(
+    made: Goal,
+    version: int = 1,
+    *,
+    traceparent: str | None = None,
+    leaf: bytes | None = None,
+    publisher: EventPublisher = PUBLISHER,
+) -> Record:
+    stored = EntryMapper().to_stored_event(made.pending_events[version - 1])
+    row = StoredRow(
+        40 + version,
+        made.id,
+        version,
+        stored.topic,
+        stored.state,
+        RECORDED_AT,
+        traceparent,
+        leaf,
+    )
+    return Record(*publisher.message(row))
+
+
+def changed(record: Record, **members: Any) -> Record:
+    value = orjson.loads(record.value or b"")
+    value.update(members)
+    kept = {name: member for name, member in value.items() if member is not ...}
+    return replace(record, value=orjson.dumps(kept))
+
+
+@pytest.mark.parametrize(
+    ("kept", "named"),
+    [
+        ([], "1.0"),
+        (["1.0"], "1.0"),
+        (["1.2", "1.10", "2.0"], "1.10"),
+    ],
+)
+def test_an_event_names_the_newest_schema_of_its_major(
+    kept: list[str], named: str, tmp_path: Path
+) -> None:
+    (tmp_path / "careplan.goals.agreed").mkdir()
+    for version in kept:
+        (tmp_path / "careplan.goals.agreed" / f"{version}.json").touch()
+    record = published(goal(), publisher=EventPublisher(SECTION, tmp_path))
+    assert header(record, "ce_dataschema") == f"urn:careplan:contract:careplan.goals.agreed:{named}"
+
+
+def test_what_is_published_can_be_read() -> None:
+    made = goal()
+    event = event_of(published(made, traceparent=TRACEPARENT, leaf=b"\xab" * 32))
+    assert (event.plan_id, event.section, event.entry_id) == (made.plan_id, "goals", made.id)
+    assert (event.entry_type, event.entry_version, event.change) == ("goal", 1, "created")
+    assert event.type == "careplan.goals.agreed.v1"
+    assert (event.position, event.recorded_at) == (41, RECORDED_AT)
+    assert (event.traceparent, event.leaf_hash) == (TRACEPARENT, "ab" * 32)
+    assert event.fields == ("aim", "need_ids")
+    assert event.applied_to({})["aim"] == {"text": "To walk"}
+    assert event.provenance["recorded_by"]["name"] == "Edith Marlow-Synth"
+    second = event_of(published(made, 2))
+    assert (second.fields, second.content, second.change) == (
+        ("importance",),
+        {"importance": 7},
+        "amended",
+    )
+    assert (second.traceparent, second.leaf_hash) == (None, None)
+
+
+def test_what_stands_in_the_envelope_is_not_told_twice() -> None:
+    value = orjson.loads(published(goal()).value or b"")
+    assert not {"plan_id", "entry_id", "contribution_id"} & set(value["provenance"])
+    assert not {"timestamp", "originator_topic", "provenance"} & set(value["content"])
+
+
+def test_stated_at_is_when_it_was_recorded_unless_it_was_said() -> None:
+    at = "2026-03-01T12:30:00.000250Z"
+    told = published(goal())
+    assert orjson.loads(told.value or b"")["provenance"]["stated_at"] == at
+    assert (header(told, "ce_time"), header(told, "ce_recordedtime")) == (at, at)
+    said = published(goal(stated_at=datetime(2026, 2, 28, tzinfo=UTC)))
+    assert header(said, "ce_time") == "2026-02-28T00:00:00Z"
+    assert header(said, "ce_recordedtime") == at
+
+
+def test_fields_left_out_are_the_members_of_the_content() -> None:
+    event = event_of(changed(published(goal()), fields=...))
+    assert event.fields == ("aim", "need_ids")
+
+
+@pytest.mark.parametrize(
+    "members",
+    [
+        {"plan_id": "no-id"},
+        {"plan_id": 7},
+        {"plan_id": ...},
+        {"section": None},
+        {"section": "a\x00b"},
+        {"entry_id": None},
+        {"entry_type": 1},
+        {"entry_version": 0},
+        {"entry_version": -1},
+        {"entry_version": True},
+        {"entry_version": 1.0},
+        {"entry_version": 2**53},
+        {"type": ["careplan.goals.agreed.v1"]},
+        {"change": "changed"},
+        {"change": []},
+        {"contribution_id": "…"},
+        {"recorded_at": "2026-03-01T12:30:00"},
+        {"recorded_at": "0001-01-01T00:00:00+05:00"},
+        {"recorded_at": "yesterday"},
+        {"recorded_at": 1_772_368_200},
+        {"content": []},
+        {"content": ...},
+        {"provenance": "me"},
+        {"fields": "aim"},
+        {"fields": {"aim": 1}},
+        {"fields": ["aim", 1]},
+        {"fields": ["a\x00"]},
+    ],
+    ids=str,
+)
+def test_anything_else_is_unreadable(members: dict[str, Any]) -> None:
+    with pytest.raises(Unreadable):
+        event_of(changed(published(goal()), **members))
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        None,
+        b"",
+        b"null",
+        b"[]",
+        b"{",
+        b"\xff",
+        b'{"plan_id": NaN}',
+        b'{"plan_id": "\\ud800"}',
+        b"[" * 5_000,
+    ],
+)
+def test_a_value_that_is_no_json_object_is_unreadable(value: bytes | None) -> None:
+    with pytest.raises(Unreadable):
+        event_of(Record(b"key", value))
+
+
+@given(st.binary())
+def test_no_bytes_do_anything_worse(value: bytes) -> None:
+    with pytest.raises(Unreadable):
+        event_of(Record(b"key", value))
+
+
+def test_a_key_of_another_plan_is_unreadable() -> None:
+    record = published(goal())
+    for key in (None, b"", str(uuid4()).encode(), (record.key or b"").upper()):
+        with pytest.raises(Unreadable, match="key"):
+            event_of(replace(record, key=key))
+
+
+def test_the_reason_never_quotes_the_content() -> None:
+    with pytest.raises(Unreadable) as caught:
+        event_of(changed(published(goal()), plan_id="Edith Marlow-Synth"))
+    assert "Edith" not in caught.value.reason
+
+
+@pytest.mark.parametrize(
+    ("given_", "read"),
+    [
+        (b"41", 41),
+        (b"0", 0),
+        (b"", None),
+        (b"-1", None),
+        (b"4.1", None),
+        ("٤".encode(), None),
+        (b"9" * 19, None),
+        (b"9" * 5_000, None),
+        (b"\xff", None),
+        (None, None),
+    ],
+)
+def test_a_position_that_is_no_number_is_none(given_: bytes | None, read: int | None) -> None:
+    record = published(goal())
+    others = [(name, value) for name, value in record.headers if name != "ce_position"]
+    told = replace(record, headers=[*others, ("ce_position", given_)])
+    assert event_of(told).position == read
+    assert event_of(replace(record, headers=others)).position is None
+
+
+def test_of_two_headers_with_one_name_the_last_counts() -> None:
+    record = Record(None, None, [("a", b"1"), ("b", None), ("a", b"2"), ("c", b"\xff")])
+    assert [header(record, name) for name in "abcd"] == ["2", None, None, None]
+
+
+def test_positions_and_ids_are_in_the_headers_of_every_event() -> None:
+    made = goal()
+    record = published(made, 2)
+    assert record.key == str(made.plan_id).encode()
+    assert header(record, "ce_id") == f"{made.id}.2"
+    assert header(record, "ce_position") == "42"
+    assert header(record, "ce_partitionkey") == str(made.plan_id)
+    cause = header(record, "ce_causationid")
+    assert cause is not None
+    assert UUID(cause) == event_of(record).contribution_id
+    assert all(isinstance(value, bytes) for _, value in record.headers)
+
+
+def test_each_key_of_a_map_is_a_field_of_its_own() -> None:
+    told = {
+        "timestamp": "2026-03-01T12:30:00Z",
+        "provenance": {"plan_id": str(uuid4()), "contribution_id": str(uuid4())},
+        "responses": {"important_to_me": {"text": "Tea"}, "how_to_support_me": None},
+    }
+    row = StoredRow(
+        *(1, uuid4(), 2, "careplan.about-me.reworded.v1", orjson.dumps(told)),
+        *(RECORDED_AT, None, None),
+    )
+    event = event_of(Record(*EventPublisher(ABOUT_ME).message(row)))
+    assert event.fields == ("responses.important_to_me", "responses.how_to_support_me")
+    assert event.content == {"responses": told["responses"]}

@@ -1,0 +1,311 @@
+"""What is JSON for everybody passes; what two readers could understand differently does not."""
+
+import asyncio
+import inspect
+import json
+import sys
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from starlette.requests import Request
+from starlette.types import Message
+
+from shared.chassis.http.body import read_body
+from shared.chassis.wire.problem import Problem
+from shared.chassis.wire.strict_json import read
+
+JSON_TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"))
+JSON = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**53), 2**53)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | JSON_TEXT,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(JSON_TEXT, inner, max_size=4),
+    max_leaves=12,
+)
+
+
+def problem_of(body: bytes) -> Problem:
+    with pytest.raises(Problem) as raised:
+        read(body)
+    return raised.value
+
+
+CODES = (None, "unreadable-json", "content-invalid")
+
+
+def code_of(body: bytes) -> str | None:
+    try:
+        read(body)
+    except Problem as problem:
+        return problem.code
+    return None
+
+
+def deep(levels: int, opening: bytes = b"[", closing: bytes = b"]") -> bytes:
+    return opening * levels + b"1" + closing * levels
+
+
+@given(JSON, st.booleans())
+def test_what_the_standard_library_writes_is_read_back_the_same(
+    value: Any, ascii_only: bool
+) -> None:
+    assert read(json.dumps(value, ensure_ascii=ascii_only).encode()) == value
+
+
+@given(st.binary(max_size=200))
+def test_any_bytes_are_read_or_are_a_problem(body: bytes) -> None:
+    code = code_of(body)
+
+    assert code in CODES
+    assert code is not None or read(body) == json.loads(body)
+
+
+@given(
+    st.lists(st.sampled_from([*'[]{}",:\\ue0159-.+', "\\u0000", "\\ud800", "e999"]), max_size=60)
+)
+def test_anything_that_looks_like_json_is_read_or_is_a_problem(parts: list[str]) -> None:
+    assert code_of("".join(parts).encode()) in CODES
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b" \n",
+        b"{",
+        b'{"a": 1} x',
+        b'{"a": 1}{}',
+        b"{'a': 1}",
+        b"[1,]",
+        b"[01]",
+        b'["\x00"]',
+        b'["a\nb"]',
+        b'{"a": 1, "a": 2}',
+        b'{"a": {"b": [{"c": 1, "c": 1}]}}',
+        b'{"a": 1, "\\u0061": 2}',
+        b"NaN",
+        b'{"a": Infinity}',
+        b"[-Infinity]",
+        b"[1e400]",
+        b"[-1E+400]",
+        b"[1e0000400]",
+        b"1" * 400 + b".5",
+        b'["\\ud800"]',
+        b'["\\udc00\\ud800"]',
+        b'{"\\uDFFF": 1}',
+        b'["\xed\xa0\x80"]',
+        b'["\xff"]',
+        b"\xef\xbb\xbf{}",
+        '{"a": 1}'.encode("utf-16"),
+        '{"a": 1}'.encode("utf-16-le"),
+        deep(65),
+        deep(65, b'{"a":', b"}"),
+        b'{"a":' + deep(64) + b"}",
+        b"[" * 1_000_000,
+        b'{"a":' * 200_000,
+        b'["' * 500_000,
+    ],
+    ids=lambda body: repr(body[:24]),
+)
+def test_what_cannot_be_read_in_one_way_only_is_unreadable(body: bytes) -> None:
+    problem = problem_of(body)
+
+    assert (problem.code, problem.status) == ("unreadable-json", 400)
+
+
+@pytest.mark.parametrize(
+    ("body", "pointers"),
+    [
+        (b'{"a": "x\\u0000"}', ["/a"]),
+        (b'{"a": [1, {"b/c": "\\u0000"}]}', ["/a/1/b~1c"]),
+        (b"[9007199254740993]", ["/0"]),
+        (b"[-9007199254740993, 1, 99999999999999999999]", ["/0", "/2"]),
+        (b'{"content": {"n": ' + b"7" * 100_000 + b"}}", ["/content/n"]),
+    ],
+    ids=lambda given: repr(given)[:40],
+)
+def test_a_nul_or_a_number_too_large_is_named_by_its_place(
+    body: bytes, pointers: list[str]
+) -> None:
+    problem = problem_of(body)
+
+    assert (problem.code, problem.status) == ("content-invalid", 422)
+    assert [error["pointer"] for error in problem.errors] == pointers
+
+
+def test_a_nul_in_a_key_is_named_by_the_object_that_has_it() -> None:
+    assert [e["pointer"] for e in problem_of(b'{"a": {"b\\u0000": 1}}').errors] == ["/a"]
+
+
+def test_what_only_looks_doubtful_is_read() -> None:
+    assert read(b'["\\\\u0000", "\\\\ud800", "9999999999999999999", "1e999"]') == [
+        "\\u0000",
+        "\\ud800",
+        "9999999999999999999",
+        "1e999",
+    ]
+    assert read(b'["\\ud83d\\ude42", 9007199254740992, 1e99, -0]') == ["🙂", 2**53, 1e99, 0]
+
+
+def test_brackets_in_texts_are_no_depth() -> None:
+    texts = ['[[[{{{"\\'] * 50
+    assert read(json.dumps(texts).encode()) == texts
+    assert read(deep(64)) is not None
+    assert read(b"[" + b",".join([deep(63)] * 20) + b"]") is not None
+
+
+@given(st.integers(1, 80), st.lists(JSON_TEXT, max_size=3), st.booleans())
+def test_depth_is_judged_by_levels_alone(levels: int, texts: list[str], as_objects: bool) -> None:
+    value: Any = texts
+    for _ in range(levels - 1):
+        value = {"[": value, "]": "{"} if as_objects else ["]", value]
+    body = json.dumps(value).encode()
+
+    if levels > 64:
+        assert problem_of(body).code == "unreadable-json"
+    else:
+        assert read(body) == value
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"[" + b"9" * 1_000_000 + b"]",
+        b"1e" + b"9" * 1_000_000,
+        b'["' + b'\\"' * 500_000,
+        b"[" * 1_000_000,
+    ],
+    ids=["digits", "exponent", "a string without end", "brackets"],
+)
+def test_a_hostile_body_costs_little(body: bytes) -> None:
+    ordinary = json.dumps(["an ordinary text"] * 50_000).encode()
+    started = time.perf_counter()
+    read(ordinary)
+    usual = time.perf_counter() - started
+    started = time.perf_counter()
+    problem_of(body)
+
+    # Were it to grow with the square of its length, it would take thousands of times as long.
+    assert time.perf_counter() - started < 200 * usual
+
+
+def test_recursion_never_escapes() -> None:
+    def at_the_bottom(levels: int) -> str | None:
+        return code_of(deep(60)) if levels == 0 else at_the_bottom(levels - 1)
+
+    free = sys.getrecursionlimit() - len(inspect.stack())
+    # With little of the stack left the parser may give up; it says so as a problem.
+    for levels in range(free - 120, free - 20):
+        assert at_the_bottom(levels) in CODES
+
+
+def request_of(chunks: Sequence[bytes], *headers: tuple[str, str]) -> tuple[Request, list[bytes]]:
+    """A request, and the chunks that have not been taken from it."""
+    left = list(chunks)
+
+    async def receive() -> Message:
+        body = left.pop(0) if left else b""
+        return {"type": "http.request", "body": body, "more_body": bool(left)}
+
+    raw = [(name.encode(), value.encode("latin-1")) for name, value in headers]
+    scope = {"type": "http", "method": "POST", "path": "/", "headers": raw}
+    return Request(scope, receive), left
+
+
+JSON_TYPE = ("content-type", "application/json")
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize(
+    "content_type",
+    [
+        "application/json",
+        "Application/JSON",
+        "application/json; charset=utf-8",
+        'application/json;charset="UTF-8"',
+    ],
+)
+async def test_a_body_is_read_whole(content_type: str) -> None:
+    request, _ = request_of([b'{"a"', b": 1}"], ("content-type", content_type))
+
+    assert await read_body(request) == b'{"a": 1}'
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize(
+    "headers",
+    [
+        [],
+        [("content-type", "")],
+        [("content-type", "text/plain")],
+        [("content-type", "application/jsonp")],
+        [("content-type", "application/json; charset=utf-16")],
+        [("content-type", "application/json, text/plain")],
+        [JSON_TYPE, JSON_TYPE],
+        [JSON_TYPE, ("content-encoding", "gzip")],
+        [JSON_TYPE, ("content-encoding", "identity")],
+        [("content-type", "multipart/form-data; boundary=x")],
+    ],
+    ids=str,
+)
+async def test_another_type_or_an_encoding_is_refused(headers: list[tuple[str, str]]) -> None:
+    request, _ = request_of([b"{}"], *headers)
+
+    with pytest.raises(Problem) as raised:
+        await read_body(request)
+
+    assert (raised.value.code, raised.value.status) == ("unsupported-media-type", 415)
+
+
+@pytest.mark.asyncio
+async def test_a_body_that_does_not_come_is_not_waited_for_without_end() -> None:
+    async def receive() -> Message:
+        await asyncio.Event().wait()
+        raise AssertionError("nothing comes")
+
+    headers = [(name.encode(), value.encode()) for name, value in [JSON_TYPE]]
+    request = Request({"type": "http", "headers": headers}, receive)
+
+    with pytest.raises(Problem) as raised:
+        await read_body(request, patience=0.01)
+
+    assert (raised.value.code, raised.value.status) == ("bad-request", 400)
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("announced", ["5242880", "9" * 5_000, "00001048577"])
+async def test_a_body_announced_too_large_is_refused_unread(announced: str) -> None:
+    request, left = request_of([b"x" * 1024] * 5, JSON_TYPE, ("content-length", announced))
+
+    with pytest.raises(Problem) as raised:
+        await read_body(request)
+
+    assert (raised.value.code, raised.value.status) == ("body-too-large", 413)
+    assert len(left) == 5
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("headers", [[], [("content-length", "10")], [("content-length", "²")]])
+async def test_a_body_that_turns_out_too_large_is_refused_on_the_way(
+    headers: list[tuple[str, str]],
+) -> None:
+    request, left = request_of([b"x" * 65_536] * 80, JSON_TYPE, *headers)
+
+    with pytest.raises(Problem) as raised:
+        await read_body(request)
+
+    assert raised.value.code == "body-too-large"
+    assert len(left) == 80 - 17
+
+
+@pytest.mark.asyncio
+async def test_a_body_of_exactly_the_limit_is_taken() -> None:
+    request, _ = request_of([b"x" * 65_536] * 16, JSON_TYPE)
+
+    assert len(await read_body(request)) == 1_048_576
