@@ -14,7 +14,7 @@ import uvloop
 from benchmarks import clusters, report
 from benchmarks.measure import Sample
 from benchmarks.rows import LONG, ROWS, SCENARIOS, Row
-from deploy.local.problem import Problem
+from deploy.local.processes.problem import Problem
 from shared.chassis.run import collect_rarely
 
 _RESULTS = Path(__file__).parent / "results"

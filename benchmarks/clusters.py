@@ -12,14 +12,14 @@ from pathlib import Path
 import asyncpg
 
 from benchmarks.flush_probe import SECONDS
-from deploy.local import jars
-from deploy.local.kafka import Broker, free_port
-from deploy.local.output import Terminal
-from deploy.local.postgres import Cluster
-from deploy.local.processes import run
-from deploy.local.servers import kafka_child, postgres_child
+from deploy.local.processes.output import Terminal
+from deploy.local.processes.process import run
+from deploy.local.processes.supervisor import Supervisor
+from deploy.local.servers import jars
+from deploy.local.servers.both import kafka_child, postgres_child
+from deploy.local.servers.kafka import Broker, free_port
+from deploy.local.servers.postgres import Cluster
 from deploy.local.settings import cache_folder
-from deploy.local.supervisor import Supervisor
 
 NAMES = ("1ms", "disk")
 

@@ -17,7 +17,7 @@ from benchmarks.clusters import Servers
 from benchmarks.load import PLACE, Load, apply_from_elsewhere
 from benchmarks.measure import Sample, must_be
 from benchmarks.subject import NURSE
-from deploy.local.kafka import free_port
+from deploy.local.servers.kafka import free_port
 from services.goals.section import SECTION
 from shared.testing.eventually import eventually
 from shared.testing.service import bench_of

@@ -26,7 +26,7 @@ from benchmarks.ledgers import fresh_ledger
 from benchmarks.load import Load, apply_from_elsewhere
 from benchmarks.measure import Sample, must_be, of_latencies
 from benchmarks.subject import NURSE, receipt, sample_state
-from deploy.local.kafka import free_port
+from deploy.local.servers.kafka import free_port
 from services.goals.section import SECTION
 from services.plan.doors.events import BATCH, CONSUMER, FoldEvents, read_event
 from services.plan.fold.domain import Plan, fold

@@ -8,7 +8,7 @@ import pytest
 import pytest_asyncio
 from hypothesis import settings
 
-from deploy.local.servers import Servers, running
+from deploy.local.servers.both import Servers, running
 
 # A property is tried a little at every turn and much in `make test` (--hypothesis-profile).
 settings.register_profile("everyday", max_examples=25, database=None)

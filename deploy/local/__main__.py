@@ -1,202 +1,20 @@
-"""`make run`: what starts in which order, top to bottom; Ctrl-C stops all of it."""
+"""`make run`: starts the stack and waits; Ctrl-C stops all of it."""
 
 import asyncio
 import os
 import signal
 import sys
-import time
-from typing import Any
 
 import asyncpg
-import httpx
 
-from deploy.kafka.topics import TopicsDiffer, ensure_topics
-from deploy.local import kafka, place, postgres, welcome
-from deploy.local.databases import create_service_database
-from deploy.local.issuer import ISS, Issuer
-from deploy.local.output import Terminal
-from deploy.local.problem import Problem, plainly
-from deploy.local.seed import SeedFailed, sow
-from deploy.local.servers import kafka_child, postgres_child
-from deploy.local.services import Service, found, service_child
+from deploy.kafka.topics import TopicsDiffer
+from deploy.local.processes.output import Terminal
+from deploy.local.processes.problem import Problem, plainly
 from deploy.local.settings import StackSettings
-from deploy.local.stack_file import StackFile
-from deploy.local.supervisor import Supervisor
-from deploy.local.tasks import first_error
-from deploy.organisations import organisations
+from deploy.local.stack import place
+from deploy.local.stack.stack import Stack
 from shared.chassis.database.migrate import MigrationChanged
 from shared.contracts.discover import TwoThings
-from shared.contracts.topics import declared_topics
-
-# What services and broker leave of it, at least 2 s, is for the last checkpoint of PostgreSQL.
-_ALL_DOWN_WITHIN = 9.2
-
-
-class Stack:
-    """One start of everything, in one folder."""
-
-    def __init__(self, settings: StackSettings, terminal: Terminal) -> None:
-        self.settings = settings
-        self.terminal = terminal
-        self.folder = settings.folder.absolute()
-        self.services = found()
-        ports = settings.service_ports([service.name for service in self.services])
-        self.ports = dict(sorted(ports.items(), key=lambda item: item[1]))
-        self.urls = {name: f"http://127.0.0.1:{port}" for name, port in self.ports.items()}
-        self.organisations = organisations()
-        self.issuer = Issuer(self.folder / "issuer")
-        self.cluster = postgres.Cluster(self.folder / "postgres", settings.postgres_port)
-        self.broker = kafka.Broker(
-            self.folder / "kafka", settings.kafka_port, settings.cache_folder
-        )
-        self.file = StackFile(self.folder / "stack.json")
-        self.pids = place.Pids(self.folder / "pids.json")
-        self.supervisor = Supervisor(
-            self.folder / "logs", terminal, self.note, verbose=settings.verbose
-        )
-        self.client = httpx.AsyncClient(timeout=2, trust_env=False)
-        self.began = time.time()
-        self.own_postgres = settings.database_url is None
-        self.own_kafka = settings.kafka_servers is None
-        self.kafka_servers = settings.kafka_servers or self.broker.servers
-
-    async def bring_up(self) -> None:
-        """Everything, in order: place, servers, databases and topics, services, example, word."""
-        say = self.terminal.say
-        place.check_disk(self.folder)
-        await self.pids.tidy_up(say)
-        place.check_ports(self.needed_ports())
-        self.file.remove()  # of a start that was killed
-        self.issuer.prepare()
-
-        with first_error():
-            async with asyncio.TaskGroup() as group:
-                preparing = group.create_task(self.databases())
-                group.create_task(self.topics())
-        databases = preparing.result()
-
-        for service in self.services:
-            environment = self.environment(service, databases[service.name])
-            url = self.urls[service.name]
-            self.supervisor.start(service_child(service, environment, url, self.client))
-        await self.supervisor.until_ready(*self.urls)
-
-        welcome.addresses(self.terminal, self.urls, self.content(), time.time() - self.began)
-        await self.sow()
-        self.terminal.write("\nCtrl-C stops it.")
-
-    async def databases(self) -> dict[str, str]:
-        """PostgreSQL up, and in it every service's database at its newest form."""
-        if self.own_postgres:
-            await self.cluster.prepare(self.terminal.say)
-            self.supervisor.start(postgres_child(self.cluster))
-            await self.supervisor.until_ready("postgres")
-        elif not await postgres.answers(self.admin_url):
-            raise Problem("nobody answers at DATABASE_URL: start that server, or leave it unset")
-        with first_error():
-            async with asyncio.TaskGroup() as group:
-                made = {
-                    service.name: group.create_task(
-                        create_service_database(self.admin_url, service.name, service.migrations)
-                    )
-                    for service in self.services
-                }
-        return {name: task.result() for name, task in made.items()}
-
-    async def topics(self) -> None:
-        """Kafka up, and on it every declared topic."""
-        if self.own_kafka:
-            await self.broker.prepare(self.terminal.say)
-            self.supervisor.start(kafka_child(self.broker))
-            await self.supervisor.until_ready("kafka")
-        elif not await kafka.answers(self.kafka_servers):
-            raise Problem("nobody answers at KAFKA_SERVERS: start that broker, or leave it unset")
-        declared = declared_topics(
-            (service.name for service in self.services if service.is_section),
-            (organisation.code for organisation in self.organisations),
-        )
-        created = await ensure_topics(self.kafka_servers, declared)
-        self.terminal.say(f"{len(declared)} topics, {len(created)} of them new")
-
-    async def sow(self) -> None:
-        """The example plan through the front door; a stack without it is still a stack."""
-        self.terminal.say("loading the example plan through the front door")
-        try:
-            sown = await sow(self.urls, self.issuer.signer, self.organisations, self.terminal.say)
-        except SeedFailed as failure:
-            self.terminal.say(f"the example plan is not loaded: {failure}")
-            return
-        welcome.requests(self.terminal, self.urls, self.issuer.signer, sown)
-
-    def environment(self, service: Service, database_url: str) -> dict[str, str]:
-        """What a service is told about its surroundings."""
-        return {
-            "CAREPLAN_SERVICE": service.name,
-            "CAREPLAN_DATABASE_URL": database_url,
-            "CAREPLAN_KAFKA_SERVERS": self.kafka_servers,
-            "CAREPLAN_HOST": "127.0.0.1",
-            "CAREPLAN_PORT": str(self.ports[service.name]),
-            "CAREPLAN_ISSUER": ISS,
-            "CAREPLAN_JWKS": str(self.issuer.jwks),
-            "CAREPLAN_INSTANCE": f"{service.name}-1",
-        }
-
-    def needed_ports(self) -> dict[str, int]:
-        """Every port that has to be free, by what will use it."""
-        ports = dict(self.ports)
-        if self.own_postgres:
-            ports["PostgreSQL"] = self.cluster.port
-        if self.own_kafka:
-            ports |= {"Kafka": self.broker.port, "Kafka's controller": self.broker.port + 1}
-        return ports
-
-    @property
-    def admin_url(self) -> str:
-        """Whoever may create databases and roles."""
-        return self.settings.database_url or self.cluster.url
-
-    def note(self) -> None:
-        """Puts on disk what runs now."""
-        try:
-            self.pids.write(self.supervisor.seen())
-            self.file.write(self.content())
-        except OSError as error:
-            self.terminal.say(f"stack.json could not be written: {plainly(error)}")
-
-    def content(self) -> dict[str, Any]:
-        """`stack.json`, as it has to read at this moment."""
-        seen = self.supervisor.seen()
-        pids = {name: one.pid for name, one in seen.items()}
-        services = {
-            name: {"url": url, "pid": pids.get(name), "ready": name in seen and seen[name].ready}
-            for name, url in self.urls.items()
-        }
-        content: dict[str, Any] = {
-            "started_at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(self.began)),
-            "kafka": {"bootstrap": self.kafka_servers, "pid": pids.get("kafka")},
-            "postgres": {"url": self.admin_url, "pid": pids.get("postgres")},
-            "supervisor": {"pid": os.getpid()},
-            "issuer": {
-                "iss": ISS,
-                "jwks": str(self.issuer.jwks),
-                "private_key": str(self.issuer.private_key),
-            },
-            "organisations": [{"code": o.code, "name": o.name} for o in self.organisations],
-            "services": services,
-        }
-        if "viewer" in self.urls:
-            content["viewer"] = self.urls["viewer"]
-        return content
-
-    async def shut_down(self) -> None:
-        """Services first, so that they finish their work; then Kafka, then PostgreSQL."""
-        latest = time.monotonic() + _ALL_DOWN_WITHIN
-        await self.supervisor.stop(*self.urls)
-        await self.supervisor.stop("kafka")
-        await self.supervisor.stop("postgres", grace=latest - time.monotonic())
-        await self.client.aclose()
-        self.file.remove()
-        self.pids.forget()
 
 
 async def run(settings: StackSettings, terminal: Terminal) -> None:

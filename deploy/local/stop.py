@@ -5,8 +5,8 @@ import signal
 import sys
 import time
 
-from deploy.local.place import holder
 from deploy.local.settings import StackSettings
+from deploy.local.stack.place import holder
 
 _LONGEST = 15.0
 

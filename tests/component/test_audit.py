@@ -22,7 +22,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 
 import services.audit
 import shared.chassis
-from deploy.local.issuer import ISS, Issuer
+from deploy.local.stack.issuer import ISS, Issuer
 from services.audit.app import create_app
 from services.audit.doors import events as audit_consumers
 from services.audit.doors.events import AuditConsumer

@@ -7,7 +7,7 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from deploy.local.databases import create_service_database, drop_database
+from deploy.local.servers.databases import create_service_database, drop_database
 from shared.chassis.database.migrate import MigrationChanged
 
 pytestmark = [pytest.mark.component, pytest.mark.asyncio]

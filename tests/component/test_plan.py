@@ -21,7 +21,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 
 import services.plan
 import shared.chassis
-from deploy.local.issuer import ISS, Issuer
+from deploy.local.stack.issuer import ISS, Issuer
 from services.plan.app import create_app
 from services.plan.doors.events import CONSUMER, FoldEvents
 from services.plan.store.projection import PlanStore

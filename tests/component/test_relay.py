@@ -22,7 +22,7 @@ from aiokafka.partitioner import DefaultPartitioner
 
 import shared.chassis
 import shared.chassis.kafka.relay
-from deploy.local.kafka import free_port
+from deploy.local.servers.kafka import free_port
 from services.goals.domain import Goal
 from services.goals.section import SECTION
 from shared.chassis.database.database import Database

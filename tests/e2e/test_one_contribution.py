@@ -16,7 +16,7 @@ import asyncpg
 import pytest
 import pytest_asyncio
 
-from deploy.local.example import PLAN_ID, STEPS
+from deploy.local.example.plan import PLAN_ID, STEPS
 from shared.ledger import Organisation
 from shared.testing import people
 from shared.testing.eventually import eventually

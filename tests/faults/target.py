@@ -14,14 +14,14 @@ from urllib.parse import urlsplit, urlunsplit
 
 import httpx
 
-from deploy.local import place
-from deploy.local.__main__ import Stack
-from deploy.local.kafka import Listener
-from deploy.local.output import Terminal
-from deploy.local.processes import dying_with_parent
-from deploy.local.services import Service
+from deploy.local.processes.output import Terminal
+from deploy.local.processes.process import dying_with_parent
+from deploy.local.processes.supervisor import Child, Supervisor
+from deploy.local.servers.kafka import Listener
 from deploy.local.settings import StackSettings
-from deploy.local.supervisor import Child, Supervisor
+from deploy.local.stack import place
+from deploy.local.stack.services import Service
+from deploy.local.stack.stack import Stack
 from shared.cli.readiness import every_part_ready
 from shared.testing.eventually import eventually
 from tests.e2e.stack_process import ROOT, free_port_offset

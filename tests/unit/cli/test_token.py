@@ -8,7 +8,7 @@ from joserfc import jwt
 from joserfc.jwk import KeySet
 from typer.testing import CliRunner
 
-from deploy.local.issuer import ISS, Issuer
+from deploy.local.stack.issuer import ISS, Issuer
 from shared.cli.main import app
 from shared.cli.token import professional, seconds, subject, system
 

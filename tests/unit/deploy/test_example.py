@@ -1,6 +1,6 @@
 """The example plan as data: who said what, in which order, under ids that never change."""
 
-from deploy.local.example import PLAN_ID, STEPS, entry_id
+from deploy.local.example.plan import PLAN_ID, STEPS, entry_id
 from deploy.organisations import organisations
 
 

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from deploy.local import jars
-from deploy.local.jars import LOCK, Jar, locked
-from deploy.local.problem import Problem
+from deploy.local.processes.problem import Problem
+from deploy.local.servers import jars
+from deploy.local.servers.jars import LOCK, Jar, locked
 
 
 def test_the_lock_names_every_jar_once_with_its_checksum() -> None:

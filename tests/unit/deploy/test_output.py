@@ -3,7 +3,7 @@
 import io
 from pathlib import Path
 
-from deploy.local.output import LogFile, Terminal
+from deploy.local.processes.output import LogFile, Terminal
 
 
 def test_colour_only_where_asked() -> None:

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from deploy.local import place
-from deploy.local.problem import Problem
-from deploy.local.stack_file import StackFile
+from deploy.local.processes.problem import Problem
+from deploy.local.stack import place
+from deploy.local.stack.stack_file import StackFile
 
 
 def test_a_second_stack_in_the_folder_is_told_who_has_it(tmp_path: Path) -> None:

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from deploy.local.kafka import Broker
-from deploy.local.servers import kafka_child
+from deploy.local.servers.both import kafka_child
+from deploy.local.servers.kafka import Broker
 
 _AT = "2026-11-24T08:00:00,922"
 _NOT_HANDLED = (

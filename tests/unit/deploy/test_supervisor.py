@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from deploy.local.output import Terminal
-from deploy.local.problem import Problem
-from deploy.local.supervisor import Child, Supervisor
+from deploy.local.processes.output import Terminal
+from deploy.local.processes.problem import Problem
+from deploy.local.processes.supervisor import Child, Supervisor
 from shared.testing.eventually import eventually
 
 pytestmark = pytest.mark.asyncio

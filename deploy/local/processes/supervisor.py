@@ -10,9 +10,9 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from deploy.local.output import LogFile, Terminal
-from deploy.local.problem import Problem, from_output
-from deploy.local.processes import born, dying_with_parent
+from deploy.local.processes.output import LogFile, Terminal
+from deploy.local.processes.problem import Problem, from_output
+from deploy.local.processes.process import born, dying_with_parent
 
 _FIRST_PAUSE = 0.2
 _LONGEST_PAUSE = 5.0

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from deploy.local.example import Sown
-from deploy.local.output import Terminal
+from deploy.local.example.plan import Sown
+from deploy.local.processes.output import Terminal
 from shared.cli.token import Signer, professional
 
 

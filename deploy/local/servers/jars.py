@@ -10,7 +10,7 @@ from pathlib import Path
 
 from jgo.maven import MavenContext, PythonResolver
 
-from deploy.local.problem import Problem
+from deploy.local.processes.problem import Problem
 
 LOCK = Path(__file__).with_name("kafka.lock")
 _AT_ONCE = 8

@@ -9,12 +9,12 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from deploy.local.kafka import Broker, free_port
-from deploy.local.output import Terminal
-from deploy.local.postgres import Cluster
+from deploy.local.processes.output import Terminal
+from deploy.local.processes.supervisor import Child, Supervisor
+from deploy.local.processes.tasks import first_error
+from deploy.local.servers.kafka import Broker, free_port
+from deploy.local.servers.postgres import Cluster
 from deploy.local.settings import cache_folder
-from deploy.local.supervisor import Child, Supervisor
-from deploy.local.tasks import first_error
 
 # While it starts or recovers it turns connections away, ours among them: no news.
 _POSTGRES_TROUBLE = re.compile(r" (WARNING|ERROR|PANIC|FATAL):  (?!the database system is)")

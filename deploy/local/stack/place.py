@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from deploy.local.problem import Problem
-from deploy.local.processes import born, gone
-from deploy.local.supervisor import Seen
+from deploy.local.processes.problem import Problem
+from deploy.local.processes.process import born, gone
+from deploy.local.processes.supervisor import Seen
 
 _LEAST_FREE = 200 * 1024 * 1024
 

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import asyncpg
 
-from deploy.local.problem import Problem, from_output
-from deploy.local.processes import born, run
+from deploy.local.processes.problem import Problem, from_output
+from deploy.local.processes.process import born, run
 
 SUPERUSER = "postgres"
 _NAMESPACE = ["unshare", "--user", "--map-user=1000", "--map-group=1000"]

@@ -1,0 +1,1 @@
+"""PostgreSQL and Kafka of the stack: from Python packages, without containers."""

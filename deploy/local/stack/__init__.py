@@ -1,0 +1,1 @@
+"""The stack itself: its folder and ports, its services, and the order in which they start."""
