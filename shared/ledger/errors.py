@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from shared.ledger.text import says_something
+
 
 class LedgerError(Exception):
     """Root of everything the ledger raises by itself."""
@@ -27,6 +29,6 @@ class Refused(LedgerError):
 
 def need_reason(reason: str | None) -> str:
     """The reason given; ``reason-missing`` where there is none."""
-    if reason is None or not reason.strip():
+    if reason is None or not says_something(reason):
         raise Refused("reason-missing", "Say why.", field="reason")
     return reason

@@ -14,6 +14,8 @@ from functools import partial
 from typing import Annotated, Any, Final, Generic, Literal, TypeVar, dataclass_transform
 from uuid import UUID
 
+from shared.ledger.text import says_something
+
 
 class Keep(Enum):
     """The type of ``KEEP``: a field that a change leaves as it is (``None`` would remove it)."""
@@ -115,8 +117,8 @@ def value(of: type[ClassT]) -> type[ClassT]:
 
 
 def is_blank(text: str | None) -> bool:
-    """True where nothing can be read in it."""
-    return text is None or not text.strip()
+    """True where nothing can be read in it: no text, or only characters that are not drawn."""
+    return text is None or not says_something(text)
 
 
 @value

@@ -6,9 +6,7 @@ from typing import Final
 from starlette.requests import Request
 
 from shared.chassis.wire.problem import Problem
-
-BODY_LIMIT: Final = 1_048_576
-
+from shared.chassis.wire.strict_json import BODY_LIMIT
 
 BODY_PATIENCE: Final = 30.0
 

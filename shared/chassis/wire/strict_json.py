@@ -10,6 +10,9 @@ from typing import Any, Final
 from shared.chassis.wire.problem import Problem
 from shared.chassis.wire.validation_errors import pointer
 
+BODY_LIMIT: Final = 1_048_576
+"""Bytes that either door takes: of a body, of a message's value."""
+
 DEPTH_LIMIT: Final = 64
 INTEGER_LIMIT: Final = 2**53
 
