@@ -5,13 +5,13 @@ from typing import Final
 
 from shared.contracts import discover
 from shared.contracts.topics import Topic, declared_topics
+from shared.ledger.names import kebab
 from shared.ledger.topics import (
     AUDIT_RECORDS,
     commands_topic,
     dead_letters_topic,
     events_topic,
     inbox_topic,
-    kebab,
     receipts_topic,
 )
 

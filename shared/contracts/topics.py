@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
+from shared.ledger.names import kebab
 from shared.ledger.topics import (
     AUDIT_RECORDS,
     PLAN_CHANGES,
@@ -11,7 +12,6 @@ from shared.ledger.topics import (
     dead_letters_topic,
     events_topic,
     inbox_topic,
-    kebab,
     receipts_topic,
 )
 

@@ -3,6 +3,7 @@
 from shared.ledger.contribution import Contribution, Receipt
 from shared.ledger.entry import Change, Entry
 from shared.ledger.errors import LedgerError, Refused, need_reason
+from shared.ledger.names import LOCAL_ID, ODS, ORGANISATION_CODE, ORGANISATION_SOURCE, id_in, kebab
 from shared.ledger.provenance import (
     PERSON,
     PROFESSIONAL,
@@ -18,7 +19,7 @@ from shared.ledger.provenance import (
     Supporter,
 )
 from shared.ledger.recorded_event import RecordedEvent
-from shared.ledger.section import Command, Section, kebab
+from shared.ledger.section import Command, Section
 from shared.ledger.values import (
     KEEP,
     Code,
@@ -50,6 +51,10 @@ from shared.ledger.values import (
 
 __all__ = [
     "KEEP",
+    "LOCAL_ID",
+    "ODS",
+    "ORGANISATION_CODE",
+    "ORGANISATION_SOURCE",
     "PERSON",
     "PROFESSIONAL",
     "PROXY",
@@ -92,6 +97,7 @@ __all__ = [
     "Supporter",
     "Visibility",
     "When",
+    "id_in",
     "instant",
     "is_blank",
     "kebab",

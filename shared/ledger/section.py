@@ -2,24 +2,18 @@
 
 import builtins
 import inspect
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cache, cached_property
+from functools import cached_property
 from typing import Any
 
 from eventsourcing.utils import register_topic
 
 from shared.ledger.entry import Change, Entry
+from shared.ledger.names import kebab
 from shared.ledger.values import KEEP
 
 _TAKEN_NAMES = frozenset({"audit", "plan", "inbox", "receipts"})
-
-
-@cache
-def kebab(name: str) -> str:
-    """``StageGoal``, ``stage_goal`` → ``stage-goal``."""
-    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", name).replace("_", "-").lower()
 
 
 @dataclass(frozen=True)

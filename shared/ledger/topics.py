@@ -1,15 +1,12 @@
 """The names of Kafka topics: `careplan.<what>.<kind>.v<major>`, sections in kebab-case."""
 
+from shared.ledger.names import kebab
+
 AUDIT_RECORDS = "careplan.audit.records.v1"
 PLAN_CHANGES = "careplan.plan.changes.v1"
 
 # What the plan and the audit subscribe to; no other topic's name may match it.
 EVENTS_PATTERN = r"careplan\.[a-z-]+\.events\.v1"
-
-
-def kebab(section: str) -> str:
-    """The section's name as it stands in topics and types: `about_me` is `about-me`."""
-    return section.replace("_", "-")
 
 
 def events_topic(section: str) -> str:

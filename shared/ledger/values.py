@@ -14,6 +14,7 @@ from functools import partial
 from typing import Annotated, Any, Final, Generic, Literal, TypeVar, dataclass_transform
 from uuid import UUID
 
+from shared.ledger.names import LOCAL_ID, ODS
 from shared.ledger.text import says_something
 
 
@@ -99,8 +100,8 @@ _HOURS = r"T(\d+H(\d+M)?(\d+S)?|\d+M(\d+S)?|\d+S)"
 Duration = Annotated[
     str, Shape(pattern=f"^P({_DAYS}({_HOURS})?|{_HOURS})$".replace(r"\d", "[0-9]"))
 ]
-OdsCode = Annotated[str, Shape(pattern=r"^[A-Z0-9]{3,12}$")]
-LocalId = Annotated[str, Shape(pattern=r"^x-[a-z0-9][a-z0-9-]{0,58}$")]
+OdsCode = Annotated[str, Shape(pattern=f"^{ODS}$")]
+LocalId = Annotated[str, Shape(pattern=f"^{LOCAL_ID}$")]
 Sha256 = Annotated[str, Shape(pattern=r"^[0-9a-f]{64}$")]
 Score = Annotated[int, Shape(ge=1, le=10)]
 

@@ -19,17 +19,14 @@ from pydantic import (
 )
 
 from services.audit.store.records import AuditStore, Wanted
-from shared.chassis.contribute.prepare import id_in
 from shared.chassis.http.identity import Identity
 from shared.chassis.wire.problem import Problem
-from shared.ledger import Contributor, Instant
+from shared.ledger import ORGANISATION_CODE, Contributor, Instant, id_in
 
 LIST_LIMIT: Final = 200
 _DIGITS: Final = re.compile(r"[0-9]{1,9}")
 
-_Organisation = Annotated[
-    str, StringConstraints(pattern=r"^([A-Z0-9]{3,12}|x-[a-z0-9][a-z0-9-]{0,58})$")
-]
+_Organisation = Annotated[str, StringConstraints(pattern=f"^{ORGANISATION_CODE}$")]
 _Contributor = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f]{1,500}$")]
 _Word = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z-]{0,39}$")]
 

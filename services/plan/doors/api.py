@@ -16,7 +16,7 @@ from services.plan.store.document import dumps, etag
 from shared.chassis.http.identity import Identity
 from shared.chassis.wire.position import Position
 from shared.chassis.wire.problem import Problem
-from shared.ledger import PERSON, RELATED_PERSON, Contributor
+from shared.ledger import PERSON, RELATED_PERSON, Contributor, id_in
 
 PURPOSES: Final = frozenset({"direct-care", "emergency", "review", "audit", "support"})
 INCLUDES: Final = frozenset({"authorship", "withdrawn"})
@@ -27,7 +27,6 @@ _LONGEST_WAIT: Final = 10.0
 _LOOK_AGAIN: Final = 0.25  # what another replica has folded is seen by looking
 _WAIT: Final = re.compile(r"\bwait\s*=\s*\"?(\d{1,4})\"?(?=\s*(?:[,;]|$))", re.IGNORECASE)
 _VERSION: Final = re.compile(r"[1-9]\d{0,17}")
-_UUID: Final = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _ENTITY_TAG: Final = re.compile(r'(?:W/)?("[^"]*")')
 _PRIVATE: Final = {"Cache-Control": "private, no-cache", "Vary": "Authorization, Accept"}
 _NOTHING_INCLUDED: Final[frozenset[str]] = frozenset()
@@ -103,7 +102,7 @@ def _permitted(
     plan_id: str, request: Request, contributor: Contributor, parameters: set[str]
 ) -> UUID:
     """The plan that is asked for; rights come before everything else that could be said."""
-    asked = UUID(plan_id) if _UUID.fullmatch(plan_id) else None
+    asked = id_in(plan_id)
     if contributor.kind == PERSON and asked != contributor.plan_id:
         raise Problem("not-permitted", "A person's token opens that person's plan only.")
     if asked is None:

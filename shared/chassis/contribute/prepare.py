@@ -1,7 +1,6 @@
 """From a contribution as it came to a command with typed arguments and a provenance."""
 
 import hashlib
-import re
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -27,9 +26,9 @@ from shared.ledger import (
     Provenance,
     Refused,
     Section,
+    id_in,
 )
 
-_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _KEYS = frozenset(
     {"contribution_id", "plan_id", "command", "entry_id", "based_on", "content", "provenance"}
 )
@@ -50,11 +49,6 @@ class Prepared:
     provenance: Provenance
     contributor: Contributor
     content_hash: bytes
-
-
-def id_in(given: Any) -> UUID | None:
-    """A UUID in lower case, as ids are written here; ``None`` for any other form and thing."""
-    return UUID(given) if isinstance(given, str) and _ID.fullmatch(given) else None
 
 
 def contribution_from_json(given: Any) -> Contribution:

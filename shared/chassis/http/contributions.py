@@ -10,7 +10,7 @@ import orjson
 from fastapi import APIRouter, Depends, Request, Response
 
 from shared.chassis.contribute.contribute import Contributions
-from shared.chassis.contribute.prepare import contribution_from_json, id_in
+from shared.chassis.contribute.prepare import contribution_from_json
 from shared.chassis.contribute.receipts import Answer
 from shared.chassis.database.database import UNREACHABLE
 from shared.chassis.http.answers import correlation_id_of
@@ -20,7 +20,7 @@ from shared.chassis.store.group_commit import QueueFull, Unavailable
 from shared.chassis.wire.problem import Problem, problem_body
 from shared.chassis.wire.strict_json import read
 from shared.chassis.wire.validation_errors import pointer
-from shared.ledger import Contributor
+from shared.ledger import Contributor, id_in
 
 _VERSION_TAG = re.compile(r'"([1-9][0-9]{0,15})"')
 _BATCH_LIMIT = 100

@@ -19,7 +19,17 @@ from starlette.requests import Request
 from shared.chassis.http.key_set import ALGORITHMS, KeySource, TokenRegistry
 from shared.chassis.wire.problem import Problem
 from shared.chassis.wire.strict_json import read
-from shared.ledger import PERSON, PROFESSIONAL, RELATED_PERSON, SYSTEM, Contributor, Organisation
+from shared.ledger import (
+    LOCAL_ID,
+    ODS,
+    PERSON,
+    PROFESSIONAL,
+    RELATED_PERSON,
+    SYSTEM,
+    Contributor,
+    Organisation,
+    id_in,
+)
 from shared.ledger.provenance import Kind
 
 AUDIENCE: Final = "careplan"
@@ -30,9 +40,8 @@ REMEMBERED_TOKENS: Final = 4_096
 _KINDS: Final = frozenset(get_args(Kind))
 _TOKEN: Final = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
 _ROLE: Final = re.compile(r"[a-z][a-z0-9]*(?:-[a-z0-9]+)*")
-_ODS: Final = re.compile(r"[A-Z0-9]{3,12}")
-_LOCAL_ID: Final = re.compile(r"x-[a-z0-9][a-z0-9-]{0,58}")
-_UUID: Final = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+_ODS: Final = re.compile(ODS)
+_LOCAL_ID: Final = re.compile(LOCAL_ID)
 
 _REGISTRY: Final = TokenRegistry(algorithms=ALGORITHMS, strict_check_header=False)
 
@@ -210,13 +219,14 @@ def _organisation_of(ours: Mapping[str, Any]) -> Organisation:
 
 
 def _person_of(given: Mapping[str, Any]) -> tuple[UUID | None, bool]:
-    plan_id = _optional_text(given, "plan_id")
-    if plan_id is not None and not _UUID.fullmatch(plan_id):
+    named = _optional_text(given, "plan_id")
+    plan_id = id_in(named)
+    if named is not None and plan_id is None:
         raise _Invalid("Its plan_id is no UUID.")
     is_verified = given.get("nhs_number_verified")
     if is_verified is not None and not isinstance(is_verified, bool):
         raise _Invalid("Its nhs_number_verified is neither true nor false.")
-    return (UUID(plan_id) if plan_id else None), bool(is_verified)
+    return plan_id, bool(is_verified)
 
 
 def _object(claims: Mapping[str, Any], name: str) -> Mapping[str, Any]:

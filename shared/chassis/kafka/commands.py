@@ -23,10 +23,10 @@ from shared.chassis.store.group_commit import QueueFull, Unavailable
 from shared.chassis.telemetry import Count, counter, links_of, log, process_span, tracer
 from shared.chassis.wire.problem import Problem
 from shared.chassis.wire.strict_json import read
-from shared.ledger import Contribution, Contributor, Organisation
+from shared.ledger import ORGANISATION_SOURCE, Contribution, Contributor, Organisation
 from shared.ledger.topics import commands_topic, receipts_topic
 
-_SOURCE = re.compile(r"urn:careplan:org:(x-[a-z0-9][a-z0-9-]{0,58}|[A-Za-z0-9]{3,12})")
+_SOURCE = re.compile(ORGANISATION_SOURCE)
 _SIDE_BY_SIDE = 64
 _LONGEST_ID = 64
 # Not the database's trouble: sent again, it would fail again, and hold up everybody behind it.

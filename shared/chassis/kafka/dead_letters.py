@@ -4,7 +4,6 @@ import hashlib
 import re
 from datetime import UTC, datetime
 from typing import Any, Final, TypeAlias
-from uuid import UUID
 
 import orjson
 from aiokafka import ConsumerRecord
@@ -12,14 +11,14 @@ from aiokafka import ConsumerRecord
 from shared.chassis import telemetry
 from shared.chassis.database.outgoing import Headers, Outgoing
 from shared.chassis.kafka.event_message import header
-from shared.ledger import instant
+from shared.ledger import ORGANISATION_SOURCE, id_in, instant
 from shared.ledger.topics import AUDIT_RECORDS, dead_letters_topic
 
 Record: TypeAlias = ConsumerRecord[bytes | None, bytes | None]
 
 _TRACEPARENT: Final = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
 _SECTION_TOPIC: Final = re.compile(r"careplan\.([a-z-]+)\.(?:events|commands)\.v\d+$")
-_ORGANISATION: Final = re.compile(r"urn:careplan:org:([A-Za-z0-9-]{1,60})")
+_ORGANISATION: Final = re.compile(ORGANISATION_SOURCE)
 
 
 def dead_letter(
@@ -44,7 +43,8 @@ def dead_letter(
     letter = Outgoing(
         prefix + dead_letters_topic(consumer), record.key, came + about, record.value or b""
     )
-    plan_id = _uuid_or_none(header(record, "ce_partitionkey"))
+    named = id_in(header(record, "ce_partitionkey"))
+    plan_id = str(named) if named else None
     record_id = f"{reader or consumer}/{record.topic}/{record.partition}.{record.offset}"
     trace_of_record = _TRACEPARENT.fullmatch(header(record, "traceparent") or "")
     audited = Outgoing(
@@ -85,10 +85,3 @@ def _claimed_organisation(record: Record) -> dict[str, Any] | None:
     code = claimed[1]
     named = {"local_id": code} if code.startswith("x-") else {"ods": code.upper()}
     return {"kind": "system", "id": None, "name": None, "role": None, "organisation": named}
-
-
-def _uuid_or_none(text: str | None) -> str | None:
-    try:
-        return str(UUID(text)) if text else None
-    except ValueError:
-        return None

@@ -11,7 +11,6 @@ from shared.ledger import (
     Provenance,
     Refused,
     Section,
-    kebab,
     need_reason,
 )
 
@@ -55,13 +54,6 @@ class RestStop(Entry):
 
 
 SECTION = Section("walks", "Walks", (Walk, RestStop))
-
-
-@pytest.mark.parametrize(
-    ("name", "wanted"), [("StageGoal", "stage-goal"), ("set_aside", "set-aside"), ("a", "a")]
-)
-def test_names_on_the_wire(name: str, wanted: str) -> None:
-    assert kebab(name) == wanted
 
 
 def test_the_entry_that_gives_the_name_is_not_named_twice() -> None:

@@ -1,0 +1,26 @@
+"""Names and codes as text: how each is written, in one place for domains, doors and topics."""
+
+import re
+from functools import cache
+from typing import Any, Final
+from uuid import UUID
+
+# Regular expressions without anchors, so that they can stand inside others.
+ODS: Final = "[A-Z0-9]{3,12}"
+LOCAL_ID: Final = "x-[a-z0-9][a-z0-9-]{0,58}"
+ORGANISATION_CODE: Final = f"({ODS}|{LOCAL_ID})"
+# As the source of a message, where an ODS code may stand in the lower case of topics.
+ORGANISATION_SOURCE: Final = f"urn:careplan:org:({LOCAL_ID}|{ODS}|{ODS.lower()})"
+
+_ID: Final = re.compile("[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+
+@cache
+def kebab(name: str) -> str:
+    """``StageGoal``, ``stage_goal`` → ``stage-goal``: how a name stands in types and topics."""
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", name).replace("_", "-").lower()
+
+
+def id_in(given: Any) -> UUID | None:
+    """A UUID in lower case, as ids are written here; ``None`` for any other form or type."""
+    return UUID(given) if isinstance(given, str) and _ID.fullmatch(given) else None
