@@ -42,7 +42,7 @@ OF_THE_CHASSIS = {
     "": {"run.py", "section_app.py", "service_app.py", "settings.py"},
     "http": {
         "contributions.py", "identity.py", "key_set.py", "answers.py", "body.py", "health.py",
-        "spans.py", "server.py",
+        "parameters.py", "spans.py", "server.py",
     },
     "kafka": {
         "consumer.py", "running.py", "offsets.py", "dead_letters.py", "commands.py",

@@ -28,6 +28,7 @@ from services.plan.store.projection import PlanStore
 from shared.chassis import telemetry
 from shared.chassis.database.database import Connection, Database
 from shared.chassis.database.outgoing import headers_from_bytes
+from shared.chassis.http.parameters import cursor_of
 from shared.chassis.kafka.consumer import BatchConsumer, ConsumerFailed, Record, Transaction
 from shared.chassis.settings import Settings
 from shared.chassis.wire.position import Position
@@ -703,10 +704,16 @@ async def test_versions_history_and_past_plans(bench: Bench) -> None:
         authored = await client.get(f"{base}/versions/3?include=authorship")
         full = authored.json()["sections"]["goals"][0]["authorship"]["aim"]
         assert full["entry_version"] == 2
-        assert (
-            codes([await client.get(f"{base}/versions/{n}") for n in ("5", "0", "x", "-1")])
-            == [(404, "version-unknown")] * 4
-        )
+        odd_versions = ("5", "0", "x", "-1", "1%D9%A0", "%D9%A1", "+1", "%201", "0_1", "01")
+        assert codes([await client.get(f"{base}/versions/{n}") for n in odd_versions]) == [
+            (404, "version-unknown")
+        ] * len(odd_versions)
+        head = await client.head(f"{base}/versions/4")
+        assert (head.status_code, head.content) == (200, b"")
+        assert head.headers["etag"] == newest.headers["etag"]
+        assert head.headers["content-length"] == newest.headers["content-length"]
+        held = [("If-None-Match", '"other"'), ("If-None-Match", newest.headers["etag"])]
+        assert (await client.get(f"{base}/versions/4", headers=held)).status_code == 304
 
 
 async def test_what_cannot_be_asked_is_a_problem_that_names_it(bench: Bench) -> None:
@@ -722,6 +729,9 @@ async def test_what_cannot_be_asked_is_a_problem_that_names_it(bench: Bench) -> 
             f"{base}/versions?limit=0": "limit",
             f"{base}/versions?limit=many": "limit",
             f"{base}/versions?limit=1&limit=2": "limit",
+            f"{base}/versions?limit=1%D9%A0": "limit",
+            f"{base}/versions?limit=+5": "limit",
+            f"{base}/history?cursor={cursor_of(2**63, 'history', str(history.plan_id))}": "cursor",
             f"{base}/history?cursor=abc": "cursor",
             f"{base}/history?cursor=%C3%A9": "cursor",
         }
@@ -736,6 +746,7 @@ async def test_what_cannot_be_asked_is_a_problem_that_names_it(bench: Bench) -> 
             ({"Ledger-Purpose": "curiosity"}, "Ledger-Purpose"),
             ({"Ledger-Purpose": "emergency"}, "Ledger-Reason"),
             ({"Ledger-Min-Position": "not one"}, "Ledger-Min-Position"),
+            ([("Ledger-Purpose", "audit"), ("Ledger-Purpose", "review")], "Ledger-Purpose"),
         ):
             answer = await client.get(base, headers=headers)
             assert codes([answer]) == [(400, "parameter-invalid")]

@@ -1,8 +1,5 @@
 """The audit's HTTP door: the list of records, newest first, for whoever may read the audit."""
 
-import re
-from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections import Counter
 from collections.abc import Collection
 from typing import Annotated, Final
 from uuid import UUID
@@ -20,37 +17,27 @@ from pydantic import (
 
 from services.audit.store.records import AuditStore, Wanted
 from shared.chassis.http.identity import Identity
+from shared.chassis.http.parameters import (
+    DEFAULT_LIMIT,
+    HIGHEST_LIMIT,
+    PRIVATE,
+    cursor_of,
+    judge_parameters,
+    place_in,
+    whole_number,
+)
 from shared.chassis.wire.problem import Problem
 from shared.ledger import ORGANISATION_CODE, Contributor, Instant, id_in
 
-LIST_LIMIT: Final = 200
-_DIGITS: Final = re.compile(r"[0-9]{1,9}")
+LIST: Final = ("records",)
 
 _Organisation = Annotated[str, StringConstraints(pattern=f"^{ORGANISATION_CODE}$")]
 _Contributor = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f]{1,500}$")]
 _Word = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z-]{0,39}$")]
 
 
-def cursor_of(idx: int) -> str:
-    """The place below a record, as callers are given it."""
-    return urlsafe_b64encode(orjson.dumps([idx])).decode().rstrip("=")
-
-
-def idx_of(cursor: str) -> int:
-    """The reverse; ``ValueError`` for anything that ``cursor_of`` did not make."""
-    try:
-        told = orjson.loads(urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-    except ValueError as error:
-        raise ValueError("not a cursor") from error
-    is_place = isinstance(told, list) and len(told) == 1 and type(told[0]) is int
-    if not is_place or not 0 <= told[0] < 2**63 or cursor_of(told[0]) != cursor:
-        raise ValueError("not a cursor")
-    idx: int = told[0]
-    return idx
-
-
 def _must_be_a_cursor(text: str) -> str:
-    idx_of(text)
+    place_in(text, *LIST)
     return text
 
 
@@ -60,10 +47,11 @@ def _must_be_an_id(text: str) -> str:
     return text
 
 
-def _must_be_digits(text: str) -> str:
-    if not _DIGITS.fullmatch(text):
+def _must_be_a_whole_number(text: str) -> int:
+    number = whole_number(text)
+    if number is None:
         raise ValueError("not a whole number")
-    return text
+    return number
 
 
 class RecordsQuery(BaseModel):
@@ -78,8 +66,13 @@ class RecordsQuery(BaseModel):
     operation: _Word | None = None
     since: Instant | None = Field(default=None, alias="from")
     until: Instant | None = Field(default=None, alias="to")
-    limit: Annotated[int, BeforeValidator(_must_be_digits)] = Field(default=50, ge=1, le=LIST_LIMIT)
+    limit: Annotated[int, BeforeValidator(_must_be_a_whole_number)] = Field(
+        default=DEFAULT_LIMIT, ge=1, le=HIGHEST_LIMIT
+    )
     cursor: Annotated[str, AfterValidator(_must_be_a_cursor)] | None = None
+
+
+_NAMES: Final = frozenset(RecordsQuery.model_json_schema()["properties"])
 
 
 def record_routes(store: AuditStore, identity: Identity, roles: Collection[str]) -> APIRouter:
@@ -91,7 +84,7 @@ def record_routes(store: AuditStore, identity: Identity, roles: Collection[str])
             raise Problem("not-permitted", "This role may not read the audit.")
         return contributor
 
-    @router.get("/v1/audit/records", dependencies=[Depends(auditor), Depends(_each_once)])
+    @router.get("/v1/audit/records", dependencies=[Depends(auditor), Depends(_judge_parameters)])
     async def records(query: Annotated[RecordsQuery, Query()]) -> Response:
         """Audit records, newest first; ``next`` goes on below the last one."""
         wanted = Wanted(
@@ -102,29 +95,16 @@ def record_routes(store: AuditStore, identity: Identity, roles: Collection[str])
             operation=query.operation,
             since=query.since,
             until=query.until,
-            below=None if query.cursor is None else idx_of(query.cursor),
+            below=None if query.cursor is None else place_in(query.cursor, *LIST),
             limit=query.limit + 1,
         )
         found = await store.records(wanted)
         items, more = found[: query.limit], found[query.limit :]
-        body = {"items": items, "next": cursor_of(items[-1]["idx"]) if more else None}
-        return Response(
-            orjson.dumps(body),
-            media_type="application/json",
-            headers={"Cache-Control": "private, no-cache", "Vary": "Authorization, Accept"},
-        )
+        body = {"items": items, "next": cursor_of(items[-1]["idx"], *LIST) if more else None}
+        return Response(orjson.dumps(body), media_type="application/json", headers=PRIVATE)
 
     return router
 
 
-async def _each_once(request: Request) -> None:
-    """Two values of one parameter would leave it open which of them counts."""
-    given = Counter(name for name, _ in request.query_params.multi_items())
-    for name in RecordsQuery.model_json_schema()["properties"]:
-        if given[name] > 1:
-            raise Problem(
-                "parameter-invalid",
-                f"The parameter {name} is given twice.",
-                errors=[{"pointer": f"/{name}", "rule": "once", "message": "Give it once."}],
-                parameter=name,
-            )
+async def _judge_parameters(request: Request) -> None:
+    judge_parameters(request, _NAMES)

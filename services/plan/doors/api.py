@@ -2,18 +2,26 @@
 
 import asyncio
 import re
-from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable, Sequence
 from typing import Annotated, Any, Final
 from uuid import UUID
 
-import orjson
 from fastapi import APIRouter, Depends, Request, Response
 
 from services.plan.doors.events import Folded
 from services.plan.reads.plans import PlanLedger, PlanView
 from services.plan.store.document import dumps, etag
 from shared.chassis.http.identity import Identity
+from shared.chassis.http.parameters import (
+    PRIVATE,
+    cursor_of,
+    judge_parameters,
+    list_header,
+    one_header,
+    page_of,
+    parameter_invalid,
+    whole_number,
+)
 from shared.chassis.wire.position import Position
 from shared.chassis.wire.problem import Problem
 from shared.ledger import PERSON, RELATED_PERSON, Contributor, id_in
@@ -21,14 +29,10 @@ from shared.ledger import PERSON, RELATED_PERSON, Contributor, id_in
 PURPOSES: Final = frozenset({"direct-care", "emergency", "review", "audit", "support"})
 INCLUDES: Final = frozenset({"authorship", "withdrawn"})
 
-_DEFAULT_LIMIT: Final = 50
-_HIGHEST_LIMIT: Final = 200
 _LONGEST_WAIT: Final = 10.0
 _LOOK_AGAIN: Final = 0.25  # what another replica has folded is seen by looking
-_WAIT: Final = re.compile(r"\bwait\s*=\s*\"?(\d{1,4})\"?(?=\s*(?:[,;]|$))", re.IGNORECASE)
-_VERSION: Final = re.compile(r"[1-9]\d{0,17}")
+_WAIT: Final = re.compile(r"\bwait\s*=\s*\"?([0-9]{1,4})\"?(?=\s*(?:[,;]|$))", re.IGNORECASE)
 _ENTITY_TAG: Final = re.compile(r'(?:W/)?("[^"]*")')
-_PRIVATE: Final = {"Cache-Control": "private, no-cache", "Vary": "Authorization, Accept"}
 _NOTHING_INCLUDED: Final[frozenset[str]] = frozenset()
 
 Lag = Callable[[], float | None]
@@ -54,7 +58,7 @@ def plan_routes(ledger: PlanLedger, identity: Identity, folded: Folded, lag: Lag
     async def versions(plan_id: str, request: Request, contributor: Caller) -> Response:
         """The versions of the plan, newest first."""
         asked = _permitted(plan_id, request, contributor, {"limit", "cursor"})
-        limit, before = _page_of(request, "versions", asked)
+        limit, before = page_of(request, "versions", str(asked))
         await _must_be_known(ledger, asked)
         items, following = await ledger.versions(asked, before, limit)
         return _list_response(items, _cursor("versions", asked, following), lag)
@@ -67,9 +71,13 @@ def plan_routes(ledger: PlanLedger, identity: Identity, folded: Folded, lag: Lag
         asked = _permitted(plan_id, request, contributor, {"include"})
         include = _include_of(request)
         newest = await _must_be_known(ledger, asked)
-        if not _VERSION.fullmatch(version) or int(version) > newest:
-            raise Problem("version-unknown")
-        view = await ledger.past(asked, int(version), include)
+        wanted = whole_number(version)
+        if wanted is None or wanted > newest:
+            raise Problem(
+                "version-unknown",
+                f"There is no such version; the plan is at version {newest}.",
+            )
+        view = await ledger.past(asked, wanted, include)
         if view is None:
             raise Problem("version-unknown")
         return _plan_response(request, view, lag, waited=False)
@@ -78,7 +86,7 @@ def plan_routes(ledger: PlanLedger, identity: Identity, folded: Folded, lag: Lag
     async def history(plan_id: str, request: Request, contributor: Caller) -> Response:
         """The contributions to the plan, newest first."""
         asked = _permitted(plan_id, request, contributor, {"limit", "cursor"})
-        limit, before = _page_of(request, "history", asked)
+        limit, before = page_of(request, "history", str(asked))
         await _must_be_known(ledger, asked)
         items, following = await ledger.history(asked, before, limit)
         return _list_response(items, _cursor("history", asked, following), lag)
@@ -110,21 +118,17 @@ def _permitted(
     if not may_read(contributor, asked):
         raise Problem("not-permitted", "This plan is not yours to read.")
     _judge_purpose(request)
-    for name in request.query_params:
-        # A parameter passed over in silence would answer another question than the one asked.
-        if name not in parameters:
-            raise _invalid(name[:64], "There is no such parameter here.")
-        if name != "include" and len(request.query_params.getlist(name)) > 1:
-            raise _invalid(name, "It is given twice, and it would be left open which one counts.")
+    judge_parameters(request, parameters, repeatable={"include"})
     return asked
 
 
 def _judge_purpose(request: Request) -> None:
-    purpose = request.headers.get("ledger-purpose")
+    purpose = one_header(request, "Ledger-Purpose")
     if purpose is not None and purpose not in PURPOSES:
-        raise _invalid("Ledger-Purpose", f"One of {', '.join(sorted(PURPOSES))}.")
-    if purpose == "emergency" and not request.headers.get("ledger-reason", "").strip():
-        raise _invalid("Ledger-Reason", "An emergency needs its reason.")
+        detail = f"`Ledger-Purpose` must be one of {', '.join(sorted(PURPOSES))}."
+        raise parameter_invalid("Ledger-Purpose", detail)
+    if purpose == "emergency" and not one_header(request, "Ledger-Reason"):
+        raise parameter_invalid("Ledger-Reason", "An emergency needs a `Ledger-Reason`.")
 
 
 def _include_of(request: Request) -> frozenset[str]:
@@ -133,31 +137,15 @@ def _include_of(request: Request) -> frozenset[str]:
     if not given:
         return _NOTHING_INCLUDED
     if not asked <= INCLUDES:
-        raise _invalid("include", f"Some of {', '.join(sorted(INCLUDES))}.")
+        detail = f"`include` may name {', '.join(sorted(INCLUDES))}."
+        raise parameter_invalid("include", detail)
     return asked
-
-
-def _page_of(request: Request, of: str, plan_id: UUID) -> tuple[int, int | None]:
-    limit = request.query_params.get("limit", str(_DEFAULT_LIMIT))
-    if not _VERSION.fullmatch(limit) or int(limit) > _HIGHEST_LIMIT:
-        raise _invalid("limit", f"A whole number from 1 to {_HIGHEST_LIMIT}.")
-    cursor = request.query_params.get("cursor")
-    if cursor is None:
-        return int(limit), None
-    try:
-        told = orjson.loads(urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-        its_list, its_plan, before = told
-    except (ValueError, TypeError):
-        raise _invalid("cursor", "The cursor of a page of this list.") from None
-    if (its_list, its_plan) != (of, str(plan_id)) or type(before) is not int or before < 1:
-        raise _invalid("cursor", "The cursor of a page of this list.")
-    return int(limit), before
 
 
 def _cursor(of: str, plan_id: UUID, before: int | None) -> str | None:
     if before is None:
         return None
-    return urlsafe_b64encode(orjson.dumps([of, str(plan_id), before])).decode().rstrip("=")
+    return cursor_of(before, of, str(plan_id))
 
 
 async def _must_be_known(ledger: PlanLedger, plan_id: UUID) -> int:
@@ -171,16 +159,17 @@ async def _wait_for(
     request: Request, plan_id: UUID, ledger: PlanLedger, folded: Folded, lag: Lag
 ) -> bool:
     """Wait until the plan is as new as asked for; True where a wait was asked for as well."""
-    given = request.headers.get("ledger-min-position")
+    given = one_header(request, "Ledger-Min-Position")
     if given is None:
         return False
     try:
-        position = Position.decode(given.strip())
+        position = Position.decode(given)
     except ValueError:
-        raise _invalid("Ledger-Min-Position", "A position as a receipt gave it.") from None
+        detail = "`Ledger-Min-Position` must be the `ledger_position` of a receipt."
+        raise parameter_invalid("Ledger-Min-Position", detail) from None
     if position.plan_id != plan_id:
         raise Problem("position-of-another-plan")
-    preferred = _WAIT.search(request.headers.get("prefer", ""))
+    preferred = _WAIT.search(list_header(request, "Prefer"))
     loop = asyncio.get_running_loop()
     deadline = loop.time() + (min(_LONGEST_WAIT, float(preferred[1])) if preferred else 0.0)
     while not await ledger.has_reached(position):
@@ -209,7 +198,7 @@ def _plan_response(request: Request, view: PlanView, lag: Lag, waited: bool) -> 
     }
     if waited:
         headers["Preference-Applied"] = "wait"
-    held = request.headers.get("if-none-match", "")
+    held = list_header(request, "If-None-Match")
     if held.strip() == "*" or tag in _ENTITY_TAG.findall(held):
         return Response(status_code=304, headers=headers)
     return Response(view.body, headers=headers, media_type="application/json")
@@ -223,8 +212,4 @@ def _list_response(items: Sequence[dict[str, Any]], following: str | None, lag: 
 def _headers(lag: Lag) -> dict[str, str]:
     behind = lag()
     told = "unknown" if behind is None else f"{behind:.1f}"
-    return {**_PRIVATE, "Ledger-Lag": "0" if told == "0.0" else told}
-
-
-def _invalid(parameter: str, what: str) -> Problem:
-    return Problem("parameter-invalid", f"{parameter} cannot be read. {what}", parameter=parameter)
+    return {**PRIVATE, "Ledger-Lag": "0" if told == "0.0" else told}

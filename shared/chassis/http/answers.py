@@ -16,12 +16,13 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared.chassis.database.database import UNREACHABLE
+from shared.chassis.http.parameters import parameter_invalid
 from shared.chassis.telemetry import Count, counter, log
 from shared.chassis.wire.problem import MEDIA_TYPE, Problem, problem_body
 from shared.chassis.wire.validation_errors import (
+    KEY_LIMIT,
     UNKNOWN,
     errors_of,
-    pointer,
     rule_of,
 )
 
@@ -103,6 +104,26 @@ class CorrelationIds:
         await self._app(scope, receive, send_with_ids)
 
 
+class HeadLikeGet:
+    """Middleware: ``HEAD`` is answered wherever ``GET`` is, with the same head and no body."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on as a ``GET``; leave out the body."""
+        if scope["type"] != "http" or scope["method"] != "HEAD":
+            await self._app(scope, receive, send)
+            return
+
+        async def send_head(message: Message) -> None:
+            if message["type"] == "http.response.body":
+                message = {**message, "body": b""}
+            await send(message)
+
+        await self._app({**scope, "method": "GET"}, receive, send_head)
+
+
 def problem_response(request: Request, problem: Problem) -> Response:
     """The answer that carries a problem."""
     correlation_id = correlation_id_of(request)
@@ -150,8 +171,11 @@ async def _answer_framework(request: Request, error: HTTPException) -> Response:
     status = error.status_code
     fallback = "bad-request" if status < HTTPStatus.INTERNAL_SERVER_ERROR else "internal-error"
     code = _CODE_OF_STATUS.get(status, fallback)
+    headers = dict(error.headers or {})
+    if headers.get("Allow") == "GET":
+        headers["Allow"] = "GET, HEAD"
     # Its own detail may quote the request, so it is not passed on.
-    return problem_response(request, Problem(code, status=status, headers=error.headers))
+    return problem_response(request, Problem(code, status=status, headers=headers))
 
 
 async def _answer_parameters(request: Request, error: RequestValidationError) -> Response:
@@ -161,18 +185,10 @@ async def _answer_parameters(request: Request, error: RequestValidationError) ->
 def _problem_of_request(found: Sequence[Any]) -> Problem:
     of_parameters = [one for one in found if one["loc"][:1] != ("body",)]
     if of_parameters:
-        errors = []
-        for one in of_parameters:
-            name = str(one["loc"][1]) if len(one["loc"]) > 1 else ""
-            rule, message = rule_of(one)
-            errors.append({"pointer": pointer(name), "rule": rule, "message": message})
-        name = errors[0]["pointer"][1:]
-        return Problem(
-            "parameter-invalid",
-            f"The parameter {name} cannot be read.",
-            errors=errors,
-            parameter=name,
-        )
+        first = of_parameters[0]
+        name = str(first["loc"][1]) if len(first["loc"]) > 1 else ""
+        rule, message = rule_of(first)
+        return parameter_invalid(name, f"`{name[:KEY_LIMIT]}` cannot be read. {message}", rule)
     if any(one["type"] == "json_invalid" for one in found):
         return Problem("unreadable-json")
     errors = errors_of([{**one, "loc": one["loc"][1:]} for one in found], "", UNKNOWN)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from pydantic import AfterValidator, Field, TypeAdapter, ValidationError
 from typing_extensions import TypedDict
 
-from shared.chassis.http.answers import CorrelationIds, problem_handlers
+from shared.chassis.http.answers import CorrelationIds, HeadLikeGet, problem_handlers
 from shared.chassis.wire.problem import STATUS, Problem, problem_body, title_of
 from shared.chassis.wire.validation_errors import errors_from_validation, pointer
 from shared.ledger import CodedText, EntryRef, Instant, Organisation, Score, Status, When, value
@@ -212,7 +212,21 @@ async def test_what_the_framework_says_is_a_problem_too() -> None:
     response = await answer(app, "/takes")
     is_a_problem(response, 405, "method-not-allowed")
     assert response.headers["allow"] == "POST"
+    assert (await answer(app, "/fails", "POST")).headers["allow"] == "GET, HEAD"
     is_a_problem(await answer(app), 418, "bad-request")
+
+
+@pytest.mark.asyncio
+async def test_head_is_answered_wherever_get_is() -> None:
+    app = failing(Problem("plan-unknown"))
+    app.add_middleware(HeadLikeGet)
+
+    for path, status in (("/lists/7", 200), ("/fails", 404), ("/takes", 405), ("/nowhere", 404)):
+        got, head = await answer(app, path), await answer(app, path, "HEAD")
+        assert (got.status_code, head.status_code) == (status, status)
+        assert head.content == b""
+        assert head.headers["content-length"] == got.headers["content-length"]
+        assert head.headers["content-type"] == got.headers["content-type"]
 
 
 @pytest.mark.asyncio
@@ -223,9 +237,9 @@ async def test_a_parameter_that_cannot_be_read_is_named() -> None:
         await answer(app, "/lists/7", params={"limit": SECRET}), 400, "parameter-invalid"
     )
     assert body["parameter"] == "limit"
-    assert body["errors"] == [
-        {"pointer": "/limit", "rule": "integer", "message": "A whole number is expected here."}
-    ]
+    said = "`limit` cannot be read. A whole number is expected here."
+    assert body["errors"] == [{"pointer": "/limit", "rule": "integer", "message": said}]
+    assert body["detail"] == said
     is_a_problem(await answer(app, "/lists/seven"), 400, "parameter-invalid")
     is_a_problem(await answer(app, "/lists/7?limit=201"), 400, "parameter-invalid")
 

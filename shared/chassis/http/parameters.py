@@ -1,0 +1,102 @@
+"""What stands in an address and in headers of lists and reads, read strictly or refused by name."""
+
+import re
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Collection
+from typing import Final
+
+import orjson
+from starlette.requests import Request
+
+from shared.chassis.wire.problem import Problem
+from shared.chassis.wire.validation_errors import KEY_LIMIT, pointer
+
+DEFAULT_LIMIT: Final = 50
+HIGHEST_LIMIT: Final = 200
+PRIVATE: Final = {"Cache-Control": "private, no-cache", "Vary": "Authorization, Accept"}
+"""The headers of every answer that shows something of a plan or of the audit."""
+
+# Eighteen digits stay below 2^63, and `\d` would take digits of every script.
+_WHOLE_NUMBER: Final = re.compile(r"[1-9][0-9]{0,17}")
+_HIGHEST_PLACE: Final = 2**63 - 1
+
+
+def parameter_invalid(name: str, detail: str, rule: str = "parameter") -> Problem:
+    """The problem of one parameter or header; ``detail`` is a whole sentence."""
+    named = name[:KEY_LIMIT]
+    error = {"pointer": pointer(named), "rule": rule, "message": detail}
+    return Problem("parameter-invalid", detail, errors=[error], parameter=named)
+
+
+def judge_parameters(
+    request: Request, known: Collection[str] = (), *, repeatable: Collection[str] = ()
+) -> None:
+    """Refuse a parameter that this address does not take, or that is given more than once.
+
+    Passing it over in silence would answer another question than the one that was asked.
+    """
+    for name in request.query_params:
+        if name not in known:
+            shown = name[:KEY_LIMIT]
+            raise parameter_invalid(name, f"This address takes no parameter `{shown}`.")
+        if name not in repeatable and len(request.query_params.getlist(name)) > 1:
+            raise parameter_invalid(name, f"`{name}` may be given only once.")
+
+
+def whole_number(text: str) -> int | None:
+    """A number from 1 in plain digits, without sign, blank or leading zero; ``None`` otherwise."""
+    return int(text) if _WHOLE_NUMBER.fullmatch(text) else None
+
+
+def limit_of(request: Request) -> int:
+    """How many items a page of a list may have."""
+    given = request.query_params.get("limit")
+    limit = DEFAULT_LIMIT if given is None else whole_number(given)
+    if limit is None or limit > HIGHEST_LIMIT:
+        detail = f"`limit` must be a whole number from 1 to {HIGHEST_LIMIT}."
+        raise parameter_invalid("limit", detail)
+    return limit
+
+
+def cursor_of(place: int, *of: str) -> str:
+    """Where the next page of the list ``of`` begins, as opaque text."""
+    return urlsafe_b64encode(orjson.dumps([*of, place])).decode().rstrip("=")
+
+
+def place_in(cursor: str, *of: str) -> int:
+    """The reverse; ``ValueError`` for anything that ``cursor_of`` did not make for this list."""
+    try:
+        *its_list, place = orjson.loads(urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+    except (ValueError, TypeError) as error:
+        raise ValueError("not a cursor") from error
+    if type(place) is not int or not 0 <= place <= _HIGHEST_PLACE or its_list != list(of):
+        raise ValueError("not a cursor of this list")
+    if cursor_of(place, *of) != cursor:
+        raise ValueError("not a cursor in our form")
+    return place
+
+
+def page_of(request: Request, *of: str) -> tuple[int, int | None]:
+    """The limit of a page and the place it begins at, ``None`` for the first page."""
+    limit = limit_of(request)
+    cursor = request.query_params.get("cursor")
+    if cursor is None:
+        return limit, None
+    try:
+        return limit, place_in(cursor, *of)
+    except ValueError:
+        detail = "`cursor` must be the `next` of an earlier page of this list."
+        raise parameter_invalid("cursor", detail) from None
+
+
+def one_header(request: Request, name: str) -> str | None:
+    """A header that has one value; sent twice it would be left open which one counts."""
+    given = request.headers.getlist(name)
+    if len(given) > 1:
+        raise parameter_invalid(name, f"`{name}` may be sent only once.")
+    return given[0].strip() if given else None
+
+
+def list_header(request: Request, name: str) -> str:
+    """A header that is a list, whole: its lines are one list, joined by commas (RFC 9110, 5.3)."""
+    return ", ".join(request.headers.getlist(name))
