@@ -22,6 +22,17 @@ Kind = Literal["person", "related-person", "professional", "system"]
 
 
 @value
+class Authentication:
+    """How somebody was authenticated, as far as the token says; for the audit alone."""
+
+    jti: str | None = None
+    client_id: str | None = None
+    idp: str | None = None
+    acr: str | None = None
+    auth_time: Instant | None = None
+
+
+@value
 class Contributor:
     """The authenticated person or system that contributes, as the token or the topic proved it."""
 
@@ -32,6 +43,7 @@ class Contributor:
     organisation: Organisation | None = None
     plan_id: UUID | None = None
     nhs_number_verified: bool = False
+    authentication: Authentication = Authentication()
 
     @property
     def key(self) -> str:
@@ -148,6 +160,7 @@ __all__ = [
     "RELATED_PERSON",
     "SYSTEM",
     "Agent",
+    "Authentication",
     "Claim",
     "Contributor",
     "Kind",

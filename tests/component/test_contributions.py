@@ -4,21 +4,29 @@ import asyncio
 import socket
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Iterable
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from time import monotonic
 from typing import Any, TypeVar
 from uuid import UUID, uuid4
 
 import httpx
+import orjson
 import pytest
 import pytest_asyncio
 
 from services.goals.section import SECTION as GOALS
 from services.person.section import SECTION as PERSON
+from shared.chassis.contribute.contribute import Contributions
+from shared.chassis.database.database import Database
 from shared.chassis.kafka.event_message import header
+from shared.chassis.policy.decide import POLICY_VERSION
+from shared.chassis.policy.plan_states import PlanStates
+from shared.chassis.policy.relationships import Relationships
 from shared.chassis.section_app import create_app
-from shared.ledger import Contributor, Organisation
+from shared.chassis.store.event_store import EventStore
+from shared.chassis.store.group_commit import GroupCommit
+from shared.ledger import Authentication, Contribution, Contributor, Organisation
 from shared.ledger.topics import events_topic, receipts_topic
 from shared.testing.events import History, headers_of, value_of
 from shared.testing.eventually import eventually
@@ -93,6 +101,16 @@ async def person(
             bench_of(PERSON, postgres_url, kafka_servers, folder)
         )
         yield Running(bench, await opened.enter_async_context(bench.running()))
+
+
+@asynccontextmanager
+async def contributions_of(bench: Bench) -> AsyncIterator[Contributions]:
+    """The use case itself, without a door."""
+    settings = bench.settings()
+    async with Database(settings.database_url) as database, GroupCommit(database.url) as commits:
+        store = EventStore(database, commits, bench.section)
+        plan_states = PlanStates(database, wait_seconds=settings.copy_wait_seconds)
+        yield Contributions(bench.section, store, plan_states, Relationships(), settings)
 
 
 async def side_by_side(doing: Iterable[Awaitable[Answered]], at_once: int = 200) -> list[Answered]:
@@ -344,6 +362,47 @@ async def test_a_thousand_sent_twice_to_two_replicas_by_both_doors(
         assert (rows["stored_events"], rows["receipt"]) == (900, 1000)
         once = "SELECT count(DISTINCT encode(leaf_hash, 'hex')) FROM stored_events"
         assert await bench.pool.fetchval(once) == 900
+
+
+# What is kept with a contribution for the audit
+
+
+async def test_how_the_contributor_was_authenticated_is_kept_and_told_to_the_audit_alone(
+    goals: Running,
+) -> None:
+    plan_id = await a_plan(goals)
+    by = replace(NURSE, authentication=Authentication(jti="a-token", acr="aal3"))
+    claims = {"jti": "a-token", "acr": "aal3"}
+    taken, refused = uuid4(), uuid4()
+    async with contributions_of(goals.bench) as contributions:
+        for contribution_id, needs in ((taken, GOAL["need_ids"]), (refused, [])):
+            given = Contribution(
+                contribution_id, AGREE, plan_id, content={**GOAL, "need_ids": needs}
+            )
+            answer = await contributions.receive(given, by)
+            assert b"a-token" not in orjson.dumps(answer.receipt)
+        elsewhere = Contribution(uuid4(), AGREE, uuid4(), content=GOAL)
+        assert (await contributions.receive(elsewhere, by, wait=False)).kept is False
+    kept = await goals.bench.pool.fetch(
+        "SELECT authn, policy_version FROM receipt WHERE contribution_id = ANY($1)"
+        " UNION ALL SELECT authn, policy_version FROM stored_events"
+        " WHERE convert_from(state, 'utf8') LIKE $2",
+        [taken, refused],
+        f"%{taken}%",
+    )
+    assert [(orjson.loads(row["authn"]), row["policy_version"]) for row in kept] == [
+        (claims, POLICY_VERSION)
+    ] * 3
+    recorded = await goals.bench.pool.fetch(
+        "SELECT value FROM outgoing WHERE topic LIKE $1 AND key = ANY($2)",
+        "%careplan.audit.records.v1",
+        [str(plan_id).encode(), str(elsewhere.plan_id).encode()],
+    )
+    records = [orjson.loads(row["value"]) for row in recorded]
+    assert [one["code"] for one in records] == ["goal-needs-a-need", "plan-unknown"]
+    for one in records:
+        assert (one["authn"], one["policy_version"]) == (claims, POLICY_VERSION)
+        assert one["command"] == AGREE
 
 
 # Plans

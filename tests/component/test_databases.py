@@ -89,6 +89,18 @@ async def test_a_migration_that_was_applied_may_not_change(
         await drop_database(postgres_url, url)
 
 
+async def test_a_database_of_an_older_version_is_recognised_by_a_migration_that_is_gone(
+    postgres_url: str, folder: Path, suffix: str
+) -> None:
+    url = await create_service_database(postgres_url, "goals", [folder], suffix)
+    (folder / "0001_thing.sql").rename(folder / "0001_other.sql")
+    try:
+        with pytest.raises(MigrationChanged, match="0001_thing"):
+            await create_service_database(postgres_url, "goals", [folder], suffix)
+    finally:
+        await drop_database(postgres_url, url)
+
+
 async def test_a_migration_that_fails_leaves_nothing_of_itself(
     postgres_url: str, folder: Path, suffix: str
 ) -> None:

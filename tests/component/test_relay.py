@@ -233,7 +233,8 @@ async def test_events_come_in_position_order_where_a_keyed_producer_would_put_th
 async def test_an_event_is_published_as_the_contract_says(bench: Bench) -> None:
     async with bench.relay() as relay, bench.store(relay) as store:
         goal = agreed()
-        appended = await store.save(goal, receipt(goal))
+        kept = receipt(goal)._replace(authn=b'{"jti":"a-token"}', policy_version="of-these-rules")
+        appended = await store.save(goal, kept)
         await store.save(weighed(goal), receipt(goal))
         await bench.owner.execute("UPDATE stored_events SET traceparent = NULL")
         first, second = await bench.published(2)
@@ -257,6 +258,9 @@ async def test_an_event_is_published_as_the_contract_says(bench: Bench) -> None:
         "ce_entryversion": "1",
         "ce_position": "1",
         "ce_causationid": contribution_id,
+        "ce_authtype": "app_user",
+        "ce_authclaims": '{"jti":"a-token"}',
+        "ce_policyversion": "of-these-rules",
         "ce_leafhash": row["leaf_hash"].hex(),
     }
     value = value_of(first)

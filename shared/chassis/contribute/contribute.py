@@ -9,8 +9,9 @@ from uuid import UUID
 import orjson
 
 from shared.chassis.contribute.prepare import Prepared, prepare, refuse_who_may_not
-from shared.chassis.contribute.receipts import Answer, audit_record, receipt_message
+from shared.chassis.contribute.receipts import Answer, audit_record, authn_of, receipt_message
 from shared.chassis.database.outgoing import Outgoing
+from shared.chassis.policy.decide import POLICY_VERSION
 from shared.chassis.policy.plan_states import PlanStates
 from shared.chassis.policy.relationships import Relationships
 from shared.chassis.settings import Settings
@@ -238,6 +239,8 @@ class Contributions:
             prepared.contributor.key,
             prepared.content_hash,
             orjson.dumps(told),
+            authn_of(prepared.contributor),
+            POLICY_VERSION,
         )
         try:
             appended = await self._store.save(

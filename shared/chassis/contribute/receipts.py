@@ -1,15 +1,19 @@
 """The answer to a contribution, and the forms in which it is published and recorded."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import orjson
 
 from shared.chassis.contribute.prepare import Prepared
 from shared.chassis.database.outgoing import Outgoing
+from shared.chassis.policy.decide import POLICY_VERSION
 from shared.chassis.telemetry import inject
-from shared.ledger import Agent, Section, plain
+from shared.chassis.wire.plain_json import plain_json
+from shared.ledger import Agent, Authentication, Contributor, Section, plain
 from shared.ledger.topics import AUDIT_RECORDS
+
+_NOT_SAID: Final = Authentication()
 
 
 @dataclass(frozen=True)
@@ -68,6 +72,8 @@ def audit_record(
         "code": receipt["code"],
         "contribution_id": str(prepared.contribution_id),
         "content_sha256": digest,
+        "authn": plain(prepared.contributor.authentication) or None,
+        "policy_version": POLICY_VERSION,
         "trace_id": traceparent.split("-")[1] if traceparent else None,
         "kept": kept,
     }
@@ -82,6 +88,13 @@ def audit_record(
     ]
     topic = f"{prefix}{AUDIT_RECORDS}"
     return Outgoing(topic, key.encode(), tuple(headers), orjson.dumps(record), completes=True)
+
+
+def authn_of(contributor: Contributor) -> bytes | None:
+    """How they were authenticated, as it is kept: JSON of what the token or the topic says."""
+    if contributor.authentication == _NOT_SAID:
+        return None
+    return plain_json(contributor.authentication)
 
 
 def actor_of(agent: Agent, sub: str) -> dict[str, Any]:

@@ -21,7 +21,7 @@ CREATE TABLE IF NOT EXISTS schema_migration (
 
 
 class MigrationChanged(Exception):
-    """A file that was applied reads differently now; history is added to, never edited."""
+    """The database is of an older version: a file that was applied has changed, or is gone."""
 
 
 @dataclass(frozen=True)
@@ -48,9 +48,12 @@ async def migrate(connection: asyncpg.Connection, *folders: Path) -> list[str]:
             await connection.execute(_TABLE)
         rows = await connection.fetch("SELECT name, checksum FROM schema_migration")
         applied = {row["name"]: row["checksum"] for row in rows}
+        found = list(_found(folders))
+        if gone := sorted(applied.keys() - {migration.name for migration in found}):
+            raise MigrationChanged(f"this database is of an older version, from {gone[0]}")
         return [
             migration.name
-            for migration in _found(folders)
+            for migration in found
             if await _apply(connection, migration, applied.get(migration.name), owner)
         ]
     finally:
@@ -63,10 +66,7 @@ async def _apply(
     if applied == migration.checksum:
         return False
     if applied is not None:
-        raise MigrationChanged(
-            f"{migration.name} was changed after it had been applied: put it back as it was and "
-            "add a new file"
-        )
+        raise MigrationChanged(f"this database is of an older version of {migration.name}")
     async with connection.transaction():
         await connection.execute(f"SET LOCAL ROLE {owner}")
         await connection.execute(migration.sql)

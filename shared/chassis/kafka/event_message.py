@@ -12,12 +12,28 @@ from asyncpg.pgproto.pgproto import UUID as DriversUUID  # noqa: N811 - made, ha
 
 from shared.chassis.store.mapper import ENVELOPE, fields_of
 from shared.chassis.store.rows import StoredRow
-from shared.ledger import Change, Entry, RecordedEvent, Section, instant
+from shared.ledger import (
+    PERSON,
+    PROFESSIONAL,
+    RELATED_PERSON,
+    SYSTEM,
+    Change,
+    Entry,
+    RecordedEvent,
+    Section,
+    instant,
+)
 
 _CONTRACTS = Path(__file__).resolve().parents[3] / "contracts"
 _BRACE = ord("{")
 _CHANGES = {change.value: change.value for change in Change}
 _LONGEST_NUMBER = 18  # digits; one more could be too much for the database
+_AUTH_TYPES = {
+    PROFESSIONAL: b"user",
+    PERSON: b"app_user",
+    RELATED_PERSON: b"app_user",
+    SYSTEM: b"service_account",
+}
 _OF_THE_ENVELOPE = ("plan_id", "entry_id", "contribution_id")
 
 _members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
@@ -127,12 +143,22 @@ class EventPublisher:
             ("ce_position", str(row.position).encode()),
             ("ce_causationid", contribution_id.encode()),
         ]
+        headers.append(("ce_authtype", _auth_type_of(provenance)))
+        if row.authn is not None:
+            headers.append(("ce_authclaims", row.authn))
+        if row.policy_version is not None:
+            headers.append(("ce_policyversion", row.policy_version.encode()))
         if row.leaf_hash is not None:
             headers.append(("ce_leafhash", row.leaf_hash.hex().encode()))
         if row.traceparent is not None:
             headers.append(("traceparent", row.traceparent.encode()))
             headers.append(("ce_traceparent", row.traceparent.encode()))
         return key, value, headers
+
+
+def _auth_type_of(provenance: Mapping[str, msgspec.Raw]) -> bytes:
+    """What kind of principal recorded it, in the words of CloudEvents."""
+    return _AUTH_TYPES[_text_of(_members(provenance["recorded_by"])["kind"])]
 
 
 def _schema_of(type_: str, contracts: Path) -> str:

@@ -496,7 +496,7 @@ class Relay:
         if rows is None:
             read = await self._ask(
                 "SELECT notification_id, originator_id, originator_version, topic, state,"
-                " recorded_at, traceparent, leaf_hash FROM stored_events"
+                " recorded_at, traceparent, leaf_hash, authn, policy_version FROM stored_events"
                 " WHERE notification_id > $1 ORDER BY notification_id LIMIT $2",
                 mark,
                 limit,

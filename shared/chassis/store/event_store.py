@@ -72,7 +72,7 @@ class EventStore:
         takes: list[tuple[str, UUID]] = []
         gives_back: list[tuple[str, UUID]] = []
         if entry is not None:
-            rows = self.rows_of(entry.collect_events())
+            rows = self.rows_of(entry.collect_events(), receipt.authn, receipt.policy_version)
             keys = entry.unique_keys()
             takes = [(key, entry.id) for key in sorted(keys - held_keys)]
             gives_back = [(key, entry.id) for key in sorted(held_keys - keys)]
@@ -88,12 +88,17 @@ class EventStore:
         """Store messages that belong to nothing that is kept here (an answer without receipt)."""
         await self._commits.append(Append(outgoing=outgoing))
 
-    def rows_of(self, events: Sequence[Any]) -> list[EventRow]:
+    def rows_of(
+        self,
+        events: Sequence[Any],
+        authn: bytes | None = None,
+        policy_version: str | None = None,
+    ) -> list[EventRow]:
         """Events as they are stored; raises ``EventTooLarge``."""
         stored = [self._mapper.to_stored_event(event) for event in events]
         if any(len(event.state) > MAX_EVENT_BYTES for event in stored):
             raise EventTooLarge
-        return self._recorder.rows_of(stored)
+        return self._recorder.rows_of(stored, authn, policy_version)
 
     async def receipt(self, contribution_id: UUID) -> "KeptReceipt | None":
         """The receipt kept for a contribution."""

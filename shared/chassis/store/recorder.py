@@ -33,8 +33,13 @@ class Recorder:
         self._database = database
         self._section = section
 
-    def rows_of(self, stored_events: Sequence[StoredEvent]) -> list[EventRow]:
-        """Events with what a row has besides: the trace they belong to, and their leaf hash."""
+    def rows_of(
+        self,
+        stored_events: Sequence[StoredEvent],
+        authn: bytes | None = None,
+        policy_version: str | None = None,
+    ) -> list[EventRow]:
+        """Events with what a row has besides: trace, leaf hash, and why they could be stored."""
         traceparent = inject()
         return [
             EventRow(
@@ -44,6 +49,8 @@ class Recorder:
                 stored.state,
                 traceparent,
                 self._leaf_hash(stored),
+                authn,
+                policy_version,
             )
             for stored in stored_events
         ]

@@ -19,15 +19,22 @@ class EventRow(NamedTuple):
     state: bytes
     traceparent: str | None = None
     leaf_hash: bytes | None = None
+    authn: bytes | None = None
+    policy_version: str | None = None
 
 
 class ReceiptRow(NamedTuple):
-    """The receipt to be kept with the events, and what recognises a repeat."""
+    """The receipt to be kept with the events, what recognises a repeat, and why it was taken.
+
+    ``authn`` is JSON: how the contributor was authenticated.
+    """
 
     contribution_id: UUID
     contributor: str
     content_hash: bytes
     body: bytes
+    authn: bytes | None = None
+    policy_version: str | None = None
 
 
 class Append(NamedTuple):
@@ -115,6 +122,8 @@ class StoredRow(NamedTuple):
     recorded_at: datetime
     traceparent: str | None
     leaf_hash: bytes | None
+    authn: bytes | None = None
+    policy_version: str | None = None
 
 
 def stored_rows(request: Append, answer: Appended) -> list[StoredRow]:
@@ -131,6 +140,8 @@ def stored_rows(request: Append, answer: Appended) -> list[StoredRow]:
             recorded_at=answer.recorded_at,
             traceparent=row.traceparent,
             leaf_hash=row.leaf_hash,
+            authn=row.authn,
+            policy_version=row.policy_version,
         )
         for offset, row in enumerate(request.events)
     ]

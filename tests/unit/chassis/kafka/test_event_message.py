@@ -18,6 +18,7 @@ from shared.chassis.kafka.event_message import EventPublisher, Unreadable, event
 from shared.chassis.store.mapper import EntryMapper
 from shared.chassis.store.rows import StoredRow
 from shared.ledger import Agent, CodedText, EntryRef, Organisation, Provenance
+from shared.ledger.provenance import Kind
 
 RECORDED_AT = datetime(2026, 3, 1, 12, 30, 0, 250, tzinfo=UTC)
 PUBLISHER = EventPublisher(SECTION)
@@ -33,9 +34,10 @@ class Record:
     headers: Any = ()
 
 
-def goal(**about: Any) -> Goal:
+def goal(by: Kind = "person", **about: Any) -> Goal:
     person = Agent("person", "Edith Marlow-Synth", organisation=Organisation("ZZG01"))
-    provenance = Provenance(uuid4(), uuid4(), uuid4(), person, person, **about)
+    who = person if by == "person" else Agent(by, "Somebody")
+    provenance = Provenance(uuid4(), uuid4(), uuid4(), who, person, **about)
     needs = (EntryRef("needs", uuid4()),)
     made = Goal.agree(provenance, aim=CodedText("To walk"), need_ids=needs, importance=None)
     made.weigh(provenance, 7)
@@ -48,6 +50,8 @@ def published(
     *,
     traceparent: str | None = None,
     leaf: bytes | None = None,
+    authn: bytes | None = None,
+    policy_version: str | None = None,
     publisher: EventPublisher = PUBLISHER,
 ) -> Record:
     stored = EntryMapper().to_stored_event(made.pending_events[version - 1])
@@ -60,6 +64,8 @@ def published(
         RECORDED_AT,
         traceparent,
         leaf,
+        authn,
+        policy_version,
     )
     return Record(*publisher.message(row))
 
@@ -247,10 +253,37 @@ def test_positions_and_ids_are_in_the_headers_of_every_event() -> None:
     assert all(isinstance(value, bytes) for _, value in record.headers)
 
 
+@pytest.mark.parametrize(
+    ("kind", "told"),
+    [
+        ("professional", "user"),
+        ("person", "app_user"),
+        ("related-person", "app_user"),
+        ("system", "service_account"),
+    ],
+)
+def test_how_it_was_authenticated_and_allowed_stands_in_headers_and_nowhere_else(
+    kind: Kind, told: str
+) -> None:
+    record = published(goal(kind), authn=b'{"jti":"a-token"}', policy_version="of-these-rules")
+    assert header(record, "ce_authtype") == told
+    assert header(record, "ce_authclaims") == '{"jti":"a-token"}'
+    assert header(record, "ce_policyversion") == "of-these-rules"
+    assert b"a-token" not in (record.value or b"")
+    unsaid = published(goal(kind))
+    assert header(unsaid, "ce_authtype") == told
+    assert header(unsaid, "ce_authclaims") is None
+    assert header(unsaid, "ce_policyversion") is None
+
+
 def test_each_key_of_a_map_is_a_field_of_its_own() -> None:
     told = {
         "timestamp": "2026-03-01T12:30:00Z",
-        "provenance": {"plan_id": str(uuid4()), "contribution_id": str(uuid4())},
+        "provenance": {
+            "plan_id": str(uuid4()),
+            "contribution_id": str(uuid4()),
+            "recorded_by": {"kind": "person"},
+        },
         "responses": {"important_to_me": {"text": "Tea"}, "how_to_support_me": None},
     }
     row = StoredRow(
