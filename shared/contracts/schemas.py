@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
-from shared.chassis.wire.shapes import command_shape, event_schema, schema_of
-from shared.ledger import Claim, Organisation, Provenance, Section
+from shared.chassis.wire.shapes import claim_schema, command_shape, event_schema, schema_of
+from shared.ledger import Organisation, Provenance, Section
 from shared.ledger.entry import Change
 
 Schema = dict[str, Any]
@@ -69,7 +69,7 @@ def _sentence(doc: str | None) -> str:
 
 
 def _contribution() -> Schema:
-    claim, definitions = _split(schema_of(Claim))
+    claim, definitions = _split(claim_schema())
     return {
         "title": CONTRIBUTION,
         "description": "What a contributor submits; a null is the same as leaving out.",

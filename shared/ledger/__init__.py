@@ -16,6 +16,7 @@ from shared.ledger.provenance import (
     Contributor,
     OnBehalfOf,
     Provenance,
+    SourceRef,
     SourceSystem,
     Supporter,
 )
@@ -94,6 +95,7 @@ __all__ = [
     "Section",
     "Sha256",
     "Shape",
+    "SourceRef",
     "SourceSystem",
     "Status",
     "Supporter",

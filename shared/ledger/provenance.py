@@ -1,6 +1,6 @@
 """Who said it, who recorded it, for which organisation, on whose behalf, when and why."""
 
-from typing import Literal
+from typing import Annotated, Literal
 from uuid import UUID
 
 from shared.ledger.values import (
@@ -9,6 +9,7 @@ from shared.ledger.values import (
     Instant,
     Location,
     Organisation,
+    Shape,
     value,
 )
 
@@ -97,11 +98,19 @@ class SourceSystem:
 
 
 @value
+class SourceRef:
+    """What the system that a contribution comes from calls the entry, and in which version."""
+
+    id: Annotated[str, Shape(min_length=1, max_length=255)]
+    version: Annotated[str, Shape(min_length=1, max_length=64)] | None = None
+
+
+@value
 class Claim:
     """The provenance that a contributor states; what is proven is added to it, never taken from it.
 
     ``stated_by`` left out means the one who recorded it; ``stated_at`` left out means
-    ``recorded_at``.
+    ``recorded_at``. ``answers`` is the comment that the change answers.
     """
 
     stated_at: Instant | None = None
@@ -111,6 +120,12 @@ class Claim:
     location: Location | None = None
     reason: str | None = None
     system: SourceSystem | None = None
+    source_ref: SourceRef | None = None
+    answers: EntryRef | None = None
+
+    def __post_init__(self) -> None:
+        if self.source_ref is not None and self.system is None:
+            raise ValueError("a source_ref needs the system that it is of")
 
 
 @value
@@ -128,6 +143,8 @@ class Provenance:
     location: Location | None = None
     reason: str | None = None
     system: SourceSystem | None = None
+    source_ref: SourceRef | None = None
+    answers: EntryRef | None = None
 
     @property
     def voice(self) -> str:
@@ -166,6 +183,7 @@ __all__ = [
     "Kind",
     "OnBehalfOf",
     "Provenance",
+    "SourceRef",
     "SourceSystem",
     "Supporter",
 ]

@@ -28,6 +28,7 @@ from shared.testing.topic_reader import TopicReader, value_of
 pytestmark = [pytest.mark.component, pytest.mark.asyncio(loop_scope="session")]
 
 SECTIONS = discover.sections()
+ANSWERED = {"section": "stewardship", "entry_id": "0199c0de-0000-7000-8000-0000000000c1"}
 UNKEPT = {"contribution-id-reused", "role-may-not-contribute", "plan-unknown", "plan-not-open"}
 
 
@@ -165,6 +166,8 @@ def _with_a_voice(given: dict[str, Any], by: Contributor) -> dict[str, Any]:
         if by.role is not None:
             provenance["stated_by"]["role"] = by.role
     provenance["system"] = {"name": "Northmoor EPR", "version": "4.2"}
+    provenance["source_ref"] = {"id": "EPR-77", "version": "3"}
+    provenance["answers"] = ANSWERED
     return {**given, "provenance": provenance}
 
 
@@ -285,6 +288,10 @@ def _judge_event(section: Section, one: Answered, version: int, type_: str, reco
         assert provenance["stated_by"] == recorded_by
     else:
         assert provenance["stated_by"]["kind"] == stated_by["kind"]
+    said = one.given.get("provenance") or {}
+    for fact in ("system", "source_ref", "answers"):
+        assert provenance.get(fact) == said.get(fact)
+    assert (one.through == "kafka") == ("source_ref" in said)
     assert provenance["stated_at"] == receipt["recorded_at"]
     assert "plan_id" not in provenance
     assert record.key == receipt["plan_id"].encode()

@@ -185,6 +185,8 @@ def _provenance(
         location=claim.location,
         reason=claim.reason,
         system=claim.system,
+        source_ref=claim.source_ref,
+        answers=claim.answers,
     )
 
 

@@ -70,7 +70,7 @@ class ClaimShape:
 
     def json_schema(self) -> dict[str, Any]:
         """The JSON Schema of what a contributor may state."""
-        return _schema(self.adapter)
+        return claim_schema()
 
 
 @cache
@@ -84,6 +84,16 @@ def command_shape(command: Command) -> CommandShape:
 def claim_shape() -> ClaimShape:
     """The shape of every provenance."""
     return ClaimShape(TypeAdapter(Claim))
+
+
+def claim_schema() -> dict[str, Any]:
+    """The JSON Schema of a claim, with what it says of two members at once."""
+    # Only of a value: what a null says is the same as leaving out.
+    needs_system = {
+        "if": {"required": ["source_ref"], "properties": {"source_ref": {"type": "object"}}},
+        "then": {"required": ["system"], "properties": {"system": {"type": "object"}}},
+    }
+    return {**schema_of(Claim), **needs_system}
 
 
 @cache

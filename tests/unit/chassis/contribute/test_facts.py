@@ -1,0 +1,65 @@
+"""What a contribution says besides its content is in the event that is stored, and published."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+import pytest
+
+from services.goals.section import SECTION
+from shared.chassis.contribute.prepare import contribution_from_json, prepare
+from shared.chassis.kafka.event_message import EventPublisher
+from shared.chassis.store.mapper import EntryMapper
+from shared.chassis.store.rows import StoredRow
+from shared.chassis.wire.problem import Problem
+from shared.ledger import Contributor, Entry, Organisation
+
+TOM = Contributor("professional", "tom", "Tom Okafor-Synth", "nurse", Organisation("ZZC01"))
+NEED = {"section": "needs", "entry_id": "0199c0de-0000-7000-8000-00000000000c"}
+COMMENT = {"section": "stewardship", "entry_id": "0199c0de-0000-7000-8000-0000000000c1"}
+SYSTEM = {"name": "Northmoor EPR", "version": "4.2"}
+
+
+def contribution(**members: Any) -> dict[str, Any]:
+    return {
+        "contribution_id": "0199c0de-0000-7000-8000-00000000000d",
+        "plan_id": "0199c0de-0000-7000-8000-00000000000a",
+        "command": "careplan.goals.commands.agree.v1",
+        "content": {"aim": {"text": "To walk to the shop"}, "need_ids": [NEED]},
+        **members,
+    }
+
+
+def published(given: dict[str, Any]) -> Any:
+    """The event of a contribution that creates, as it is stored and as everybody reads it."""
+    prepared = prepare(SECTION, contribution_from_json(given), TOM)
+    command = prepared.command
+    entry: Entry = getattr(command.entry, command.method)(
+        provenance=prepared.provenance, **prepared.arguments
+    )
+    (event,) = entry.collect_events()
+    stored = EntryMapper().to_stored_event(event)
+    assert EntryMapper().to_domain_event(stored) == event
+    row = StoredRow(1, entry.id, 1, stored.topic, stored.state, datetime.now(UTC), None, None)
+    return orjson.loads(EventPublisher(SECTION).message(row)[1])
+
+
+def test_what_the_source_calls_it_and_which_comment_it_answers() -> None:
+    facts = {"system": SYSTEM, "source_ref": {"id": "77", "version": "3"}, "answers": COMMENT}
+    told = published(contribution(provenance=facts))["provenance"]
+    assert {name: told[name] for name in facts} == facts
+
+
+@pytest.mark.parametrize(
+    "claim",
+    [
+        {"source_ref": {"id": "77"}},
+        {"source_ref": {"id": ""}, "system": SYSTEM},
+        {"source_ref": {"version": "3"}, "system": SYSTEM},
+        {"answers": {"entry_id": COMMENT["entry_id"]}},
+    ],
+)
+def test_a_fact_that_says_nothing_cannot_be_read(claim: dict[str, Any]) -> None:
+    with pytest.raises(Problem) as caught:
+        contribution_from_json(contribution(provenance=claim))
+    assert caught.value.code == "content-invalid"
