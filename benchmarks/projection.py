@@ -32,7 +32,9 @@ from services.plan.doors.events import BATCH, CONSUMER, FoldEvents, read_event
 from services.plan.fold.domain import Plan, fold
 from services.plan.store.projection import PlanStore
 from shared.chassis.database.database import Database
-from shared.chassis.kafka.consumer import BatchConsumer, Record, Transaction
+from shared.chassis.kafka.consumer import BatchConsumer
+from shared.chassis.kafka.dead_letters import Record
+from shared.chassis.kafka.offsets import Transaction
 from shared.chassis.kafka.relay import Relay
 from shared.chassis.settings import Settings
 from shared.chassis.store.event_store import EventStore

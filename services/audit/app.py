@@ -3,10 +3,17 @@
 from fastapi import FastAPI
 
 from services.audit.doors.api import record_routes
-from services.audit.doors.events import AuditConsumer
+from services.audit.doors.events import (
+    CONSUMER,
+    FETCH_MIN_BYTES,
+    TOPICS,
+    GapWatch,
+    RecordMessages,
+)
 from services.audit.store.records import AuditStore
 from shared.chassis.database.database import Database
 from shared.chassis.http.identity import Identity
+from shared.chassis.kafka.consumer import BatchConsumer
 from shared.chassis.kafka.relay import Relay
 from shared.chassis.service_app import service_app
 from shared.chassis.settings import Settings
@@ -18,17 +25,24 @@ def create_app(settings: Settings) -> FastAPI:
     store = AuditStore(database)
     identity = Identity(settings.jwks, settings.issuer)
     relay = Relay(settings.database_url, settings, section=None)
-    consumer = AuditConsumer(
-        database=database, store=store, settings=settings, dead_letters_written=relay.wake
+    gaps = GapWatch(store)
+    records = BatchConsumer(
+        consumer=CONSUMER,
+        handle=RecordMessages(
+            store, topic_prefix=settings.topic_prefix, dead_letters_written=relay.wake
+        ),
+        database=database,
+        settings=settings,
+        pattern=TOPICS,
+        fetch_min_bytes=FETCH_MIN_BYTES,
     )
-
     return service_app(
         "Audit",
         settings,
         database=database,
         relay=relay,
         routes=[record_routes(store, identity, settings.audit_reading_roles)],
-        consumers={},
-        opens=[consumer],
-        parts={"records": consumer.part},
+        consumers={"records": records},
+        opens=[gaps],
+        parts={"positions": gaps.part},
     )

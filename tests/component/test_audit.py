@@ -24,13 +24,15 @@ import services.audit
 import shared.chassis
 from deploy.local.stack.issuer import ISS, Issuer
 from services.audit.app import create_app
-from services.audit.doors import events as audit_consumers
-from services.audit.doors.events import AuditConsumer
+from services.audit.doors import events as audit_events
+from services.audit.doors.events import CONSUMER, TOPICS, GapWatch, RecordMessages
 from services.audit.store.records import AuditStore
 from shared.chassis import telemetry
 from shared.chassis.database.database import Connection, Database
 from shared.chassis.database.outgoing import headers_from_bytes
+from shared.chassis.kafka.consumer import BatchConsumer
 from shared.chassis.settings import Settings
+from shared.chassis.telemetry import Part
 from shared.cli.token import person, professional
 from shared.ledger.topics import AUDIT_RECORDS, dead_letters_topic, events_topic
 from shared.testing.eventually import eventually
@@ -129,7 +131,7 @@ class Bench:
         self.servers = servers
         self.database = database
         self.prefix = fresh_prefix()
-        self.failed = asyncio.Event()
+        self._made: list[BatchConsumer] = []
 
     def settings(self, instance: str = "one", **others: Any) -> Settings:
         return Settings(
@@ -144,13 +146,20 @@ class Bench:
 
     def consumer(
         self, store: AuditStore | None = None, instance: str = "one", **others: Any
-    ) -> AuditConsumer:
-        return AuditConsumer(
+    ) -> BatchConsumer:
+        consumer = BatchConsumer(
+            consumer=CONSUMER,
+            handle=RecordMessages(store or AuditStore(self.database), topic_prefix=self.prefix),
             database=self.database,
-            store=store or AuditStore(self.database),
             settings=self.settings(instance, **others),
-            on_failure=self.failed.set,
+            pattern=TOPICS,
         )
+        self._made.append(consumer)
+        return consumer
+
+    @property
+    def has_stopped(self) -> bool:
+        return any(consumer.has_stopped.is_set() for consumer in self._made)
 
     async def topics(self, *sections: str) -> None:
         names = [AUDIT_RECORDS, *map(events_topic, sections)]
@@ -236,7 +245,7 @@ async def test_records_when_events_come_twice_and_two_consume_then_each_is_there
     for entry in range(20):
         of_entry = [id_ for id_ in ids if id_.startswith(f"goals/{UUID(int=entry)}.")]
         assert of_entry == sorted(of_entry)
-    assert not bench.failed.is_set()
+    assert not bench.has_stopped
 
 
 async def test_records_when_a_refusal_comes_twice_then_it_is_one(bench: Bench) -> None:
@@ -293,7 +302,7 @@ async def test_gaps_when_a_position_never_came_then_it_is_seen_until_it_comes(
 ) -> None:
     store = AuditStore(bench.database)
     await bench.topics("goals", "needs")
-    async with bench.consumer(store) as consumer:
+    async with bench.consumer(store), GapWatch(store) as watch:
         await bench.publish(
             event(position=2, entry=2),
             event(position=5, entry=5),
@@ -302,11 +311,8 @@ async def test_gaps_when_a_position_never_came_then_it_is_seen_until_it_comes(
         await bench.until_recorded(3)
         (gap,) = await store.gaps()
         assert (gap.source, gap.first, gap.missing) == ("goals", 1, 3)
-        # It may be seeking once more, since its group shares out the topics anew.
-        part = await eventually(
-            consumer.part, "the consumer is ready", holds=lambda part: part.ready
-        )
-        assert "3 missing of goals from 1" in part.detail
+        part = await watch.part()
+        assert (part.ready, part.detail) == (True, "3 missing of goals from 1")
 
         await bench.publish(event(position=1, entry=1), event(position=3, entry=3))
         await bench.until_recorded(5)
@@ -321,13 +327,13 @@ async def test_gaps_when_a_position_never_came_then_it_is_seen_until_it_comes(
 async def test_gaps_when_something_is_lost_for_good_then_it_is_counted(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(audit_consumers, "_LOST_AFTER_SECONDS", 0.0)
-    monkeypatch.setattr(audit_consumers, "_LOOK_FOR_GAPS_SECONDS", 0.0)
+    monkeypatch.setattr(audit_events, "_LOST_AFTER_SECONDS", 0.0)
+    monkeypatch.setattr(audit_events, "_LOOK_FOR_GAPS_SECONDS", 0.05)
     reader = InMemoryMetricReader()
     telemetry.configure("audit", reader=reader)
     try:
         await bench.topics("goals")
-        async with bench.consumer():
+        async with bench.consumer(), GapWatch(AuditStore(bench.database)):
             await bench.publish(event(position=1, entry=1), event(position=4, entry=4))
             await eventually(lambda: _sum(reader, "careplan.gaps"), "the gap counted")
             assert _sum(reader, "careplan.gaps") == 2
@@ -372,7 +378,7 @@ async def test_records_when_some_cannot_be_read_then_they_are_dead_letters_and_o
         await bench.publish(refusal(1))
         await bench.until_consumed(2 * len(bad) + 1)
 
-    assert not bench.failed.is_set()
+    assert not bench.has_stopped
     operations = await bench.rows(
         "SELECT operation, count(*) AS n FROM audit_record GROUP BY operation"
     )
@@ -408,32 +414,28 @@ async def test_records_when_another_content_comes_under_an_id_then_it_is_no_repe
     assert len(await bench.rows("SELECT 1 FROM outgoing")) == 1
 
 
-class Killed(BaseException):
-    """What a killed process is to itself: nothing after this line runs."""
-
-
 class MortalStore(AuditStore):
-    """Dies once, at one step of a batch."""
+    """Goes no further, once, at one step of a batch, as a process that is killed there."""
 
     def __init__(self, database: Database, step: str) -> None:
         super().__init__(database)
         self._step = step
-        self.died = False
+        self.died = asyncio.Event()
 
-    def _die_at(self, step: str) -> None:
-        if step == self._step and not self.died:
-            self.died = True
-            raise Killed(step)
+    async def _die_at(self, step: str) -> None:
+        if step == self._step and not self.died.is_set():
+            self.died.set()
+            await asyncio.Event().wait()
 
     async def append(self, connection: Connection, records: Sequence[Any]) -> Any:
-        self._die_at("after the fence")
+        await self._die_at("after the fence")
         appended = await super().append(connection, records)
-        self._die_at("after the records")
+        await self._die_at("after the records")
         return appended
 
     async def note_positions(self, connection: Connection, positions: Sequence[Any]) -> None:
         await super().note_positions(connection, positions)
-        self._die_at("before the commit")
+        await self._die_at("before the commit")
 
 
 @pytest.mark.parametrize("step", ["after the fence", "after the records", "before the commit"])
@@ -446,9 +448,11 @@ async def test_records_when_the_consumer_dies_then_the_next_one_leaves_nothing_o
     consumer = bench.consumer(store)
     await bench.publish(*messages, Message(events_topic("goals"), b"k", b"unreadable"))
     await consumer.__aenter__()
-    await eventually(lambda: store.died, step)
-    with pytest.raises(Killed):
-        await consumer.__aexit__(None, None, None)
+    await asyncio.wait_for(store.died.wait(), 20)
+    assert consumer._subscription is not None
+    for task in consumer._subscription._subscriber.tasks:
+        task.cancel()
+    await consumer.__aexit__(None, None, None)
     assert await bench.ids() == []
     assert await bench.rows("SELECT 1 FROM consumer_offset") == []
 
@@ -517,7 +521,7 @@ async def test_records_when_the_database_hangs_up_then_the_batch_is_tried_again(
             )
     finally:
         await admin.close()
-    assert not bench.failed.is_set()
+    assert not bench.has_stopped
     assert len(await bench.ids()) == len(messages)
 
 
@@ -534,13 +538,11 @@ async def test_consumer_when_something_unforeseen_happens_then_it_stops_loudly(
         await owner.execute("DROP TABLE source_stream")
     finally:
         await owner.close()
-    async with bench.consumer() as consumer:
-        await bench.publish(event(position=1))
-        await asyncio.wait_for(bench.failed.wait(), 20)
-        part = await consumer.part()
+    await bench.publish(event(position=1))
+    part = await until_it_stops(bench.consumer())
     assert not part.ready
-    assert not part.alive
-    assert part.detail == "failed: UndefinedTableError"
+    assert part.alive
+    assert part.detail == "stopped: UndefinedTableError"
     assert await bench.ids() == []
 
 
@@ -548,10 +550,16 @@ async def test_consumer_when_more_is_unreadable_than_allowed_then_it_stops_loudl
     bench: Bench,
 ) -> None:
     await bench.topics("goals")
-    async with bench.consumer(dead_letter_limit=2) as consumer:
-        await bench.publish(*[Message(events_topic("goals"), b"k", b"odd") for _ in range(3)])
-        await asyncio.wait_for(bench.failed.wait(), 20)
-        assert "DeadLetterLimitReached" in (await consumer.part()).detail
+    await bench.publish(*[Message(events_topic("goals"), b"k", b"odd") for _ in range(3)])
+    part = await until_it_stops(bench.consumer(dead_letter_limit=2))
+    assert part.detail == "stopped: DeadLetterLimitReached"
+
+
+async def until_it_stops(consumer: BatchConsumer) -> Part:
+    """What a consumer says of itself when it has stopped."""
+    async with consumer:
+        await asyncio.wait_for(consumer.has_stopped.wait(), 20)
+        return await consumer.part()
 
 
 async def test_records_when_a_new_section_appears_later_then_it_is_recorded_like_any_other(
@@ -566,7 +574,7 @@ async def test_records_when_a_new_section_appears_later_then_it_is_recorded_like
         await bench.publish(event("medication", position=1), event(position=2, entry=2))
         ids = await bench.until_recorded(3)
         assert f"medication/{UUID(int=1)}.1" in ids
-        assert consumer.lag() == 0
+        await eventually(consumer.lag, "caught up", holds=lambda lag: lag == 0)
     stored = await bench.rows("SELECT DISTINCT topic FROM consumer_offset ORDER BY topic")
     assert [row["topic"] for row in stored] == [
         bench.prefix + events_topic("goals"),

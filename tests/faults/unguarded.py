@@ -17,7 +17,7 @@ from aiokafka.coordinator.protocol import ConsumerProtocolMemberAssignment
 import services.plan.fold.domain as plan_domain
 import services.plan.store.projection as plan_store
 from shared.chassis import run
-from shared.chassis.kafka import consumer as kafka
+from shared.chassis.kafka import faststream_adapter, offsets
 from shared.chassis.kafka.offsets import Span
 from shared.chassis.kafka.relay import Relay
 from shared.chassis.kafka.windows import Message, Window, Windows
@@ -71,7 +71,7 @@ def _without_offset_fence() -> None:
         await asyncio.sleep(_DANGEROUS_MOMENT)
         return 0
 
-    kafka.fence_all = by_itself  # type: ignore[assignment,attr-defined]
+    offsets.fence_all = by_itself  # type: ignore[assignment]
 
 
 def _without_natural_key() -> None:
@@ -132,7 +132,7 @@ def _slow_to_fold() -> None:
         return batch
 
     plan_store.PlanStore.take_up = then_wait  # type: ignore[method-assign]  # as said above
-    kafka.RangePartitionAssignor = _ByTopic  # type: ignore[attr-defined]
+    faststream_adapter.RangePartitionAssignor = _ByTopic  # type: ignore[attr-defined]
 
 
 class _ByTopic(RangePartitionAssignor):  # type: ignore[misc]  # aiokafka ships none
@@ -162,14 +162,14 @@ class _ByTopic(RangePartitionAssignor):  # type: ignore[misc]  # aiokafka ships 
 
 def _with_every_guard() -> None:
     """The control: the same long moments, and nothing may come of them."""
-    fence_all = kafka.fence_all  # type: ignore[attr-defined]
+    fence_all = offsets.fence_all
 
     async def then_wait(*given: Any) -> int:
         jumped: int = await fence_all(*given)
         await asyncio.sleep(_DANGEROUS_MOMENT)
         return jumped
 
-    kafka.fence_all = then_wait  # type: ignore[assignment,attr-defined]
+    offsets.fence_all = then_wait  # type: ignore[assignment]
     _slow_to_mark()
     _slow_to_fold()
 

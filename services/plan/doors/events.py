@@ -11,8 +11,9 @@ from opentelemetry.trace import Span
 from services.plan.fold.domain import in_utc
 from services.plan.store.projection import Batch, PlanStore, Read, Tally
 from shared.chassis.database.outgoing import Outgoing
-from shared.chassis.kafka.consumer import Record, Transaction
+from shared.chassis.kafka.dead_letters import Record
 from shared.chassis.kafka.event_message import Unreadable, event_of, header
+from shared.chassis.kafka.offsets import Transaction
 from shared.chassis.telemetry import (
     Attribute,
     Count,

@@ -16,8 +16,9 @@ from shared.chassis.contribute.contribute import Contributions
 from shared.chassis.contribute.prepare import contribution_from_json
 from shared.chassis.contribute.receipts import receipt_message
 from shared.chassis.database.outgoing import Outgoing, append_outgoing
-from shared.chassis.kafka.consumer import Record, Transaction
+from shared.chassis.kafka.dead_letters import Record
 from shared.chassis.kafka.event_message import Unreadable, header
+from shared.chassis.kafka.offsets import Transaction
 from shared.chassis.settings import Settings
 from shared.chassis.store.group_commit import QueueFull, Unavailable
 from shared.chassis.telemetry import Count, counter, links_of, log, process_span, tracer

@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 
 from shared.chassis.database.outgoing import Outgoing, append_outgoing
-from shared.chassis.kafka.consumer import Record, Transaction
+from shared.chassis.kafka.dead_letters import Record
 from shared.chassis.kafka.event_message import Unreadable, event_of
+from shared.chassis.kafka.offsets import Transaction
 from shared.chassis.policy.plan_states import PlanStates
 from shared.chassis.telemetry import Count, counter, log
 from shared.ledger import RecordedEvent

@@ -1,14 +1,19 @@
 """Where a consumer goes on: offsets in its own database, moved with the work they stand for."""
 
 import asyncio
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Final
 
 import stamina
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.abc import ConsumerRebalanceListener
 
+from shared.chassis import telemetry
 from shared.chassis.database.database import TRANSIENT, Connection, Database
+from shared.chassis.database.outgoing import Outgoing
+from shared.chassis.kafka.dead_letters import Record, dead_letter
+from shared.chassis.settings import Settings
 
 Span = tuple[int, int]
 """The first offset of a batch in one partition, and the offset after its last."""
@@ -34,6 +39,10 @@ WITH given AS (
 SELECT count(*) AS passed, count(*) FILTER (WHERE held.next_offset < given.first) AS jumped
   FROM passed JOIN given USING (topic, partition) LEFT JOIN held USING (topic, partition)
 """
+
+
+class DeadLetterLimitReached(Exception):
+    """More records could not be read than a deployment allows: somebody has to look."""
 
 
 class Fenced(Exception):
@@ -78,12 +87,53 @@ async def fence_all(
     return jumped
 
 
-async def fence(
-    connection: Connection, consumer: str, topic: str, partition: int, first: int, next: int
-) -> int:
-    """``fence_all`` for a batch of one partition."""
-    spans = {TopicPartition(topic, partition): (first, next)}
-    return await fence_all(connection, consumer, spans)
+class Transaction:
+    """Called by a handler, once: BEGIN, the fence of every partition of its batch, and COMMIT."""
+
+    def __init__(
+        self,
+        consumer: str,
+        database: Database,
+        settings: Settings,
+        spans: dict[TopicPartition, Span],
+        dead_letters_left: int,
+    ) -> None:
+        self._consumer = consumer
+        self._database = database
+        self._settings = settings
+        self._spans = spans
+        self._dead_letters_left = dead_letters_left
+        self.is_committed = False
+        self.dead_letters = 0
+
+    def __call__(self) -> AbstractAsyncContextManager[Connection]:
+        return self._begin()
+
+    @asynccontextmanager
+    async def _begin(self) -> AsyncIterator[Connection]:
+        async with self._database.transaction() as connection:
+            jumped = await fence_all(connection, self._consumer, self._spans)
+            yield connection
+        self.is_committed = True
+        if jumped:  # on our own topics it never does: somebody has moved the topic or the table
+            telemetry.counter(telemetry.Count.OFFSET_JUMPS).add(
+                jumped, {"consumer": self._consumer}
+            )
+            telemetry.log.error("consumer.jumped", consumer=self._consumer, partitions=jumped)
+
+    def dead_letter(self, record: Record, reason: str) -> list[Outgoing]:
+        """``dead_letter``, counted: beyond the limit it raises ``DeadLetterLimitReached``."""
+        self.dead_letters += 1
+        if self.dead_letters > self._dead_letters_left:
+            raise DeadLetterLimitReached(self._consumer)
+        # A service's consumers share its one topic of dead letters.
+        owner = self._settings.service or self._consumer
+        return dead_letter(
+            owner, record, reason, prefix=self._settings.topic_prefix, reader=self._consumer
+        )
+
+
+BatchHandler = Callable[[Sequence[Record], Transaction], Awaitable[None]]
 
 
 async def seek_stored(
@@ -91,8 +141,8 @@ async def seek_stored(
     database: Database,
     consumer: str,
     partitions: Collection[TopicPartition],
-) -> dict[TopicPartition, int]:
-    """Go on where the database says, from the beginning where it says nothing; answers where.
+) -> None:
+    """Go on where the database says, from the beginning where it says nothing.
 
     The partitions rest meanwhile: what was fetched from another place must not be handed out.
     """
@@ -101,19 +151,16 @@ async def seek_stored(
         stored = await stored_offsets(connection, consumer, partitions)
     new = [partition for partition in partitions if partition not in stored]
     first = await kafka.beginning_offsets(new) if new else {}
-    places = {**stored, **{partition: first[partition] for partition in new}}
-    for partition, place in places.items():
+    for partition, place in {**stored, **first}.items():
         kafka.seek(partition, place)
     kafka.resume(*partitions)
-    return places
 
 
 class SeekStored(ConsumerRebalanceListener):  # type: ignore[misc]
     """Seeks what is assigned, and lets a rebalance wait for the batch in hand.
 
     ``busy`` is held while a batch is in hand. ``failed`` is told what the seeking raised, since
-    the client only logs it: the partitions stay paused, and the process has to end. ``sought`` is
-    where each partition was found to go on.
+    the client only logs it: the partitions stay paused, and the consumer has to stop.
     """
 
     def __init__(
@@ -132,7 +179,6 @@ class SeekStored(ConsumerRebalanceListener):  # type: ignore[misc]
         self._failed = failed
         self._is_first = True
         self.is_sought = False
-        self.sought: dict[TopicPartition, int] = {}
 
     async def on_partitions_revoked(self, revoked: set[TopicPartition]) -> None:  # noqa: ARG002
         """Wait for the batch in hand."""
@@ -147,7 +193,7 @@ class SeekStored(ConsumerRebalanceListener):  # type: ignore[misc]
                 on=TRANSIENT, attempts=None, timeout=_SEEK_SECONDS, wait_max=2
             ):
                 with attempt:
-                    self.sought = await seek_stored(kafka, self._database, self._consumer, assigned)
+                    await seek_stored(kafka, self._database, self._consumer, assigned)
         except Exception as error:
             self._failed(error)
             raise

@@ -1,18 +1,20 @@
-"""Consumers beside a door: a broker that is away keeps no service from starting (promise P5)."""
+"""Consumers beside a door: neither a broker that is away nor a stopped consumer closes it (P5)."""
 
 import asyncio
-import signal
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager, suppress
+from time import monotonic
+from typing import Final
 
 from aiokafka.errors import KafkaError
 
 from shared.chassis.database.database import TRANSIENT
-from shared.chassis.kafka.consumer import BatchConsumer, ConsumerFailed
+from shared.chassis.kafka.consumer import BatchConsumer
 from shared.chassis.telemetry import log
 
-_LONGEST_PAUSE = 5.0
-_LONGEST_END = 7.0  # a batch in hand has five seconds
+_FIRST_PAUSE: Final = 0.2
+_LONGEST_PAUSE: Final = 5.0
+_LONGEST_END: Final = 7.0  # a batch in hand has five seconds
 
 
 @asynccontextmanager
@@ -33,21 +35,33 @@ async def running(consumers: Iterable[BatchConsumer]) -> AsyncIterator[None]:
 
 
 async def _keep_running(consumer: BatchConsumer, ended: asyncio.Event) -> None:
-    pause = 0.2
+    """Begin again, with a new client, whenever that may help; else stay stopped until the end."""
+    pause = _FIRST_PAUSE
     while not ended.is_set():
+        started = monotonic()
         try:
             async with consumer:
-                await ended.wait()
-        except ConsumerFailed:
-            raise  # which has been told, and ends the process
+                await _until_one_is_set(ended, consumer.has_stopped)
+                if not consumer.can_begin_again:
+                    await ended.wait()
         except (KafkaError, *TRANSIENT) as error:
             log.warning("consumer.waiting", error_type=type(error).__name__)
-            with suppress(TimeoutError):
-                async with asyncio.timeout(pause):
-                    await ended.wait()
-            pause = min(pause * 2, _LONGEST_PAUSE)
-        except Exception as error:
-            # Without it the service would look well, and read nothing.
-            log.critical("consumer.not_started", error=error)
-            signal.raise_signal(signal.SIGTERM)
-            raise
+        except Exception as error:  # noqa: BLE001 - it must not end unseen
+            consumer.stop(error)
+            await ended.wait()
+        if monotonic() - started > _LONGEST_PAUSE:
+            pause = _FIRST_PAUSE
+        with suppress(TimeoutError):
+            # Not by wait_for: before Python 3.12 that may lose a cancellation.
+            async with asyncio.timeout(pause):
+                await ended.wait()
+        pause = min(pause * 2, _LONGEST_PAUSE)
+
+
+async def _until_one_is_set(*events: asyncio.Event) -> None:
+    waiting = [asyncio.create_task(event.wait()) for event in events]
+    try:
+        await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in waiting:
+            task.cancel()

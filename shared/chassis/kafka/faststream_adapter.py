@@ -1,0 +1,129 @@
+"""FastStream as the ledger needs it: batches as the client hands them out, positions our own.
+
+What has to be bent is bent here and nowhere else; a unit test notices where a new version of
+FastStream or aiokafka no longer works as this expects.
+
+* ``parser`` and ``decoder``, public arguments: its own decode every header, and lose the whole
+  batch where one is null or not UTF-8.
+* ``get_msg``, a method of its subscriber: its own sleeps after each poll that brings nothing, and
+  its loop logs an error once an hour and goes on, lost history among them.
+* ``consumer``, an attribute of its subscriber: positions are read and sought there.
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, Final
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.abc import ConsumerRebalanceListener
+from aiokafka.coordinator.assignors.range import RangePartitionAssignor
+from faststream.kafka import KafkaBroker
+from faststream.kafka.message import KafkaAckableMessage
+from faststream.middlewares import AckPolicy
+
+from shared.chassis.kafka.dead_letters import Record
+from shared.chassis.settings import Settings
+
+POLL_MS: Final = 200
+_REBALANCE_MS: Final = 60_000
+
+Poll = Callable[[AIOKafkaConsumer], Awaitable[Sequence[Record]]]
+Handle = Callable[[Sequence[Record]], Awaitable[None]]
+
+
+class Subscription:
+    """A member of a group: what ``poll`` takes from the client is handed to ``handle`` as it is."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        group: str,
+        topics: Sequence[str],
+        pattern: str | None,
+        listener: ConsumerRebalanceListener,
+        poll: Poll,
+        handle: Handle,
+        fetch_min_bytes: int = 1,
+    ) -> None:
+        self._broker = KafkaBroker(
+            settings.kafka_servers,
+            client_id=settings.instance_id,
+            consumer_only=True,
+            apply_types=False,
+            allow_auto_create_topics=False,
+            graceful_timeout=5,
+            metadata_max_age_ms=settings.metadata_max_age_ms,
+            logger=None,
+        )
+        self._subscriber = self._broker.subscriber(
+            *topics,
+            pattern=pattern,
+            group_id=group,
+            group_instance_id=settings.instance_id,
+            batch=True,
+            ack_policy=AckPolicy.MANUAL,
+            isolation_level="read_committed",
+            auto_offset_reset="none",
+            partition_assignment_strategy=(RangePartitionAssignor,),
+            rebalance_timeout_ms=_REBALANCE_MS,
+            heartbeat_interval_ms=1_000,  # how soon a member hears of a rebalance
+            fetch_max_wait_ms=POLL_MS,
+            fetch_min_bytes=fetch_min_bytes,
+            listener=listener,
+            parser=self._parse,
+            decoder=_decode,
+            no_reply=True,
+        )
+        self._subscriber(handle)
+        self._subscriber.get_msg = poll  # type: ignore[method-assign, assignment]
+
+    @property
+    def client(self) -> AIOKafkaConsumer | None:
+        """The client, once it is made."""
+        return self._subscriber.consumer
+
+    async def start(self) -> None:
+        """Join the group; raises what the client raises, and leaves nothing behind."""
+        try:
+            await self._broker.start()
+        except BaseException:
+            await self._broker.stop()
+            raise
+
+    async def stop(self) -> None:
+        """Let the batch in hand end, for a while, and leave the group."""
+        await self._broker.stop()
+
+    async def _parse(self, records: Sequence[Record]) -> KafkaAckableMessage:
+        consumer = self._subscriber.consumer
+        if consumer is None:
+            raise RuntimeError("records came without a client")
+        return KafkaAckableMessage(
+            body=[record.value for record in records],
+            headers={},
+            batch_headers=[],
+            reply_to="",
+            content_type=None,
+            message_id=f"{records[0].offset}-{records[-1].offset}",
+            correlation_id=None,
+            raw_message=records,
+            path={},
+            consumer=consumer,
+        )
+
+
+def place_of(client: AIOKafkaConsumer, partition: TopicPartition) -> int | None:
+    """The offset that the client reads next of an assigned partition; ``None`` before it is sought.
+
+    Its public ``position`` may wait, and whoever asks how far a reader is behind does not.
+    """
+    assignment = client._subscription.subscription.assignment  # noqa: SLF001
+    state = assignment.state_value(partition) if assignment is not None else None
+    if state is None or not state.has_valid_position:
+        return None
+    place: int = state.position
+    return place
+
+
+async def _decode(message: KafkaAckableMessage) -> Any:
+    return message.raw_message
