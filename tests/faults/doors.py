@@ -16,7 +16,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaError
 
 from shared.cli.token import Signer, person, professional
-from tests.faults.sent import SECTIONS, Party, Sent, is_final
+from tests.faults.sent import FORBIDDEN, REUSED, SECTIONS, Party, Sent, is_final
 
 PATIENCE = 240.0
 _ANSWERED_WITHIN = 20.0
@@ -103,7 +103,7 @@ class HttpDoor:
             return False
         told = _object(answer)
         receipt = told if "outcome" in told else told.get("receipt")
-        if told.get("code") == "contribution-id-reused":
+        if told.get("code") in (REUSED, FORBIDDEN):
             receipt = {"outcome": "refused", "code": told["code"], "kept": False}
         if receipt is not None:
             sent.answers.append(receipt)
@@ -119,7 +119,7 @@ class HttpDoor:
             claims = (
                 person(by.plan_id, "Somebody-Synth")
                 if by.kind == "person"
-                else professional(by.org, "nurse", "Somebody-Synth")
+                else professional(by.org, by.role, "Somebody-Synth")
             )
             # Signed in a while ago: a service whose clock is behind knows them all the same.
             issued = int(time.time()) - _SIGNED_IN_SECONDS_AGO

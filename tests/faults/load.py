@@ -1,38 +1,14 @@
 """Contributions from several organisations by both doors, the same for the same seed."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from random import Random
-from typing import Any, Final
-from uuid import UUID, uuid5
+from typing import Final
 
-from shared.testing.people import somebody
+from tests.faults.deeds import Deeds, Plan
 from tests.faults.doors import PATIENCE, HttpDoor, KafkaDoor
-from tests.faults.sent import SECTIONS, Party, Sent
-
-ORGANISATIONS = ("ZZG01", "ZZC01", "ZZL01", "ZZH01")
-
-
-@dataclass
-class Entry:
-    """An entry as its contributors last heard of it."""
-
-    section: str
-    kind: str
-    id: str
-    version: int = 0
-    is_registered: bool = False
-
-
-@dataclass
-class Plan:
-    """A plan, and what its contributors know of it."""
-
-    id: str
-    about_me: Entry
-    person: dict[str, Any] = field(default_factory=dict)
-    goals: list[Entry] = field(default_factory=list)
+from tests.faults.sent import Sent
 
 
 @dataclass(frozen=True)
@@ -53,7 +29,7 @@ class Contributors:
 A_FEW: Final = Contributors()
 
 
-class Load:
+class Load(Deeds):
     """Several contributors at once, until they are told to stop."""
 
     def __init__(
@@ -65,24 +41,17 @@ class Load:
         *,
         how: Contributors = A_FEW,
     ) -> None:
+        super().__init__(serials, http, kafka, how.abandoned)
         self._seed = seed
-        self._serials = serials
-        self._http = http
-        self._kafka = kafka
         self._how = how
         self._enough = asyncio.Event()
         self._workers: list[asyncio.Task[None]] = []
-        self.plans: list[Plan] = []
-        self.takes_up_new_plans = True
-        self.sent: list[Sent] = []
-        self.reused: list[Sent] = []
-        self._used: dict[str, list[Sent]] = {"http": [], "kafka": []}
 
     async def open_plans(self) -> None:
         """A few plans that are there before the others begin."""
         rng = Random(f"{self._seed}/plans")  # noqa: S311 - the same for the same seed
         for _ in range(self._how.plans):
-            await self._open_plan(rng, "http")
+            await self.open_plan(rng, "http")
 
     def begin(self) -> None:
         """All contributors at once."""
@@ -128,228 +97,29 @@ class Load:
         before = len(self.sent)
         plan = self.plans[0]
         await asyncio.gather(
-            self._goal(rng, plan, "http"),
-            self._goal(rng, plan, "kafka"),
-            self._practice(rng, plan, "http"),
-            self._about_me(rng, plan, "http"),
+            self.goal(rng, plan, "http"),
+            self.goal(rng, plan, "kafka"),
+            self.practice(rng, plan, "http"),
+            self.about_me(rng, plan, "http"),
         )
         return self.sent[before:]
 
     async def _contribute(self, rng: Random, door: str) -> None:
         kinds: list[tuple[Callable[[Random, Plan, str], Awaitable[None]], int]] = [
-            (self._goal, 30),
-            (self._reword, 25),
-            (self._status, 15),
-            (self._about_me, 15),
-            (self._practice, 10),
-            (self._stale, 5),
-            (self._twice, 5),
-            (self._reuse, 2),
-            (self._new_plan, 1),
-            (self._two_openings, 2),
+            (self.goal, 25),
+            (self.action, 8),
+            (self.change, 50),
+            (self.about_me, 12),
+            (self.practice, 6),
+            (self.stale, 5),
+            (self.twice, 5),
+            (self.reuse, 2),
+            (self.new_plan, 1),
+            (self.two_openings, 2),
+            (self.end_and_reopen, 2),
+            (self.forbidden, 1),
         ]
         while not self._enough.is_set():
             say = rng.choices([kind for kind, _ in kinds], [weight for _, weight in kinds])[0]
             await say(rng, rng.choice(self.plans), door)
             await asyncio.sleep(rng.uniform(0, self._how.pace))
-
-    async def _new_plan(self, rng: Random, _: Plan, door: str) -> None:
-        await self._open_plan(rng, door)
-
-    async def _two_openings(self, rng: Random, _: Plan, door: str) -> None:
-        """Two plans for one person at once: one of them is refused."""
-        whose = self._serials()
-        await asyncio.gather(*(self._open_plan(rng, door, whose) for _ in range(2)))
-
-    async def _open_plan(self, rng: Random, door: str, whose: int | None = None) -> None:
-        plan_id = _id(rng)
-        nonce = _nonce(rng)
-        content = somebody(self._serials() if whose is None else whose).opening()
-        content["addresses"][0]["line2"] = nonce
-        sent = self._new(rng, door, "person", "open-plan", content, nonce, plan_id, plan_id)
-        await self._send(sent, rng)
-        if sent.is_accepted and self.takes_up_new_plans:
-            about_me = Entry("about_me", "about-me", str(uuid5(UUID(plan_id), "about-me")))
-            plan = Plan(plan_id, about_me)
-            plan.person = {"version": 1, "at": {"ZZG01"}}
-            self.plans.append(plan)
-
-    async def _goal(self, rng: Random, plan: Plan, door: str) -> None:
-        nonce = _nonce(rng)
-        entry = Entry("goals", "goal", _id(rng))
-        content = {
-            "aim": {"text": f"Walk as far as {nonce}"},
-            "why": "So that I can choose " + "my own things " * rng.randrange(1, 12),
-            "need_ids": [{"section": "needs", "entry_id": _id(rng)}],
-        }
-        sent = self._new(rng, door, "goals", "agree", content, nonce, plan.id, entry.id)
-        await self._send(sent, rng)
-        if sent.is_accepted:
-            entry.version = 1
-            plan.goals.append(entry)
-
-    async def _reword(self, rng: Random, plan: Plan, door: str) -> None:
-        if not plan.goals:
-            return await self._goal(rng, plan, door)
-        entry = rng.choice(plan.goals)
-        nonce = _nonce(rng)
-        content = {"aim": {"text": f"Better: {nonce}"}}
-        sent = self._new(
-            rng, door, "goals", "reword", content, nonce, plan.id, entry.id, entry.version
-        )
-        await self._send(sent, rng)
-        _learn(entry, sent)
-        return None
-
-    async def _status(self, rng: Random, plan: Plan, door: str) -> None:
-        if not plan.goals:
-            return await self._goal(rng, plan, door)
-        entry = rng.choice(plan.goals)
-        nonce = _nonce(rng)
-        content = {"status": {"value": "on-going", "reason": f"It goes on: {nonce}"}}
-        sent = self._new(
-            rng, door, "goals", "record-status", content, nonce, plan.id, entry.id, entry.version
-        )
-        await self._send(sent, rng)
-        _learn(entry, sent)
-        return None
-
-    async def _about_me(self, rng: Random, plan: Plan, door: str) -> None:
-        entry = plan.about_me
-        nonce = _nonce(rng)
-        heading = rng.choice(["what_is_most_important", "my_wellness", "how_i_communicate"])
-        content: dict[str, Any] = {"responses": {heading: {"text": f"My own words: {nonce}"}}}
-        if door == "kafka":
-            content["supported_by"] = {"name": "Helper-Synth", "relationship": "neighbour"}
-        command, based_on = ("reword", entry.version) if entry.version else ("begin", None)
-        sent = self._new(
-            rng, door, "about_me", command, content, nonce, plan.id, entry.id, based_on
-        )
-        await self._send(sent, rng)
-        _learn(entry, sent)
-
-    async def _practice(self, rng: Random, plan: Plan, door: str) -> None:
-        nonce = _nonce(rng)
-        org = rng.choice(ORGANISATIONS)
-        at: set[str] = plan.person["at"]
-        content: dict[str, Any]
-        if org in at:
-            command, content = "leave-practice", {"ods": org}
-        else:
-            command = "register-with-practice"
-            content = {"practice": {"ods": org, "details": f"Practice {nonce}"}}
-        sent = self._new(
-            rng, door, "person", command, content, nonce, plan.id, plan.id, plan.person["version"],
-            org=org,
-        )  # fmt: skip
-        await self._send(sent, rng)
-        version = (sent.receipt or {}).get("entry_version") or 0
-        plan.person["version"] = max(plan.person["version"], version)
-        if sent.is_accepted:
-            (at.discard if org in at else at.add)(org)
-
-    async def _stale(self, rng: Random, plan: Plan, door: str) -> None:
-        moved = [entry for entry in plan.goals if entry.version > 1]
-        if not moved:
-            return await self._reword(rng, plan, door)
-        entry = rng.choice(moved)
-        nonce = _nonce(rng)
-        content = {"why": f"Too late: {nonce}"}
-        sent = self._new(
-            rng, door, "goals", "reword", content, nonce, plan.id, entry.id, entry.version - 1
-        )
-        await self._send(sent, rng)
-        return None
-
-    async def _twice(self, rng: Random, plan: Plan, door: str) -> None:
-        """The same contribution twice at once: one append, one receipt."""
-        nonce = _nonce(rng)
-        content = {
-            "aim": {"text": f"Said twice: {nonce}"},
-            "need_ids": [{"section": "needs", "entry_id": _id(rng)}],
-        }
-        sent = self._new(rng, door, "goals", "agree", content, nonce, plan.id, _id(rng))
-        again = Sent(sent.section, sent.contribution, sent.by, sent.door, nonce)
-        await asyncio.gather(self._send(sent, rng), self._send(again, rng))
-        sent.answers += again.answers
-        sent.attempts += again.attempts
-        if sent.receipt is not None:
-            sent.is_abandoned = False
-
-    async def _reuse(self, rng: Random, plan: Plan, door: str) -> None:
-        """A contribution_id that was used before, with other content."""
-        if not self._used[door]:
-            return await self._goal(rng, plan, door)
-        before = rng.choice(self._used[door])
-        nonce = _nonce(rng)
-        content = {
-            "aim": {"text": f"Another thing: {nonce}"},
-            "need_ids": [{"section": "needs", "entry_id": _id(rng)}],
-        }
-        sent = self._new(rng, door, "goals", "agree", content, nonce, plan.id, _id(rng))
-        sent.contribution = {**sent.contribution, "contribution_id": before.id}
-        self.sent.pop()  # it is judged with those that are reused
-        if door == "http":
-            await self._http.send(sent, rng)
-            self.reused.append(sent)
-        return None
-
-    def _new(
-        self,
-        rng: Random,
-        door: str,
-        section: str,
-        command: str,
-        content: Mapping[str, Any],
-        nonce: str,
-        plan_id: str,
-        entry_id: str,
-        based_on: int | None = None,
-        org: str = "",
-    ) -> Sent:
-        org = org or rng.choice(ORGANISATIONS)
-        said = {"kind": "professional", "name": "Somebody-Synth", "role": "nurse"}
-        if section == "about_me":
-            said = {"kind": "person"}
-        by = Party("professional", org)
-        provenance: dict[str, Any] = {"reason": nonce}
-        if door == "kafka":
-            by = Party("system", org)
-            provenance["stated_by"] = said
-            provenance["system"] = {"name": "Test EPR", "version": "1"}
-        elif section == "about_me":
-            by = Party("person", plan_id=plan_id)
-        contribution: dict[str, Any] = {
-            "contribution_id": _id(rng),
-            "plan_id": plan_id,
-            "command": f"careplan.{SECTIONS[section]}.commands.{command}.v1",
-            "entry_id": entry_id,
-            "content": dict(content),
-            "provenance": provenance,
-        }
-        if based_on is not None:
-            contribution["based_on"] = based_on
-        sent = Sent(section, contribution, by, door, nonce)
-        self.sent.append(sent)
-        return sent
-
-    async def _send(self, sent: Sent, rng: Random) -> None:
-        if sent.door == "http":
-            await self._http.send(sent, rng, may_abandon=self._how.abandoned)
-        else:
-            await self._kafka.send(sent)
-        if sent.is_accepted and sent.section == "goals":
-            self._used[sent.door].append(sent)
-
-
-def _learn(entry: Entry, sent: Sent) -> None:
-    version = (sent.receipt or {}).get("entry_version") or 0
-    entry.version = max(entry.version, version)
-
-
-def _id(rng: Random) -> str:
-    return str(UUID(int=rng.getrandbits(128), version=4))
-
-
-def _nonce(rng: Random) -> str:
-    return f"n{rng.getrandbits(80):020x}"

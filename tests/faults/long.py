@@ -20,7 +20,7 @@ from time import monotonic
 from typing import Final
 
 from shared.testing.eventually import eventually
-from tests.faults.checker import KINDS, Findings
+from tests.faults.judge.findings import KINDS, Findings
 from tests.faults.load import Contributors, Load
 from tests.faults.report import line
 from tests.faults.sent import Sent

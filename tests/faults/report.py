@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from tests.faults.checker import KINDS
+from tests.faults.judge.findings import KINDS
 from tests.faults.trial import Outcome
 
 _HEADINGS = (

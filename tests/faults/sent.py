@@ -7,6 +7,9 @@ from typing import Any, Final
 SECTIONS: Final = {"person": "person", "about_me": "about-me", "goals": "goals"}
 """Folder of a section, and its name on the wire."""
 
+REUSED: Final = "contribution-id-reused"
+FORBIDDEN: Final = "role-may-not-contribute"
+
 
 @dataclass(frozen=True)
 class Party:
@@ -15,6 +18,7 @@ class Party:
     kind: str
     org: str = ""
     plan_id: str = ""
+    role: str = ""
 
 
 @dataclass
@@ -52,6 +56,11 @@ class Sent:
         """True where its receipt says so."""
         return self.receipt is not None and self.receipt["outcome"] == "accepted"
 
+    @property
+    def is_forbidden(self) -> bool:
+        """True where whoever sent it may not use the command: no receipt of that is kept."""
+        return any(answer.get("code") == FORBIDDEN for answer in self.answers)
+
 
 def is_kept(answer: Mapping[str, Any]) -> bool:
     """A receipt that its section keeps."""
@@ -60,4 +69,4 @@ def is_kept(answer: Mapping[str, Any]) -> bool:
 
 def is_final(answer: Mapping[str, Any]) -> bool:
     """Kept, or a refusal that sending again would not change."""
-    return is_kept(answer) or answer.get("code") == "contribution-id-reused"
+    return is_kept(answer) or answer.get("code") in (REUSED, FORBIDDEN)

@@ -15,9 +15,12 @@ import asyncpg
 from shared.cli.token import Signer, professional
 from shared.testing.eventually import eventually
 from tests.faults.catalogue import Broken, Fault
-from tests.faults.checker import Checker, Findings, Surroundings
+from tests.faults.deeds import ORGANISATIONS
 from tests.faults.doors import HttpDoor, KafkaDoor, NotAnswered
-from tests.faults.load import A_FEW, ORGANISATIONS, Contributors, Load
+from tests.faults.judge.checker import Checker
+from tests.faults.judge.evidence import Surroundings
+from tests.faults.judge.findings import Findings
+from tests.faults.load import A_FEW, Contributors, Load
 from tests.faults.sent import Sent
 from tests.faults.target import Target, are_none, target_in
 from tests.faults.unguarded import prepared
@@ -27,7 +30,6 @@ _AFTERWARDS = 40
 _UNDER_WAY_WITHIN = 120.0
 _PATIENCE = 120.0
 _PATIENCE_WITHOUT_GUARD = 25.0
-_PLANS_LOOKED_AT = 100
 
 
 @dataclass(frozen=True)
@@ -70,7 +72,7 @@ class Bench:
                 plan_url=target.stack.urls["plan"],
                 audit_url=target.stack.urls["audit"],
                 reader=reader.sign(professional("ZZG01", "care-coordinator", "Reader-Synth")),
-                officer=reader.sign(professional("ZZG01", "privacy-officer", "Reader-Synth")),
+                auditor=reader.sign(professional("ZZG01", "auditor", "Reader-Synth")),
             ),
             settled_within=patience,
         )
@@ -122,8 +124,7 @@ class Bench:
         await load.send_abandoned_again()
         self._sent += load.sent
         self._reused += load.reused
-        plans = [plan.id for plan in load.plans[:_PLANS_LOOKED_AT]]
-        found.all += (await self.checker.judge(self._sent, self._reused, plans)).all
+        found.all += (await self.checker.judge(self._sent, self._reused, load.opened)).all
         return found
 
     async def _until_seen(self, probes: list[Sent]) -> None:

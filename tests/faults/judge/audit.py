@@ -1,0 +1,96 @@
+"""What the audit has: a record of every change and of every refusal, once each."""
+
+import hashlib
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
+
+from tests.faults.judge.evidence import Stored
+from tests.faults.judge.findings import Findings
+from tests.faults.judge.published import NaturalKey, Published
+from tests.faults.sent import REUSED, SECTIONS, Sent
+
+# What rests on a copy that may be behind: the first answer may have reached nobody.
+_PASSING: Final = {"plan-unknown", "plan-not-open", "no-live-relationship", "proxy-not-live"}
+
+
+def judge_audit(
+    everything: Sequence[Sent],
+    reused: Sequence[Sent],
+    events: Mapping[NaturalKey, Stored],
+    published: Mapping[NaturalKey, Published],
+    records: Sequence[Mapping[str, Any]],
+    found: Findings,
+) -> None:
+    """``records`` are all that the audit shows, newest first."""
+    places = [record["idx"] for record in records]
+    found.unless(places == list(range(len(records)))[::-1], "wrong", "the audit has a hole")
+    logged = [record["logged_at"] for record in records]
+    found.unless(logged == sorted(logged, reverse=True), "reordered", "the audit's clock falls")
+    operations = {record["operation"] for record in records}
+    found.unless(operations <= {"change", "refusal"}, "wrong", f"the audit has {operations}")
+    changes = [record for record in records if record["operation"] == "change"]
+    by_id = {record["record_id"]: record for record in changes}
+    wanted = {f"{section}/{entry}.{version}": (section, entry, version)
+              for section, entry, version in events}  # fmt: skip
+    found.each_once("the audit's changes", wanted, [record["record_id"] for record in changes])
+    senders = {sent.id: sent for sent in everything}
+    for record_id in wanted.keys() & by_id.keys():
+        key = wanted[record_id]
+        _judge_change(by_id[record_id], events[key], published.get(key), senders, found)
+    _judge_refusals([*everything, *reused], records, found)
+
+
+def _judge_change(
+    record: Mapping[str, Any],
+    event: Stored,
+    published: Published | None,
+    senders: Mapping[str, Sent],
+    found: Findings,
+) -> None:
+    sent = senders.get(event.contribution_id)
+    actor = record["actor"]
+    by = actor["kind"], (actor["organisation"] or {}).get("ods", "")
+    found.unless(
+        record["contribution_id"] == event.contribution_id
+        and record["plan_id"] == event.plan_id
+        and record["event_type"] == event.type
+        and record["leaf_hash"] == event.leaf_hash
+        and (sent is None or by == (sent.by.kind, sent.by.org)),
+        "wrong",
+        f"the audit: {event.key} is another",
+    )
+    if published is not None and record.get("content_sha256") is not None:
+        found.unless(
+            record["content_sha256"] == hashlib.sha256(published.content).hexdigest(),
+            "wrong",
+            f"the audit: {event.key} is hashed otherwise than it was published",
+        )
+
+
+def _judge_refusals(
+    everything: Iterable[Sent], records: Sequence[Mapping[str, Any]], found: Findings
+) -> None:
+    """One record for each code with which a contributor's own content was refused."""
+    recorded: dict[str, Counter[str]] = defaultdict(Counter)
+    for record in records:
+        if record["operation"] == "refusal":
+            named = f"{record['section']}/{record['contribution_id']}"
+            recorded[named][record["code"]] += 1
+    told: dict[str, Counter[str]] = defaultdict(Counter)
+    for sent in everything:
+        # Content that is not the same is another refusal, though it has the same id and code.
+        codes = {answer["code"] for answer in sent.answers if answer["outcome"] == "refused"}
+        told[f"{SECTIONS[sent.section]}/{sent.id}"].update(codes)
+    for named, refused in told.items():
+        there = recorded[named]
+        for code, times in refused.items():
+            what = f"the audit: {named} was refused {times} times, {code}, recorded {there[code]}"
+            found.unless(there[code] >= times, "lost", what)
+            found.unless(there[code] <= times, "doubled", what)
+        others = there.keys() - refused.keys() - _PASSING
+        found.unless(not others, "wrong", f"the audit: {named} was not refused: {others}")
+        again = {code: times for code, times in there.items() if code != REUSED and times > 1}
+        found.unless(not again, "doubled", f"the audit: {named} is refused again: {again}")
+    strangers = {named for named, there in recorded.items() if there} - told.keys()
+    found.unless(not strangers, "wrong", f"the audit: refusals of nobody: {strangers}")
