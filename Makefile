@@ -3,7 +3,7 @@
 VENV := .venv
 BIN := $(VENV)/bin
 STACK := $(or $(CAREPLAN_STACK_DIR),.stack)
-# What the virtual environment was made from: the pins, the project's own entry points, this folder.
+# What the virtual environment depends on: the pins, the project's own entry points, this folder.
 WANTED := $(shell { cat requirements/dev.txt pyproject.toml; pwd; } | cksum)
 
 .DEFAULT_GOAL := help
@@ -12,8 +12,8 @@ WANTED := $(shell { cat requirements/dev.txt pyproject.toml; pwd; } | cksum)
 
 ##@ The stack
 
-run: set-up ## start everything with an example plan; Ctrl-C stops it
-	@exec $(BIN)/python -m deploy.local
+run: set-up ## start everything with an example plan; Ctrl-C stops it (JSON=1 for JSON lines)
+	@exec $(BIN)/python -m deploy.local $(if $(JSON),--json)
 
 stop: ## stop it from another terminal
 	@if [ -x $(BIN)/python ]; then $(BIN)/python -m deploy.local.stop; fi
@@ -21,7 +21,7 @@ stop: ## stop it from another terminal
 logs: ## follow the logs of all processes
 	@tail -n 20 -F $(STACK)/logs/*.log
 
-seed: set-up ## load the example plan again (answered with the first receipts)
+seed: set-up ## load the example plan again (it is answered with the first receipts)
 	@$(BIN)/python -m deploy.local.seed
 
 reset: stop ## stop it and delete its data
@@ -47,14 +47,14 @@ lint: set-up ## ruff, mypy, import rules
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-format: set-up ## lay out the code
+format: set-up ## format the code
 	$(BIN)/ruff check --fix-only --quiet .
 	$(BIN)/ruff format .
 
-bench: set-up ## measure, as ratios to a raw limit of the same run
+bench: set-up ## measure each path against the raw limit of this machine
 	$(BIN)/python -m benchmarks
 
-faults: set-up ## kill, stop and cut things while contributions come in
+faults: set-up ## kill, stop and cut off processes while contributions come in
 	$(BIN)/python -m tests.faults
 
 ##@ Contracts
@@ -62,15 +62,15 @@ faults: set-up ## kill, stop and cut things while contributions come in
 contracts: set-up ## generate contracts/ from the declarations
 	$(BIN)/python -m shared.contracts.generate
 
-check-contracts: set-up ## the compatibility gate alone
+check-contracts: set-up ## check only that contracts stay compatible
 	@$(BIN)/python -m shared.contracts.gate
 
 new-section: set-up ## write the folder of a new section: make new-section NAME=medication
-	@$(if $(NAME),,$(error say which: make new-section NAME=medication))$(BIN)/python -m shared.contracts.new_section $(NAME)
+	@$(if $(NAME),,$(error name the section: make new-section NAME=medication))$(BIN)/python -m shared.contracts.new_section $(NAME)
 
 ##@ The project
 
-lock: ## pin the dependencies of pyproject.toml again (UPGRADE=--upgrade for newer ones)
+lock: ## pin the dependencies in pyproject.toml again (UPGRADE=--upgrade for newer ones)
 	@$(find-python); \
 	uv=$$(mktemp -d) && trap 'rm -rf "$$uv"' EXIT && "$$python" -m venv "$$uv" \
 	&& "$$uv/bin/pip" install --quiet --disable-pip-version-check uv \
@@ -78,11 +78,11 @@ lock: ## pin the dependencies of pyproject.toml again (UPGRADE=--upgrade for new
 	&& compile --extra stack -o requirements/runtime.txt \
 	&& compile --extra stack --extra dev -o requirements/dev.txt
 
-clean: reset ## delete everything that was made here
+clean: reset ## delete the stack, the environment and all caches
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache htmlcov .coverage
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-help: ## this
+help: ## show this list
 	@awk 'BEGIN { FS = ":.*## " } \
 	/^##@ / { printf "\n%s\n", substr($$0, 5) } \
 	/^[a-z0-9-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -92,14 +92,17 @@ define find-python
 python=; for p in $(PYTHON) python3 python3.14 python3.13 python3.12 python3.11 python; do \
 	if "$$p" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; then python=$$p; break; fi; done; \
 	if [ -z "$$python" ]; then \
-	echo "Python 3.11 or newer with its venv module is needed (python3 here: $$(python3 --version 2>&1)); say where one is by PYTHON=/path/to/python3" >&2; exit 1; fi
+	echo "Python 3.11 or newer with its venv module is needed (python3 here is $$(python3 --version 2>&1)); name one with PYTHON=/path/to/python3" >&2; exit 1; fi
 endef
 
-# Only where something it was made from has changed, or an earlier attempt was cut short.
+# Runs only where something that the environment was made from has changed, or a set-up was cut short.
+# What pip prints is in a file, and is shown where it fails.
 set-up:
 	@if [ "$$(cat $(VENV)/made-from 2>/dev/null)" = "$(WANTED)" ] && $(BIN)/python -c '' 2>/dev/null; then exit 0; fi; \
-	echo "setting up $(VENV): a minute or two the first time"; \
+	echo "Installing the Python packages into $(VENV); the first time takes a minute or two."; \
 	if ! $(BIN)/python -c '' 2>/dev/null; then $(find-python); "$$python" -m venv --clear $(VENV) || exit 1; fi; \
-	$(BIN)/pip install --disable-pip-version-check --require-hashes -r requirements/dev.txt \
-	&& $(BIN)/pip install --disable-pip-version-check --quiet --no-deps --no-build-isolation -e . \
-	&& echo "$(WANTED)" > $(VENV)/made-from
+	log=$(VENV)/set-up.log; \
+	{ $(BIN)/pip install --disable-pip-version-check --require-hashes -r requirements/dev.txt \
+	&& $(BIN)/pip install --disable-pip-version-check --no-deps --no-build-isolation -e .; } >$$log 2>&1 \
+	|| { cat $$log >&2; echo "The packages could not be installed; pip says why above. \`make clean\` begins anew." >&2; exit 1; }; \
+	echo "$(WANTED)" > $(VENV)/made-from

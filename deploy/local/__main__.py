@@ -1,16 +1,22 @@
 """`make run`: starts the stack and waits; Ctrl-C stops all of it."""
 
+import argparse
 import asyncio
+import io
+import logging
 import os
 import signal
 import sys
+from collections.abc import Sequence
+from typing import Final
 
 import asyncpg
+from aiokafka.errors import KafkaError
 
 from deploy.kafka.topics import TopicsDiffer
 from deploy.local.processes.output import Terminal
 from deploy.local.processes.problem import Problem, plainly
-from deploy.local.settings import StackSettings
+from deploy.local.settings import StackSettings, stack_settings
 from deploy.local.stack import place
 from deploy.local.stack.stack import Stack
 from shared.chassis.database.migrate import MigrationChanged
@@ -24,10 +30,10 @@ async def run(settings: StackSettings, terminal: Terminal) -> None:
 
     def ask() -> None:
         if asked.is_set():
-            terminal.say("asked again: killing what is left")
+            terminal.say("killing what is left")
             stack.supervisor.kill()
         else:
-            terminal.say("stopping")
+            terminal.say("stopping; Ctrl-C again kills what is left")
         asked.set()
 
     loop = asyncio.get_running_loop()
@@ -48,32 +54,73 @@ async def run(settings: StackSettings, terminal: Terminal) -> None:
     terminal.say("stopped")
 
 
-def main() -> int:
-    """The exit status of `make run`; whatever goes wrong is one line."""
-    settings = StackSettings()
-    colour = sys.stdout.isatty() and not settings.no_color
-    terminal = Terminal(sys.stdout, colour=colour)
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The exit code of `make run`; whatever goes wrong is one line."""
+    asked = _arguments(arguments)
+    _quiet_libraries()
     try:
-        with place.taken(settings.folder.absolute()):
+        settings = stack_settings()
+        terminal = _terminal(settings, as_json=asked.json)
+        with place.taken(settings.folder):
             # Never closed: that would wait for the threads of a download that was cut short.
             asyncio.Runner().run(run(settings, terminal))
-    except (Problem, TwoThings) as problem:
-        return _failed(str(problem))
-    except (TopicsDiffer, MigrationChanged) as difference:
-        return _failed(f"{difference}; `make reset` begins anew")
     except KeyboardInterrupt:  # before anything had been started
         return 130
-    except asyncpg.PostgresError as error:
-        return _failed(f"PostgreSQL: {error}")
-    except OSError as error:
-        return _failed(plainly(error))
+    except _GIVES_UP as error:
+        sys.stdout.flush()
+        sys.stderr.write(f"make run: {_said(error)}\n")
+        return error.status if isinstance(error, Problem) else 1
     return 0
 
 
-def _failed(text: str) -> int:
-    sys.stdout.flush()
-    sys.stderr.write(f"make run: {text}\n")
-    return 1
+_GIVES_UP: Final = (
+    Problem,
+    TwoThings,
+    TopicsDiffer,
+    MigrationChanged,
+    asyncpg.PostgresError,
+    KafkaError,
+    OSError,
+)
+
+
+def _said(error: Exception) -> str:
+    match error:
+        case TopicsDiffer() | MigrationChanged():
+            return f"{error}; `make reset` deletes the old data, then start again"
+        case asyncpg.PostgresError():
+            return f"PostgreSQL: {error}"
+        case KafkaError():
+            return f"Kafka: {error}"
+        case OSError():
+            return plainly(error)
+    return str(error)
+
+
+def _arguments(given: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m deploy.local",
+        description="Starts PostgreSQL, Kafka, every service and an example plan.",
+        epilog="Folders, ports and servers of your own are set by environment variables: "
+        "CAREPLAN_STACK_DIR, CAREPLAN_PORT_OFFSET, CAREPLAN_CACHE_DIR, DATABASE_URL, "
+        "KAFKA_SERVERS; CAREPLAN_VERBOSE=1 shows every log line.",
+    )
+    parser.add_argument("--json", action="store_true", help="print JSON lines instead of text")
+    return parser.parse_args(given)
+
+
+def _quiet_libraries() -> None:
+    # They warn of children that ended before they were told to, and of a broker that is away:
+    # the supervisor says both in its own words.
+    logging.getLogger("asyncio").setLevel(logging.ERROR)
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
+
+
+def _terminal(settings: StackSettings, *, as_json: bool) -> Terminal:
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a terminal that knows ASCII only
+    colour = sys.stdout.isatty() and not settings.no_color and not as_json
+    return Terminal(sys.stdout, colour=colour, as_json=as_json)
 
 
 if __name__ == "__main__":

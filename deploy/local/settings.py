@@ -1,10 +1,18 @@
 """What can be set of the development stack: folders, ports, servers of one's own."""
 
 from pathlib import Path
-from typing import Final
+from typing import Annotated, Final
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from deploy.local.processes.problem import Problem
+from shared.chassis.settings import (
+    SettingUnusable,
+    from_environment,
+    kafka_addresses,
+    postgres_address,
+)
 
 PORTS: Final = {
     "person": 8101,
@@ -23,19 +31,46 @@ PORTS: Final = {
 _FIRST_OTHER: Final = 8140
 _POSTGRES: Final = 15432
 _KAFKA: Final = 19092
+_LARGEST_OFFSET: Final = 65_535 - _KAFKA - 1
+
+
+def _a_folder(path: Path) -> Path:
+    """The path without `~`, with no file where a folder would have to be."""
+    try:
+        path = path.expanduser().absolute()
+    except RuntimeError:
+        raise ValueError("begins with the home folder of a user who does not exist") from None
+    for part in (path, *path.parents):
+        try:
+            if part.exists() and not part.is_dir():
+                raise ValueError(f"must be a folder, but {part} is a file")
+        except OSError as error:
+            raise ValueError(f"must be a folder ({error.strerror})") from None
+    return path
+
+
+_Folder = Annotated[Path, AfterValidator(_a_folder)]
 
 
 class StackSettings(BaseSettings):
     """The environment of `make run`; every field has a default."""
 
-    model_config = SettingsConfigDict(frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(
+        frozen=True, extra="ignore", env_ignore_empty=True, validate_default=True
+    )
 
-    folder: Path = Field(default=Path(".stack"), validation_alias="CAREPLAN_STACK_DIR")
-    port_offset: int = Field(default=0, validation_alias="CAREPLAN_PORT_OFFSET")
-    cache: Path | None = Field(default=None, validation_alias="CAREPLAN_CACHE_DIR")
-    cache_home: Path | None = Field(default=None, validation_alias="XDG_CACHE_HOME")
-    database_url: str | None = Field(default=None, validation_alias="DATABASE_URL")
-    kafka_servers: str | None = Field(default=None, validation_alias="KAFKA_SERVERS")
+    folder: _Folder = Field(default=Path(".stack"), validation_alias="CAREPLAN_STACK_DIR")
+    port_offset: int = Field(
+        default=0, ge=0, le=_LARGEST_OFFSET, validation_alias="CAREPLAN_PORT_OFFSET"
+    )
+    cache: _Folder | None = Field(default=None, validation_alias="CAREPLAN_CACHE_DIR")
+    cache_home: _Folder | None = Field(default=None, validation_alias="XDG_CACHE_HOME")
+    database_url: Annotated[str, AfterValidator(postgres_address)] | None = Field(
+        default=None, validation_alias="DATABASE_URL"
+    )
+    kafka_servers: Annotated[str, AfterValidator(kafka_addresses)] | None = Field(
+        default=None, validation_alias="KAFKA_SERVERS"
+    )
     verbose: bool = Field(default=False, validation_alias="CAREPLAN_VERBOSE")
     no_color: str = Field(default="", validation_alias="NO_COLOR")
 
@@ -53,9 +88,9 @@ class StackSettings(BaseSettings):
     def cache_folder(self) -> Path:
         """Where jars and the broker's start-up cache are kept, for all clones of a user."""
         if self.cache is not None:
-            return self.cache.expanduser().absolute()
-        home = self.cache_home or Path("~/.cache")
-        return home.expanduser().absolute() / "careplan-ledger"
+            return self.cache
+        home = self.cache_home or Path("~/.cache").expanduser()
+        return home / "careplan-ledger"
 
     def service_ports(self, services: list[str]) -> dict[str, int]:
         """A port for each service: its own, or for those unknown here the next from 8140."""
@@ -64,6 +99,14 @@ class StackSettings(BaseSettings):
         return {name: PORTS.get(name, given.get(name, 0)) + self.port_offset for name in services}
 
 
+def stack_settings() -> StackSettings:
+    """What the environment asks for; a `Problem` where a variable of it cannot be used."""
+    try:
+        return from_environment(StackSettings)
+    except SettingUnusable as unusable:
+        raise Problem(str(unusable), status=2) from None
+
+
 def cache_folder() -> Path:
     """The cache folder that the environment asks for."""
-    return StackSettings().cache_folder
+    return stack_settings().cache_folder

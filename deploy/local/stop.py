@@ -5,7 +5,8 @@ import signal
 import sys
 import time
 
-from deploy.local.settings import StackSettings
+from deploy.local.processes.problem import Problem
+from deploy.local.settings import stack_settings
 from deploy.local.stack.place import holder
 
 _LONGEST = 15.0
@@ -13,19 +14,26 @@ _LONGEST = 15.0
 
 def main() -> int:
     """Status 0 when nothing runs any more."""
-    folder = StackSettings().folder.absolute()
+    try:
+        folder = stack_settings().folder
+    except Problem as problem:
+        sys.stderr.write(f"make stop: {problem}\n")
+        return problem.status
     pid = holder(folder)
     if pid is None:
-        sys.stdout.write(f"no stack runs in {folder}\n")
+        sys.stdout.write(f"No stack runs in {folder}.\n")
         return 0
     os.kill(pid, signal.SIGTERM)
     deadline = time.monotonic() + _LONGEST
     while holder(folder) == pid:
         if time.monotonic() > deadline:
-            sys.stderr.write(f"make stop: the stack (pid {pid}) does not stop\n")
+            sys.stderr.write(
+                f"make stop: the stack (pid {pid}) has not stopped after {_LONGEST:.0f} s: "
+                f"end it with `kill -9 {pid}`\n"
+            )
             return 1
         time.sleep(0.1)
-    sys.stdout.write("stopped\n")
+    sys.stdout.write("Stopped.\n")
     return 0
 
 

@@ -14,7 +14,7 @@ from shared.chassis import telemetry
 from shared.chassis.http.server import Http
 from shared.chassis.kafka.connections import refuse_closed_connections
 from shared.chassis.section_app import create_app
-from shared.chassis.settings import Settings
+from shared.chassis.settings import Settings, SettingUnusable, from_environment
 
 _COLLECT_AFTER: Final = (5_000, 5, 4)
 """Objects, young and middle collections: what is in a cycle is gone after 100,000 objects."""
@@ -29,7 +29,7 @@ def app_of(service: str, settings: Settings) -> FastAPI:
     if (folder / "app.py").is_file():
         app: FastAPI = importlib.import_module(f"services.{service}.app").create_app(settings)
         return app
-    raise SystemExit(f"there is no service {service!r} under services/")
+    raise _refusal(f"There is no service {service!r}; `ls services` shows those there are.")
 
 
 def collect_rarely() -> None:
@@ -43,13 +43,22 @@ def collect_rarely() -> None:
     gc.set_threshold(*_COLLECT_AFTER)
 
 
+def _refusal(text: str) -> SystemExit:
+    """Says why the service does not start; the exit code is 2."""
+    sys.stderr.write(f"{text}\n")
+    return SystemExit(2)
+
+
 def main() -> None:
-    """Run one service until SIGTERM."""
+    """Run one service until SIGTERM; with an unusable setting or service, exit code 2."""
     match sys.argv[1:]:
-        case [service] if not service.startswith("-"):
-            settings = Settings(service=service)
+        case [service] if service.isidentifier():
+            try:
+                settings = from_environment(Settings, service=service)
+            except SettingUnusable as unusable:
+                raise _refusal(str(unusable)) from None
         case _:
-            raise SystemExit("usage: python -m shared.chassis.run SERVICE")
+            raise _refusal("Usage: python -m shared.chassis.run SERVICE")
     telemetry.configure(settings.service)
     refuse_closed_connections()
     app = app_of(settings.service, settings)

@@ -1,32 +1,71 @@
 """Settings: the only place that reads the environment."""
 
-from pydantic import Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from collections.abc import Mapping
+from typing import Annotated, Any, Final, TypeVar
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
+
+
+class SettingUnusable(Exception):
+    """An environment variable cannot be used; the text says which, and what would be right."""
+
+
+def kafka_addresses(text: str) -> str:
+    """Brokers as ``host:port``, separated by commas; a ValueError says what is missing."""
+    for address in text.split(","):
+        host, _, port = address.strip().rpartition(":")
+        if not host or not _is_port(port):
+            raise ValueError("must be host:port, or several of these separated by commas")
+    return text
+
+
+def postgres_address(text: str) -> str:
+    """``postgresql://user:password@host:port/database``; empty where there is no database."""
+    try:
+        parts = urlsplit(text)
+        usable = not text or (parts.scheme in ("postgres", "postgresql") and parts.port != 0)
+    except ValueError:
+        usable = False
+    if not usable:
+        raise ValueError("must be an address like postgresql://user:password@host:5432/database")
+    return text
+
+
+def _is_port(text: str) -> bool:
+    return text.isascii() and text.isdigit() and 0 < int(text[:6]) < 1 << 16
+
+
+_Count = Annotated[int, Field(ge=1, le=1_000_000_000)]
+_Port = Annotated[int, Field(ge=0, le=65_535)]
 
 
 class Settings(BaseSettings):
     """What one service process is told by its environment, each variable ``CAREPLAN_…``."""
 
-    model_config = SettingsConfigDict(env_prefix="CAREPLAN_", frozen=True)
+    model_config = SettingsConfigDict(env_prefix="CAREPLAN_", env_ignore_empty=True, frozen=True)
 
     service: str = ""
-    database_url: str = ""
-    kafka_servers: str = "127.0.0.1:19092"
+    database_url: Annotated[str, AfterValidator(postgres_address)] = ""
+    kafka_servers: Annotated[str, AfterValidator(kafka_addresses)] = "127.0.0.1:19092"
     host: str = "127.0.0.1"
-    port: int = 8000
+    port: _Port = 8000
     issuer: str | None = None
     jwks: str = ""
     instance: str = ""
     topic_prefix: str = ""
-    event_partitions: int = 24
+    event_partitions: _Count = 24
     traces_file: str = ""
 
-    queue_limit: int = Field(default=5_000, description="appends waiting; more are answered 503")
-    entry_cache: int = Field(default=2_000, description="entries kept in memory")
-    copy_wait_seconds: float = Field(default=2.0, description="how long a lagging copy is asked")
-    clock_tolerance_seconds: int = 60
-    dead_letter_limit: int = Field(default=1_000, description="dead letters before a stop")
-    metadata_max_age_ms: int = Field(default=5_000, description="when a new topic is noticed")
+    queue_limit: _Count = Field(default=5_000, description="appends waiting; more are answered 503")
+    entry_cache: _Count = Field(default=2_000, description="entries kept in memory")
+    copy_wait_seconds: float = Field(
+        default=2.0, ge=0, le=60, description="how long a lagging copy is asked"
+    )
+    clock_tolerance_seconds: int = Field(default=60, ge=0, le=3600)
+    dead_letter_limit: _Count = Field(default=1_000, description="dead letters before a stop")
+    metadata_max_age_ms: _Count = Field(default=5_000, description="when a new topic is noticed")
 
     plan_ending_roles: tuple[str, ...] = (
         "gp",
@@ -50,3 +89,46 @@ class Settings(BaseSettings):
         """The role names that a ``role:<setting>`` of an entry stands for."""
         named: tuple[str, ...] = getattr(self, f"{setting}_roles")
         return named
+
+
+_Of = TypeVar("_Of", bound=BaseSettings)
+
+_EXPECTED: Final[Mapping[str, str]] = {
+    "int_parsing": "must be a whole number",
+    "int_from_float": "must be a whole number",
+    "int_parsing_size": "must be a smaller number",
+    "float_parsing": "must be a number",
+    "finite_number": "must be a number",
+    "tuple_type": 'must be a list in JSON, like ["gp", "nurse"]',
+    "bool_parsing": "must be true or false",
+    "greater_than_equal": "must be {ge} or more",
+    "less_than_equal": "must be {le} or less",
+}
+
+
+def from_environment(kind: type[_Of], **given: Any) -> _Of:
+    """Reads settings; ``SettingUnusable`` says in one sentence what is wrong with the first.
+
+    The value itself is not repeated: it may hold a password.
+    """
+    try:
+        return kind(**given)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        name = str(first["loc"][0]) if first["loc"] else ""
+        context = first.get("ctx", {})
+        expected = _EXPECTED.get(first["type"], "cannot be used").format(**context)
+        if first["type"] == "value_error":
+            expected = str(context["error"])
+        raise SettingUnusable(f"{_variable(kind, name)} {expected}.") from None
+    except SettingsError as error:
+        name = str(error).partition('field "')[2].partition('"')[0]
+        raise SettingUnusable(f"{_variable(kind, name)} {_EXPECTED['tuple_type']}.") from None
+
+
+def _variable(kind: type[BaseSettings], name: str) -> str:
+    field = kind.model_fields.get(name)
+    alias = field.validation_alias if field is not None else None
+    if isinstance(alias, str):
+        return alias
+    return name if name.isupper() else f"{kind.model_config.get('env_prefix', '')}{name}".upper()

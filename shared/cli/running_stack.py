@@ -1,12 +1,15 @@
 """What `make run` says of itself in `stack.json`, for commands that talk to it."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
+from urllib.parse import urlsplit, urlunsplit
 
 import orjson
 import typer
 
 from shared.cli.output import fail
+
+DEFAULT_FOLDER: Final = Path(".stack")
 
 StackDir = Annotated[
     Path,
@@ -21,10 +24,53 @@ def read(folder: Path) -> dict[str, Any]:
     path = folder / "stack.json"
     try:
         content = orjson.loads(path.read_bytes())
-    except FileNotFoundError:
-        fail(f"no stack in {folder}: start it with `make run`, or name its folder by --stack-dir")
-    except orjson.JSONDecodeError as error:
-        fail(f"{path} cannot be read: {error}")
-    if not isinstance(content, dict):
-        fail(f"{path} is not the file of a stack")
-    return content
+    except (FileNotFoundError, NotADirectoryError):
+        fail(
+            f"No stack runs in {folder}. Start it with `make run`, or name its folder with "
+            "--stack-dir."
+        )
+    except OSError as error:
+        fail(f"{path} cannot be read ({error.strerror}). Name the stack's folder with --stack-dir.")
+    except orjson.JSONDecodeError:
+        content = None
+    found: dict[str, Any] = content if _is_of_a_stack(content) else {}
+    if not found:
+        fail(
+            f"{path} was not written by this version of `make run`. Stop the stack and start it "
+            "again."
+        )
+    return found
+
+
+def without_password(url: str) -> str:
+    """An address to show: who and where, and three dots for the password."""
+    try:
+        parts = urlsplit(url)
+        who, at, place = parts.netloc.rpartition("@")
+        user, colon, _ = who.partition(":")
+        return urlunsplit(parts._replace(netloc=f"{user}{colon and ':...'}{at}{place}"))
+    except ValueError:
+        return "(not an address)"
+
+
+def _is_of_a_stack(content: Any) -> bool:
+    return (
+        isinstance(content, dict)
+        and all(
+            isinstance(content.get(name), dict)
+            and all(isinstance(content[name].get(key), str) for key in keys)
+            for name, keys in _MEMBERS.items()
+        )
+        and all(
+            isinstance(told, dict) and isinstance(told.get("url"), str)
+            for told in content["services"].values()
+        )
+    )
+
+
+_MEMBERS: Final = {
+    "kafka": ("bootstrap",),
+    "postgres": ("url",),
+    "issuer": ("iss", "private_key"),
+    "services": (),
+}

@@ -93,17 +93,18 @@ async def test_the_audit_has_a_record_of_every_change_once(stack: StackProcess) 
 
 
 async def test_the_requests_it_prints_work_as_they_stand(stack: StackProcess) -> None:
-    commands = [line for line in stack.told.splitlines() if line.startswith("curl ")]
-    assert len(commands) == 3
-    answers = []
-    for command in commands:
-        shell = await asyncio.create_subprocess_shell(
-            command + " --fail", stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
-        )
-        output, error = await shell.communicate()
-        assert shell.returncode == 0, error
-        answers.append(json.loads(output))
-    the_plan, its_history, its_records = answers
+    told = stack.told.splitlines()
+    pasted = [line for line in told if line.startswith(("export TOKEN=$(", "curl "))]
+    requests = [f"{line} --fail; echo" if line.startswith("curl ") else line for line in pasted]
+    shell = await asyncio.create_subprocess_shell(
+        "set -e\n" + "\n".join(requests),
+        cwd=ROOT,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    output, error = await shell.communicate()
+    assert shell.returncode == 0, error
+    the_plan, its_history, its_records = map(json.loads, output.splitlines())
     assert the_plan["plan_id"] == PLAN_ID
     assert {item["contribution_id"] for item in its_history["items"]} == {
         step.contribution_id(said) for step, said in SAID

@@ -47,7 +47,7 @@ async def sow(
         sower = _Sower(client, urls, signer, names)
         for step in STEPS:
             taken = await sower.contribute(step)
-            say(f"step {step.number} of {len(STEPS)}: {step.by.name}, contributions: {taken}")
+            say(f"step {step.number} of {len(STEPS)}: {step.by.name}, {_counted(taken)}")
         await sower.until_shown()
     return Sown(PLAN_ID, PRIYA.name, names.get(PRIYA.org))
 
@@ -171,6 +171,10 @@ class _Sower:
                 raise SeedFailed(f"no final answer within {_PATIENCE:.0f} s: {trouble}")
             await asyncio.sleep(pause)
             pause = min(pause * 2, _LONGEST_PAUSE)
+
+
+def _counted(contributions: int) -> str:
+    return "1 contribution" if contributions == 1 else f"{contributions} contributions"
 
 
 def _json(answer: httpx.Response) -> dict[str, Any]:

@@ -1,35 +1,73 @@
-"""What the person sees: prefixed lines on the terminal; and a log file for each child."""
+"""What the person sees: short lines on the terminal; and a log file for each child."""
 
+import json
+import shutil
 import sys
 from pathlib import Path
 from typing import TextIO
 
-_COLOURS = (36, 33, 32, 35, 34, 96, 93, 92, 95, 94)
+from deploy.local.processes.plain_line import as_object, plain_line
+
+_COLOURS = (36, 32, 35, 34, 96, 92, 95, 94)
+_OF_LEVEL = {"warning": 33, "error": 31}
+_NAME_WIDTH = 17
+_NARROW = 60
 _ROTATED_AT = 10 * 1024 * 1024
 
 
 class Terminal:
-    """Lines with a name before each; in colour only where somebody can see it."""
+    """Lines with a name before each: for people, or as JSON for programs.
 
-    def __init__(self, stream: TextIO | None, *, colour: bool) -> None:
+    Colour, and lines cut at the window's edge, are for somebody who looks at a terminal; what is
+    piped on is plain and whole.
+    """
+
+    def __init__(
+        self,
+        stream: TextIO | None,
+        *,
+        colour: bool,
+        as_json: bool = False,
+        width: int | None = None,
+    ) -> None:
         self._stream = stream
         self._colour = colour
+        self._as_json = as_json
+        self._width = width
         self._names: list[str] = []
 
     def say(self, text: str) -> None:
         """A line of the stack itself."""
-        self.show("stack", text)
+        if self._as_json:
+            self._write(json.dumps({"service": "stack", "message": text}))
+        else:
+            self._write(f"{self._prefix('stack')} {text}")
 
     def show(self, name: str, text: str) -> None:
-        """A line of a child."""
-        self.write(f"{self._prefix(name)} {text}")
+        """A line of a child: made short for people, left as it is for programs."""
+        if self._as_json:
+            whole = text if as_object(text) is not None else None
+            self._write(whole or json.dumps({"service": name, "message": text}))
+            return
+        line = plain_line(text)
+        room = self._room()
+        shown = str(line) if room is None else _cut(str(line), room)
+        if self._colour and line.level in _OF_LEVEL:
+            shown = _coloured(shown, _OF_LEVEL[line.level])
+        self._write(f"{self._prefix(name)} {shown}")
 
     def write(self, text: str) -> None:
         """A line as it is."""
+        if not self._as_json:
+            self._write(text)
+        elif text.strip():
+            self._write(json.dumps({"service": "stack", "message": text.strip()}))
+
+    def _write(self, line: str) -> None:
         if self._stream is None:
             return
         try:
-            self._stream.write(text + "\n")
+            self._stream.write(line + "\n")
             self._stream.flush()
         except OSError:
             self._stream = None  # nobody reads any more (a closed pipe): the files go on
@@ -37,10 +75,31 @@ class Terminal:
     def _prefix(self, name: str) -> str:
         if name not in self._names:
             self._names.append(name)
-        column = f"{name:<18} |"
+        column = f"{name}:" if self._is_narrow() else f"{name:<{_NAME_WIDTH}} |"
         if not self._colour:
             return column
-        return f"\x1b[{_COLOURS[self._names.index(name) % len(_COLOURS)]}m{column}\x1b[0m"
+        return _coloured(column, _COLOURS[self._names.index(name) % len(_COLOURS)])
+
+    def _columns(self) -> int | None:
+        if self._width is None and (self._stream is None or not self._stream.isatty()):
+            return None
+        return self._width or shutil.get_terminal_size().columns
+
+    def _is_narrow(self) -> bool:
+        columns = self._columns()
+        return columns is not None and columns < _NARROW
+
+    def _room(self) -> int | None:
+        columns = self._columns()
+        return None if columns is None else max(columns - _NAME_WIDTH - 3, 20)
+
+
+def _coloured(text: str, colour: int) -> str:
+    return f"\x1b[{colour}m{text}\x1b[0m"
+
+
+def _cut(text: str, room: int) -> str:
+    return text if len(text) <= room else f"{text[: room - 1]}…"
 
 
 class LogFile:

@@ -4,7 +4,11 @@ import errno
 
 
 class Problem(Exception):
-    """A reason not to go on; its text is one clear line that says what to do."""
+    """A reason not to go on, with an exit code; its text is one line that says what to do."""
+
+    def __init__(self, text: str, *, status: int = 1) -> None:
+        super().__init__(text)
+        self.status = status
 
 
 def from_output(what: str, output: str) -> Problem:
@@ -21,4 +25,6 @@ def plainly(error: OSError) -> str:
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         where = f" (writing {error.filename})" if error.filename else ""
         return f"the disk is full{where}: free some space and start again"
+    if error.filename and error.strerror:
+        return f"{error.filename}: {error.strerror.lower()}"
     return str(error)

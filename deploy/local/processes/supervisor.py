@@ -120,8 +120,8 @@ class Supervisor:
         late = [name for name in names if not self._kept[name].ever_ready.is_set()]
         if late:
             raise Problem(
-                f"not ready after {seconds:.0f} s: {', '.join(late)}; "
-                f"see {self._kept[late[0]].log.path}"
+                f"{', '.join(late)} did not get ready within {seconds:.0f} s; "
+                f"{self._kept[late[0]].log.path} says why"
             )
 
     async def stop(self, *names: str, grace: float | None = None) -> None:
@@ -138,7 +138,7 @@ class Supervisor:
 
     async def _all_ready(self, names: Sequence[str]) -> None:
         for name in names:
-            if name in self._kept:  # those of somebody else's are nobody to wait for
+            if name in self._kept:  # a server of your own is not waited for
                 await self._kept[name].ever_ready.wait()
 
     async def _keep(self, kept: _Kept) -> None:
@@ -155,7 +155,7 @@ class Supervisor:
             if time.monotonic() - began > _STEADY_AFTER:
                 pause = _FIRST_PAUSE
             self._note_failure(kept, ending)
-            self._terminal.say(f"{kept.child.name} {ending}; again in {pause:.1f} s")
+            self._terminal.say(f"{kept.child.name} {ending}; starting it again in {pause:.1f} s")
             await _set_within(kept.stopping, pause)
             pause = min(pause * 2, _LONGEST_PAUSE)
 
@@ -196,12 +196,15 @@ class Supervisor:
     async def _watch(self, kept: _Kept) -> None:
         while True:
             ready = await kept.child.ready()
-            if ready and not kept.ever_ready.is_set():
-                kept.ever_ready.set()
-                self._terminal.say(f"{kept.child.name} is ready")
             if ready != kept.ready:
+                again = " again" if kept.ever_ready.is_set() else ""
+                if not kept.stopping.is_set():
+                    said = f"is ready{again}" if ready else f"is not ready; see {kept.log.path}"
+                    self._terminal.say(f"{kept.child.name} {said}")
                 kept.ready = ready
                 self._changed()
+            if ready:
+                kept.ever_ready.set()
             await asyncio.sleep(_WATCHED_EVERY if ready else _LOOKED_AT_EVERY)
 
     async def _pump(self, kept: _Kept) -> None:
@@ -233,7 +236,7 @@ class Supervisor:
             _send(pid, kept.child.stop_signal, whole_group=kept.child.stop_group)
         done, _ = await asyncio.wait((kept.task,), timeout=grace)
         if not done and pid is not None:
-            self._terminal.say(f"{kept.child.name} does not stop; killed")
+            self._terminal.say(f"{kept.child.name} did not stop in time and was killed")
             _send(pid, signal.SIGKILL, whole_group=True)
             await asyncio.wait((kept.task,), timeout=2)
         kept.log.close()

@@ -20,14 +20,23 @@ _LEAST_FREE = 200 * 1024 * 1024
 @contextmanager
 def taken(folder: Path) -> Iterator[None]:
     """Holds the folder for this process; the kernel lets go of it when the process ends."""
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "lock").open("a+") as lock:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        held = (folder / "lock").open("a+")
+    except OSError as error:
+        raise Problem(
+            f"{folder} cannot hold the stack ({error.strerror}): "
+            "set CAREPLAN_STACK_DIR to a folder that you may write to",
+            status=2,
+        ) from None
+    with held as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise Problem(
-                f"a stack already runs in {folder} (pid {holder(folder)}): stop it by `make stop`, "
-                "or start a second one with another CAREPLAN_STACK_DIR and CAREPLAN_PORT_OFFSET"
+                f"a stack already runs in {folder} (pid {holder(folder)}): stop it with "
+                "`make stop`, or start a second one with another CAREPLAN_STACK_DIR and "
+                "CAREPLAN_PORT_OFFSET"
             ) from None
         lock.truncate(0)
         lock.write(f"{os.getpid()}\n")
@@ -44,7 +53,7 @@ def holder(folder: Path) -> int | None:
             except BlockingIOError:
                 text = lock.read().strip()
                 return int(text) if text else None
-    except FileNotFoundError:
+    except (FileNotFoundError, PermissionError, ValueError):
         return None
     return None
 
@@ -104,7 +113,7 @@ class Pids:
         for name, (pid, birth) in alive.items():
             # The kernel has signalled it already: it is on its way out, or it is stuck.
             if not await gone(pid, birth, seconds=8):
-                report(f"{name} (pid {pid}) does not end; killed")
+                report(f"{name} (pid {pid}) did not end and was killed")
                 os.killpg(pid, signal.SIGKILL)
                 await gone(pid, birth, seconds=5)
         self.forget()

@@ -12,8 +12,9 @@ from deploy.local.processes.supervisor import Child
 from shared.cli.readiness import every_part_ready
 from shared.contracts import discover
 
-# Anything but a JSON line of level info or debug.
-_NOT_INFORMATION = re.compile(r'^(?!\{.*"level": ?"(info|debug)")')
+# Anything but a JSON line of level info or debug, or of the Kafka client: while the broker is away
+# it repeats itself, and the service's own lines say the same once.
+_WORTH_SHOWING = re.compile(r'^(?!\{.*"level": ?"(info|debug)")(?!\{.*"logger": ?"aiokafka[."])')
 ROOT = Path(__file__).parents[3]
 
 
@@ -59,5 +60,5 @@ def service_child(
         ready=ready,
         after=("postgres", "kafka"),
         grace=4.5,
-        worth_showing=_NOT_INFORMATION,
+        worth_showing=_WORTH_SHOWING,
     )

@@ -34,7 +34,7 @@ class Stack:
     def __init__(self, settings: StackSettings, terminal: Terminal) -> None:
         self.settings = settings
         self.terminal = terminal
-        self.folder = settings.folder.absolute()
+        self.folder = settings.folder
         self.services = found()
         ports = settings.service_ports([service.name for service in self.services])
         self.ports = dict(sorted(ports.items(), key=lambda item: item[1]))
@@ -57,7 +57,7 @@ class Stack:
         self.kafka_servers = settings.kafka_servers or self.broker.servers
 
     async def bring_up(self) -> None:
-        """Everything, in order: place, servers, databases and topics, services, example, word."""
+        """Everything, in order: place, servers, databases and topics, services, the example."""
         say = self.terminal.say
         place.check_disk(self.folder)
         await self.pids.tidy_up(say)
@@ -88,7 +88,7 @@ class Stack:
             self.supervisor.start(postgres_child(self.cluster))
             await self.supervisor.until_ready("postgres")
         elif not await postgres.answers(self.admin_url):
-            raise Problem("nobody answers at DATABASE_URL: start that server, or leave it unset")
+            raise Problem("no PostgreSQL answers at DATABASE_URL: start it, or unset the variable")
         with first_error():
             async with asyncio.TaskGroup() as group:
                 made = {
@@ -106,23 +106,26 @@ class Stack:
             self.supervisor.start(kafka_child(self.broker))
             await self.supervisor.until_ready("kafka")
         elif not await kafka.answers(self.kafka_servers):
-            raise Problem("nobody answers at KAFKA_SERVERS: start that broker, or leave it unset")
+            raise Problem(
+                "no Kafka broker answers at KAFKA_SERVERS: start it, or unset the variable"
+            )
         declared = declared_topics(
             (service.name for service in self.services if service.is_section),
             (organisation.code for organisation in self.organisations),
         )
         created = await ensure_topics(self.kafka_servers, declared)
-        self.terminal.say(f"{len(declared)} topics, {len(created)} of them new")
+        self.terminal.say(f"{len(declared)} topics ({len(created)} new)")
 
     async def sow(self) -> None:
-        """The example plan through the front door; a stack without it is still a stack."""
-        self.terminal.say("loading the example plan through the front door")
+        """The example plan, through the HTTP doors; the stack is of use without it too."""
+        self.terminal.write("")
+        self.terminal.say("loading the example plan")
         try:
             sown = await sow(self.urls, self.issuer.signer, self.organisations, self.terminal.say)
         except SeedFailed as failure:
             self.terminal.say(f"the example plan is not loaded: {failure}")
             return
-        welcome.requests(self.terminal, self.urls, self.issuer.signer, sown)
+        welcome.requests(self.terminal, self.urls, self.folder, sown)
 
     def environment(self, service: Service, database_url: str) -> dict[str, str]:
         """What a service is told about its surroundings."""

@@ -16,7 +16,7 @@ class StackFile:
         """What an earlier start has left; empty where it left nothing that can be read."""
         try:
             content = json.loads(self._path.read_text())
-        except (FileNotFoundError, ValueError):
+        except (OSError, ValueError):
             return {}
         return content if isinstance(content, dict) else {}
 

@@ -1,42 +1,59 @@
-"""The last word of `make run`: the addresses, and three requests to paste."""
+"""The last words of `make run`: the addresses, and three requests to paste."""
 
+import shlex
+import sys
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from deploy.local.example.plan import Sown
 from deploy.local.processes.output import Terminal
-from shared.cli.token import Signer, professional
+from shared.cli.running_stack import DEFAULT_FOLDER, without_password
+
+_OFFICER = "Nell Ward-Synth"
 
 
 def addresses(
     terminal: Terminal, urls: Mapping[str, str], stack: Mapping[str, Any], seconds: float
 ) -> None:
-    """Where everything is."""
-    terminal.write(f"\nEverything runs, after {seconds:.1f} s:\n")
+    """Where everything is; the password of PostgreSQL stays in its file."""
+    terminal.write(f"\nEverything is running, after {seconds:.1f} s:\n")
     for name, url in urls.items():
-        terminal.write(f"  {name:<18} {url}")
-    terminal.write(f"  {'PostgreSQL':<18} {stack['postgres']['url']}")
-    terminal.write(f"  {'Kafka':<18} {stack['kafka']['bootstrap']}\n")
+        terminal.write(f"  {name:<17} {url}")
+    terminal.write(f"  {'PostgreSQL':<17} {without_password(stack['postgres']['url'])}")
+    terminal.write(f"  {'Kafka':<17} {stack['kafka']['bootstrap']}")
 
 
-def requests(terminal: Terminal, urls: Mapping[str, str], signer: Signer, sown: Sown) -> None:
-    """A request for the plan, its history and its audit record, each with a token that may."""
-    reader = signer.sign(
-        professional("ZZG01", "care-coordinator", sown.reader, org_name=sown.reader_organisation)
-    )
-    officer = signer.sign(
-        professional(
-            "ZZG01", "privacy-officer", "Nell Ward-Synth", org_name=sown.reader_organisation
-        )
-    )
+def requests(terminal: Terminal, urls: Mapping[str, str], folder: Path, sown: Sown) -> None:
+    """A request for the plan, its history and its audit records, each after a token for it."""
     plan = f"/v1/plans/{sown.plan_id}"
     records = f"/v1/audit/records?plan_id={sown.plan_id}"
-    for service, title, path, token in (
-        ("plan", "The plan of Edith Marlow-Synth (synthetic)", plan, reader),
-        ("plan", "Its history: who contributed what", f"{plan}/history", reader),
-        ("audit", "Its audit record: who changed what, and what was refused", records, officer),
-    ):
-        if service in urls:
-            terminal.write(f"\n# {title}")
-            terminal.write(f"curl -s -H 'Authorization: Bearer {token}' '{urls[service]}{path}'")
-    terminal.write("\nOther tokens: .venv/bin/careplan token --help")
+    if "plan" in urls:
+        terminal.write("\n# The plan of Edith Marlow-Synth, who is invented, and its history.")
+        terminal.write(_export(folder, "care-coordinator", sown.reader))
+        terminal.write(_curl(urls["plan"] + plan))
+        terminal.write(_curl(f"{urls['plan']}{plan}/history"))
+    if "audit" in urls:
+        terminal.write("\n# Its audit records: who changed what, and what was refused.")
+        terminal.write(_export(folder, "privacy-officer", _OFFICER))
+        terminal.write(_curl(urls["audit"] + records))
+    terminal.write("\nPaste them in another terminal, in this folder.")
+    terminal.write(f"Tokens for anybody else: {_command()} token --help")
+
+
+def _export(folder: Path, role: str, name: str) -> str:
+    words = [str(_command()), "token", "--org", "ZZG01", "--role", role, "--name", name]
+    if folder != DEFAULT_FOLDER.absolute():
+        words += ["--stack-dir", str(folder)]
+    return f"export TOKEN=$({shlex.join(words)})"
+
+
+def _command() -> Path:
+    """The command `careplan` beside this Python, as it is called from this folder."""
+    command = Path(sys.executable).with_name("careplan")
+    here = Path.cwd()
+    return command.relative_to(here) if command.is_relative_to(here) else command
+
+
+def _curl(url: str) -> str:
+    return f"curl -s -H \"Authorization: Bearer $TOKEN\" '{url}'"

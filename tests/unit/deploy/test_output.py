@@ -1,18 +1,49 @@
 """Lines on the terminal and in the log files."""
 
 import io
+import json
 from pathlib import Path
 
 from deploy.local.processes.output import LogFile, Terminal
 
+_WARNING = '{"level":"warning","event":"relay.interrupted"}'
+
 
 def test_colour_only_where_asked() -> None:
     plain, coloured = io.StringIO(), io.StringIO()
-    Terminal(plain, colour=False).show("goals", "text")
-    Terminal(coloured, colour=True).show("goals", "text")
-    assert plain.getvalue() == f"{'goals':<18} | text\n"
+    Terminal(plain, colour=False).show("goals", _WARNING)
+    Terminal(coloured, colour=True).show("goals", _WARNING)
+    assert plain.getvalue() == f"{'goals':<17} | warning: relay: interrupted\n"
     assert coloured.getvalue().startswith("\x1b[")
-    assert coloured.getvalue().endswith("\x1b[0m text\n")
+    assert coloured.getvalue().endswith("\x1b[33mwarning: relay: interrupted\x1b[0m\n")
+
+
+def test_a_line_is_cut_at_the_edge_of_a_window_and_whole_where_it_is_piped() -> None:
+    window, narrow, pipe = io.StringIO(), io.StringIO(), io.StringIO()
+    Terminal(window, colour=False, width=80).show("goals", "x" * 500)
+    Terminal(narrow, colour=False, width=40).show("goals", "x" * 500)
+    Terminal(pipe, colour=False).show("goals", "x" * 500)
+    assert len(window.getvalue()) == 80 + 1
+    assert window.getvalue().endswith("…\n")
+    assert narrow.getvalue().startswith("goals: xxx")
+    assert len(narrow.getvalue()) <= 40 + 1
+    assert pipe.getvalue().endswith(" | " + "x" * 500 + "\n")
+
+
+def test_for_programs_every_line_is_json() -> None:
+    stream = io.StringIO()
+    terminal = Terminal(stream, colour=False, as_json=True)
+    terminal.say("goals is ready")
+    terminal.show("goals", _WARNING)
+    terminal.show("kafka", "no JSON")
+    terminal.write("\n  an address")
+    terminal.write("")
+    assert [json.loads(line) for line in stream.getvalue().splitlines()] == [
+        {"service": "stack", "message": "goals is ready"},
+        {"level": "warning", "event": "relay.interrupted"},
+        {"service": "kafka", "message": "no JSON"},
+        {"service": "stack", "message": "an address"},
+    ]
 
 
 def test_a_closed_terminal_stops_nobody() -> None:

@@ -50,7 +50,7 @@ async def test_a_child_that_was_killed_runs_again(tmp_path: Path) -> None:
     )
     await kept.stop("one")
     assert kept.seen()["one"].pid is None
-    assert "one was ended by SIGKILL; again in 0.2 s" in said.getvalue()
+    assert "one was ended by SIGKILL; starting it again in 0.2 s" in said.getvalue()
 
 
 async def test_a_child_that_is_deaf_to_its_signal_is_killed_after_its_grace(tmp_path: Path) -> None:
@@ -59,7 +59,7 @@ async def test_a_child_that_is_deaf_to_its_signal_is_killed_after_its_grace(tmp_
     await kept.until_ready("deaf")
     await kept.stop("deaf")
     assert kept.seen()["deaf"].pid is None
-    assert "deaf does not stop; killed" in said.getvalue()
+    assert "deaf did not stop in time and was killed" in said.getvalue()
 
 
 async def test_a_child_that_never_gets_ready_is_given_up_with_its_last_word(tmp_path: Path) -> None:

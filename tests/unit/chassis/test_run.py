@@ -1,0 +1,74 @@
+"""A service process and its settings: what cannot be used is said in one sentence."""
+
+import sys
+
+import pytest
+
+from shared.chassis import run
+from shared.chassis.settings import Settings, SettingUnusable, from_environment
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "right"),
+    [
+        ("CAREPLAN_PORT", "web", "a whole number"),
+        ("CAREPLAN_PORT", "70000", "65535 or less"),
+        ("CAREPLAN_PORT", "-1", "0 or more"),
+        ("CAREPLAN_PORT", "9" * 5000, "must be"),
+        ("CAREPLAN_EVENT_PARTITIONS", "0", "1 or more"),
+        ("CAREPLAN_QUEUE_LIMIT", "1e3", "a whole number"),
+        ("CAREPLAN_COPY_WAIT_SECONDS", "nan", "must be"),
+        ("CAREPLAN_COPY_WAIT_SECONDS", "inf", "must be"),
+        ("CAREPLAN_KAFKA_SERVERS", "kafka", "host:port"),
+        ("CAREPLAN_DATABASE_URL", "postgresql://u:secret@h:port/d", "postgresql://"),
+        ("CAREPLAN_DATABASE_URL", "jdbc:postgresql://h/d", "postgresql://"),
+    ],
+)
+def test_a_variable_with_an_odd_value_ends_the_service_with_a_sentence_and_code_2(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    name: str,
+    value: str,
+    right: str,
+) -> None:
+    """The kind: whatever the environment holds, whoever starts a service reads no traceback."""
+    monkeypatch.setenv(name, value)
+    monkeypatch.setattr(sys, "argv", ["run", "goals"])
+    with pytest.raises(SystemExit) as ended:
+        run.main()
+    said = capsys.readouterr().err
+    assert ended.value.code == 2
+    assert len(said.splitlines()) == 1
+    assert said.startswith(name)
+    assert right in said
+    assert "secret" not in said
+
+
+@pytest.mark.parametrize(
+    "words", [[], ["--help"], ["goals", "plan"], ["../goals"], ["goals.domain"], ["nowhere"], [""]]
+)
+def test_what_names_no_service_is_a_sentence_and_code_2(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], words: list[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["run", *words])
+    with pytest.raises(SystemExit) as ended:
+        run.main()
+    assert ended.value.code == 2
+    assert len(capsys.readouterr().err.splitlines()) == 1
+
+
+def test_every_setting_that_is_a_list_names_its_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    lists = [name for name, field in Settings.model_fields.items() if "tuple" in str(field)]
+    for name in lists:
+        for value in ("gp", "{}", "[1"):
+            monkeypatch.setenv(f"CAREPLAN_{name.upper()}", value)
+            with pytest.raises(SettingUnusable, match=f"CAREPLAN_{name.upper()} must be a list"):
+                from_environment(Settings)
+        monkeypatch.delenv(f"CAREPLAN_{name.upper()}")
+
+
+def test_an_empty_variable_counts_as_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    plain = from_environment(Settings)
+    for name in Settings.model_fields:
+        monkeypatch.setenv(f"CAREPLAN_{name.upper()}", "")
+    assert from_environment(Settings) == plain
