@@ -8,23 +8,23 @@ import typer
 
 from shared.cli.output import as_json, fail
 
-app = typer.Typer(no_args_is_help=True, help="Judge contributions against the contracts.")
+app = typer.Typer(no_args_is_help=True, help="Check contributions against the contracts.")
 
 
 @app.callback()
 def contract() -> None:
-    """Judge contributions against the contracts, offline."""
+    """Check contributions against the contracts, without a running stack."""
 
 
 @app.command()
 def validate(
-    file: Annotated[str, typer.Argument(help="A file, or - for what is piped in.")],
+    file: Annotated[str, typer.Argument(help="A JSON file, or - for the standard input.")],
     command: Annotated[
-        str | None, typer.Option(help="Judge the file as the content of this command type.")
+        str | None, typer.Option(help="Check the file as the content of this command.")
     ] = None,
-    json: Annotated[bool, typer.Option("--json", help="The report as JSON.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
 ) -> None:
-    """Judge the shape of a contribution, a batch or a Kafka record with its key and headers."""
+    """Check the form of a contribution, a batch, or a Kafka record with its key and headers."""
     # Here and not above: it brings the doors' own reading with it.
     from shared.contracts.validate import validate as judged  # noqa: PLC0415
 
@@ -35,7 +35,7 @@ def validate(
         for fault in report.faults:
             typer.echo(f"{fault.pointer or '/'}: {fault.code}: {fault.message}", err=True)
         if report.is_valid:
-            typer.echo(f"{file}: a valid {report.kind} by shape.")
+            typer.echo(f"{file}: the form of this {report.kind} is valid.")
         for note in report.notes:
             typer.echo(note)
     if not report.is_valid:
@@ -47,5 +47,6 @@ def _bytes_of(file: str) -> bytes:
         return sys.stdin.buffer.read()
     try:
         return Path(file).read_bytes()
-    except OSError as error:
-        fail(f"{file}: {error.strerror}")
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not a file name"
+        fail(f"{file} cannot be read ({reason}). Name a JSON file, or - for the standard input.")

@@ -1,4 +1,7 @@
-"""The command `careplan`: its nouns, each in a module of its own."""
+"""The command `careplan`: each of its subcommands is a module of its own."""
+
+from importlib.metadata import version
+from typing import Annotated
 
 import typer
 
@@ -7,9 +10,27 @@ from shared.cli.token import token
 
 app = typer.Typer(
     no_args_is_help=True,
+    add_completion=False,
     pretty_exceptions_show_locals=False,
-    help="Talks to a running care plan ledger through its doors.",
 )
+
+
+def _show_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"careplan {version('careplan-ledger')}")
+        raise typer.Exit
+
+
+@app.callback()
+def careplan(
+    _: Annotated[
+        bool,
+        typer.Option("--version", help="Print the version.", is_eager=True, callback=_show_version),
+    ] = False,
+) -> None:
+    """Talk to a running care plan ledger over HTTP."""
+
+
 app.command()(token)
 app.add_typer(contract.app, name="contract")
 app.add_typer(stack.app, name="stack")

@@ -6,7 +6,6 @@ from typing import Any, NoReturn
 import orjson
 import typer
 from rich.console import Console
-from rich.table import Table
 
 
 def as_json(value: Any) -> None:
@@ -15,15 +14,19 @@ def as_json(value: Any) -> None:
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Writes a table on stdout, as wide as its content where nobody looks at it."""
+    """Writes a table on stdout: every word of it, however wide the window is.
+
+    The last column is not padded, so that a line that is too long is folded there alone.
+    """
     console = Console()
-    drawn = Table(*columns, box=None, pad_edge=False, header_style="bold")
-    for row in rows:
-        drawn.add_row(*row)
-    console.print(drawn, soft_wrap=not console.is_terminal)
+    widths = [max(map(len, column)) for column in zip(columns, *rows, strict=True)]
+    for row in (columns, *rows):
+        line = "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True))
+        is_bold = row is columns and console.is_terminal and not console.no_color
+        typer.echo(typer.style(line.rstrip(), bold=True) if is_bold else line.rstrip())
 
 
 def fail(message: str, status: int = 1) -> NoReturn:
-    """Says in one line what is wrong and ends the command."""
+    """Says in one line what is wrong and what to do, and ends the command."""
     typer.echo(f"careplan: {message}", err=True)
     raise typer.Exit(status)

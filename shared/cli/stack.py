@@ -1,12 +1,11 @@
 """`careplan stack`: what runs, and how well."""
 
-from pathlib import Path
 from typing import Annotated, Any
 
 import httpx
 import typer
 
-from shared.cli import running_stack
+from shared.cli import running_stack, servers
 from shared.cli.output import as_json, table
 from shared.cli.readiness import every_part_ready, lag
 
@@ -20,24 +19,36 @@ def stack() -> None:
 
 @app.command()
 def status(
-    json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
-    stack_dir: running_stack.StackDir = Path(".stack"),
+    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    stack_dir: running_stack.StackDir = running_stack.DEFAULT_FOLDER,
 ) -> None:
-    """Readiness, lag and version of every service; status 1 unless all are ready."""
+    """Show readiness, lag and version of each server and service; exit code 1 unless all are ready.
+
+    Passwords are not shown: they are in the stack's folder.
+    """
     found = running_stack.read(stack_dir)
-    services = {name: _asked(told) for name, told in found["services"].items()}
+    postgres, kafka = servers.asked(found["postgres"]["url"], found["kafka"]["bootstrap"])
+    shown_url = running_stack.without_password(found["postgres"]["url"])
+    told = {
+        **found,
+        "postgres": {**found["postgres"], "url": shown_url, **postgres},
+        "kafka": {**found["kafka"], **kafka},
+        "services": {name: _asked(service) for name, service in found["services"].items()},
+    }
+    everything = [told["postgres"], told["kafka"], *told["services"].values()]
     if json:
-        as_json({**found, "services": services})
+        as_json(told)
     else:
-        _show(found, services)
-    if not services or not all(service["ready"] for service in services.values()):
+        _show(told)
+    if not all(one["ready"] for one in everything):
         raise typer.Exit(1)
 
 
 def _asked(told: dict[str, Any]) -> dict[str, Any]:
     try:
         readiness = httpx.get(f"{told['url']}/readyz", timeout=3, trust_env=False).json()
-    except (httpx.HTTPError, ValueError) as error:
+        parts = {name: dict(part) for name, part in readiness.get("parts", {}).items()}
+    except (httpx.HTTPError, httpx.InvalidURL, ValueError, TypeError, AttributeError) as error:
         return {**told, "ready": False, "error": type(error).__name__, "parts": {}}
     return {
         **told,
@@ -45,32 +56,32 @@ def _asked(told: dict[str, Any]) -> dict[str, Any]:
         "door": bool(readiness.get("ready")),
         "version": readiness.get("version"),
         "lag": lag(readiness),
-        "parts": readiness.get("parts", {}),
+        "parts": parts,
     }
 
 
-def _show(found: dict[str, Any], services: dict[str, dict[str, Any]]) -> None:
+def _show(told: dict[str, Any]) -> None:
+    addresses = {
+        "postgres": (told["postgres"], told["postgres"]["url"]),
+        "kafka": (told["kafka"], told["kafka"]["bootstrap"]),
+        **{name: (service, service["url"]) for name, service in told["services"].items()},
+    }
     rows = [
-        ["postgres", "", str(found["postgres"].get("pid") or ""), "", "", found["postgres"]["url"]],
-        ["kafka", "", str(found["kafka"].get("pid") or ""), "", "", found["kafka"]["bootstrap"]],
+        [
+            name,
+            "yes" if one["ready"] else f"no: {_missing(one)}",
+            str(one.get("pid") or ""),
+            "" if one.get("lag") is None else str(one["lag"]),
+            str(one.get("version") or ""),
+            address,
+        ]
+        for name, (one, address) in addresses.items()
     ]
-    for name, service in services.items():
-        behind = service.get("lag")
-        rows.append(
-            [
-                name,
-                "yes" if service["ready"] else f"no: {_missing(service)}",
-                str(service.get("pid") or ""),
-                "" if behind is None else str(behind),
-                service.get("version") or "",
-                service["url"],
-            ]
-        )
-    table(["service", "ready", "pid", "lag", "version", "address"], rows)
+    table(["name", "ready", "pid", "lag", "version", "address"], rows)
 
 
-def _missing(service: dict[str, Any]) -> str:
-    if "error" in service:
-        return str(service["error"])
-    parts = [name for name, part in service["parts"].items() if not part.get("ready")]
-    return ", ".join(parts) or "door"
+def _missing(one: dict[str, Any]) -> str:
+    if "error" in one:
+        return f"no answer ({one['error']})"
+    parts = [name for name, part in one.get("parts", {}).items() if not part.get("ready")]
+    return ", ".join(parts) or "starting"

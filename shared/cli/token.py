@@ -3,6 +3,7 @@
 import re
 import time
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -10,14 +11,19 @@ from typing import Annotated, Any, Final
 import orjson
 import typer
 from joserfc import jwt
+from joserfc.errors import JoseError
 from joserfc.jwk import OKPKey
 
 from shared.cli import running_stack
 from shared.cli.output import as_json, fail
+from shared.ledger.names import ORGANISATION_CODE, id_in
 
 ALGORITHM: Final = "Ed25519"
 AUDIENCE: Final = "careplan"
 _SUBJECTS: Final = uuid.uuid5(uuid.NAMESPACE_URL, "careplan-development-subjects")
+_ORGANISATION: Final = re.compile(ORGANISATION_CODE)
+_ROLE: Final = re.compile(r"[a-z][a-z0-9]*(?:-[a-z0-9]+)*")
+_LONGEST: Final = 10 * 365 * 86400
 _UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
@@ -103,11 +109,12 @@ def subject(*parts: str) -> str:
 
 
 def seconds(duration: str) -> int:
-    """`90s`, `30m`, `12h` or `7d` as seconds; anything else is a ValueError."""
-    match = re.fullmatch(r"(\d+)([smhd])", duration)
-    if match is None:
-        raise ValueError(f"{duration!r} is no duration: 30m, 12h, 7d")
-    return int(match[1]) * _UNITS[match[2]]
+    """`90s`, `30m`, `12h` or `7d` as seconds, ten years at most; else a ValueError."""
+    match = re.fullmatch(r"([0-9]{1,9})([smhd])", duration)
+    lasting = int(match[1]) * _UNITS[match[2]] if match else 0
+    if not 0 < lasting <= _LONGEST:
+        raise ValueError("--valid-for takes a duration like 90s, 30m, 12h or 7d, up to ten years.")
+    return lasting
 
 
 def _of_a_plan(kind: str, plan_id: str, name: str, sub: str | None) -> dict[str, Any]:
@@ -119,21 +126,35 @@ def _of_a_plan(kind: str, plan_id: str, name: str, sub: str | None) -> dict[str,
     }
 
 
+@dataclass(frozen=True)
+class _Asked:
+    """The options that say whose token it is."""
+
+    org: str
+    role: str
+    name: str
+    person: str
+    related_person: str
+    system: bool
+    sub: str
+
+
 def token(
-    org: Annotated[str, typer.Option(help="ODS code, or x-… for one without.")] = "",
-    role: Annotated[str, typer.Option(help="Role of a professional or system, kebab-case.")] = "",
-    name: Annotated[str, typer.Option(help="Whose token it is; synthetic people only.")] = "",
+    org: Annotated[str, typer.Option(help="ODS code, or x-… where there is none.")] = "",
+    role: Annotated[str, typer.Option(help="Role of a professional or system.")] = "",
+    name: Annotated[str, typer.Option(help="Whose token it is; invented people only.")] = "",
     of_person: Annotated[
-        str, typer.Option("--person", metavar="PLAN_ID", help="The person's own token.")
+        str, typer.Option("--person", metavar="PLAN_ID", help="Token of the person themselves.")
     ] = "",
     of_related_person: Annotated[
-        str, typer.Option("--related-person", metavar="PLAN_ID", help="A carer's or relative's.")
+        str,
+        typer.Option("--related-person", metavar="PLAN_ID", help="Token of a carer or relative."),
     ] = "",
-    of_system: Annotated[bool, typer.Option("--system", help="A token of a system.")] = False,
-    sub: Annotated[str, typer.Option(help="The subject, if not derived from the rest.")] = "",
-    valid_for: Annotated[str, typer.Option(help="30m, 12h, 7d.")] = "12h",
-    json: Annotated[bool, typer.Option("--json", help="The token with its claims.")] = False,
-    stack_dir: running_stack.StackDir = Path(".stack"),
+    of_system: Annotated[bool, typer.Option("--system", help="Token of a system.")] = False,
+    sub: Annotated[str, typer.Option(help="The subject, instead of one made from the rest.")] = "",
+    valid_for: Annotated[str, typer.Option(help="Such as 90s, 30m, 12h or 7d.")] = "12h",
+    json: Annotated[bool, typer.Option("--json", help="Print JSON, with the claims.")] = False,
+    stack_dir: running_stack.StackDir = running_stack.DEFAULT_FOLDER,
 ) -> None:
     """Print a bearer token of the development stack.
 
@@ -141,39 +162,71 @@ def token(
     A system: --system --org ZZC01.
     """
     stack = running_stack.read(stack_dir)
-    names = {item["code"]: item["name"] for item in stack.get("organisations", ())}
-    org_name = names.get(org if org.startswith("x-") else org.upper())
-    if sum((bool(of_person), bool(of_related_person), bool(org))) != 1:
-        fail("name exactly one of --org, --person and --related-person", 2)
-    if of_system:
-        claims = system(
-            org, name or "Development system", role=role, org_name=org_name, sub=sub or None
-        )
-    elif not name:
-        fail("--name is missing", 2)
-    elif of_person:
-        claims = person(_plan_id(of_person), name, sub=sub or None)
-    elif of_related_person:
-        claims = related_person(_plan_id(of_related_person), name, sub=sub or None)
-    elif not role:
-        fail("--role is missing (of a professional, for instance gp)", 2)
-    else:
-        claims = professional(org, role, name, org_name=org_name, sub=sub or None)
     try:
-        lasting = seconds(valid_for)
+        asked = _Asked(org, role, name, of_person, of_related_person, of_system, sub)
+        claims, lasting = _claims(asked, _names(stack)), seconds(valid_for)
     except ValueError as error:
         fail(str(error), 2)
     signer = Signer(stack["issuer"]["iss"], Path(stack["issuer"]["private_key"]))
     completed = signer.complete(claims, valid_for=lasting)
-    signed = signer.encode(completed)
+    try:
+        signed = signer.encode(completed)
+    except (OSError, ValueError, JoseError) as error:
+        fail(
+            f"The key {signer.private_key} cannot be used ({type(error).__name__}). "
+            "`make run` makes a new one where there is none."
+        )
     if json:
         as_json({"token": signed, "claims": completed})
     else:
         typer.echo(signed)
 
 
+def _claims(asked: _Asked, names: Mapping[str, str]) -> dict[str, Any]:
+    """The claims that were asked for; a ValueError says which option is wrong."""
+    if sum(map(bool, (asked.person, asked.related_person, asked.org))) != 1:
+        raise ValueError("Give exactly one of --org, --person and --related-person.")
+    if asked.role and not _ROLE.fullmatch(asked.role):
+        raise ValueError("--role is lower-case words with hyphens, such as care-coordinator.")
+    if not (asked.name + asked.sub).isprintable():
+        raise ValueError("--name and --sub take printable text in UTF-8.")
+    if not asked.name and not asked.system:
+        raise ValueError('--name is missing. It says whose token it is: --name "A. Quill-Synth".')
+    sub = asked.sub or None
+    if asked.org:
+        return _claims_of_an_organisation(asked, names)
+    if asked.system:
+        raise ValueError("--system needs the organisation of the system: --org CODE.")
+    if asked.person:
+        return person(_plan_id(asked.person), asked.name, sub=sub)
+    return related_person(_plan_id(asked.related_person), asked.name, sub=sub)
+
+
+def _claims_of_an_organisation(asked: _Asked, names: Mapping[str, str]) -> dict[str, Any]:
+    org, sub = _organisation_code(asked.org), asked.sub or None
+    org_name = names.get(org)
+    if asked.system:
+        name = asked.name or "Development system"
+        return system(org, name, role=asked.role, org_name=org_name, sub=sub)
+    if not asked.role:
+        raise ValueError("--role is missing. A professional has one, such as gp.")
+    return professional(org, asked.role, asked.name, org_name=org_name, sub=sub)
+
+
+def _organisation_code(text: str) -> str:
+    code = text if text.startswith("x-") else text.upper()
+    if not _ORGANISATION.fullmatch(code):
+        raise ValueError("--org takes an ODS code such as ZZG01, or x- and a name.")
+    return code
+
+
+def _names(stack: dict[str, Any]) -> dict[str, str]:
+    listed = stack.get("organisations")
+    return {item["code"]: item["name"] for item in listed} if isinstance(listed, list) else {}
+
+
 def _plan_id(text: str) -> str:
-    try:
-        return str(uuid.UUID(text))
-    except ValueError:
-        fail(f"{text!r} is no plan id", 2)
+    plan_id = id_in(text.lower())
+    if plan_id is None:
+        raise ValueError("A plan id is a UUID, like 0199c0de-0000-7000-8000-0000000000a1.")
+    return str(plan_id)

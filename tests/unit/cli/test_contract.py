@@ -30,8 +30,12 @@ def test_an_invalid_file_exits_1_and_points(tmp_path: Path) -> None:
     assert report["notes"]
 
 
-def test_a_file_that_is_not_there_exits_1() -> None:
-    assert RUNNER.invoke(app, ["validate", "nowhere.json"]).exit_code == 1
+@pytest.mark.parametrize("file", ["nowhere.json", ".", "x" * 300, "a\0b"])
+def test_what_is_no_file_exits_1_and_says_what_to_name(file: str) -> None:
+    result = RUNNER.invoke(app, ["validate", file])
+    assert result.exit_code == 1
+    assert len(result.output.splitlines()) == 1
+    assert "Name a JSON file" in result.output
 
 
 @pytest.mark.parametrize("body", ["", "{", "[1"])

@@ -20,6 +20,9 @@ def issuer(tmp_path: Path) -> Issuer:
     issuer = Issuer(tmp_path / "issuer")
     issuer.prepare()
     stack = {
+        "kafka": {"bootstrap": "127.0.0.1:19092"},
+        "postgres": {"url": "postgresql://127.0.0.1:15432/postgres"},
+        "services": {},
         "issuer": {"iss": ISS, "private_key": str(issuer.private_key)},
         "organisations": [{"code": "ZZG01", "name": "Larkfield Surgery"}],
     }
@@ -82,6 +85,14 @@ def test_the_other_kinds(tmp_path: Path, issuer: Issuer, words: list[str], kind:
         ["--org", "ZZG01", "--person", _PLAN],
         ["--person", "edith", "--name", "Edith Marlow-Synth"],
         ["--person", _PLAN, "--name", "Edith Marlow-Synth", "--valid-for", "soon"],
+        ["--person", _PLAN, "--name", "Edith Marlow-Synth", "--valid-for", "0s"],
+        ["--person", _PLAN, "--name", "Edith Marlow-Synth", "--valid-for", "9" * 400 + "d"],
+        ["--person", _PLAN, "--name", "Edith Marlow-Synth", "--valid-for", "\u0661\u0662h"],
+        ["--person", _PLAN, "--name", "E\udce9dith"],
+        ["--person", _PLAN, "--name", "Edith\nMarlow-Synth"],
+        ["--org", "not a code", "--role", "gp", "--name", "Nobody-Synth"],
+        ["--org", "ZZG01", "--role", "General Practitioner", "--name", "Nobody-Synth"],
+        ["--system", "--person", _PLAN, "--name", "Nobody-Synth"],
     ],
 )
 def test_what_makes_no_token_is_said_in_one_line(
@@ -92,6 +103,13 @@ def test_what_makes_no_token_is_said_in_one_line(
     assert issuer.private_key.exists()
     assert text.startswith("careplan: ")
     assert "\n" not in text
+
+
+def test_a_key_that_is_gone_is_said_in_one_line(tmp_path: Path, issuer: Issuer) -> None:
+    issuer.private_key.unlink()
+    status, text = told(tmp_path, "--system", "--org", "ZZC01")
+    assert (status, len(text.splitlines())) == (1, 1)
+    assert "FileNotFoundError" in text
 
 
 def test_without_a_stack_it_says_how_to_start_one(tmp_path: Path) -> None:

@@ -1,0 +1,48 @@
+"""Whether PostgreSQL and Kafka of a stack answer, asked from outside as a client would."""
+
+import asyncio
+import logging
+from typing import Any, Final
+
+import asyncpg
+from aiokafka.client import AIOKafkaClient
+from aiokafka.errors import KafkaError
+
+_WITHIN: Final = 3.0
+_NOT_ANSWERED: Final = (OSError, ValueError, TimeoutError, asyncpg.PostgresError, KafkaError)
+
+
+def asked(postgres_url: str, kafka_servers: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What both say: `ready`, the version where the server tells it, or else the error's name."""
+    return asyncio.run(_asked(postgres_url, kafka_servers))
+
+
+async def _asked(postgres_url: str, kafka_servers: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    return await asyncio.gather(_postgres(postgres_url), _kafka(kafka_servers))
+
+
+async def _postgres(url: str) -> dict[str, Any]:
+    try:
+        connection = await asyncpg.connect(url, timeout=_WITHIN)
+        try:
+            version = await connection.fetchval("SHOW server_version", timeout=_WITHIN)
+        finally:
+            connection.terminate()
+    except (*_NOT_ANSWERED, asyncpg.InterfaceError) as error:
+        return {"ready": False, "error": type(error).__name__}
+    return {"ready": True, "version": str(version).partition(" ")[0]}
+
+
+async def _kafka(servers: str) -> dict[str, Any]:
+    # That a broker does not answer is what was asked, and no news for the screen.
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
+    client = AIOKafkaClient(bootstrap_servers=servers, request_timeout_ms=int(_WITHIN * 1000))
+    try:
+        async with asyncio.timeout(_WITHIN):
+            await client.bootstrap()
+        ready = bool(client.cluster.brokers())
+    except _NOT_ANSWERED as error:
+        return {"ready": False, "error": type(error).__name__}
+    finally:
+        await client.close()
+    return {"ready": ready}
