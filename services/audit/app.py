@@ -41,7 +41,7 @@ def create_app(settings: Settings) -> FastAPI:
         settings,
         database=database,
         relay=relay,
-        routes=[record_routes(store, identity, settings.audit_reading_roles)],
+        routes=[record_routes(store, identity, settings.roles)],
         consumers={"records": records},
         opens=[gaps],
         parts={"positions": gaps.part},

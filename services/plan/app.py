@@ -55,7 +55,11 @@ def create_app(settings: Settings) -> FastAPI:
         settings,
         database=database,
         relay=relay,
-        routes=[plan_routes(PlanLedger(database), identity, folded, events.behind_seconds)],
+        routes=[
+            plan_routes(
+                PlanLedger(database), identity, settings.roles, folded, events.behind_seconds
+            )
+        ],
         consumers={"events": events},
         opens=[parked_counted()],
         gauges={

@@ -13,7 +13,6 @@ from shared.chassis.kafka.consumer import BatchConsumer
 from shared.chassis.kafka.local_copy import LocalCopy
 from shared.chassis.kafka.relay import Relay
 from shared.chassis.policy.plan_states import PLAN_EVENTS, PlanStates
-from shared.chassis.policy.relationships import Relationships
 from shared.chassis.service_app import service_app
 from shared.chassis.settings import Settings
 from shared.chassis.store.event_store import EventStore
@@ -33,7 +32,7 @@ def create_app(section: Section, settings: Settings) -> FastAPI:
     )
     store = EventStore(database, commits, section, cache_size=settings.entry_cache)
     plan_states = PlanStates(database, wait_seconds=settings.copy_wait_seconds)
-    contributions = Contributions(section, store, plan_states, Relationships(), settings)
+    contributions = Contributions(section, store, plan_states, settings)
     consumers = {
         "commands": BatchConsumer(
             consumer=section.wire_name,

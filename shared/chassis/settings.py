@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Annotated, Any, Final, TypeVar
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field, ValidationError
+from pydantic import AfterValidator, Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 
@@ -40,6 +40,18 @@ def _is_port(text: str) -> bool:
 _Count = Annotated[int, Field(ge=1, le=1_000_000_000)]
 _Port = Annotated[int, Field(ge=0, le=65_535)]
 
+USUAL_ROLES: Final = {
+    "plan_ending": ("gp", "practice-manager", "lead-professional"),
+    "plan_merging": ("data-quality",),
+    "demographics": ("pds-connection",),
+    "audit_reading": ("privacy-officer", "caldicott-guardian", "auditor"),
+    "reads_no_plan": (
+        *("pds-connection", "data-quality", "registration-service"),
+        *("privacy-officer", "caldicott-guardian", "auditor"),
+    ),
+}
+"""The names of each kind of role that a command or a view asks for, where a setting gives none."""
+
 
 class Settings(BaseSettings):
     """What one service process is told by its environment, each variable ``CAREPLAN_…``."""
@@ -67,39 +79,32 @@ class Settings(BaseSettings):
     dead_letter_limit: _Count = Field(default=1_000, description="dead letters before a stop")
     metadata_max_age_ms: _Count = Field(default=5_000, description="when a new topic is noticed")
 
-    plan_ending_roles: tuple[str, ...] = (
-        "gp",
-        "practice-manager",
-        "lead-professional",
+    roles: dict[str, tuple[str, ...]] = Field(
+        default={}, validate_default=True, description="names in place of the usual ones, by kind"
     )
-    plan_merging_roles: tuple[str, ...] = ("data-quality",)
-    demographics_roles: tuple[str, ...] = ("pds-connection",)
-    audit_reading_roles: tuple[str, ...] = (
-        "privacy-officer",
-        "caldicott-guardian",
-        "auditor",
-    )
+
+    @field_validator("roles", mode="after")
+    @classmethod
+    def _with_the_usual(cls, given: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+        return {**USUAL_ROLES, **given}
 
     @property
     def instance_id(self) -> str:
         """The static member's name in its consumer groups."""
         return self.instance or f"{self.service}-1"
 
-    def roles(self, setting: str) -> tuple[str, ...]:
-        """The role names that a ``role:<setting>`` of an entry stands for."""
-        named: tuple[str, ...] = getattr(self, f"{setting}_roles")
-        return named
-
 
 _Of = TypeVar("_Of", bound=BaseSettings)
 
+_A_MAP: Final = "must be a JSON object with a list of names for each kind of role"
 _EXPECTED: Final[Mapping[str, str]] = {
     "int_parsing": "must be a whole number",
     "int_from_float": "must be a whole number",
     "int_parsing_size": "must be a smaller number",
     "float_parsing": "must be a number",
     "finite_number": "must be a number",
-    "tuple_type": 'must be a list in JSON, like ["gp", "nurse"]',
+    "dict_type": _A_MAP,
+    "tuple_type": _A_MAP,
     "bool_parsing": "must be true or false",
     "greater_than_equal": "must be {ge} or more",
     "less_than_equal": "must be {le} or less",
@@ -123,7 +128,7 @@ def from_environment(kind: type[_Of], **given: Any) -> _Of:
         raise SettingUnusable(f"{_variable(kind, name)} {expected}.") from None
     except SettingsError as error:
         name = str(error).partition('field "')[2].partition('"')[0]
-        raise SettingUnusable(f"{_variable(kind, name)} {_EXPECTED['tuple_type']}.") from None
+        raise SettingUnusable(f"{_variable(kind, name)} {_A_MAP}.") from None
 
 
 def _variable(kind: type[BaseSettings], name: str) -> str:

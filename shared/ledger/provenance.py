@@ -35,7 +35,10 @@ class Authentication:
 
 @value
 class Contributor:
-    """The authenticated person or system that contributes, as the token or the topic proved it."""
+    """The authenticated person or system that contributes, as the token or the topic proved it.
+
+    ``service_roles`` are those that the deployment grants to an organisation's inbox.
+    """
 
     kind: Kind
     sub: str
@@ -45,6 +48,7 @@ class Contributor:
     plan_id: UUID | None = None
     nhs_number_verified: bool = False
     authentication: Authentication = Authentication()
+    service_roles: tuple[str, ...] = ()
 
     @property
     def key(self) -> str:

@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import NAMESPACE_URL, UUID, uuid5
 
-from shared.chassis.contribute.prepare import contribution_from_json, prepare, refuse_who_may_not
-from shared.chassis.settings import Settings
+from shared.chassis.contribute.contribute import refuse_who_may_not
+from shared.chassis.contribute.prepare import contribution_from_json, prepare
+from shared.chassis.settings import USUAL_ROLES
 from shared.chassis.store.mapper import EntryMapper
 from shared.ledger import Contributor, Entry, Organisation, Refused, Section
 from shared.ledger.example import Example
@@ -110,7 +111,7 @@ def _decide(section: Section, example: Example, number: int, played: Played) -> 
     )
     contributor = contributor_of(example, plan_id)
     prepared = prepare(section, contribution_from_json(given), contributor)
-    refuse_who_may_not(prepared, Settings())
+    refuse_who_may_not(prepared, USUAL_ROLES)
     arguments: Mapping[str, Any] = {"provenance": prepared.provenance, **prepared.arguments}
     if command.creates:
         entry: Entry = getattr(command.entry, command.method)(**arguments)

@@ -207,12 +207,18 @@ class Bench:
             [(plan_id, state, version) for plan_id in plan_ids],
         )
 
-    async def command(self, contribution: Mapping[str, Any], org: str) -> None:
-        """Put a contribution on the section's command topic, as intake does."""
+    async def command(
+        self, contribution: Mapping[str, Any], org: str, *, role: str | None = None
+    ) -> None:
+        """Put a contribution on the section's command topic, as intake does.
+
+        ``role`` is a service role that the organisation's inbox was granted.
+        """
         plan_id = str(contribution["plan_id"])
-        await self.send(
-            orjson.dumps(contribution), key=plan_id.encode(), headers=headers_of(contribution, org)
-        )
+        headers = headers_of(contribution, org)
+        if role is not None:
+            headers.append(("ce_roles", role.encode()))
+        await self.send(orjson.dumps(contribution), key=plan_id.encode(), headers=headers)
 
     async def send(self, value: bytes | None, *, key: bytes | None, headers: Headers = ()) -> None:
         """Put anything on the section's command topic."""

@@ -22,7 +22,6 @@ from shared.chassis.database.database import Database
 from shared.chassis.kafka.event_message import header
 from shared.chassis.policy.decide import POLICY_VERSION
 from shared.chassis.policy.plan_states import PlanStates
-from shared.chassis.policy.relationships import Relationships
 from shared.chassis.section_app import create_app
 from shared.chassis.store.event_store import EventStore
 from shared.chassis.store.group_commit import GroupCommit
@@ -110,7 +109,7 @@ async def contributions_of(bench: Bench) -> AsyncIterator[Contributions]:
     async with Database(settings.database_url) as database, GroupCommit(database.url) as commits:
         store = EventStore(database, commits, bench.section)
         plan_states = PlanStates(database, wait_seconds=settings.copy_wait_seconds)
-        yield Contributions(bench.section, store, plan_states, Relationships(), settings)
+        yield Contributions(bench.section, store, plan_states, settings)
 
 
 async def side_by_side(doing: Iterable[Awaitable[Answered]], at_once: int = 200) -> list[Answered]:

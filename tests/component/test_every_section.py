@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
+import orjson
 import pytest
 from jsonschema import Draft202012Validator
 
 from shared.chassis.kafka.dead_letters import Record
 from shared.chassis.kafka.event_message import event_of, header
+from shared.chassis.policy.decide import POLICY_VERSION
 from shared.chassis.store.mapper import fields_of
 from shared.chassis.wire.problem import STATUS
 from shared.chassis.wire.shapes import event_schema
@@ -29,6 +31,12 @@ pytestmark = [pytest.mark.component, pytest.mark.asyncio(loop_scope="session")]
 
 SECTIONS = discover.sections()
 ANSWERED = {"section": "stewardship", "entry_id": "0199c0de-0000-7000-8000-0000000000c1"}
+AUTH_TYPES = {
+    "professional": "user",
+    "person": "app_user",
+    "related-person": "app_user",
+    "system": "service_account",
+}
 UNKEPT = {"contribution-id-reused", "role-may-not-contribute", "plan-unknown", "plan-not-open"}
 
 
@@ -76,7 +84,7 @@ class Play:
 
     async def send(self, given: dict[str, Any], by: Contributor) -> Answered:
         """Contribute by one of the doors, and hold the answer against what it must be."""
-        # Persons have no inbox; a system's role over Kafka is the one of who said it.
+        # Persons have no inbox; a system's role over Kafka is one that its inbox was granted.
         is_by_kafka = self.through == "kafka" and by.kind in ("professional", "system")
         if is_by_kafka:
             given = _with_a_voice(given, by)
@@ -86,7 +94,7 @@ class Play:
             organisation = by.organisation
             assert organisation is not None
             assert organisation.ods is not None
-            await self.bench.command(given, organisation.ods)
+            await self.bench.command(given, organisation.ods, role=by.role)
             answers = await self.receipts.about(contribution_id, self.asked[contribution_id])
             told = answers[-1]
         else:
@@ -302,6 +310,11 @@ def _judge_event(section: Section, one: Answered, version: int, type_: str, reco
     assert told.pop("ce_dataschema").endswith(":1.0")
     told.pop("traceparent", None)
     told.pop("ce_traceparent", None)
+    claims = orjson.loads(told.pop("ce_authclaims"))
+    if one.through == "kafka":
+        assert claims == {"client_id": str(code).lower(), "idp": "kafka"}
+    else:
+        assert claims.keys() == {"jti"}
     assert told == {
         "content-type": "application/json",
         "ce_specversion": "1.0",
@@ -315,6 +328,8 @@ def _judge_event(section: Section, one: Answered, version: int, type_: str, reco
         "ce_entryid": receipt["entry_id"],
         "ce_entryversion": str(version),
         "ce_causationid": one.contribution_id,
+        "ce_authtype": AUTH_TYPES[recorded_by["kind"]],
+        "ce_policyversion": POLICY_VERSION,
     }
     read = event_of(record)
     assert (read.plan_id, read.fields) == (UUID(receipt["plan_id"]), tuple(fields))

@@ -24,6 +24,7 @@ from joserfc.jwk import OctKey, OKPKey
 
 from services.goals.section import SECTION
 from shared.chassis.http.server import HEAD_LIMIT
+from shared.chassis.policy.decide import POLICY_VERSION
 from shared.ledger import Contributor
 from shared.testing.service import Bench, Door, Process, bench_of, contribution, works_for
 from shared.testing.tokens import claims_of
@@ -393,6 +394,7 @@ async def test_a_role_that_may_not_leaves_no_receipt(goals: Goals) -> None:
     told = problem(await goals.door.contribute(given_, relative), 403, "role-may-not-contribute")
     assert "receipt" not in told
     assert not told["retryable"]
+    assert told["policy_version"] == POLICY_VERSION
     kept = await goals.door.receipt(given_["contribution_id"], relative)
     problem(kept, 404, "contribution-unknown")
 

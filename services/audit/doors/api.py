@@ -1,6 +1,5 @@
 """The audit's HTTP door: the list of records, newest first, for whoever may read the audit."""
 
-from collections.abc import Collection
 from typing import Annotated, Final
 from uuid import UUID
 
@@ -23,9 +22,11 @@ from shared.chassis.http.parameters import (
     PRIVATE,
     cursor_of,
     judge_parameters,
+    one_header,
     place_in,
     whole_number,
 )
+from shared.chassis.policy.decide import Action, Facts, Roles, decide
 from shared.chassis.wire.problem import Problem
 from shared.ledger import ORGANISATION_CODE, Contributor, Instant, id_in
 
@@ -75,13 +76,17 @@ class RecordsQuery(BaseModel):
 _NAMES: Final = frozenset(RecordsQuery.model_json_schema()["properties"])
 
 
-def record_routes(store: AuditStore, identity: Identity, roles: Collection[str]) -> APIRouter:
-    """``GET /v1/audit/records``, for these roles and nobody else."""
+def record_routes(store: AuditStore, identity: Identity, roles: Roles) -> APIRouter:
+    """``GET /v1/audit/records``, for whoever may read the audit."""
     router = APIRouter(tags=["audit"])
 
-    async def auditor(contributor: Annotated[Contributor, Depends(identity)]) -> Contributor:
-        if contributor.role not in roles:
-            raise Problem("not-permitted", "This role may not read the audit.")
+    async def auditor(
+        request: Request, contributor: Annotated[Contributor, Depends(identity)]
+    ) -> Contributor:
+        purpose = one_header(request, "Ledger-Purpose")
+        decision = decide(contributor, Action.READ_AUDIT, Facts(roles), purpose)
+        if decision.code is not None:
+            raise Problem(decision.code, decision.detail, policy_version=decision.policy_version)
         return contributor
 
     @router.get("/v1/audit/records", dependencies=[Depends(auditor), Depends(_judge_parameters)])

@@ -22,9 +22,10 @@ from shared.chassis.http.parameters import (
     parameter_invalid,
     whole_number,
 )
+from shared.chassis.policy.decide import POLICY_VERSION, Action, Facts, Roles, decide
 from shared.chassis.wire.position import Position
 from shared.chassis.wire.problem import Problem
-from shared.ledger import PERSON, RELATED_PERSON, Contributor, id_in
+from shared.ledger import Contributor, id_in
 
 PURPOSES: Final = frozenset({"direct-care", "emergency", "review", "audit", "support"})
 INCLUDES: Final = frozenset({"authorship", "withdrawn"})
@@ -38,7 +39,9 @@ _NOTHING_INCLUDED: Final[frozenset[str]] = frozenset()
 Lag = Callable[[], float | None]
 
 
-def plan_routes(ledger: PlanLedger, identity: Identity, folded: Folded, lag: Lag) -> APIRouter:
+def plan_routes(
+    ledger: PlanLedger, identity: Identity, roles: Roles, folded: Folded, lag: Lag
+) -> APIRouter:
     """``GET /v1/plans/{plan_id}``, its versions and its history."""
     router = APIRouter(tags=["plans"])
     Caller = Annotated[Contributor, Depends(identity)]  # noqa: N806 - a type
@@ -46,7 +49,7 @@ def plan_routes(ledger: PlanLedger, identity: Identity, folded: Folded, lag: Lag
     @router.get("/v1/plans/{plan_id}")
     async def current_plan(plan_id: str, request: Request, contributor: Caller) -> Response:
         """The plan as it stands, at least as new as ``Ledger-Min-Position`` asks."""
-        asked = _permitted(plan_id, request, contributor, {"include"})
+        asked = _permitted(plan_id, request, contributor, roles, {"include"})
         include = _include_of(request)
         waited = await _wait_for(request, asked, ledger, folded, lag)
         view = await ledger.current(asked, include)
@@ -57,7 +60,7 @@ def plan_routes(ledger: PlanLedger, identity: Identity, folded: Folded, lag: Lag
     @router.get("/v1/plans/{plan_id}/versions")
     async def versions(plan_id: str, request: Request, contributor: Caller) -> Response:
         """The versions of the plan, newest first."""
-        asked = _permitted(plan_id, request, contributor, {"limit", "cursor"})
+        asked = _permitted(plan_id, request, contributor, roles, {"limit", "cursor"})
         limit, before = page_of(request, "versions", str(asked))
         await _must_be_known(ledger, asked)
         items, following = await ledger.versions(asked, before, limit)
@@ -68,7 +71,7 @@ def plan_routes(ledger: PlanLedger, identity: Identity, folded: Folded, lag: Lag
         plan_id: str, version: str, request: Request, contributor: Caller
     ) -> Response:
         """The plan of that version."""
-        asked = _permitted(plan_id, request, contributor, {"include"})
+        asked = _permitted(plan_id, request, contributor, roles, {"include"})
         include = _include_of(request)
         newest = await _must_be_known(ledger, asked)
         wanted = whole_number(version)
@@ -85,7 +88,7 @@ def plan_routes(ledger: PlanLedger, identity: Identity, folded: Folded, lag: Lag
     @router.get("/v1/plans/{plan_id}/history")
     async def history(plan_id: str, request: Request, contributor: Caller) -> Response:
         """The contributions to the plan, newest first."""
-        asked = _permitted(plan_id, request, contributor, {"limit", "cursor"})
+        asked = _permitted(plan_id, request, contributor, roles, {"limit", "cursor"})
         limit, before = page_of(request, "history", str(asked))
         await _must_be_known(ledger, asked)
         items, following = await ledger.history(asked, before, limit)
@@ -94,36 +97,23 @@ def plan_routes(ledger: PlanLedger, identity: Identity, folded: Folded, lag: Lag
     return router
 
 
-def may_read(contributor: Contributor, plan_id: UUID) -> bool:
-    """True where the contributor has a reason to see this plan.
-
-    A person sees their own, and whoever is related to them that one. Everybody else who could
-    prove who they are is let in until the section that owns relationships exists; the question is
-    asked here, and only here.
-    """
-    if contributor.kind in (PERSON, RELATED_PERSON):
-        return contributor.plan_id == plan_id
-    return True
-
-
 def _permitted(
-    plan_id: str, request: Request, contributor: Contributor, parameters: set[str]
+    plan_id: str, request: Request, contributor: Contributor, roles: Roles, parameters: set[str]
 ) -> UUID:
     """The plan that is asked for; rights come before everything else that could be said."""
     asked = id_in(plan_id)
-    if contributor.kind == PERSON and asked != contributor.plan_id:
-        raise Problem("not-permitted", "A person's token opens that person's plan only.")
+    purpose = one_header(request, "Ledger-Purpose")
+    decision = decide(contributor, Action.READ_PLAN, Facts(roles, plan_id=asked), purpose)
+    if decision.code is not None:
+        raise Problem(decision.code, decision.detail, policy_version=decision.policy_version)
     if asked is None:
         raise Problem("plan-unknown")
-    if not may_read(contributor, asked):
-        raise Problem("not-permitted", "This plan is not yours to read.")
-    _judge_purpose(request)
+    _judge_purpose(request, purpose)
     judge_parameters(request, parameters, repeatable={"include"})
     return asked
 
 
-def _judge_purpose(request: Request) -> None:
-    purpose = one_header(request, "Ledger-Purpose")
+def _judge_purpose(request: Request, purpose: str | None) -> None:
     if purpose is not None and purpose not in PURPOSES:
         detail = f"`Ledger-Purpose` must be one of {', '.join(sorted(PURPOSES))}."
         raise parameter_invalid("Ledger-Purpose", detail)
@@ -212,4 +202,8 @@ def _list_response(items: Sequence[dict[str, Any]], following: str | None, lag: 
 def _headers(lag: Lag) -> dict[str, str]:
     behind = lag()
     told = "unknown" if behind is None else f"{behind:.1f}"
-    return {**PRIVATE, "Ledger-Lag": "0" if told == "0.0" else told}
+    return {
+        **PRIVATE,
+        "Ledger-Lag": "0" if told == "0.0" else told,
+        "Ledger-Policy": POLICY_VERSION,
+    }

@@ -8,12 +8,11 @@ from uuid import UUID
 
 import orjson
 
-from shared.chassis.contribute.prepare import Prepared, prepare, refuse_who_may_not
+from shared.chassis.contribute.prepare import Prepared, prepare
 from shared.chassis.contribute.receipts import Answer, audit_record, authn_of, receipt_message
 from shared.chassis.database.outgoing import Outgoing
-from shared.chassis.policy.decide import POLICY_VERSION
+from shared.chassis.policy.decide import POLICY_VERSION, Action, Facts, Roles, decide
 from shared.chassis.policy.plan_states import PlanStates
-from shared.chassis.policy.relationships import Relationships
 from shared.chassis.settings import Settings
 from shared.chassis.store.event_store import EventStore, EventTooLarge, completed
 from shared.chassis.store.rows import Appended, ReceiptRow
@@ -45,13 +44,11 @@ class Contributions:
         section: Section,
         store: EventStore,
         plan_states: PlanStates,
-        relationships: Relationships,
         settings: Settings,
     ) -> None:
         self.section = section
         self._store = store
         self._plan_states = plan_states
-        self._relationships = relationships
         self._settings = settings
 
     async def receive(
@@ -85,7 +82,7 @@ class Contributions:
         prepared = prepare(self.section, contribution, contributor)
         kept = await self._store.receipt(prepared.contribution_id)
         try:
-            refuse_who_may_not(prepared, self._settings)
+            refuse_who_may_not(prepared, self._settings.roles)
             if kept is not None:
                 if not _is_same(prepared, kept.contributor, kept.content_hash):
                     raise Refused("contribution-id-reused")
@@ -119,13 +116,15 @@ class Contributions:
     ) -> dict[str, Any] | None:
         """The kept receipt, for whoever contributed it; ``None`` for anybody else."""
         kept = await self._store.receipt(contribution_id)
-        if kept is None or kept.contributor != contributor.key:
+        if kept is None:
             return None
-        return kept.receipt
+        facts = Facts(self._settings.roles, contributed_by=kept.contributor)
+        decision = decide(contributor, Action.READ_RECEIPT, facts)
+        return kept.receipt if decision.allowed else None
 
     async def _answer(self, prepared: Prepared, reply_to: str | None, wait: bool) -> Answer:
         try:
-            refuse_who_may_not(prepared, self._settings)
+            refuse_who_may_not(prepared, self._settings.roles)
         except Refused as refused:
             return await self._unkept(prepared, refused, reply_to)
         try:
@@ -152,15 +151,12 @@ class Contributions:
         raise Problem("overloaded", "This entry is being changed by very many at once.")
 
     async def _refuse_by_plan(self, prepared: Prepared, *, wait: bool) -> None:
-        contributor = prepared.contributor
         if prepared.command.entry.opens_plan is None:
             state = await self._plan_states.of(prepared.plan_id, wait=wait)
             if state is None:
                 raise Refused("plan-unknown", "This section has not heard of this plan.")
             if state != "open":
                 raise Refused("plan-not-open", "This plan has ended or was merged.")
-        if not await self._relationships.allow(contributor, prepared.plan_id):
-            raise Refused("no-live-relationship")
 
     async def _decide(self, prepared: Prepared, *, afresh: bool) -> Decided:
         """Load the entry and ask its command."""
@@ -388,6 +384,19 @@ class Contributions:
             contributor=prepared.contributor.sub,
             organisation=code,
         )
+
+
+def refuse_who_may_not(prepared: Prepared, roles: Roles) -> None:
+    """Refuse whoever may not use this command at all, or not on this plan."""
+    facts = Facts(
+        roles,
+        plan_id=prepared.plan_id,
+        who=prepared.command.who,
+        provenance=prepared.provenance,
+    )
+    decision = decide(prepared.contributor, Action.CONTRIBUTE, facts)
+    if decision.code is not None:
+        raise Refused(decision.code, decision.detail)
 
 
 def _is_same(prepared: Prepared, contributor: str, content_hash: bytes) -> bool:

@@ -7,14 +7,11 @@ from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
-from shared.chassis.settings import Settings
 from shared.chassis.wire.plain_json import plain_json
 from shared.chassis.wire.problem import Problem
 from shared.chassis.wire.shapes import claim_shape, command_shape
 from shared.chassis.wire.validation_errors import pointer
 from shared.ledger import (
-    PERSON,
-    PROXY,
     RELATED_PERSON,
     SYSTEM,
     Agent,
@@ -24,7 +21,6 @@ from shared.ledger import (
     Contributor,
     Identifier,
     Provenance,
-    Refused,
     Section,
     id_in,
 )
@@ -117,32 +113,6 @@ def prepare(section: Section, contribution: Contribution, contributor: Contribut
         contributor=contributor,
         content_hash=_content_hash(contribution, arguments),
     )
-
-
-def refuse_who_may_not(prepared: Prepared, settings: Settings) -> None:
-    """``role-may-not-contribute``, or ``not-permitted`` on a plan that the token is not for.
-
-    A system's organisation answers for who said it.
-    """
-    contributor = prepared.contributor
-    if contributor.kind == SYSTEM:
-        speaker = prepared.provenance.stated_by
-        kind, roles = prepared.provenance.voice, {speaker.role, contributor.role}
-    else:
-        kind, roles = contributor.kind, {contributor.role}
-        if kind == RELATED_PERSON and prepared.provenance.on_behalf_of is not None:
-            kind = PROXY
-    if not any(_is_met(rule, kind, roles, settings) for rule in prepared.command.who):
-        raise Refused("role-may-not-contribute", "This role may not use this command.")
-    is_for_one_plan = contributor.kind == PERSON or contributor.plan_id is not None
-    if is_for_one_plan and contributor.plan_id != prepared.plan_id:
-        raise Refused("not-permitted", "A person's token opens that person's plan only.")
-
-
-def _is_met(rule: str, kind: str, roles: set[str | None], settings: Settings) -> bool:
-    if rule.startswith("role:"):
-        return bool(roles & set(settings.roles(rule.removeprefix("role:"))))
-    return rule == kind
 
 
 def _entry_id(command: Command, contribution: Contribution, plan_id: UUID) -> tuple[UUID, bool]:

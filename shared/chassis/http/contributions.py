@@ -4,6 +4,7 @@ import asyncio
 import re
 from collections import defaultdict
 from collections.abc import Mapping
+from http import HTTPStatus
 from typing import Annotated, Any
 
 import orjson
@@ -16,8 +17,9 @@ from shared.chassis.database.database import UNREACHABLE
 from shared.chassis.http.answers import correlation_id_of
 from shared.chassis.http.body import read_body
 from shared.chassis.http.identity import Identity
+from shared.chassis.policy.decide import POLICY_VERSION
 from shared.chassis.store.group_commit import QueueFull, Unavailable
-from shared.chassis.wire.problem import Problem, problem_body
+from shared.chassis.wire.problem import STATUS, Problem, problem_body
 from shared.chassis.wire.strict_json import read
 from shared.chassis.wire.validation_errors import pointer
 from shared.ledger import Contributor, id_in
@@ -81,6 +83,8 @@ def refusal(answer: Answer) -> Problem:
     members: dict[str, Any] = {"contribution_id": receipt["contribution_id"]}
     if "existing_plan_id" in receipt:
         members["existing_plan_id"] = receipt["existing_plan_id"]
+    if STATUS[code] == HTTPStatus.FORBIDDEN:
+        members["policy_version"] = POLICY_VERSION
     errors = []
     if "field" in receipt:
         path = str(receipt["field"]).split(".")

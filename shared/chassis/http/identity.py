@@ -5,6 +5,7 @@ import time
 from base64 import urlsafe_b64decode
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any, Final, cast, get_args
 from uuid import UUID
@@ -26,6 +27,7 @@ from shared.ledger import (
     PROFESSIONAL,
     RELATED_PERSON,
     SYSTEM,
+    Authentication,
     Contributor,
     Organisation,
     id_in,
@@ -203,7 +205,34 @@ def _contributor_of(claims: Mapping[str, Any]) -> Contributor:
         organisation=organisation,
         plan_id=plan_id,
         nhs_number_verified=is_verified,
+        authentication=_authentication_of(claims),
     )
+
+
+def _authentication_of(claims: Mapping[str, Any]) -> Authentication:
+    """For the audit: nothing is judged by it, so what is not in its form is passed over."""
+    return Authentication(
+        jti=_said(claims, "jti"),
+        client_id=_said(claims, "client_id") or _said(claims, "azp"),
+        idp=_said(claims, "idp"),
+        acr=_said(claims, "acr"),
+        auth_time=_instant_of(claims.get("auth_time")),
+    )
+
+
+def _said(claims: Mapping[str, Any], name: str) -> str | None:
+    value = claims.get(name)
+    is_text = isinstance(value, str) and 0 < len(value) <= TEXT_LIMIT and value.isprintable()
+    return value if is_text else None
+
+
+def _instant_of(seconds: object) -> datetime | None:
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float):
+        return None
+    try:
+        return datetime.fromtimestamp(seconds, UTC)
+    except (OverflowError, ValueError, OSError):
+        return None
 
 
 def _organisation_of(ours: Mapping[str, Any]) -> Organisation:

@@ -24,7 +24,13 @@ from shared.chassis.store.group_commit import QueueFull, Unavailable
 from shared.chassis.telemetry import Count, counter, links_of, log, process_span, tracer
 from shared.chassis.wire.problem import Problem
 from shared.chassis.wire.strict_json import read
-from shared.ledger import ORGANISATION_SOURCE, Contribution, Contributor, Organisation
+from shared.ledger import (
+    ORGANISATION_SOURCE,
+    Authentication,
+    Contribution,
+    Contributor,
+    Organisation,
+)
 from shared.ledger.topics import commands_topic, receipts_topic
 
 _SOURCE = re.compile(ORGANISATION_SOURCE)
@@ -189,7 +195,14 @@ def contributor_of(record: Record) -> Contributor:
         organisation = Organisation(local_id=code)
     else:
         organisation = Organisation(ods=code.upper())
-    return Contributor(kind="system", sub=f"org:{organisation.code}", organisation=organisation)
+    granted = header(record, "ce_roles") or ""
+    return Contributor(
+        kind="system",
+        sub=f"org:{organisation.code}",
+        organisation=organisation,
+        authentication=Authentication(client_id=code.lower(), idp="kafka"),
+        service_roles=tuple(filter(None, granted.split(","))),
+    )
 
 
 def _reason(problem: Problem) -> str:

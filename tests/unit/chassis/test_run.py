@@ -57,14 +57,13 @@ def test_what_names_no_service_is_a_sentence_and_code_2(
     assert len(capsys.readouterr().err.splitlines()) == 1
 
 
-def test_every_setting_that_is_a_list_names_its_variable(monkeypatch: pytest.MonkeyPatch) -> None:
-    lists = [name for name, field in Settings.model_fields.items() if "tuple" in str(field)]
-    for name in lists:
-        for value in ("gp", "{}", "[1"):
-            monkeypatch.setenv(f"CAREPLAN_{name.upper()}", value)
-            with pytest.raises(SettingUnusable, match=f"CAREPLAN_{name.upper()} must be a list"):
-                from_environment(Settings)
-        monkeypatch.delenv(f"CAREPLAN_{name.upper()}")
+@pytest.mark.parametrize("said", ["gp", '["gp"]', '{"plan_ending": "gp"}'])
+def test_roles_that_cannot_be_read_are_said_in_one_sentence(
+    said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CAREPLAN_ROLES", said)
+    with pytest.raises(SettingUnusable, match="CAREPLAN_ROLES must be a JSON object"):
+        from_environment(Settings)
 
 
 def test_an_empty_variable_counts_as_none(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,15 +8,9 @@ import pytest
 
 from services.goals.section import SECTION
 from services.person.section import SECTION as PERSON
-from shared.chassis.contribute.prepare import (
-    Prepared,
-    contribution_from_json,
-    prepare,
-    refuse_who_may_not,
-)
-from shared.chassis.settings import Settings
+from shared.chassis.contribute.prepare import Prepared, contribution_from_json, prepare
 from shared.chassis.wire.problem import Problem
-from shared.ledger import Contributor, Organisation, Refused
+from shared.ledger import Contributor, Organisation
 
 PLAN = "0199c0de-0000-7000-8000-00000000000a"
 GOAL = "0199c0de-0000-7000-8000-00000000000b"
@@ -242,23 +236,3 @@ def test_leaving_out_and_removing_are_two_things_in_a_change() -> None:
     with pytest.raises(Problem) as caught:
         prepared(**command, content={})
     assert pointers(caught.value) == ["/content"]
-
-
-def test_who_may_use_a_command() -> None:
-    settings = Settings()
-    refuse_who_may_not(prepared(), settings)
-    person = Contributor("person", "edith", "Edith Marlow-Synth", plan_id=UUID(PLAN))
-    refuse_who_may_not(prepared(person), settings)
-    relative = replace(person, kind="related-person", sub="ruth")
-    with pytest.raises(Refused, match="role-may-not-contribute"):
-        refuse_who_may_not(prepared(relative), settings)
-    proxy = {"on_behalf_of": {"name": "Edith Marlow-Synth"}}
-    refuse_who_may_not(prepared(relative, provenance=proxy), settings)
-
-
-def test_a_system_answers_for_who_said_it() -> None:
-    settings = Settings()
-    with pytest.raises(Refused, match="role-may-not-contribute"):
-        refuse_who_may_not(prepared(SYSTEM), settings)
-    nurse = {"kind": "professional", "name": "A. Synth", "role": "nurse"}
-    refuse_who_may_not(prepared(SYSTEM, provenance={"stated_by": nurse}), settings)

@@ -6,6 +6,7 @@ import hmac
 import json
 from collections.abc import Callable
 from contextlib import nullcontext
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -22,7 +23,7 @@ from shared.chassis.http import identity as module
 from shared.chassis.http.answers import problem_handlers
 from shared.chassis.http.identity import Identity
 from shared.chassis.wire.problem import Problem
-from shared.ledger import Contributor
+from shared.ledger import Authentication, Contributor
 
 NOW = 1_795_000_000.0
 ISSUER = "urn:test:issuer"
@@ -129,6 +130,28 @@ async def test_a_professional_is_told_from_a_token(
     )
     assert found.organisation is not None
     assert found.key == "org:ZZG01"
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ({}, Authentication(jti="token-1")),
+        (
+            {"client_id": "epr", "azp": "other", "idp": "cis2", "acr": "aal3", "auth_time": NOW},
+            Authentication("token-1", "epr", "cis2", "aal3", datetime.fromtimestamp(NOW, UTC)),
+        ),
+        ({"azp": "epr"}, Authentication("token-1", "epr")),
+        ({"acr": 3, "idp": "a\nb", "auth_time": "noon"}, Authentication("token-1")),
+        ({"acr": "x" * 256, "auth_time": 1e300}, Authentication("token-1")),
+        ({"auth_time": True, "idp": ""}, Authentication("token-1")),
+    ],
+)
+async def test_how_somebody_was_authenticated_is_told_as_far_as_the_token_says(
+    identity: Identity, said: dict[str, Any], told: Authentication
+) -> None:
+    found = await identity.contributor(f"Bearer {token(claims(**said))}")
+    assert found.authentication == told
 
 
 @pytest.mark.asyncio
@@ -443,7 +466,7 @@ JSON = st.recursive(
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.sampled_from([*claims(), "nbf"]), JSON)
+@given(st.sampled_from([*claims(), "nbf", "acr", "auth_time", "idp", "azp"]), JSON)
 def test_a_signed_claim_of_any_form_is_taken_or_is_a_401(jwks: Path, name: str, value: Any) -> None:
     identity = Identity(str(jwks), ISSUER, clock=Clock())
 

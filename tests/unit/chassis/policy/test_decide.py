@@ -1,0 +1,206 @@
+"""Who may do what: a row for each rule, asked of the one function that every door asks."""
+
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from shared.chassis.policy.decide import POLICY_VERSION, Action, Decision, Facts, decide
+from shared.chassis.settings import USUAL_ROLES, Settings
+from shared.ledger import Agent, Contributor, OnBehalfOf, Organisation, Provenance
+from shared.ledger.provenance import Kind
+
+PLAN, OTHER = uuid4(), uuid4()
+ORG = Organisation("ZZG01", "Larkfield")
+EVERYBODY = ("person", "proxy", "professional")
+
+
+def professional(role: str | None = "nurse", org: Organisation = ORG) -> Contributor:
+    return Contributor("professional", "tom", "Tom Okafor-Synth", role, org)
+
+
+def system(role: str | None = None, granted: tuple[str, ...] = ()) -> Contributor:
+    return Contributor("system", "epr", "EPR", role, ORG, service_roles=granted)
+
+
+def close(kind: Kind, plan_id: Any = PLAN, role: str | None = None) -> Contributor:
+    return Contributor(kind, "somebody", "Edith Marlow-Synth", role, plan_id=plan_id)
+
+
+def contributes(
+    contributor: Contributor,
+    who: tuple[str, ...] = EVERYBODY,
+    *,
+    stated_by: Agent | None = None,
+    acting: bool = False,
+) -> Decision:
+    recorded_by = Agent(
+        contributor.kind, contributor.name, contributor.role, contributor.organisation
+    )
+    provenance = Provenance(
+        *(PLAN, uuid4(), uuid4(), recorded_by, stated_by or recorded_by),
+        on_behalf_of=OnBehalfOf() if acting else None,
+    )
+    facts = Facts(USUAL_ROLES, plan_id=PLAN, who=who, provenance=provenance)
+    return decide(contributor, Action.CONTRIBUTE, facts)
+
+
+def reads(contributor: Contributor, purpose: str | None = None, plan_id: Any = PLAN) -> str | None:
+    return decide(contributor, Action.READ_PLAN, Facts(USUAL_ROLES, plan_id), purpose).code
+
+
+def test_every_decision_says_by_which_rules() -> None:
+    assert contributes(professional()) == Decision(True, policy_version=POLICY_VERSION)
+    refused = contributes(professional(), ("person",))
+    assert (refused.allowed, refused.policy_version) == (False, POLICY_VERSION)
+    assert refused.detail
+
+
+@pytest.mark.parametrize(
+    ("contributor", "stated_by", "who", "code"),
+    [
+        (professional(), None, EVERYBODY, None),
+        (professional(), None, ("person",), "role-may-not-contribute"),
+        (professional("gp"), None, ("role:plan_ending",), None),
+        (professional("nurse"), None, ("role:plan_ending",), "role-may-not-contribute"),
+        (professional(None), None, ("role:plan_ending",), "role-may-not-contribute"),
+        (system("pds-connection"), None, ("role:demographics",), None),
+        (system(granted=("data-quality", "pds-connection")), None, ("role:demographics",), None),
+        (system(), Agent("professional", role="nurse"), EVERYBODY, None),
+        (system(), Agent("person"), ("person",), None),
+        (system(), None, EVERYBODY, "role-may-not-contribute"),
+        # Nothing that a contribution says gives a role, and nor does a token of the person.
+        (
+            *(system(), Agent("professional", role="pds-connection")),
+            *(("role:demographics",), "role-may-not-contribute"),
+        ),
+        (
+            *(system(), Agent("professional", role="gp")),
+            *(("role:plan_ending",), "role-may-not-contribute"),
+        ),
+        (close("person", role="gp"), None, ("role:plan_ending",), "role-may-not-contribute"),
+        (professional("gp"), None, ("role:unheard-of",), "role-may-not-contribute"),
+        (professional("gp"), None, (), "role-may-not-contribute"),
+    ],
+)
+def test_who_may_use_a_command(
+    contributor: Contributor, stated_by: Agent | None, who: tuple[str, ...], code: str | None
+) -> None:
+    assert contributes(contributor, who, stated_by=stated_by).code == code
+
+
+def test_a_system_is_told_to_say_who_said_it() -> None:
+    assert "provenance.stated_by" in contributes(system()).detail
+
+
+@pytest.mark.parametrize("acting", [True, False])
+@pytest.mark.parametrize("plan_id", [None, OTHER, PLAN])
+@pytest.mark.parametrize("kind", ["person", "related-person"])
+def test_a_persons_token_and_that_of_somebody_close_are_for_the_plan_they_name(
+    kind: Kind, plan_id: Any, *, acting: bool
+) -> None:
+    contributor = close(kind, plan_id)
+    decision = contributes(contributor, (*EVERYBODY, "related-person"), acting=acting)
+    assert decision.code == (None if plan_id == PLAN else "not-permitted")
+    assert reads(contributor) == (None if plan_id == PLAN else "not-permitted")
+    assert reads(contributor, plan_id=None) == "not-permitted"
+
+
+def test_a_relative_is_heard_as_a_proxy_only_where_they_act_for_the_person() -> None:
+    assert contributes(close("related-person")).code == "role-may-not-contribute"
+    assert contributes(close("related-person"), acting=True).allowed
+
+
+@pytest.mark.parametrize(
+    ("contributor", "stated_by", "code"),
+    [
+        (professional(), Agent("professional", role="gp"), None),
+        (professional(), Agent("professional", role="gp", organisation=ORG), None),
+        (professional(), Agent("person", organisation=Organisation("ZZH01")), None),
+        (professional(), Agent("related-person", organisation=Organisation("ZZH01")), None),
+        (
+            *(professional(), Agent("professional", role="gp", organisation=Organisation("ZZH01"))),
+            "organisation-claim-differs",
+        ),
+        (
+            professional(),
+            Agent("professional", organisation=Organisation(name="Larkfield")),
+            "organisation-claim-differs",
+        ),
+        (
+            system(),
+            Agent("professional", organisation=Organisation("ZZH01")),
+            "organisation-claim-differs",
+        ),
+        (close("person"), Agent("professional", role="gp"), "organisation-claim-differs"),
+        (close("person"), Agent("system"), "organisation-claim-differs"),
+    ],
+)
+def test_an_organisation_speaks_for_its_own_people(
+    contributor: Contributor, stated_by: Agent, code: str | None
+) -> None:
+    decision = contributes(contributor, (*EVERYBODY, "related-person"), stated_by=stated_by)
+    assert decision.code == code
+
+
+@pytest.mark.parametrize(
+    ("role", "code"),
+    [
+        (None, None),
+        ("gp", None),
+        ("pds-connection", "not-permitted"),
+        ("data-quality", "not-permitted"),
+        ("registration-service", "not-permitted"),
+        ("auditor", "not-permitted"),
+        ("privacy-officer", "not-permitted"),
+        ("caldicott-guardian", "not-permitted"),
+    ],
+)
+def test_roles_that_serve_or_audit_read_no_plan(role: str | None, code: str | None) -> None:
+    assert reads(professional(role)) == code
+    assert reads(system(role)) == code
+
+
+@pytest.mark.parametrize(
+    ("purpose", "code"),
+    [
+        (None, None),
+        ("direct-care", None),
+        ("review", None),
+        ("emergency", None),
+        ("audit", "not-permitted"),
+        ("support", "not-permitted"),
+    ],
+)
+def test_two_purposes_open_no_plan(purpose: str | None, code: str | None) -> None:
+    assert reads(professional(), purpose) == code
+
+
+@pytest.mark.parametrize(
+    ("contributor", "purpose", "code"),
+    [
+        (professional("auditor"), None, None),
+        (professional("caldicott-guardian"), "audit", None),
+        (professional("privacy-officer"), "direct-care", "not-permitted"),
+        (professional("gp"), "audit", "not-permitted"),
+        (close("person", role="auditor"), "audit", "not-permitted"),
+    ],
+)
+def test_who_may_read_the_audit(
+    contributor: Contributor, purpose: str | None, code: str | None
+) -> None:
+    assert decide(contributor, Action.READ_AUDIT, Facts(USUAL_ROLES), purpose).code == code
+
+
+def test_a_receipt_is_for_whoever_contributed() -> None:
+    facts = Facts(USUAL_ROLES, contributed_by="org:ZZG01")
+    assert decide(professional(), Action.READ_RECEIPT, facts).allowed
+    other = professional(org=Organisation("ZZH01"))
+    assert decide(other, Action.READ_RECEIPT, facts).code == "contribution-unknown"
+
+
+def test_a_deployment_names_roles_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CAREPLAN_ROLES", '{"plan_ending": ["matron"]}')
+    roles = Settings().roles
+    assert roles["plan_ending"] == ("matron",)
+    assert roles["audit_reading"] == USUAL_ROLES["audit_reading"]
