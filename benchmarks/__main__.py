@@ -7,6 +7,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import NoReturn
 
 import structlog
 import uvloop
@@ -32,9 +33,13 @@ def main() -> int:
     rows = [row for row in ROWS if _is_asked(row, asked.row, asked.long)]
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     # Services' lines belong to their own processes; here they would stand among the figures.
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    structlog.get_config()["processors"][:] = [_left_out]
     collect_rarely()
     return uvloop.run(_measure(rows, asked))
+
+
+def _left_out(_logger: object, _method: str, _fields: object) -> NoReturn:
+    raise structlog.DropEvent
 
 
 async def _measure(rows: Sequence[Row], asked: argparse.Namespace) -> int:

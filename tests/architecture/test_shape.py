@@ -61,7 +61,8 @@ OF_THE_CHASSIS = {
         "position.py",
     },
     "telemetry": {
-        "names.py", "tracing.py", "metrics.py", "log_lines.py", "span_export.py", "part.py",
+        "names.py", "tracing.py", "metrics.py", "counters.py", "log_lines.py", "library_lines.py",
+        "line_writer.py", "span_export.py", "part.py",
         "configure.py",
     },
 }  # fmt: skip

@@ -7,7 +7,8 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace.export import SpanExporter
 
 from shared.chassis.settings import Settings
-from shared.chassis.telemetry.log_lines import configure_logging
+from shared.chassis.telemetry.library_lines import configure_logging
+from shared.chassis.telemetry.log_lines import write_held_lines
 from shared.chassis.telemetry.metrics import end_metrics, start_metrics
 from shared.chassis.telemetry.span_export import SpansAsLines
 from shared.chassis.telemetry.tracing import end_spans, start_spans
@@ -35,5 +36,6 @@ def configure(
 
 def shut_down() -> None:
     """Write out what is held back, at the end of the process; nothing is measured afterwards."""
+    write_held_lines()
     end_spans()
     end_metrics()

@@ -1,18 +1,17 @@
 """Log lines: one JSON object each on the standard output, of listed fields only.
 
 Of an exception only its type and its place are kept, since its text may quote what somebody
-contributed. What libraries log goes the same way.
+contributed.
 """
 
 import logging
 import os
 import re
 import sys
-import threading
-import time
-from collections.abc import Callable, MutableMapping
-from dataclasses import dataclass, field
+from collections.abc import MutableMapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 from traceback import walk_tb
 from typing import Any, Final
@@ -21,6 +20,8 @@ from uuid import UUID
 import orjson
 import structlog
 from opentelemetry import trace
+
+from shared.chassis.telemetry.line_writer import LineWriter
 
 LOG_FIELDS: Final = frozenset(
     {
@@ -101,8 +102,9 @@ _service = _Service()
 
 _EVENT: Final = re.compile(r"[a-z][a-z0-9_]*([.-][a-z0-9_]+)*")
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_.]*")
+_ORDINARY: Final = frozenset({str, int, float, bool, type(None), UUID})
+_OF_ERRORS: Final = frozenset({"exc_info", "stack_info", "error"})
 _TEXT_LIMIT: Final = 200
-_MESSAGE_LIMIT: Final = 400
 _INTEGER_LIMIT: Final = 2**63
 
 
@@ -110,6 +112,8 @@ def _from_exceptions(
     _logger: Any, _method: str, fields: MutableMapping[str, Any]
 ) -> MutableMapping[str, Any]:
     """Of an exception its type and place; its text may quote what somebody contributed."""
+    if _OF_ERRORS.isdisjoint(fields) and _ORDINARY.issuperset(map(type, fields.values())):
+        return fields
     error = fields.pop("exc_info", None)
     fields.pop("stack_info", None)
     if error is True:
@@ -151,7 +155,7 @@ def place_of(error: BaseException) -> dict[str, str]:
 
 def _place(frame: tuple[str, int, str]) -> str:
     path, line, function = frame
-    return f"{_short(path)}:{line} {function}"
+    return f"{short_path(path)}:{line} {function}"
 
 
 def _type_name(error: BaseException) -> str:
@@ -169,7 +173,7 @@ def _is_ours(path: str) -> bool:
     return path.startswith(_OURS)
 
 
-def _short(path: str) -> str:
+def short_path(path: str) -> str:
     """Without the folders above ours, or above a library: where it is installed says nothing."""
     if _is_ours(path):
         return path.removeprefix(_ROOT)
@@ -180,16 +184,25 @@ def _short(path: str) -> str:
 def _with_context(
     _logger: Any, method: str, fields: MutableMapping[str, Any]
 ) -> MutableMapping[str, Any]:
-    fields.setdefault("level", "error" if method == "exception" else method)
-    fields.setdefault("service", _service.name)
-    fields.setdefault("timestamp", datetime.now(UTC).isoformat().replace("+00:00", "Z"))
-    if not _EVENT.fullmatch(str(fields.get("event", ""))):
-        # A sentence in place of a name may have anything in it.
-        fields["event"] = "log.event-without-a-name"
+    event = fields.pop("event", None)
+    if not (isinstance(event, str) and _is_a_name(event)):
+        event = "log.event-without-a-name"  # a sentence in its place may have anything in it
+    told: dict[str, Any] = {
+        "timestamp": f"{datetime.now(UTC).isoformat()[:-6]}Z",
+        "level": "error" if method == "exception" else method,
+        "event": event,
+        "service": _service.name,
+    }
     span = trace.get_current_span().get_span_context()
     if span.is_valid:
-        fields.setdefault("trace_id", f"{span.trace_id:032x}")
-    return fields
+        told["trace_id"] = f"{span.trace_id:032x}"
+    told.update(fields)
+    return told
+
+
+@lru_cache(maxsize=256)
+def _is_a_name(event: str) -> bool:
+    return _EVENT.fullmatch(event) is not None
 
 
 def only_listed_fields(
@@ -200,41 +213,31 @@ def only_listed_fields(
 
 
 def _plain(value: Any) -> Any:
-    if isinstance(value, int) and abs(value) >= _INTEGER_LIMIT:
-        return "beyond 64 bits"
-    if value is None or isinstance(value, int | float):
+    kind = type(value)
+    if kind is str and len(value) <= _TEXT_LIMIT and value.isascii():
+        return value  # nearly all of them
+    if kind in _WRITTEN_AS_THEY_ARE:
         return value
     if isinstance(value, str):
         text = str(value)[:_TEXT_LIMIT]
         return text if text.isascii() else text.encode("utf-8", "replace").decode()
-    if isinstance(value, UUID | datetime):
-        return str(value)
+    if isinstance(value, int):
+        return value if abs(value) < _INTEGER_LIMIT else "beyond 64 bits"
     if isinstance(value, list | tuple | set | frozenset):
         return [_plain(item) for item in list(value)[:50]]
-    return type(value).__name__
+    return float(value) if isinstance(value, float) else kind.__name__
+
+
+_WRITTEN_AS_THEY_ARE: Final = frozenset({float, bool, type(None), UUID, datetime})
 
 
 def _as_json(_logger: Any, _method: str, fields: MutableMapping[str, Any]) -> str:
-    first = {name: fields[name] for name in ("timestamp", "level", "event") if name in fields}
-    return orjson.dumps({**first, **fields}).decode()
+    return orjson.dumps(fields).decode()
 
 
-class _Stdout:
-    """Writes lines to the standard output of this moment."""
-
-    # Taken again by the same thread where a destructor has something to say in mid-line.
-    _lock = threading.RLock()
-
-    def msg(self, line: str) -> None:
-        with self._lock:
-            sys.stdout.write(f"{line}\n")
-            sys.stdout.flush()
-
-    debug = info = warning = warn = error = critical = exception = fatal = log = msg
-
+_writer: Final = LineWriter()
 
 _PROCESSORS: Final[list[Any]] = [
-    structlog.contextvars.merge_contextvars,
     _from_exceptions,
     _with_context,
     only_listed_fields,
@@ -246,131 +249,16 @@ structlog.configure(
     processors=_PROCESSORS,
     wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
     context_class=dict,
-    logger_factory=lambda *_: _Stdout(),
+    logger_factory=lambda *_: _writer,
     cache_logger_on_first_use=True,
 )
 
-log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
+write_held_lines: Final = _writer.write_held
+"""Writes the lines of this turn of the event loop now."""
 
-# Loggers whose messages are about connections, partitions and sockets. All others say only that
-# they said something: asyncio, for one, prints the results of tasks.
-_TRUSTED: Final = ("uvicorn", "aiokafka", "kafka", "faststream", "asyncpg", "opentelemetry")
-_TAKEN_OVER: Final = ("uvicorn", "uvicorn.error", "faststream", "faststream.access.kafka")
+log: structlog.typing.FilteringBoundLogger = structlog.get_logger().bind()
 
 
-class LibraryLines(logging.Handler):
-    """Puts what libraries log into the same lines, without their exceptions' texts.
-
-    A library in trouble repeats itself a thousand times a second: of each place in its code a few
-    messages pass in ten seconds, none of them twice; the next to pass says how many did not.
-    """
-
-    def __init__(
-        self,
-        *,
-        every_seconds: float = 10.0,
-        at_most: int = 5,
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
-        super().__init__(logging.INFO)
-        self._every = every_seconds
-        self._at_most = at_most
-        self._clock = clock
-        self._places: dict[tuple[str, int], _Said] = {}
-
-    def emit(self, record: logging.LogRecord) -> None:
-        try:
-            self._emit(record)
-        except Exception:  # noqa: BLE001 - logging must not stop what is being logged
-            self.handleError(record)
-
-    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's name
-        """The standard one would print the record with its arguments."""
-        log.warning("library.line-unreadable", logger=record.name)
-
-    def _emit(self, record: logging.LogRecord) -> None:
-        error = record.exc_info[1] if record.exc_info else None
-        message = None
-        if _is_trusted(record.name) and error is None:
-            message = _without_tail(record.getMessage())[:_MESSAGE_LIMIT]
-        repeated = self._passes(record, message or "")
-        if repeated is None:
-            return
-        level = record.levelname.lower()
-        if message is not None and message.startswith(_PART_OF_STARTING):
-            level = "info"
-        fields: dict[str, Any] = {
-            "logger": record.name,
-            "at": f"{_short(record.pathname)}:{record.lineno}",
-        }
-        if message is not None:
-            fields["message"] = message
-        if repeated:
-            fields["repeated"] = repeated
-        if error is not None:
-            fields["exc_info"] = error
-        speak = getattr(log, level if level in _LEVELS else "warning")
-        speak("library.logged", **fields)
-
-    def _passes(self, record: logging.LogRecord, message: str) -> int | None:
-        """How many were held back before this one, or ``None`` where it is held back itself."""
-        now = self._clock()
-        said = self._places.setdefault((record.name, record.lineno), _Said(since=now))
-        if now - said.since >= self._every:
-            said.since, said.messages = now, set()
-        if message in said.messages or len(said.messages) >= self._at_most:
-            said.held_back += 1
-            return None
-        said.messages.add(message)
-        held_back, said.held_back = said.held_back, 0
-        return held_back
-
-
-_PART_OF_STARTING: Final = (
-    "Group Coordinator Request failed: [Error 15]",  # a broker that has just begun
-    "Marking the coordinator dead",
-)
-_LEVELS: Final = frozenset({"debug", "info", "warning", "error", "critical"})
-
-
-@dataclass
-class _Said:
-    """What one place in a library's code has said lately."""
-
-    since: float
-    messages: set[str] = field(default_factory=set)
-    held_back: int = 0
-
-
-def _without_tail(message: str) -> str:
-    """The first line; what follows it is a traceback more often than not."""
-    return message.partition("\n")[0]
-
-
-def configure_logging(service: str) -> None:
-    """Name the service in every line, and take over what libraries log."""
+def name_service(service: str) -> None:
+    """Names the service in every line from now on."""
     _service.name = service
-    root = logging.getLogger()
-    root.handlers = [handler for handler in root.handlers if not _is_console(handler)]
-    root.addHandler(LibraryLines())
-    root.setLevel(logging.WARNING)
-    # Also of those that were never known to: somebody may have turned one away from the root.
-    known = [name for name in logging.root.manager.loggerDict if _is_trusted(name)]
-    for name in {*_TAKEN_OVER, *known}:
-        logger = logging.getLogger(name)
-        logger.handlers.clear()
-        logger.propagate = True
-        logger.setLevel(logging.NOTSET)
-    logging.getLogger("uvicorn").setLevel(logging.INFO)
-    access = logging.getLogger("uvicorn.access")
-    access.handlers.clear()
-    access.propagate = False
-    access.setLevel(logging.CRITICAL + 1)
-
-
-def _is_trusted(name: str) -> bool:
-    return name.partition(".")[0] in _TRUSTED
-
-
-def _is_console(handler: logging.Handler) -> bool:
-    return isinstance(handler, LibraryLines) or type(handler) is logging.StreamHandler

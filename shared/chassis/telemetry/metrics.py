@@ -7,7 +7,6 @@ from functools import cache
 from opentelemetry.exporter.prometheus import PrometheusMetricReader
 from opentelemetry.metrics import (
     CallbackOptions,
-    Counter,
     Histogram,
     Meter,
     NoOpMeterProvider,
@@ -21,6 +20,7 @@ from opentelemetry.sdk.resources import Resource
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, generate_latest
 from starlette.responses import Response
 
+from shared.chassis.telemetry.counters import Counter
 from shared.chassis.telemetry.names import (
     UNITS_OF_COUNTS,
     UNITS_OF_GAUGES,
@@ -47,6 +47,7 @@ _state = _State()
 
 def start_metrics(resource: Resource, reader: MetricReader | None = None) -> None:
     """Measure; by default for whoever reads ``/metrics``."""
+    counter.cache_clear()  # of those made before there was anybody to tell
     _state.meters = MeterProvider(
         metric_readers=[reader or PrometheusMetricReader(disable_target_info=True)],
         resource=resource,
@@ -109,7 +110,9 @@ def metrics_response() -> Response:
 @cache
 def counter(name: Count) -> Counter:
     """What counts it; ``shut_down`` ends that."""
-    return _meter().create_counter(name.value, UNITS_OF_COUNTS[name])
+    made = Counter()
+    _meter().create_observable_counter(name.value, [made.observe], UNITS_OF_COUNTS[name])
+    return made
 
 
 @cache

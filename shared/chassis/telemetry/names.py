@@ -10,7 +10,6 @@ class SpanName(StrEnum):
 
     FOLD_PLAN = "fold plan"
     REBUILD_PLANS = "rebuild plans"
-    READ_PLAN = "read plan"
     RECORD_AUDIT = "record audit"
     SEAL_AUDIT = "seal audit"
 

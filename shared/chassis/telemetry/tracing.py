@@ -1,8 +1,7 @@
 """Spans, and the trace context that is stored with what was recorded."""
 
 import re
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -39,16 +38,33 @@ class _PassedOn(trace.NoOpTracer):
         )
         return trace.NonRecordingSpan(made)
 
-    @contextmanager
     def start_as_current_span(  # type: ignore[override]  # the library's is a decorator as well
         self, name: str, context: Context | None = None, *_: Any, **__: Any
-    ) -> Iterator[trace.Span]:
-        span = self.start_span(name, context)
-        token = attach(trace.set_span_in_context(span))
-        try:
-            yield span
-        finally:
-            detach(token)
+    ) -> "_Current":
+        # Inside another one that nobody keeps, that one does as well.
+        outer = trace.get_current_span() if context is None else trace.INVALID_SPAN
+        if outer.get_span_context().is_valid:
+            return _Current(outer, is_new=False)
+        return _Current(self.start_span(name, context), is_new=True)
+
+
+class _Current:
+    """A span that is the current one inside ``with``; nothing is noted of an error there."""
+
+    __slots__ = ("_is_new", "_span", "_token")
+
+    def __init__(self, span: trace.Span, *, is_new: bool) -> None:
+        self._span = span
+        self._is_new = is_new
+
+    def __enter__(self) -> trace.Span:
+        if self._is_new:
+            self._token = attach(trace.set_span_in_context(self._span))
+        return self._span
+
+    def __exit__(self, *_: object) -> None:
+        if self._is_new:
+            detach(self._token)
 
 
 _IDS: Final = RandomIdGenerator()
@@ -108,8 +124,13 @@ def inject() -> str | None:
 
 
 def links_of(traceparents: Iterable[str | None]) -> list[Link]:
-    """Links to the spans named, each once; what is not a ``traceparent`` is passed over."""
+    """Links to the spans named, each once; what is not a ``traceparent`` is passed over.
+
+    None where nobody keeps spans.
+    """
     links: list[Link] = []
+    if _state.tracers is None:
+        return links
     for traceparent in dict.fromkeys(traceparents):
         span = _span_context(traceparent)
         if span is not None:

@@ -9,17 +9,24 @@ from typing import Any
 from uuid import UUID
 
 import asyncpg
+import orjson
 import pytest
 import structlog
 from hypothesis import given
 from hypothesis import strategies as st
+from opentelemetry.exporter.prometheus import PrometheusMetricReader
+from opentelemetry.metrics import Counter as SdkCounter
+from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
+from opentelemetry.sdk.metrics.view import View
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from shared.chassis import telemetry
 from shared.chassis.telemetry import Attribute, Gauge, log
-from shared.chassis.telemetry.log_lines import LibraryLines, configure_logging
+from shared.chassis.telemetry.library_lines import LibraryLines, configure_logging
+from shared.chassis.telemetry.log_lines import only_listed_fields
+from shared.chassis.telemetry.names import UNITS_OF_COUNTS
 from shared.chassis.wire.strict_json import read
 
 SECRET = "Edith keeps her key under the blue pot"
@@ -150,6 +157,38 @@ def test_whatever_is_logged_makes_one_line_of_listed_fields(fields: dict[str, An
 
     assert "".join(written).count("\n") == 1
     assert set(json.loads("".join(written))) <= telemetry.LOG_FIELDS
+
+
+class _Says:
+    def __repr__(self) -> str:
+        return SECRET
+
+
+class _Counts(int):
+    def __repr__(self) -> str:
+        return SECRET
+
+
+TROUBLE = st.sampled_from(
+    [ValueError(SECRET), KeyError(SECRET), SECRET.encode(), {"a": SECRET}, _Says()]
+)
+
+
+@given(st.dictionaries(NAMES.filter(lambda name: name != "event"), LOGGED | TROUBLE, max_size=6))
+def test_the_filter_lets_only_listed_fields_with_plain_values_pass(fields: dict[str, Any]) -> None:
+    """The filter by itself: the quick way for ordinary fields and the thorough one for the rest."""
+    fields |= {"name": SECRET, "aim": SECRET, "error": ValueError(SECRET)}
+    passed = only_listed_fields(None, "info", fields)
+    assert set(passed) <= telemetry.LOG_FIELDS
+    assert SECRET not in orjson.dumps(passed).decode()
+
+
+def test_a_value_that_only_looks_plain_is_made_plain() -> None:
+    given_fields = {"count": _Counts(3), "size": 2**70, "topics": [{1: 2}]}
+    passed = only_listed_fields(None, "info", given_fields)
+    assert json.loads(orjson.dumps(passed)) == {
+        "count": 3, "size": "beyond 64 bits", "topics": ["dict"],
+    }  # fmt: skip
 
 
 def test_a_long_text_is_cut(capsys: pytest.CaptureFixture[str]) -> None:
@@ -394,9 +433,13 @@ def test_what_is_no_traceparent_is_passed_over(traceparent: str | None) -> None:
 
 @given(st.lists(st.none() | st.text(max_size=60) | st.just(TRACEPARENT), max_size=20))
 def test_links_are_made_of_any_headers_each_once(given_ones: list[str | None]) -> None:
+    telemetry.configure(
+        "goals", span_exporter=InMemorySpanExporter(), reader=InMemoryMetricReader()
+    )
     assert len(telemetry.links_of(given_ones)) == int(TRACEPARENT in given_ones)
 
 
+@pytest.mark.usefixtures("spans")
 def test_a_batch_has_at_most_as_many_links_as_a_span_takes() -> None:
     many = [f"00-{number:032x}-{number:016x}-01" for number in range(1, 1_000)]
 
@@ -413,6 +456,25 @@ def test_without_an_exporter_a_span_can_still_be_passed_on() -> None:
     assert told is not None
     assert told.endswith("-00")
     assert telemetry.context_of(told) is not None
+
+
+def test_where_nobody_keeps_spans_those_inside_one_are_that_one() -> None:
+    telemetry.configure("goals", reader=InMemoryMetricReader())
+
+    with telemetry.tracer().start_as_current_span("POST /v1/contributions") as outer:
+        told = telemetry.inject()
+        with telemetry.tracer().start_as_current_span("contribute") as inner:
+            assert inner is outer
+            assert telemetry.inject() == told
+        assert telemetry.inject() == told
+    assert telemetry.inject() is None
+    with telemetry.tracer().start_as_current_span("process", telemetry.context_of(told)):
+        continued = telemetry.inject()
+    assert told is not None
+    assert continued is not None
+    assert continued != told
+    assert continued.split("-")[1] == told.split("-")[1]
+    assert telemetry.links_of([told]) == []
 
 
 def test_before_anything_is_configured_nothing_fails() -> None:
@@ -460,6 +522,47 @@ def test_figures_have_their_labels_and_never_a_plan() -> None:
     assert 'outcome="refused"' in text
     assert "messaging_process_duration_seconds_count" in text
     assert str(PLAN) not in text
+
+
+COUNTED: list[tuple[telemetry.Count, float, dict[str, str]]] = [
+    (telemetry.Count.CONTRIBUTIONS, 2, {"section": "goals", "outcome": "accepted", "code": ""}),
+    (telemetry.Count.CONTRIBUTIONS, 3, {"outcome": "accepted", "code": "", "section": "goals"}),
+    (telemetry.Count.CONTRIBUTIONS, 1, {"section": "goals", "plan_id": str(PLAN)}),
+    (telemetry.Count.CONTRIBUTIONS, 1, {"section": "goals", "plan_id": "another"}),
+    (telemetry.Count.PROBLEMS, 1, {"code": "content-invalid"}),
+    (telemetry.Count.GAPS, 4, {}),
+    (telemetry.Count.APPLIED, 0, {telemetry.Label.CONSUMER: "plan"}),
+]
+
+
+def test_plain_counters_read_like_those_of_the_library() -> None:
+    """Names, labels, types and numbers: whoever reads the metrics sees no difference."""
+    telemetry.configure("goals")
+    for name, number, labels in COUNTED:
+        telemetry.counter(name).add(number, labels)
+    ours = figures_of("careplan_")
+    telemetry.shut_down()
+    meters = MeterProvider(
+        metric_readers=[PrometheusMetricReader(disable_target_info=True)],
+        views=[
+            View(instrument_name="*", attribute_keys={label.value for label in telemetry.Label})
+        ],
+    )
+    library: dict[telemetry.Count, SdkCounter] = {}
+    for name, number, labels in COUNTED:
+        if name not in library:
+            unit = UNITS_OF_COUNTS[name]
+            library[name] = meters.get_meter("careplan").create_counter(name.value, unit)
+        library[name].add(number, labels)
+    theirs = figures_of("careplan_")
+    meters.shutdown()
+
+    assert ours == theirs
+    assert len(ours) > 3 * len(library)
+
+
+def figures_of(prefix: str) -> list[str]:
+    return sorted(line for line in metrics().splitlines() if prefix in line)
 
 
 def test_a_gauge_is_asked_when_somebody_looks_until_it_ends() -> None:
