@@ -2,8 +2,10 @@
 
 import gc
 import importlib
+import signal
 import sys
 from pathlib import Path
+from types import FrameType
 from typing import Final
 
 import uvicorn
@@ -49,6 +51,19 @@ def _refusal(text: str) -> SystemExit:
     return SystemExit(2)
 
 
+def end_on_sigterm() -> None:
+    """Have SIGTERM unwind the process.
+
+    The server takes it first and stops; then it raises it again for whoever was asked before.
+    Left to itself it would end the process there, with lines and spans that nobody wrote.
+    """
+
+    def end(_signal: int, _frame: FrameType | None) -> None:
+        raise SystemExit(0)
+
+    signal.signal(signal.SIGTERM, end)
+
+
 def main() -> None:
     """Run one service until SIGTERM; with an unusable setting or service, exit code 2."""
     match sys.argv[1:]:
@@ -59,6 +74,7 @@ def main() -> None:
                 raise _refusal(str(unusable)) from None
         case _:
             raise _refusal("Usage: python -m shared.chassis.run SERVICE")
+    end_on_sigterm()
     telemetry.configure(settings.service)
     refuse_closed_connections()
     app = app_of(settings.service, settings)

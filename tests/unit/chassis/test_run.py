@@ -1,5 +1,6 @@
 """A service process and its settings: what cannot be used is said in one sentence."""
 
+import signal
 import sys
 
 import pytest
@@ -64,6 +65,17 @@ def test_roles_that_cannot_be_read_are_said_in_one_sentence(
     monkeypatch.setenv("CAREPLAN_ROLES", said)
     with pytest.raises(SettingUnusable, match="CAREPLAN_ROLES must be a JSON object"):
         from_environment(Settings)
+
+
+def test_sigterm_unwinds_the_process_so_that_nothing_stays_unwritten() -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        run.end_on_sigterm()
+        with pytest.raises(SystemExit) as ended:
+            signal.raise_signal(signal.SIGTERM)
+        assert ended.value.code == 0
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def test_an_empty_variable_counts_as_none(monkeypatch: pytest.MonkeyPatch) -> None:
