@@ -21,12 +21,15 @@ from shared.contracts import asyncapi, discover, openapi, topic_files
 from shared.contracts.compat import WAY_OUT, breaks
 from shared.contracts.corpus import Corpus, corpus_of
 from shared.contracts.schemas import CONTRIBUTION, RECEIPT, Schema, schemas
+from shared.ledger.text import CAN_BE_SEEN
 
 CONTRACTS: Final = Path(__file__).resolve().parents[2] / "contracts"
 RELEASED: Final = "released.json"
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 
 _VERSION: Final = re.compile(r"(\d+)\.(\d+)\.json")
+# From U+00A0 on, where no quote, blank or line break of JSON itself stands.
+_UNSEEN: Final = re.compile(f"(?=[\u00a0-\U0010ffff])(?!{CAN_BE_SEEN})(?s:.)")
 _WHOLLY_OURS: Final = ("topics", "openapi")
 
 Version = tuple[int, int]
@@ -150,8 +153,12 @@ def _openapi_texts(contribution: str, receipt: str) -> dict[str, str]:
 
 
 def as_text(value: Any) -> str:
-    """JSON as it is committed: readable, and the same on every machine."""
-    return json.dumps(value, indent=2, ensure_ascii=False) + "\n"
+    """JSON as it is committed: readable, and the same on every machine.
+
+    A character that nobody could see stands as its escape.
+    """
+    text = json.dumps(value, indent=2, ensure_ascii=False) + "\n"
+    return _UNSEEN.sub(lambda found: json.dumps(found[0])[1:-1], text)
 
 
 def _beside(released: Mapping[str, str], files: Mapping[str, str]) -> dict[str, str]:

@@ -3,8 +3,9 @@
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
-from shared.chassis.wire.shapes import claim_schema, command_shape, event_schema, schema_of
-from shared.ledger import Organisation, Provenance, Section
+from shared.chassis.wire.shapes import command_shape, event_schema, schema_of
+from shared.chassis.wire.validation_errors import INTEGER_LIMIT
+from shared.ledger import UUID_TEXT, Claim, Organisation, Provenance, Section
 from shared.ledger.entry import Change
 
 Schema = dict[str, Any]
@@ -14,9 +15,9 @@ RECEIPT: Final = "careplan.receipt"
 EVENT: Final = "careplan.event"
 ENVELOPES: Final = (CONTRIBUTION, RECEIPT, EVENT)
 
-_ID: Final = {"type": "string", "format": "uuid"}
+_ID: Final = {"type": "string", "format": "uuid", "pattern": f"^{UUID_TEXT}$"}
 _AT: Final = {"type": "string", "format": "date-time"}
-_VERSION: Final = {"type": "integer", "minimum": 1}
+_VERSION: Final = {"type": "integer", "minimum": 1, "maximum": INTEGER_LIMIT}
 _SECTION: Final = {"type": "string", "pattern": "^[a-z][a-z-]*[a-z]$"}
 _TYPE: Final = {"type": "string", "pattern": r"^careplan\.[a-z-]+\.[a-z-]+\.v[1-9][0-9]*$"}
 _COMMAND: Final = {
@@ -69,7 +70,7 @@ def _sentence(doc: str | None) -> str:
 
 
 def _contribution() -> Schema:
-    claim, definitions = _split(claim_schema())
+    claim, definitions = _split(schema_of(Claim))
     return {
         "title": CONTRIBUTION,
         "description": "What a contributor submits; a null is the same as leaving out.",

@@ -3,7 +3,15 @@
 from shared.ledger.contribution import Contribution, Receipt
 from shared.ledger.entry import Change, Entry
 from shared.ledger.errors import LedgerError, Refused, need_reason
-from shared.ledger.names import LOCAL_ID, ODS, ORGANISATION_CODE, ORGANISATION_SOURCE, id_in, kebab
+from shared.ledger.names import (
+    LOCAL_ID,
+    ODS,
+    ORGANISATION_CODE,
+    ORGANISATION_SOURCE,
+    UUID_TEXT,
+    id_in,
+    kebab,
+)
 from shared.ledger.provenance import (
     PERSON,
     PROFESSIONAL,
@@ -43,6 +51,7 @@ from shared.ledger.values import (
     Sha256,
     Shape,
     Status,
+    Text,
     Visibility,
     When,
     instant,
@@ -62,6 +71,7 @@ __all__ = [
     "PROXY",
     "RELATED_PERSON",
     "SYSTEM",
+    "UUID_TEXT",
     "Agent",
     "Authentication",
     "Change",
@@ -99,6 +109,7 @@ __all__ = [
     "SourceSystem",
     "Status",
     "Supporter",
+    "Text",
     "Visibility",
     "When",
     "id_in",

@@ -11,8 +11,9 @@ LOCAL_ID: Final = "x-[a-z0-9][a-z0-9-]{0,58}"
 ORGANISATION_CODE: Final = f"({ODS}|{LOCAL_ID})"
 # As the source of a message, where an ODS code may stand in the lower case of topics.
 ORGANISATION_SOURCE: Final = f"urn:careplan:org:({LOCAL_ID}|{ODS}|{ODS.lower()})"
+UUID_TEXT: Final = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 
-_ID: Final = re.compile("[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_ID: Final = re.compile(UUID_TEXT)
 
 
 @cache

@@ -1,15 +1,18 @@
 """Who said it, who recorded it, for which organisation, on whose behalf, when and why."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
+from shared.ledger.text import CAN_BE_SEEN
 from shared.ledger.values import (
     EntryRef,
+    Handler,
     Identifier,
     Instant,
     Location,
     Organisation,
     Shape,
+    Text,
     value,
 )
 
@@ -96,7 +99,7 @@ class Supporter:
 class SourceSystem:
     """The system that a contribution comes from (PRSB Provenance 1.2, Device)."""
 
-    name: str
+    name: Text
     maker: str | None = None
     version: str | None = None
 
@@ -105,8 +108,8 @@ class SourceSystem:
 class SourceRef:
     """What the system that a contribution comes from calls the entry, and in which version."""
 
-    id: Annotated[str, Shape(min_length=1, max_length=255)]
-    version: Annotated[str, Shape(min_length=1, max_length=64)] | None = None
+    id: Annotated[str, Shape(pattern=CAN_BE_SEEN, max_length=255)]
+    version: Annotated[str, Shape(pattern=CAN_BE_SEEN, max_length=64)] | None = None
 
 
 @value
@@ -130,6 +133,14 @@ class Claim:
     def __post_init__(self) -> None:
         if self.source_ref is not None and self.system is None:
             raise ValueError("a source_ref needs the system that it is of")
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: Any, handler: Handler) -> dict[str, Any]:
+        named = handler(schema)
+        without = {"properties": {"source_ref": {"type": "null"}}}
+        system = {"required": ["system"], "properties": {"system": {"not": {"type": "null"}}}}
+        handler.resolve_ref_schema(named)["allOf"] = [{"anyOf": [without, system]}]
+        return named
 
 
 @value

@@ -11,11 +11,12 @@ from dataclasses import dataclass, fields, is_dataclass
 from datetime import UTC, date, datetime
 from enum import Enum
 from functools import partial
-from typing import Annotated, Any, Final, Generic, Literal, TypeVar, dataclass_transform
+from typing import Annotated, Any, Final, Generic, Literal, Protocol, TypeVar, dataclass_transform
 from uuid import UUID
 
 from shared.ledger.names import LOCAL_ID, ODS
-from shared.ledger.text import says_something
+from shared.ledger.text import CAN_BE_SEEN, says_something
+from shared.ledger.times import DURATION, INSTANT, PARTIAL_DATE, WITH_OR_WITHOUT_OFFSET
 
 
 class Keep(Enum):
@@ -49,28 +50,18 @@ class Shape:
 
 # Readers are kinder than RFC 3339: they take seconds since 1970 as text, a blank for the T, a time
 # without its seconds. The offset may be missing here, so that it can be asked for by name.
-_WRITTEN_OUT: Final = re.compile(
-    r"\d{4}-\d\d-\d\dT([01]\d|2[0-3]):\d\d:\d\d(\.\d+)?(Z|[+-]([01]\d|2[0-3]):[0-5]\d)?",
-    re.ASCII | re.IGNORECASE,
-)
+_WRITTEN_OUT: Final = re.compile(WITH_OR_WITHOUT_OFFSET)
 
 
 def _instant_in(given: Any, read: Callable[[Any], datetime]) -> datetime:
     """What ``read`` makes of it; it says itself what is wrong with anything but a time."""
     if isinstance(given, str):
         given = _written_out(given)
-    at = read(given if isinstance(given, datetime) else None)
-    try:
-        return at.astimezone(UTC)
-    except OverflowError as error:
-        raise ValueError("this instant lies outside the calendar") from error
+    return read(given if isinstance(given, datetime) else None).astimezone(UTC)
 
 
 def _written_out(text: str) -> datetime | None:
-    try:
-        return datetime.fromisoformat(text.upper()) if _WRITTEN_OUT.fullmatch(text) else None
-    except ValueError:
-        return None
+    return datetime.fromisoformat(text.upper()) if _WRITTEN_OUT.fullmatch(text) else None
 
 
 @dataclass(frozen=True)
@@ -84,22 +75,16 @@ class _InUtc:
             "type": "function-wrap",
             "function": {"type": "no-info", "function": _instant_in},
             "schema": {**handler(source), "tz_constraint": "aware"},
+            "metadata": {"pydantic_js_updates": {"pattern": INSTANT}},
         }
 
 
 Instant = Annotated[datetime, _InUtc()]
 Id = UUID
-Text = str
-PartialDate = Annotated[
-    str, Shape(pattern=r"^[0-9]{4}(-(0[1-9]|1[0-2])(-(0[1-9]|[12][0-9]|3[01]))?)?$")
-]
-# Spelt out from the first part that is there: the doors' regular expressions cannot look ahead,
-# and an ISO 8601 duration has at least one part.
-_DAYS = r"(\d+Y(\d+M)?(\d+W)?(\d+D)?|\d+M(\d+W)?(\d+D)?|\d+W(\d+D)?|\d+D)"
-_HOURS = r"T(\d+H(\d+M)?(\d+S)?|\d+M(\d+S)?|\d+S)"
-Duration = Annotated[
-    str, Shape(pattern=f"^P({_DAYS}({_HOURS})?|{_HOURS})$".replace(r"\d", "[0-9]"))
-]
+Text = Annotated[str, Shape(pattern=CAN_BE_SEEN)]
+"""A text that says something; for fields that must."""
+PartialDate = Annotated[str, Shape(pattern=PARTIAL_DATE)]
+Duration = Annotated[str, Shape(pattern=DURATION)]
 OdsCode = Annotated[str, Shape(pattern=f"^{ODS}$")]
 LocalId = Annotated[str, Shape(pattern=f"^{LOCAL_ID}$")]
 Sha256 = Annotated[str, Shape(pattern=r"^[0-9a-f]{64}$")]
@@ -126,8 +111,8 @@ def is_blank(text: str | None) -> bool:
 class Code:
     """A code and the system it comes from; carried as sent, never translated."""
 
-    system: str
-    code: Annotated[str, Shape(min_length=1, max_length=64)]
+    system: Text
+    code: Annotated[str, Shape(pattern=CAN_BE_SEEN, max_length=64)]
     display: str | None = None
 
 
@@ -157,8 +142,46 @@ class Status(Generic[ValueT]):
     reason: str | None = None
 
 
+class Handler(Protocol):
+    """What makes a JSON Schema of a type; pydantic hands it to ``__get_pydantic_json_schema__``."""
+
+    def __call__(self, schema: Any, /) -> dict[str, Any]: ...
+    def resolve_ref_schema(self, schema: dict[str, Any], /) -> dict[str, Any]: ...
+
+
+class _SomethingGiven:
+    """A value of which at least one field is given; its contract says so as well."""
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: Any, handler: Handler) -> dict[str, Any]:
+        return _with_rule(cls, schema, handler, "anyOf")
+
+
+class _OneGiven:
+    """A value of which exactly one field is given; its contract says so as well."""
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: Any, handler: Handler) -> dict[str, Any]:
+        return _with_rule(cls, schema, handler, "oneOf")
+
+
+def _with_rule(cls: type[Any], schema: Any, handler: Handler, how_many: str) -> dict[str, Any]:
+    named = handler(schema)
+    given = [
+        {"required": [field.name], "properties": {field.name: _GIVEN_TEXT}}
+        if field.type == str | None
+        else {"required": [field.name], "properties": {field.name: {"not": {"type": "null"}}}}
+        for field in fields(cls)
+    ]
+    handler.resolve_ref_schema(named)["allOf"] = [{how_many: given}]
+    return named
+
+
+_GIVEN_TEXT: Final = {"type": "string", "pattern": CAN_BE_SEEN}
+
+
 @value
-class Organisation:
+class Organisation(_SomethingGiven):
     """A body, by ODS code, or by a local code ``x-…`` where it has none, or by name alone."""
 
     ods: OdsCode | None = None
@@ -176,7 +199,7 @@ class Organisation:
 
 
 @value
-class Location:
+class Location(_SomethingGiven):
     """A place: an ODS site code, words, or both."""
 
     ods: OdsCode | None = None
@@ -191,8 +214,8 @@ class Location:
 class Identifier:
     """An identifier of somebody, with the kind of it (``sds-user-id``, ``gmc``, ``sub``)."""
 
-    kind: str
-    value: str
+    kind: Text
+    value: Text
 
 
 @value
@@ -224,11 +247,15 @@ class Party:
 
 
 @value
-class Period:
+class Period(_SomethingGiven):
     """From a date to a date; either end may be open."""
 
     start: PartialDate | None = None
     end: PartialDate | None = None
+
+    def __post_init__(self) -> None:
+        if self.start is None and self.end is None:
+            raise ValueError("a period needs a start or an end")
 
     @property
     def is_reversed(self) -> bool:
@@ -240,7 +267,7 @@ class Period:
 
 
 @value
-class When:
+class When(_OneGiven):
     """Exactly one of a date, a period, an interval, a timing in words, or as needed."""
 
     date: PartialDate | None = None
@@ -250,7 +277,8 @@ class When:
     as_needed: Literal[True] | None = None
 
     def __post_init__(self) -> None:
-        if sum(getattr(self, field.name) is not None for field in fields(self)) != 1:
+        given = (self.date, self.period, self.interval, self.as_needed)
+        if sum(one is not None for one in given) + (not is_blank(self.timing)) != 1:
             raise ValueError("when is exactly one of date, period, interval, timing, as_needed")
 
 

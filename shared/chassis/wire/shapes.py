@@ -13,10 +13,9 @@ from typing import Any, NotRequired, Required, Union, cast, get_args, get_type_h
 import orjson
 from eventsourcing.domain import CanInitAggregate
 from pydantic import TypeAdapter, ValidationError
-from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
-from pydantic_core import core_schema
 from typing_extensions import TypedDict
 
+from shared.chassis.wire.exact import Exact, Schemas
 from shared.chassis.wire.problem import Problem
 from shared.chassis.wire.validation_errors import errors_from_validation
 from shared.ledger import KEEP, Claim, Command, Entry, Keep, plain
@@ -31,7 +30,7 @@ class CommandShape:
     """What one command takes: reads a content into keyword arguments, or says what is wrong."""
 
     command: Command
-    adapter: TypeAdapter[dict[str, Any]]
+    exact: Exact[dict[str, Any]]
 
     def read(self, content: Any) -> dict[str, Any]:
         """The arguments that were given; ``content-invalid`` with pointers for anything else.
@@ -39,8 +38,13 @@ class CommandShape:
         In a command that creates, a null is a field left out. In one that changes, it removes.
         """
         if self.command.creates and isinstance(content, dict):
-            content = {name: given for name, given in content.items() if given is not None}
-        arguments: dict[str, Any] = _read(self.adapter, content, "/content")
+            known = self.command.parameters
+            content = {
+                name: given
+                for name, given in content.items()
+                if given is not None or name not in known
+            }
+        arguments: dict[str, Any] = _read(self.exact, content, "/content")
         if self.command.is_empty_without_change and not arguments.keys() - {"reason"}:
             raise _content_invalid(
                 "/content", "something-to-change", "Name at least one field to change."
@@ -49,7 +53,7 @@ class CommandShape:
 
     def json_schema(self) -> dict[str, Any]:
         """The JSON Schema of the content, closed: an unknown key is an error."""
-        schema = _schema(self.adapter)
+        schema = _tidied(self.exact.json_schema())
         if self.command.is_empty_without_change:
             schema["minProperties"] = 1
         return schema
@@ -59,41 +63,34 @@ class CommandShape:
 class ClaimShape:
     """The provenance that a contributor states."""
 
-    adapter: TypeAdapter[Claim]
+    exact: Exact[Claim]
 
     def read(self, provenance: Any) -> Claim:
         """The claim; in a provenance a null is always the same as leaving out."""
         if provenance is None:
             return Claim()
-        claim: Claim = _read(self.adapter, _without_nulls(provenance), "/provenance")
+        claim: Claim = _read(self.exact, provenance, "/provenance")
         return claim
 
     def json_schema(self) -> dict[str, Any]:
         """The JSON Schema of what a contributor may state."""
-        return claim_schema()
+        return _tidied(self.exact.json_schema())
 
 
 @cache
 def command_shape(command: Command) -> CommandShape:
     """The shape of a command, from its method's signature."""
-    named = {name: _field(parameter) for name, parameter in command.parameters.items()}
-    return CommandShape(command, TypeAdapter(_closed_object(command.type, named)))
+    named = {
+        name: _field(parameter, creates=command.creates)
+        for name, parameter in command.parameters.items()
+    }
+    return CommandShape(command, Exact(_closed_object(command.type, named)))
 
 
 @cache
 def claim_shape() -> ClaimShape:
     """The shape of every provenance."""
-    return ClaimShape(TypeAdapter(Claim))
-
-
-def claim_schema() -> dict[str, Any]:
-    """The JSON Schema of a claim, with what it says of two members at once."""
-    # Only of a value: what a null says is the same as leaving out.
-    needs_system = {
-        "if": {"required": ["source_ref"], "properties": {"source_ref": {"type": "object"}}},
-        "then": {"required": ["system"], "properties": {"system": {"type": "object"}}},
-    }
-    return {**schema_of(Claim), **needs_system}
+    return ClaimShape(Exact(Claim))
 
 
 @cache
@@ -138,19 +135,9 @@ def without_keep(annotation: Any) -> Any:
     return Union[given]  # noqa: UP007 - of types known only here
 
 
-class _Schemas(GenerateJsonSchema):
-    """Schemas without titles made up from names, and without the words ``default: null``."""
-
-    def default_schema(self, schema: core_schema.WithDefaultSchema) -> JsonSchemaValue:
-        made = super().default_schema(schema)
-        if made.get("default", MISSING) is None:
-            del made["default"]
-        return made
-
-
-def _read(adapter: TypeAdapter[Any], given: Any, prefix: str) -> Any:
+def _read(exact: Exact[Any], given: Any, prefix: str) -> Any:
     try:
-        return adapter.validate_json(orjson.dumps(given), strict=True)
+        return exact.read(orjson.dumps(given))
     except ValidationError as error:
         errors = errors_from_validation(error, prefix, given=given)
         raise Problem("content-invalid", errors=errors) from None
@@ -163,19 +150,12 @@ def _content_invalid(pointer: str, rule: str, message: str) -> Problem:
     return Problem("content-invalid", errors=[error])
 
 
-def _without_nulls(given: Any) -> Any:
-    if isinstance(given, dict):
-        return {key: _without_nulls(item) for key, item in given.items() if item is not None}
-    if isinstance(given, list):
-        return [_without_nulls(item) for item in given]
-    return given
-
-
-def _field(parameter: Parameter) -> Any:
+def _field(parameter: Parameter, *, creates: bool) -> Any:
     annotation = without_keep(parameter.annotation)
     if parameter.default is Parameter.empty:
         return Required[annotation]
-    return NotRequired[annotation]
+    # Where there is nothing yet to be removed, a null is a field left out.
+    return NotRequired[annotation | None] if creates else NotRequired[annotation]
 
 
 def _admits_none(annotation: Any) -> bool:
@@ -183,21 +163,24 @@ def _admits_none(annotation: Any) -> bool:
 
 
 def _closed_object(name: str, named: Mapping[str, Any]) -> Any:
-    made = cast(Any, TypedDict)(name, dict(named))
+    made = cast("Any", TypedDict)(name, dict(named))
     made.__pydantic_config__ = {"extra": "forbid"}
     return made
 
 
 def schema_of(type_: Any, *, is_open: bool = False) -> dict[str, Any]:
     """The JSON Schema of any type; open where whoever reads passes over what it does not know."""
-    schema = _schema(TypeAdapter(type_))
-    return _opened(schema) if is_open else schema
+    if is_open:
+        return cast("dict[str, Any]", _opened(_schema(TypeAdapter(type_))))
+    return _tidied(Exact[Any](type_).json_schema())
 
 
 def _schema(adapter: TypeAdapter[Any]) -> dict[str, Any]:
-    schema = adapter.json_schema(schema_generator=_Schemas)
-    tidied: dict[str, Any] = _without_titles(schema)
-    return tidied
+    return _tidied(adapter.json_schema(schema_generator=Schemas))
+
+
+def _tidied(schema: dict[str, Any]) -> dict[str, Any]:
+    return cast("dict[str, Any]", _without_titles(schema))
 
 
 def _without_titles(schema: Any, *, names: bool = False) -> Any:

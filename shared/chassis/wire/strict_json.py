@@ -3,19 +3,25 @@
 import json
 import re
 from collections.abc import Iterator
-from itertools import accumulate
+from itertools import accumulate, islice
 from math import isfinite
 from typing import Any, Final
 
 from shared.chassis.wire.problem import Problem
-from shared.chassis.wire.validation_errors import pointer
+from shared.chassis.wire.validation_errors import ERROR_LIMIT, INTEGER_LIMIT, pointer
 
 BODY_LIMIT: Final = 1_048_576
 """Bytes that either door takes: of a body, of a message's value."""
 
 DEPTH_LIMIT: Final = 64
-INTEGER_LIMIT: Final = 2**53
+VALUES_LIMIT: Final = 20_000
+"""Values in a body, lists and objects counted too: what is judged one by one must have an end."""
 
+KEYS_LIMIT: Final = 200
+"""Keys of one object."""
+
+# Whoever opens more than this many brackets has opened too much in any case.
+_ENOUGH_TO_SEE: Final = 2 * VALUES_LIMIT
 _BOM: Final = b"\xef\xbb\xbf"
 _DIGITS_OF_THE_LIMIT: Final = len(str(INTEGER_LIMIT))
 
@@ -52,8 +58,7 @@ def read(body: bytes) -> Any:
         text = body.decode()
     except UnicodeDecodeError:
         raise _unreadable("It is not UTF-8.") from None
-    if _is_too_deep(body):
-        raise _unreadable(f"It is nested deeper than {DEPTH_LIMIT}.")
+    _judge_size(body)
     has_long_number = _may_have_long_number(body)
     try:
         value = (_CAREFUL if has_long_number else _PLAIN).decode(text)
@@ -71,18 +76,34 @@ def _may_have_long_number(body: bytes) -> bool:
     return any(long in folded for long in _LONG_NUMBERS)
 
 
-def _is_too_deep(body: bytes) -> bool:
-    if body.count(b"[") + body.count(b"{") <= DEPTH_LIMIT:
-        return False
+def _judge_size(body: bytes) -> None:
+    """Refuse what is nested too deep or holds too much, before anything is made of it."""
+    opened = body.count(b"[") + body.count(b"{")
+    if opened <= DEPTH_LIMIT and opened + body.count(b",") < VALUES_LIMIT:
+        return
+    # A key and its value have two quotes each; those within a text are escaped.
+    is_too_much = body.count(b'"') - body.count(b'\\"') > 4 * VALUES_LIMIT
     # Up to the first mistake in its form this counts as the parser does, and it stops there.
-    steps = _STRING.sub(b"", body).translate(_STEPS, _NOT_BRACKETS)
-    return max(accumulate(memoryview(steps).cast("b")), default=0) > DEPTH_LIMIT
+    signs = _STRING.sub(b"", body[:_ENOUGH_TO_SEE] if is_too_much else body)
+    steps = signs.translate(_STEPS, _NOT_BRACKETS)[:_ENOUGH_TO_SEE]
+    if max(accumulate(memoryview(steps).cast("b")), default=0) > DEPTH_LIMIT:
+        raise _unreadable(f"It is nested deeper than {DEPTH_LIMIT}.")
+    values = signs.count(b"[") + signs.count(b"{") + signs.count(b",")
+    if is_too_much or values >= VALUES_LIMIT:
+        raise _too_much(f"A body may hold at most {VALUES_LIMIT} values.")
+
+
+def _too_much(message: str) -> Problem:
+    error = {"pointer": "", "rule": "values-limit", "message": message}
+    return Problem("content-invalid", message, errors=[error])
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     made = dict(pairs)
     if len(made) != len(pairs):
         raise _NotReadable("A key stands twice in one object.")
+    if len(made) > KEYS_LIMIT:
+        raise _too_much(f"An object may have at most {KEYS_LIMIT} keys.")
     return made
 
 
@@ -102,10 +123,13 @@ def _float(text: str) -> float:
     number = float(text)
     if not isfinite(number):
         raise _NotReadable("A number is too large.")
-    return number
+    # JSON has one kind of number: a contract that takes 5 takes 5.0, and so does every door.
+    return int(number) if number.is_integer() and abs(number) <= INTEGER_LIMIT else number
 
 
-_PLAIN: Final = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_constant)
+_PLAIN: Final = json.JSONDecoder(
+    object_pairs_hook=_object, parse_constant=_constant, parse_float=_float
+)
 _CAREFUL: Final = json.JSONDecoder(
     object_pairs_hook=_object, parse_constant=_constant, parse_int=_integer, parse_float=_float
 )
@@ -113,29 +137,32 @@ _CAREFUL: Final = json.JSONDecoder(
 
 def _judge(value: Any) -> None:
     errors = []
-    for path, rule, message in _faults(value, ()):
+    for path, rule, message in islice(_faults(value), ERROR_LIMIT):
         errors.append({"pointer": pointer(*path), "rule": rule, "message": message})
     if errors:
         raise Problem("content-invalid", errors=errors)
 
 
-def _faults(
-    value: Any, path: tuple[str | int, ...]
-) -> Iterator[tuple[tuple[str | int, ...], str, str]]:
-    if value is _TOO_LARGE:
-        yield path, "integer-limit", "A whole number may be at most 2^53."
-    elif isinstance(value, str):
-        if _has_nul(value):
-            yield path, "no-nul", "A text may not hold the character NUL."
-    elif isinstance(value, dict):
-        for key, item in value.items():
-            if _has_nul(key):
-                yield path, "no-nul", "A key may not hold the character NUL."
-            else:
-                yield from _faults(item, (*path, key))
-    elif isinstance(value, list):
-        for index, item in enumerate(value):
-            yield from _faults(item, (*path, index))
+def _faults(whole: Any) -> Iterator[tuple[tuple[str | int, ...], str, str]]:
+    """What no body may hold, in the order in which it stands there."""
+    waiting: list[tuple[tuple[str | int, ...], Any]] = [((), whole)]
+    while waiting:
+        path, value = waiting.pop()
+        if value is _TOO_LARGE:
+            yield path, "integer-limit", "A whole number may be at most 2^53."
+        elif isinstance(value, str):
+            if _has_nul(value):
+                yield path, "no-nul", "A text may not hold the character NUL."
+        elif isinstance(value, dict):
+            inside = []
+            for key, item in value.items():
+                if _has_nul(key):
+                    yield path, "no-nul", "A key may not hold the character NUL."
+                else:
+                    inside.append(((*path, key), item))
+            waiting += reversed(inside)
+        elif isinstance(value, list):
+            waiting += reversed([((*path, index), item) for index, item in enumerate(value)])
 
 
 def _has_nul(text: str) -> bool:

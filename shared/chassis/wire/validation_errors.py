@@ -6,8 +6,16 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
+from shared.ledger import UUID_TEXT
+from shared.ledger.text import CAN_BE_SEEN
+from shared.ledger.times import DAY, DURATION, PARTIAL_DATE
+
 ERROR_LIMIT: Final = 100
+LOOKED_AT: Final = 1_000
+"""Of what pydantic found no more is put into words; branches of one union become one error."""
 KEY_LIMIT: Final = 64
+INTEGER_LIMIT: Final = 2**53
+"""The largest whole number that every reader of JSON reads exactly."""
 
 
 class _Unknown:
@@ -37,8 +45,8 @@ def errors_from_validation(
     pydantic's places also name branches of unions and validators. With ``given``, the value that
     was validated, they are told from keys exactly; without it by how they are written.
     """
-    found = error.errors(include_url=False)
-    return errors_of(found, prefix, given)
+    found = error.errors(include_url=False, include_input=False)
+    return errors_of(found[:LOOKED_AT], prefix, given)
 
 
 def errors_of(found: Iterable[Any], prefix: str, given: Any) -> list[dict[str, Any]]:
@@ -98,6 +106,8 @@ def rule_of(one: Any) -> tuple[str, str]:
     """The rule that was broken, and what it asks for."""
     type_ = one["type"]
     context = one.get("ctx") or {}
+    if type_ == "string_pattern_mismatch" and context["pattern"] in _SAID_OF_A_PATTERN:
+        return _SAID_OF_A_PATTERN[context["pattern"]]
     if type_ == "value_error":
         said = str(context.get("error", ""))
         return ("rule", f"{said[:1].upper()}{said[1:]}.") if said in _OUR_RULES else _OF_A_TYPE
@@ -124,11 +134,24 @@ _OUR_RULES: Final = frozenset(
         "an organisation needs an ods, a local_id or a name",
         "a location needs an ods or a text",
         "when is exactly one of date, period, interval, timing, as_needed",
-        "this instant lies outside the calendar",
+        "a period needs a start or an end",
+        "a source_ref needs the system that it is of",
     }
 )
 _OF_A_TYPE: Final = ("shape", "This does not have the shape that is expected here.")
 _NO_BRANCH: Final = "This has none of the shapes that are expected here."
+
+# What a pattern means, where nobody would see it in the pattern itself.
+_SAID_OF_A_PATTERN: Final[Mapping[str, tuple[str, str]]] = {
+    f"^{UUID_TEXT}$": (
+        "uuid",
+        "A UUID in lower case is expected here, as 0199c0de-0000-7000-8000-000000000001.",
+    ),
+    DAY: ("date", "A date is expected here, as 2026-03-10."),
+    PARTIAL_DATE: ("date", "A date is expected here, as 2026-03-10, 2026-03 or 2026."),
+    DURATION: ("duration", "A duration of more than nothing is expected here, as P6W or PT30M."),
+    CAN_BE_SEEN: ("says-something", "A text that somebody can read is expected here."),
+}
 
 _RULES: Final[Mapping[str, tuple[str, str]]] = {
     "missing": ("required", "This is required."),

@@ -122,6 +122,47 @@ def test_a_null_in_a_creating_command_is_left_out() -> None:
     assert "why" not in read("begin", {**BEGUN, "why": None})
 
 
+@pytest.mark.parametrize(
+    ("command", "content", "pointer"),
+    [
+        ("begin", {**BEGUN, "whyy": None}, "/content/whyy"),
+        ("begin", {**BEGUN, "aim": {"text": "Walk", "words": None}}, "/content/aim/words"),
+        ("begin", {**BEGUN, "needs": [{**NEED, "from": None}]}, "/content/needs/0/from"),
+        ("alter", {"why": "x", "whyy": None}, "/content/whyy"),
+        ("finish", {"whyy": None}, "/content/whyy"),
+    ],
+)
+def test_an_unknown_key_is_refused_also_when_it_is_null(
+    command: str, content: Any, pointer: str
+) -> None:
+    with pytest.raises(Problem) as caught:
+        read(command, content)
+    assert [(e["pointer"], e["rule"]) for e in caught.value.errors] == [(pointer, "unknown-key")]
+
+
+@pytest.mark.parametrize(
+    ("provenance", "pointer"),
+    [
+        ({"recorded_at": None}, "/provenance/recorded_at"),
+        ({"stated_by": {"kind": "person", "naem": None}}, "/provenance/stated_by/naem"),
+        ({"system": {"name": "EPR", "colour": None}}, "/provenance/system/colour"),
+        (
+            {"on_behalf_of": {"proxy": {**NEED, "from": None}}},
+            "/provenance/on_behalf_of/proxy/from",
+        ),
+    ],
+)
+def test_a_claim_takes_no_unknown_key_that_is_null(provenance: Any, pointer: str) -> None:
+    with pytest.raises(Problem) as caught:
+        claim_shape().read(provenance)
+    assert [(e["pointer"], e["rule"]) for e in caught.value.errors] == [(pointer, "unknown-key")]
+
+
+def test_a_null_for_a_known_key_is_left_out_at_every_depth() -> None:
+    with_nulls = {**BEGUN, "aim": {"text": "Walk", "code": None}, "marked": None, "words": None}
+    assert read("begin", with_nulls) == read("begin", BEGUN)
+
+
 def test_a_null_in_a_changing_command_removes_and_what_is_left_out_stays() -> None:
     assert read("alter", {"why": None}) == {"why": None}
 

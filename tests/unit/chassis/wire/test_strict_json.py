@@ -5,6 +5,7 @@ import inspect
 import json
 import sys
 import time
+import tracemalloc
 from collections.abc import Sequence
 from typing import Any
 
@@ -184,7 +185,7 @@ def test_depth_is_judged_by_levels_alone(levels: int, texts: list[str], as_objec
     ids=["digits", "exponent", "a string without end", "brackets"],
 )
 def test_a_hostile_body_costs_little(body: bytes) -> None:
-    ordinary = json.dumps(["an ordinary text"] * 50_000).encode()
+    ordinary = json.dumps(["an ordinary text, " * 5] * 10_000).encode()
     started = time.perf_counter()
     read(ordinary)
     usual = time.perf_counter() - started
@@ -193,6 +194,63 @@ def test_a_hostile_body_costs_little(body: bytes) -> None:
 
     # Were it to grow with the square of its length, it would take thousands of times as long.
     assert time.perf_counter() - started < 200 * usual
+
+
+MUCH = {
+    "numbers": b"[" + b"1," * 500_000 + b"1]",
+    "objects": b"[" + b"{}," * 340_000 + b"{}]",
+    "keys": b"{" + b",".join(b'"%x":1' % n for n in range(90_000)) + b"}",
+    "texts with a NUL far down": deep(20, b'{"a":', b"}").replace(
+        b"1", b"[" + b'"\\u0000",' * 110_000 + b'""]'
+    ),
+    "a NUL and many values": b"[" + b"1," * 19_000 + b'"\\u0000"]',
+    "many NULs": b"[" + b'"\\u0000",' * 19_000 + b'""]',
+    "too deep and too many": b"[[" * 250_000 + b"1" + b"]]" * 250_000,
+}
+
+
+@pytest.mark.parametrize("body", MUCH.values(), ids=MUCH)
+def test_what_holds_too_much_is_refused_before_anything_is_made_of_it(body: bytes) -> None:
+    usual = json.dumps([{"aim": {"text": "an ordinary text"}}] * 6_000).encode()
+    assert len(body) <= 1_300_000
+    started = time.perf_counter()
+    read(usual)
+    ordinary = time.perf_counter() - started
+
+    tracemalloc.start()
+    started = time.perf_counter()
+    problem = problem_of(body)
+    took = time.perf_counter() - started
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert problem.code in ("content-invalid", "unreadable-json")
+    assert len(problem.errors) <= 100
+    # Whatever is made of it is made of a bounded part: tracing alone slows that down manifold.
+    assert took < 20 * ordinary
+    assert peak < 12_000_000
+
+
+def test_values_in_texts_are_not_counted() -> None:
+    texts = ["one, two, [three], {four}, " * 200] * 100
+    assert read(json.dumps(texts).encode()) == texts
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        ("5.0", 5),
+        ("5e0", 5),
+        ("50E-1", 5),
+        ("-0.0", 0),
+        ("1e2", 100),
+        ("5.5", 5.5),
+        ("1e300", 1e300),
+    ],
+)
+def test_a_whole_number_is_one_however_it_is_written(text: str, number: float) -> None:
+    assert read(f'{{"a": [{text}]}}'.encode()) == {"a": [number]}
+    assert type(read(text.encode())) is type(number)
 
 
 def test_recursion_never_escapes() -> None:

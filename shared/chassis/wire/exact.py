@@ -1,0 +1,162 @@
+"""Exact shapes: what a door takes of each kind of value, said once for door and contract.
+
+pydantic reads more kindly than its own schema says: a date from ``"0"``, a UUID in braces. What it
+makes of a declaration is therefore narrowed here, in the one form that both of them come from.
+"""
+
+from collections.abc import Mapping
+from datetime import date
+from functools import cached_property
+from typing import Any, Final, Generic, TypeVar, cast
+
+from pydantic import TypeAdapter
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
+from pydantic_core import CoreSchema, SchemaValidator, core_schema
+
+from shared.chassis.wire.validation_errors import INTEGER_LIMIT
+from shared.ledger import UUID_TEXT
+from shared.ledger.times import DAY
+
+LIST_LIMIT: Final = 200
+"""Items of a list, keys of a map."""
+EVERY_ERROR_UP_TO: Final = 1_000
+"""Commas in a value of which every mistake is told."""
+
+UUID_PATTERN: Final = f"^{UUID_TEXT}$"
+
+_NOT_WALKED: Final = frozenset({"cls", "function", "default", "expected", "members", "metadata"})
+_LISTS: Final = ("list", "tuple", "set", "frozenset")
+ValueT = TypeVar("ValueT")
+Schema = dict[str, Any]
+
+
+class Exact(Generic[ValueT]):
+    """A type as a door takes it."""
+
+    def __init__(self, of: Any) -> None:
+        self._schema = cast("CoreSchema", _exact(TypeAdapter(of).core_schema))
+        self._validator = SchemaValidator(self._schema)
+
+    def read(self, json: bytes) -> ValueT:
+        """The typed value; pydantic's ``ValidationError`` for anything else.
+
+        Of a list in a long value only the first mistake is told: all of them would cost more to
+        list than the value itself.
+        """
+        is_long = json.count(b",") > EVERY_ERROR_UP_TO
+        value: ValueT = (self._quick if is_long else self._validator).validate_json(
+            json, strict=True
+        )
+        return value
+
+    @cached_property
+    def _quick(self) -> SchemaValidator:
+        return SchemaValidator(cast("CoreSchema", _with_first_error_only(self._schema)))
+
+    def json_schema(self) -> dict[str, Any]:
+        """The JSON Schema of what is taken."""
+        return Schemas().generate(self._schema)
+
+
+class Schemas(GenerateJsonSchema):
+    """Schemas without the words ``default: null``."""
+
+    def default_schema(self, schema: core_schema.WithDefaultSchema) -> JsonSchemaValue:
+        """The schema of a field with a default."""
+        made = super().default_schema(schema)
+        if "default" in made and made["default"] is None:
+            del made["default"]
+        return made
+
+
+def _exact(schema: Any) -> Any:
+    """The same schema with each kind of value narrowed to its written form."""
+    if isinstance(schema, list | tuple):
+        return type(schema)(_exact(item) for item in schema)
+    if not isinstance(schema, Mapping):
+        return schema
+    made = {name: item if name in _NOT_WALKED else _exact(item) for name, item in schema.items()}
+    narrow = _NARROWED.get(str(made.get("type")))
+    return made if narrow is None else narrow(made)
+
+
+def _with_first_error_only(schema: Any) -> Any:
+    if isinstance(schema, list | tuple):
+        return type(schema)(_with_first_error_only(item) for item in schema)
+    if not isinstance(schema, Mapping):
+        return schema
+    made = {
+        name: item if name in _NOT_WALKED else _with_first_error_only(item)
+        for name, item in schema.items()
+    }
+    return {**made, "fail_fast": True} if made.get("type") in _LISTS else made
+
+
+def _uuid(made: Schema) -> Schema:
+    return {"type": "chain", "steps": [_text(UUID_PATTERN, "uuid"), {**made, "strict": False}]}
+
+
+def _day(_: Schema) -> Schema:
+    return {
+        "type": "function-after",
+        "function": {"type": "no-info", "function": date.fromisoformat},
+        "schema": _text(DAY, "date"),
+    }
+
+
+def _text(pattern: str, named: str) -> Schema:
+    metadata = {"pydantic_js_updates": {"format": named}}
+    return {"type": "str", "pattern": pattern, "metadata": metadata}
+
+
+def _literal(made: Schema) -> Schema:
+    if not any(isinstance(one, bool) for one in made["expected"]):
+        return made
+    # To Python 1 is True.
+    return {
+        "type": "function-before",
+        "function": {
+            "type": "no-info",
+            "function": lambda got: got if isinstance(got, bool) else None,
+        },
+        "schema": made,
+    }
+
+
+def _number(made: Schema) -> Schema:
+    bounds = {"ge": -INTEGER_LIMIT, "le": INTEGER_LIMIT}
+    above, below = made.keys() & {"ge", "gt"}, made.keys() & {"le", "lt"}
+    return {
+        **made,
+        **({} if above else {"ge": bounds["ge"]}),
+        **({} if below else {"le": bounds["le"]}),
+    }
+
+
+def _bounded(made: Schema) -> Schema:
+    return {"max_length": LIST_LIMIT, **made}
+
+
+def _member(made: Schema) -> Schema:
+    """A field of a value: a null is as good as left out."""
+    held = made["schema"]
+    if held.get("type") != "default" or held.get("default") is None:
+        return made
+    default = held["default"]
+    given = {
+        "type": "function-after",
+        "function": {"type": "no-info", "function": lambda got: default if got is None else got},
+        "schema": {"type": "nullable", "schema": held["schema"]},
+    }
+    return {**made, "schema": {**held, "schema": given}}
+
+
+_NARROWED: Final = {
+    "uuid": _uuid,
+    "date": _day,
+    "literal": _literal,
+    "int": _number,
+    "float": _number,
+    **dict.fromkeys((*_LISTS, "dict"), _bounded),
+    "dataclass-field": _member,
+}
