@@ -88,10 +88,15 @@ async def _on(
             took = time.perf_counter() - begun
             _say(
                 f"{servers.name} round {number}/{rounds}: {name:22}"
-                f"{sample.rate:>10,.0f}/s  ({took:.0f} s)"
+                f"{sample.rate:>10,.0f}/s{_processor_time(sample)}  ({took:.0f} s)"
             )
         samples.append(found)
     return report.Result(servers.name, rows, samples, failed, load)
+
+
+def _processor_time(sample: Sample) -> str:
+    told = sample.processor_us
+    return f"{sum(told.values()):>8,.0f} us of processor time" if len(told) > 1 else ""
 
 
 def _arguments() -> argparse.Namespace:

@@ -41,6 +41,7 @@ class Servers:
     preload: Mapping[str, str]
     binaries: Path
     class_path: str
+    pids: Mapping[str, int]
 
     async def flushes_a_second(self) -> float:
         """How many 8 kB writes are flushed in a second, one after the other, where the data is."""
@@ -74,7 +75,7 @@ async def running(name: str) -> AsyncIterator[Servers]:
         within, preload = _MEMORY, await _slow_flush()
     with tempfile.TemporaryDirectory(prefix="careplan-bench-", dir=within) as made:
         folder = Path(made)
-        async with _started(folder, preload) as (cluster, broker):
+        async with _started(folder, preload) as (cluster, broker, pids):
             postgres = next(part for part in cluster.command() if part.endswith("/postgres"))
             yield Servers(
                 name=name,
@@ -84,13 +85,14 @@ async def running(name: str) -> AsyncIterator[Servers]:
                 preload=preload,
                 binaries=Path(postgres).parent,
                 class_path=await _class_path(broker),
+                pids=pids,
             )
 
 
 @asynccontextmanager
 async def _started(
     folder: Path, preload: Mapping[str, str]
-) -> AsyncIterator[tuple[Cluster, Broker]]:
+) -> AsyncIterator[tuple[Cluster, Broker, dict[str, int]]]:
     terminal = Terminal(sys.stderr, colour=False)
     cluster = Cluster(folder / "postgres", free_port())
     broker = Broker(folder / "kafka", free_port(), cache_folder())
@@ -102,7 +104,7 @@ async def _started(
         supervisor.start(replace(postgres_child(cluster), environment=preload))
         supervisor.start(replace(kafka_child(broker), command=[java, "-Xmx1g", *options]))
         await supervisor.until_ready("postgres", "kafka")
-        yield cluster, broker
+        yield cluster, broker, {name: one.pid for name, one in supervisor.seen().items() if one.pid}
     finally:
         await supervisor.stop("kafka")
         await supervisor.stop("postgres")

@@ -3,7 +3,7 @@
 import asyncio
 import signal
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -16,39 +16,33 @@ from benchmarks.append import Scenario
 from benchmarks.clusters import Servers
 from benchmarks.load import PLACE, Load, apply_from_elsewhere
 from benchmarks.measure import Sample, must_be
+from benchmarks.processor import Processes, Used
 from benchmarks.subject import NURSE
 from deploy.local.servers.kafka import free_port
 from services.goals.section import SECTION
 from shared.testing.eventually import eventually
 from shared.testing.service import bench_of
+from shared.testing.tokens import TestIssuer
 
+PLANS = 2_000
+WARM_UP = 1.0  # shapes are made, and tokens seen, the first time
 _ROOT = Path(__file__).parents[1]
-_WARM_UP = 1.0  # shapes are made, and tokens seen, the first time
 
 
 def command_to_receipt(in_flight: int) -> Scenario:
     """A section in a process of its own: token, content, rules, commit, receipt."""
 
     async def scenario(servers: Servers, seconds: float) -> Sample:
-        plans = [uuid4() for _ in range(in_flight)]
+        plans = [uuid4() for _ in range(PLANS)]
         with TemporaryDirectory() as made:
             async with (
                 bench_of(SECTION, servers.postgres_url, servers.kafka_servers, Path(made)) as bench,
                 bench.in_a_process() as process,
             ):
                 await bench.know_plans(plans)
-                load = Load(
-                    port=int(process.door.url.rpartition(":")[2]),
-                    method="POST",
-                    path="/v1/contributions",
-                    headers={"Content-Type": "application/json", **bench.issuer.bearer(NURSE)},
-                    in_flight=in_flight,
-                    seconds=seconds,
-                    status=201,
-                    bodies=[_contribution(plan) for plan in plans],
-                )
-                first = await apply_from_elsewhere(replace(load, seconds=_WARM_UP))
-                sample = await apply_from_elsewhere(load)
+                load = contributing(process.door.url, bench.issuer, plans, in_flight, seconds)
+                first = await apply_from_elsewhere(replace(load, seconds=WARM_UP))
+                sample = await measured(load, Processes({"goals": process.pid, **servers.pids}))
                 rows = await bench.rows()
         must_be("events stored", rows["stored_events"], first.count + sample.count)
         must_be("receipts kept", rows["receipt"], first.count + sample.count)
@@ -57,32 +51,57 @@ def command_to_receipt(in_flight: int) -> Scenario:
     return scenario
 
 
-def constant(in_flight: int) -> Scenario:
+def constant(in_flight: int, method: str = "POST") -> Scenario:
     """The same framework and server, answering a constant to the same request."""
 
     async def scenario(servers: Servers, seconds: float) -> Sample:  # noqa: ARG001 - needs none
         port = free_port()
-        async with in_a_process("benchmarks.constant_app", str(port)):
+        path, status = {"POST": ("contributions", 201), "GET": (f"plans/{uuid4()}", 200)}[method]
+        async with in_a_process("benchmarks.constant_app", str(port)) as pid:
             await until_listening(port)
             load = Load(
                 port=port,
-                method="POST",
-                path="/v1/contributions",
+                method=method,
+                path=f"/v1/{path}",
                 headers={"Content-Type": "application/json", "Authorization": "Bearer none"},
                 in_flight=in_flight,
                 seconds=seconds,
-                status=201,
-                bodies=[_contribution(uuid4())],
+                status=status,
+                bodies=[_contribution(uuid4())] if method == "POST" else [],
             )
-            await apply_from_elsewhere(replace(load, seconds=_WARM_UP))
-            return await apply_from_elsewhere(load)
+            await apply_from_elsewhere(replace(load, seconds=WARM_UP))
+            return await measured(load, Processes({"constant": pid}))
 
     return scenario
 
 
+def contributing(
+    url: str, issuer: TestIssuer, plans: Sequence[UUID], in_flight: int, seconds: float
+) -> Load:
+    """New goals for these plans in turn, by one professional."""
+    return Load(
+        port=int(url.rpartition(":")[2]),
+        method="POST",
+        path="/v1/contributions",
+        headers={"Content-Type": "application/json", **issuer.bearer(NURSE)},
+        in_flight=in_flight,
+        seconds=seconds,
+        status=201,
+        bodies=[_contribution(plan) for plan in plans],
+    )
+
+
+async def measured(load: Load, processes: Processes) -> Sample:
+    """The sample of a load, with what one request cost each process."""
+    used = Used(processes)
+    sample = await apply_from_elsewhere(load)
+    told = used.microseconds(sample.count)
+    return replace(sample, processor_us={**sample.processor_us, **told})
+
+
 @asynccontextmanager
-async def in_a_process(module: str, *arguments: str, **environment: str) -> AsyncIterator[None]:
-    """A module of this project in a process of its own, ended by SIGTERM."""
+async def in_a_process(module: str, *arguments: str, **environment: str) -> AsyncIterator[int]:
+    """A module of this project in a process of its own, by its pid; ended by SIGTERM."""
     running = await asyncio.create_subprocess_exec(
         "env",
         *(f"{name}={value}" for name, value in environment.items()),
@@ -91,7 +110,7 @@ async def in_a_process(module: str, *arguments: str, **environment: str) -> Asyn
         stdout=asyncio.subprocess.DEVNULL,
     )
     try:
-        yield
+        yield running.pid
     finally:
         if running.returncode is None:
             running.send_signal(signal.SIGTERM)

@@ -7,6 +7,7 @@ It speaks just enough HTTP/1.1 that the client costs little beside the server.
 import asyncio
 import sys
 from dataclasses import asdict, dataclass, field
+from itertools import cycle
 from uuid import uuid4
 
 import orjson
@@ -20,7 +21,7 @@ PLACE = "{new-uuid}"
 
 @dataclass(frozen=True)
 class Load:
-    """One request, again and again, from so many at once; every answer must have this status."""
+    """Requests from so many at once, the bodies in turn; every answer must have this status."""
 
     port: int
     method: str
@@ -34,13 +35,13 @@ class Load:
 
 async def apply(load: Load) -> Sample:
     """The sample of a load, applied from this process."""
+    bodies = cycle(load.bodies or [""])
     connections = [await Connection.to(load.port) for _ in range(load.in_flight)]
     head = "".join(f"{name}: {value}\r\n" for name, value in load.headers.items())
     begin = f"{load.method} {load.path} HTTP/1.1\r\nHost: 127.0.0.1\r\n{head}"
 
     async def call(number: int) -> None:
-        body = load.bodies[number % len(load.bodies)] if load.bodies else ""
-        given = body.replace(PLACE, str(uuid4())).encode()
+        given = next(bodies).replace(PLACE, str(uuid4())).encode()
         request = f"{begin}Content-Length: {len(given)}\r\n\r\n".encode() + given
         must_be("status", await connections[number].ask(request), load.status)
 

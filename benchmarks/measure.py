@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from statistics import quantiles
-from time import perf_counter
+from time import perf_counter, process_time
 
 _TICK = 0.005
 _POINTS = 300
@@ -16,7 +16,8 @@ class Sample:
     """One measurement of one scenario: how many, how fast, how late, and what else was seen.
 
     ``late_ms`` is the 99th percentile of how late the event loop was; ``flushes`` the flush rate
-    before and after; ``series_ms`` what it took in turn, thinned, where that is what is measured.
+    before and after; ``series_ms`` what it took in turn, thinned, where that is what is measured;
+    ``processor_us`` the processor time of one call, in microseconds by process.
     """
 
     count: int
@@ -26,6 +27,7 @@ class Sample:
     late_ms: float | None = None
     flushes: tuple[float, float] = (0.0, 0.0)
     series_ms: Sequence[float] = ()
+    processor_us: Mapping[str, float] = field(default_factory=dict)
     facts: Mapping[str, float] = field(default_factory=dict)
 
 
@@ -87,6 +89,7 @@ async def closed_loop(
     ends = counted_from + seconds
     took: list[float] = []
     calls = 0
+    used = process_time()
 
     async def caller(number: int) -> None:
         nonlocal calls
@@ -107,6 +110,7 @@ async def closed_loop(
         p50_ms=percentile(took, 50) * 1_000,
         p99_ms=percentile(took, 99) * 1_000,
         late_ms=watch.p99_ms,
+        processor_us={"load": (process_time() - used) / calls * 1e6},
     )
 
 

@@ -1,32 +1,36 @@
-"""The plan: catching up from Kafka, showing one event soon, being read."""
+"""The plan: catching up from Kafka, and showing one event soon."""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
-from random import Random
-from tempfile import TemporaryDirectory
 from time import perf_counter
 from types import SimpleNamespace
 from typing import Any
 from uuid import UUID
 
 import asyncpg
-import httpx
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from uuid_utils.compat import uuid7
 
 import services.plan
 import shared.chassis
-from benchmarks.append import Goals, Scenario
+from benchmarks.append import Goals
 from benchmarks.clusters import Servers
-from benchmarks.doors import in_a_process
 from benchmarks.ledgers import fresh_ledger
-from benchmarks.load import Load, apply_from_elsewhere
 from benchmarks.measure import Sample, must_be, of_latencies
-from benchmarks.subject import NURSE, receipt, sample_state
-from deploy.local.servers.kafka import free_port
+from benchmarks.plan_events import (
+    EVENTS_OF_A_PLAN,
+    fresh_plan,
+    history,
+    message,
+    publish,
+    said,
+)
+from benchmarks.processor import Processes, Used
+from benchmarks.subject import receipt, sample_state
 from services.goals.section import SECTION
 from services.plan.doors.events import BATCH, CONSUMER, FoldEvents, read_event
 from services.plan.fold.domain import Plan, fold
@@ -39,21 +43,17 @@ from shared.chassis.kafka.relay import Relay
 from shared.chassis.settings import Settings
 from shared.chassis.store.event_store import EventStore
 from shared.chassis.store.group_commit import GroupCommit
-from shared.ledger import RecordedEvent
-from shared.ledger.topics import EVENTS_PATTERN, PLAN_CHANGES, dead_letters_topic, events_topic
-from shared.testing.events import History, headers_of, value_of
+from shared.ledger.topics import EVENTS_PATTERN
+from shared.testing.events import History
 from shared.testing.eventually import eventually
 from shared.testing.stack import (
-    TestDatabase,
     create_topics,
     delete_topics,
     fresh_database,
     fresh_prefix,
 )
-from shared.testing.tokens import ISS, TestIssuer
 
 _EVENTS_A_SECOND = 10_000
-_EVENTS_OF_A_PLAN = 40
 _EVENTS_TO_READ = 4_000
 _LONG_PLAN = 10_000
 _BOTH = ("plan_id", "entry_id")
@@ -69,42 +69,45 @@ _WORDS = {"text": "Walk to the shop and back by myself before Christmas, with th
 
 async def from_kafka(servers: Servers, seconds: float) -> Sample:
     """A consumer that has everything before it: from its first batch to its last commit."""
-    messages = _history(round(seconds * _EVENTS_A_SECOND))
+    messages = history(round(seconds * _EVENTS_A_SECOND))
     events = len(messages)
-    async with _plan(servers) as (settings, made):
-        await _publish(settings, messages)
+    async with fresh_plan(servers) as (settings, made):
+        await publish(settings, messages)
         async with Database(made.url, size=8) as database:
             watched = _Watched(settings)
+            used = Used(Processes({"plan": os.getpid(), "postgres": servers.pids["postgres"]}))
             async with watched.consumer(database, settings):
                 done = partial(watched.has_consumed, events)
                 await eventually(done, "all was folded", within=120, holds=bool)
+            told = used.microseconds(events)
             shown = await database.pool.fetchval("SELECT sum(version) FROM plan")
             listed = await database.pool.fetchval("SELECT count(*) FROM plan_ledger")
     must_be("events in the plans", shown, events)
     must_be("rows of the ledger", listed, events)
-    return Sample(events, events / (watched.ended - watched.begun))
+    rate = events / (watched.ended - watched.begun)
+    return Sample(events, rate, processor_us=told)
 
 
 async def beside_a_long_plan(servers: Servers, seconds: float) -> Sample:
     """The same catching up, while one of the plans has ten thousand versions already."""
     long = History(uuid7())
     entries = [("goals", uuid7()) for _ in range(8)]
-    before = [_message(long.opened())]
+    before = [message(long.opened())]
     before += [
-        _message(_said(long, *entries[number % len(entries)])) for number in range(_LONG_PLAN - 1)
+        message(said(long, *entries[number % len(entries)])) for number in range(_LONG_PLAN - 1)
     ]
     messages = []
-    for number, message in enumerate(_history(round(seconds * _EVENTS_A_SECOND))):
-        messages.append(message)
-        if number % _EVENTS_OF_A_PLAN == 0:
-            messages.append(_message(_said(long, *entries[number % len(entries)])))
-    async with _plan(servers) as (settings, made), Database(made.url, size=8) as database:
-        await _publish(settings, before)
+    for number, one in enumerate(history(round(seconds * _EVENTS_A_SECOND))):
+        messages.append(one)
+        if number % EVENTS_OF_A_PLAN == 0:
+            messages.append(message(said(long, *entries[number % len(entries)])))
+    async with fresh_plan(servers) as (settings, made), Database(made.url, size=8) as database:
+        await publish(settings, before)
         first = _Watched(settings)
         async with first.consumer(database, settings):
             done = partial(first.has_consumed, len(before))
             await eventually(done, "the long plan was folded", within=120, holds=bool)
-        await _publish(settings, messages)
+        await publish(settings, messages)
         watched = _Watched(settings)
         async with watched.consumer(database, settings):
             done = partial(watched.has_consumed, len(messages))
@@ -120,7 +123,7 @@ async def in_memory(servers: Servers, seconds: float) -> Sample:  # noqa: ARG001
     """The fold alone: the same records decoded and folded, nothing stored."""
     records: list[Any] = [
         SimpleNamespace(topic=topic, key=key, value=value, headers=headers)
-        for topic, key, value, headers in _history(round(seconds * _EVENTS_A_SECOND))
+        for topic, key, value, headers in history(round(seconds * _EVENTS_A_SECOND))
     ]
     plans: dict[UUID, Plan] = {}
     begun = perf_counter()
@@ -139,7 +142,7 @@ async def event_to_visible(servers: Servers, seconds: float) -> Sample:
     """One append in a quiet system, until the commit of the plan that shows it."""
     took: list[float] = []
     async with (
-        _plan(servers) as (settings, made),
+        fresh_plan(servers) as (settings, made),
         fresh_ledger(servers) as ledger,
         Database(made.url, size=8) as plans,
         Database(ledger.url) as database,
@@ -210,77 +213,6 @@ async def one_commit(servers: Servers, seconds: float) -> Sample:
     return of_latencies(took[len(took) // 5 :])
 
 
-def current_plan(past: int = 0) -> Scenario:
-    """A reader of the current plan over HTTP, one at a time, of a model with such a past."""
-
-    async def scenario(servers: Servers, seconds: float) -> Sample:
-        return await _current_plan(servers, seconds, past)
-
-    return scenario
-
-
-async def _current_plan(servers: Servers, seconds: float, past: int) -> Sample:
-    messages = _history(_EVENTS_TO_READ)
-    asked = messages[0][1].decode()
-    async with _plan(servers) as (settings, made):
-        await _publish(settings, messages)
-        with TemporaryDirectory() as folder:
-            issuer = TestIssuer(Path(folder))
-            port = free_port()
-            told = settings.model_copy(
-                update={
-                    "database_url": made.url,
-                    "issuer": ISS,
-                    "jwks": str(issuer.jwks),
-                    "port": port,
-                }
-            ).model_dump(exclude_unset=True)
-            environment = {f"CAREPLAN_{name.upper()}": str(value) for name, value in told.items()}
-            async with in_a_process("shared.chassis.run", "plan", **environment):
-                await _until_folded(made, len(messages))
-                if past:
-                    await _multiply(made, past // _EVENTS_TO_READ)
-                    await servers.checkpoint()
-                load = Load(
-                    port=port,
-                    method="GET",
-                    path=f"/v1/plans/{asked}",
-                    headers=issuer.bearer(NURSE),
-                    in_flight=1,
-                    seconds=seconds,
-                    status=200,
-                )
-                url = f"http://127.0.0.1:{port}{load.path}"
-                async with httpx.AsyncClient(trust_env=False, headers=load.headers) as client:
-                    shown = (await client.get(url)).json()
-                must_be("the plan's version", shown["plan_version"], _EVENTS_OF_A_PLAN)
-                return await apply_from_elsewhere(load)
-
-
-async def _multiply(made: TestDatabase, times: int) -> None:
-    """Other plans of the same length, until there are so many times as many."""
-    connection = await asyncpg.connect(made.owner_url)
-    try:
-        for table, ids in (("plan", ["plan_id"]), ("plan_entry", _BOTH), ("plan_ledger", _BOTH)):
-            columns = await connection.fetch(
-                "SELECT attname AS name FROM pg_attribute WHERE attrelid = $1::text::regclass"
-                " AND attnum > 0 AND NOT attisdropped ORDER BY attnum",
-                table,
-            )
-            copied = ", ".join(
-                f"md5({name} || '/' || n)::uuid" if name in ids else name
-                for name in (row["name"] for row in columns)
-            )
-            await connection.execute(
-                f"INSERT INTO {table} SELECT {copied} FROM {table}, generate_series(2, $1) n",  # noqa: S608 - names of ours
-                times,
-            )
-        await connection.execute("ANALYZE")
-        must_be("plans", await connection.fetchval("SELECT count(*) % $1 FROM plan", times), 0)
-    finally:
-        await connection.close()
-
-
 class _Watched:
     """A plan consumer, and when it began its first batch and committed its last one."""
 
@@ -323,74 +255,6 @@ class _Watched:
         self._folded.set()
 
 
-Message = tuple[str, bytes, bytes, list[tuple[str, bytes]]]
-
-
-def _history(events: int) -> list[Message]:
-    """Plans of 40 events each, needs and goals that are reworded, as a busy day mixes them."""
-    random = Random(20261124)  # noqa: S311 - the same events in every run
-    plans = [
-        (History(uuid7()), [(section, uuid7()) for section in ("needs", "goals") * 4])
-        for _ in range(events // _EVENTS_OF_A_PLAN)
-    ]
-    messages: list[Message] = []
-    for history, _ in plans:
-        messages.append(_message(history.opened()))
-    for _ in range(_EVENTS_OF_A_PLAN - 1):
-        random.shuffle(plans)
-        for history, entries in plans:
-            messages.append(_message(_said(history, *random.choice(entries))))
-    return messages
-
-
-def _said(history: History, section: str, entry_id: UUID) -> RecordedEvent:
-    """An entry agreed, or reworded where there is one."""
-    made = history.versions[section, entry_id] == 0
-    content = {"aim": _WORDS, "why": "So I can choose my own things"}
-    name, change = ("agreed", "created") if made else ("reworded", "amended")
-    return history.event(section, name, entry_id, change, content)
-
-
-def _message(event: RecordedEvent) -> Message:
-    key = str(event.plan_id).encode()
-    return events_topic(event.section), key, value_of(event), headers_of(event)
-
-
-async def _publish(settings: Settings, messages: Sequence[Message]) -> None:
-    async with AIOKafkaProducer(
-        bootstrap_servers=settings.kafka_servers, linger_ms=5, max_batch_size=65_536
-    ) as producer:
-        sent = [
-            await producer.send(settings.topic_prefix + topic, value, key, headers=headers)
-            for topic, key, value, headers in messages
-        ]
-        await asyncio.gather(*sent)
-
-
-@asynccontextmanager
-async def _plan(servers: Servers) -> AsyncIterator[tuple[Settings, TestDatabase]]:
-    """Topics and a database of a plan service's own."""
-    prefix = fresh_prefix()
-    names = [
-        *(prefix + events_topic(section) for section in _SECTIONS),
-        prefix + PLAN_CHANGES,
-        prefix + dead_letters_topic("plan"),
-    ]
-    await create_topics(servers.kafka_servers, names, _PARTITIONS)
-    async with fresh_database(servers.postgres_url, "plan", *_MIGRATIONS) as made:
-        await servers.checkpoint()
-        yield (
-            Settings(
-                service="plan",
-                kafka_servers=servers.kafka_servers,
-                topic_prefix=prefix,
-                event_partitions=_PARTITIONS,
-            ),
-            made,
-        )
-    await delete_topics(servers.kafka_servers, names)
-
-
 @asynccontextmanager
 async def _bare(servers: Servers) -> AsyncIterator[asyncpg.Connection]:
     """A connection to a database with one table that has no index."""
@@ -402,18 +266,6 @@ async def _bare(servers: Servers) -> AsyncIterator[asyncpg.Connection]:
             yield connection
         finally:
             await connection.close()
-
-
-async def _until_folded(made: TestDatabase, events: int) -> None:
-    connection = await asyncpg.connect(made.owner_url)
-    try:
-
-        async def folded() -> bool:
-            return bool(await connection.fetchval("SELECT sum(version) FROM plan") == events)
-
-        await eventually(folded, "all was folded", within=120, holds=bool)
-    finally:
-        await connection.close()
 
 
 async def _until_ready(consumer: BatchConsumer, relay: Relay) -> None:

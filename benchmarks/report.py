@@ -65,6 +65,9 @@ def markdown(results: Sequence[Result], settings: Mapping[str, Any]) -> str:
         lines[-1] += " loop late p99 ms | flushes/s |"
         lines += ["|---|---|---|---|---|---|"]
         lines += _rates(result)
+        if processors := _processors(result):
+            lines += ["", "| scenario | processor time of a request, us, by process | together |"]
+            lines += ["|---|---|---|", *processors, ""]
         lines += [f"* `{name}` has no figure: {why}" for name, why in result.failed.items()]
     return "\n".join(lines) + "\n"
 
@@ -157,6 +160,19 @@ def _rates(result: Result) -> list[str]:
             f" | {_middle([sample.late_ms for sample in samples])}"
             f" | {_spread(flushes)} |"
         )
+    return lines
+
+
+def _processors(result: Result) -> list[str]:
+    """Median of each process, the dearest first."""
+    lines = []
+    for name in dict.fromkeys(name for samples in result.rounds for name in samples):
+        rounds = [found[name].processor_us for found in result.rounds if name in found]
+        if len(rounds[0]) > 1:
+            middle = {process: median(one[process] for one in rounds) for process in rounds[0]}
+            dearest = sorted(middle.items(), key=lambda item: -item[1])
+            told = ", ".join(f"{process} {figure:,.0f}" for process, figure in dearest)
+            lines.append(f"| {name} | {told} | {sum(middle.values()):,.0f} |")
     return lines
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from benchmarks import append, doors, projection, publishing
+from benchmarks import append, doors, full_stack, projection, publishing, reads
 from benchmarks.append import Scenario
 from benchmarks.measure import Sample
 
@@ -49,6 +49,32 @@ def _rate(of: str, against: str) -> Callable[[Round], float]:
     return lambda samples: samples[of].rate / samples[against].rate
 
 
+def _processor(of: str, process: str, against: str) -> Callable[[Round], float]:
+    """Of the processor time of a constant answer, in the process that answers."""
+    return lambda samples: (
+        samples[against].processor_us["constant"] / samples[of].processor_us[process]
+    )
+
+
+def _all_processes(of: str, against: str) -> Callable[[Round], float]:
+    """The load counts on both sides."""
+    return lambda samples: (
+        sum(samples[of].processor_us.values()) / sum(samples[against].processor_us.values())
+    )
+
+
+def _p99_of_median(of: str) -> Callable[[Round], float]:
+    return lambda samples: (samples[of].p99_ms or 0.0) / (samples[of].p50_ms or 1.0)
+
+
+def _microseconds(of: str, *processes: str) -> Callable[[Round], float]:
+    return lambda samples: sum(samples[of].processor_us[name] for name in processes)
+
+
+def _longer(many: str, few: str, process: str) -> Callable[[Round], float]:
+    return lambda samples: samples[many].processor_us[process] / samples[few].processor_us[process]
+
+
 def _p50(of: str, against: str) -> Callable[[Round], float]:
     return lambda samples: (samples[of].p50_ms or 0.0) / (samples[against].p50_ms or 1.0)
 
@@ -84,6 +110,12 @@ SCENARIOS: Final[Mapping[str, Scenario]] = {
     "library-64": append.by_the_library(64),
     "http-constant": doors.constant(64),
     "http-command": doors.command_to_receipt(64),
+    "http-everybody": full_stack.command_to_everybody(64),
+    "http-constant-read": doors.constant(16, "GET"),
+    "plan-read-16": reads.current_plans(16),
+    "plan-past-100": reads.past_version(100),
+    "plan-past-1000": reads.past_version(1_000),
+    "plan-history-100": reads.history_of(100),
     "relay-lag": publishing.commit_to_producer(),
     "relay-tail": publishing.tail_after_a_crash,
     "producer-ready": publishing.ready_bytes,
@@ -92,7 +124,7 @@ SCENARIOS: Final[Mapping[str, Scenario]] = {
     "fold-memory": projection.in_memory,
     "visible": projection.event_to_visible,
     "commit-trip-commit": projection.commit_trip_commit,
-    "plan-read": projection.current_plan(),
+    "plan-read": reads.current_plan(),
     "fold-beside-long-plan": projection.beside_a_long_plan,
     "commit": projection.one_commit,
     **{
@@ -101,7 +133,7 @@ SCENARIOS: Final[Mapping[str, Scenario]] = {
         for name, scenario in (
             (f"append-64-past-10^{power}", append.through_mapper(64, 10**power)),
             (f"relay-lag-past-10^{power}", publishing.commit_to_producer(10**power)),
-            (f"plan-read-past-10^{power}", projection.current_plan(10**power)),
+            (f"plan-read-past-10^{power}", reads.current_plan(10**power)),
         )
     },
 }
@@ -153,12 +185,83 @@ ROWS: Final = (
     ),
     Row(
         "http",
-        "HTTP command to receipt, 64 in flight",
+        "HTTP command to receipt, 64 in flight, 2,000 plans",
         ("http-constant", "http-command"),
         (
             Judgement(
-                "of the same framework with a constant",
-                _rate("http-command", "http-constant"),
+                "processor time, of a constant answer's",
+                _processor("http-command", "goals", "http-constant"),
+                at_least=0.33,
+            ),
+            Judgement("rate, of a constant answer's", _rate("http-command", "http-constant")),
+            Judgement("p99, times the median", _p99_of_median("http-command"), at_most=2.5),
+        ),
+    ),
+    Row(
+        "http-stack",
+        "the same, with plan and audit beside it",
+        ("http-constant", "http-everybody"),
+        (
+            Judgement(
+                "processor time, of a constant answer's",
+                _processor("http-everybody", "goals", "http-constant"),
+                at_least=0.27,
+            ),
+            Judgement(
+                "rate, of a constant answer's",
+                _rate("http-everybody", "http-constant"),
+                at_least=0.18,
+            ),
+            Judgement(
+                "all processes, in constant answers",
+                _all_processes("http-everybody", "http-constant"),
+                at_most=8,
+            ),
+            Judgement("p99, times the median", _p99_of_median("http-everybody"), at_most=2.5),
+        ),
+    ),
+    Row(
+        "http-read",
+        "current plan, 16 in flight, 2,000 plans",
+        ("http-constant-read", "plan-read-16"),
+        (
+            Judgement(
+                "processor time, of a constant answer's",
+                _processor("plan-read-16", "plan", "http-constant-read"),
+                at_least=1.0,
+            ),
+            Judgement(
+                "rate, of a constant answer's",
+                _rate("plan-read-16", "http-constant-read"),
+                at_least=0.75,
+            ),
+        ),
+    ),
+    Row(
+        "http-past",
+        "one past version, 16 in flight",
+        ("http-constant-read", "plan-past-100", "plan-past-1000"),
+        (
+            Judgement(
+                "100 versions, processor time of a constant answer's",
+                _processor("plan-past-100", "plan", "http-constant-read"),
+                at_least=0.5,
+            ),
+            Judgement(
+                "1,000 versions, times that of 100",
+                _longer("plan-past-1000", "plan-past-100", "plan"),
+                at_most=1.5,
+            ),
+        ),
+    ),
+    Row(
+        "http-history",
+        "history of 100 versions, 16 in flight",
+        ("http-constant-read", "plan-history-100"),
+        (
+            Judgement(
+                "processor time, of a constant answer's",
+                _processor("plan-history-100", "plan", "http-constant-read"),
                 at_least=0.35,
             ),
         ),
@@ -201,8 +304,13 @@ ROWS: Final = (
         "projection from Kafka, catching up",
         ("fold-kafka", "fold-memory"),
         (
-            Judgement("of the fold alone", _rate("fold-kafka", "fold-memory"), at_least=0.2),
-            Judgement("events/s", lambda samples: samples["fold-kafka"].rate, at_least=20_000),
+            Judgement("of the fold alone", _rate("fold-kafka", "fold-memory")),
+            Judgement("events/s", lambda samples: samples["fold-kafka"].rate, at_least=15_000),
+            Judgement(
+                "processor time of an event, process and PostgreSQL, us",
+                _microseconds("fold-kafka", "plan", "postgres"),
+                at_most=80,
+            ),
         ),
     ),
     Row(

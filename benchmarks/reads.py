@@ -1,0 +1,184 @@
+"""The plan's HTTP door: the current plan, a past version, the history."""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from uuid import UUID
+
+import asyncpg
+import httpx
+from uuid_utils.compat import uuid7
+
+from benchmarks.append import Scenario
+from benchmarks.clusters import Servers
+from benchmarks.doors import in_a_process, measured
+from benchmarks.load import Load
+from benchmarks.measure import Sample, must_be
+from benchmarks.plan_events import (
+    EVENTS_OF_A_PLAN,
+    Message,
+    fresh_plan,
+    history,
+    message,
+    publish,
+    said,
+)
+from benchmarks.processor import Processes
+from benchmarks.subject import NURSE
+from deploy.local.servers.kafka import free_port
+from shared.testing.events import History
+from shared.testing.eventually import eventually
+from shared.testing.stack import TestDatabase
+from shared.testing.tokens import ISS, TestIssuer
+
+_PLANS = 2_000
+_EVENTS_TO_MULTIPLY = 4_000
+_BOTH = ("plan_id", "entry_id")
+
+
+@dataclass(frozen=True)
+class _Read:
+    """A kept path, how many ask at once, and what the plan service has folded before."""
+
+    path: str
+    in_flight: int
+    messages: list[Message]
+    multiplied: int = 1
+
+
+def current_plan(past: int = 0) -> Scenario:
+    """A reader of the current plan, one at a time, of a model with such a past."""
+
+    async def scenario(servers: Servers, seconds: float) -> Sample:
+        messages = history(_EVENTS_TO_MULTIPLY)
+        times = max(past // _EVENTS_TO_MULTIPLY, 1)
+        read = _Read(f"/v1/plans/{messages[0][1].decode()}", 1, messages, times)
+        return await _measured(servers, seconds, read, {"plan_version": EVENTS_OF_A_PLAN})
+
+    return scenario
+
+
+def current_plans(in_flight: int) -> Scenario:
+    """Readers of the current plan, so many at once, where there are 2,000 plans."""
+
+    async def scenario(servers: Servers, seconds: float) -> Sample:
+        messages = history(_EVENTS_TO_MULTIPLY)
+        times = _PLANS * EVENTS_OF_A_PLAN // _EVENTS_TO_MULTIPLY
+        read = _Read(f"/v1/plans/{messages[0][1].decode()}", in_flight, messages, times)
+        return await _measured(servers, seconds, read, {"plan_version": EVENTS_OF_A_PLAN})
+
+    return scenario
+
+
+def past_version(versions: int, in_flight: int = 16) -> Scenario:
+    """Readers of one version in the middle of a plan that has so many."""
+
+    async def scenario(servers: Servers, seconds: float) -> Sample:
+        plan_id, messages = _long_plan(versions)
+        asked = versions // 2
+        read = _Read(f"/v1/plans/{plan_id}/versions/{asked}", in_flight, messages)
+        return await _measured(servers, seconds, read, {"plan_version": asked})
+
+    return scenario
+
+
+def history_of(versions: int, in_flight: int = 16) -> Scenario:
+    """Readers of a history of so many versions."""
+
+    async def scenario(servers: Servers, seconds: float) -> Sample:
+        plan_id, messages = _long_plan(versions)
+        path = f"/v1/plans/{plan_id}/history?limit={versions}"
+        return await _measured(servers, seconds, _Read(path, in_flight, messages), {})
+
+    return scenario
+
+
+def _long_plan(versions: int) -> tuple[UUID, list[Message]]:
+    """A plan of eight entries that are reworded in turn."""
+    long = History(uuid7())
+    entries = [("goals", uuid7()) for _ in range(8)]
+    events = [long.opened()]
+    events += [said(long, *entries[number % len(entries)]) for number in range(versions - 1)]
+    return long.plan_id, [message(event) for event in events]
+
+
+async def _measured(
+    servers: Servers, seconds: float, read: _Read, shown: Mapping[str, object]
+) -> Sample:
+    async with _door(servers, read, seconds) as (load, processes):
+        url = f"http://127.0.0.1:{load.port}{load.path}"
+        async with httpx.AsyncClient(trust_env=False, headers=load.headers) as client:
+            answer = await client.get(url)
+        must_be("status", answer.status_code, 200)
+        told = answer.json()
+        for name, value in shown.items():
+            must_be(name, told[name], value)
+        return await measured(load, processes)
+
+
+@asynccontextmanager
+async def _door(
+    servers: Servers, read: _Read, seconds: float
+) -> AsyncIterator[tuple[Load, Processes]]:
+    """A plan service in a process of its own that has folded all of it."""
+    async with fresh_plan(servers) as (settings, made):
+        await publish(settings, read.messages)
+        with TemporaryDirectory() as folder:
+            issuer = TestIssuer(Path(folder))
+            port = free_port()
+            more = {"database_url": made.url, "issuer": ISS, "jwks": str(issuer.jwks), "port": port}
+            told = settings.model_copy(update=more).model_dump(exclude_unset=True)
+            environment = {f"CAREPLAN_{name.upper()}": str(value) for name, value in told.items()}
+            async with in_a_process("shared.chassis.run", "plan", **environment) as pid:
+                await _until_folded(made, len(read.messages))
+                if read.multiplied > 1:
+                    await _multiply(made, read.multiplied)
+                    await servers.checkpoint()
+                load = Load(
+                    port=port,
+                    method="GET",
+                    path=read.path,
+                    headers=issuer.bearer(NURSE),
+                    in_flight=read.in_flight,
+                    seconds=seconds,
+                    status=200,
+                )
+                yield load, Processes({"plan": pid, **servers.pids})
+
+
+async def _multiply(made: TestDatabase, times: int) -> None:
+    """Other plans of the same length, until there are so many times as many."""
+    connection = await asyncpg.connect(made.owner_url)
+    try:
+        for table, ids in (("plan", ["plan_id"]), ("plan_entry", _BOTH), ("plan_ledger", _BOTH)):
+            columns = await connection.fetch(
+                "SELECT attname AS name FROM pg_attribute WHERE attrelid = $1::text::regclass"
+                " AND attnum > 0 AND NOT attisdropped ORDER BY attnum",
+                table,
+            )
+            copied = ", ".join(
+                f"md5({name} || '/' || n)::uuid" if name in ids else name
+                for name in (row["name"] for row in columns)
+            )
+            await connection.execute(
+                f"INSERT INTO {table} SELECT {copied} FROM {table}, generate_series(2, $1) n",  # noqa: S608 - names of ours
+                times,
+            )
+        await connection.execute("ANALYZE")
+        must_be("plans", await connection.fetchval("SELECT count(*) % $1 FROM plan", times), 0)
+    finally:
+        await connection.close()
+
+
+async def _until_folded(made: TestDatabase, events: int) -> None:
+    connection = await asyncpg.connect(made.owner_url)
+    try:
+
+        async def folded() -> bool:
+            return bool(await connection.fetchval("SELECT sum(version) FROM plan") == events)
+
+        await eventually(folded, "all was folded", within=120, holds=bool)
+    finally:
+        await connection.close()
