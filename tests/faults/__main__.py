@@ -13,10 +13,10 @@ from pathlib import Path
 from random import Random
 
 from tests.faults.catalogue import FAULTS, Fault
-from tests.faults.disk import why_not
+from tests.faults.guards.known import CONTROL, FAULT_OF
 from tests.faults.report import table, write
+from tests.faults.stack.disk import why_not
 from tests.faults.trial import Outcome, bench_in
-from tests.faults.unguarded import CONTROL, FAULT_OF
 
 _UNTIL_NOTICED = 10
 # The judge looks at all that a stack was ever sent: on an old one that takes longer than a trial.

@@ -14,8 +14,8 @@ from typing import Final
 import asyncpg
 
 from shared.testing.eventually import eventually
-from tests.faults import clock
-from tests.faults.target import SECTIONS, Target, family, send
+from tests.faults.stack import clock
+from tests.faults.stack.target import SECTIONS, Target, family, send
 
 # Whoever watches gives up after 10 s: sessions that are idle, members of a group, requests.
 _LONGER_THAN_THE_TIMEOUTS = 14.0
@@ -113,7 +113,7 @@ async def _fill_the_log(target: Target) -> None:
 def _clock_back(name: str) -> Strike:
     async def strike(target: Target, rng: Random) -> str:
         url = target.admin_url(name)
-        command = (sys.executable, "-m", "tests.faults.clock", name)
+        command = (sys.executable, "-m", "tests.faults.stack.clock", name)
         async with target.run_as(name, command, clock.of_its_own(url)) as step:
             await asyncio.sleep(rng.uniform(0, 2))
             await step(-clock.AN_HOUR)

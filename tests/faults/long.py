@@ -21,12 +21,12 @@ from typing import Final
 
 from shared.testing.eventually import eventually
 from tests.faults.judge.findings import KINDS, Findings
-from tests.faults.load import Contributors, Load
+from tests.faults.load.contributors import Contributors, Load
+from tests.faults.load.sent import Sent
 from tests.faults.report import line
-from tests.faults.sent import Sent
-from tests.faults.target import SECTIONS
+from tests.faults.stack.target import SECTIONS
+from tests.faults.stack.watch import Watch, in_mebibytes
 from tests.faults.trial import Bench, bench_in
-from tests.faults.watch import Watch, in_mebibytes
 
 RESULTS: Final = Path("benchmarks/results")
 _CONTRIBUTORS: Final = 8

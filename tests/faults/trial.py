@@ -15,15 +15,15 @@ import asyncpg
 from shared.cli.token import Signer, professional
 from shared.testing.eventually import eventually
 from tests.faults.catalogue import Broken, Fault
-from tests.faults.deeds import ORGANISATIONS
-from tests.faults.doors import HttpDoor, KafkaDoor, NotAnswered
+from tests.faults.guards.in_database import prepare
 from tests.faults.judge.checker import Checker
 from tests.faults.judge.evidence import Surroundings
 from tests.faults.judge.findings import Findings
-from tests.faults.load import A_FEW, Contributors, Load
-from tests.faults.sent import Sent
-from tests.faults.target import Target, are_none, target_in
-from tests.faults.unguarded import prepared
+from tests.faults.load.contributors import A_FEW, Contributors, Load
+from tests.faults.load.deeds import ORGANISATIONS
+from tests.faults.load.doors import HttpDoor, KafkaDoor, NotAnswered
+from tests.faults.load.sent import Sent
+from tests.faults.stack.target import Target, are_none, target_in
 
 _UNDER_WAY = 40
 _AFTERWARDS = 40
@@ -160,7 +160,7 @@ async def bench_in(
             target_in(folder, guard, on_small_disks=on_small_disks)
         )
         if guard is not None:
-            await prepared(guard, target)
+            await prepare(guard, target.admin_url)
         issuer = target.stack.issuer
         http = HttpDoor(target.urls, issuer.signer.issuer, issuer.private_key)
         kafka = KafkaDoor(target.kafka_servers, ORGANISATIONS)

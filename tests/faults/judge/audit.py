@@ -8,7 +8,7 @@ from typing import Any, Final
 from tests.faults.judge.evidence import Stored
 from tests.faults.judge.findings import Findings
 from tests.faults.judge.published import NaturalKey, Published
-from tests.faults.sent import REUSED, SECTIONS, Sent
+from tests.faults.load.sent import REUSED, SECTIONS, Sent
 
 # What rests on a copy that may be behind: the first answer may have reached nobody.
 _PASSING: Final = {"plan-unknown", "plan-not-open", "no-live-relationship", "proxy-not-live"}

@@ -15,10 +15,11 @@ from tests.faults.judge.sections import (
     judge_openings,
     judge_origin,
     judge_published,
+    judge_reused,
     judge_store,
     judge_unanswered,
 )
-from tests.faults.sent import SECTIONS, Sent
+from tests.faults.load.sent import SECTIONS, Sent
 
 _LOOKED_EVERY: Final = 0.5
 
@@ -68,6 +69,7 @@ class Checker:
             receipts = await self._evidence.receipts(section)
             mine = [sent for sent in everything if sent.section == section]
             judge_answers(mine, stored[section], receipts, found)
+        judge_reused(reused, found)
         judge_openings(everything, stored["person"], found)
         events = {event.key: event for one in stored.values() for event in one}
         judge_origin(everything, events.values(), found)

@@ -15,7 +15,7 @@ import httpx
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from tests.faults.judge.published import NaturalKey, Published
-from tests.faults.sent import SECTIONS
+from tests.faults.load.sent import SECTIONS
 
 EVENT_TOPICS: Final = [f"careplan.{wire}.events.v1" for wire in SECTIONS.values()]
 

@@ -6,7 +6,7 @@ from uuid import UUID, uuid5
 
 from tests.faults.judge.evidence import Stored
 from tests.faults.judge.published import difference
-from tests.faults.sent import Sent
+from tests.faults.load.sent import Sent
 
 Content = Mapping[str, Any]
 

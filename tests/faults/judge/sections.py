@@ -10,7 +10,7 @@ from tests.faults.judge.findings import Findings
 from tests.faults.judge.published import NaturalKey, Published, difference
 from tests.faults.judge.refold import leaves_of
 from tests.faults.judge.said import what_is_another
-from tests.faults.sent import Sent, is_kept
+from tests.faults.load.sent import REUSED, Sent, is_kept
 
 _OPENS: Final = ("plan-opened", "plan-reopened")
 _CLOSES: Final = ("plan-ended", "entered-in-error")
@@ -97,6 +97,13 @@ def _judge_accepted(
         )
         another = what_is_another(mine, sent)
         found.unless(not another, "wrong", f"{what}: {another}")
+
+
+def judge_reused(reused: Iterable[Sent], found: Findings) -> None:
+    """Other content under an id that has a receipt is refused, and shown nothing of it."""
+    for sent in reused:
+        codes = {answer.get("code") for answer in sent.answers}
+        found.unless(codes == {REUSED}, "wrong", f"{sent.id} was used again, and answered {codes}")
 
 
 def judge_unanswered(

@@ -11,9 +11,9 @@ from typing import Any, Final
 from uuid import UUID, uuid5
 
 from shared.testing.people import somebody
-from tests.faults.doors import HttpDoor, KafkaDoor
-from tests.faults.entries import Content, Entry, a_need, changes_of, identifier
-from tests.faults.sent import SECTIONS, Party, Sent
+from tests.faults.load.doors import HttpDoor, KafkaDoor
+from tests.faults.load.entries import Content, Entry, a_need, changes_of, identifier
+from tests.faults.load.sent import SECTIONS, Party, Sent
 
 ORGANISATIONS: Final = ("ZZG01", "ZZC01", "ZZL01", "ZZH01")
 _AGREE: Final = "careplan.goals.commands.agree.v1"

@@ -13,7 +13,7 @@ import asyncpg
 import httpx
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.faults.target import SECTIONS, Target
+from tests.faults.stack.target import SECTIONS, Target
 
 _LOOKED_EVERY: Final = 2.0
 # A relay looks every 2 s how far there is to go, and pauses for up to 5 s where it cannot publish.

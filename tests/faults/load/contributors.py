@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from random import Random
 from typing import Final
 
-from tests.faults.deeds import Deeds, Plan
-from tests.faults.doors import PATIENCE, HttpDoor, KafkaDoor
-from tests.faults.sent import Sent
+from tests.faults.load.deeds import Deeds, Plan
+from tests.faults.load.doors import PATIENCE, HttpDoor, KafkaDoor
+from tests.faults.load.sent import Sent
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaError
 
 from shared.cli.token import Signer, person, professional
-from tests.faults.sent import FORBIDDEN, REUSED, SECTIONS, Party, Sent, is_final
+from tests.faults.load.sent import FORBIDDEN, REUSED, SECTIONS, Party, Sent, is_final
 
 PATIENCE = 240.0
 _ANSWERED_WITHIN = 20.0

@@ -25,8 +25,8 @@ from deploy.local.stack.stack import Stack
 from shared.cli.readiness import every_part_ready
 from shared.testing.eventually import eventually
 from tests.e2e.stack_process import ROOT, free_port_offset
-from tests.faults.disk import SmallDisk
-from tests.faults.proxy import Proxy
+from tests.faults.stack.disk import SmallDisk
+from tests.faults.stack.proxy import Proxy
 
 Given = TypeVar("Given")
 
@@ -66,7 +66,7 @@ class _TestStack(Stack):
         self.altered = _Altered(self.folder / "logs", self.terminal, self.note)
         self.supervisor = self.altered
         if guard is not None:
-            runner = [sys.executable, "-m", "tests.faults.unguarded", guard]
+            runner = [sys.executable, "-m", "tests.faults.guards", guard]
             self.altered.commands = {one.name: [*runner, one.name] for one in self.services}
 
     async def open_proxies(self, opened: AsyncExitStack) -> None:

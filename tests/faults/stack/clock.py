@@ -1,6 +1,6 @@
 """A service whose clock steps back by an hour while it runs, and its database's with it.
 
-``python -m tests.faults.clock SERVICE`` runs one service, as ``python -m shared.chassis.run
+``python -m tests.faults.stack.clock SERVICE`` runs one service, as ``python -m shared.chassis.run
 SERVICE`` does; SIGUSR1 sets its clock back by an hour, SIGUSR2 sets it right again. The database
 gets a ``clock_timestamp`` of its own, found before PostgreSQL's.
 """

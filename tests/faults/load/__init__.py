@@ -1,0 +1,1 @@
+"""Contributions from several organisations by both doors, and what came back."""
