@@ -32,14 +32,17 @@ from benchmarks.plan_events import (
 from benchmarks.processor import Processes, Used
 from benchmarks.subject import receipt, sample_state
 from services.goals.section import SECTION
-from services.plan.doors.events import BATCH, CONSUMER, FoldEvents, read_event
-from services.plan.fold.domain import Plan, fold
+from services.plan.doors.events import BATCH, CONSUMER, FoldEvents
+from services.plan.fold.domain import Plan
+from services.plan.store.batch import HeldPlan
 from services.plan.store.projection import PlanStore
+from services.plan.store.reading import read_event
 from shared.chassis.database.database import Database
 from shared.chassis.kafka.consumer import BatchConsumer
 from shared.chassis.kafka.dead_letters import Record
 from shared.chassis.kafka.offsets import Transaction
 from shared.chassis.kafka.relay import Relay
+from shared.chassis.policy.decide import POLICY_VERSION
 from shared.chassis.settings import Settings
 from shared.chassis.store.event_store import EventStore
 from shared.chassis.store.group_commit import GroupCommit
@@ -81,7 +84,7 @@ async def from_kafka(servers: Servers, seconds: float) -> Sample:
                 await eventually(done, "all was folded", within=120, holds=bool)
             told = used.microseconds(events)
             shown = await database.pool.fetchval("SELECT sum(version) FROM plan")
-            listed = await database.pool.fetchval("SELECT count(*) FROM plan_ledger")
+            listed = await database.pool.fetchval("SELECT count(*) FROM ledger.plan_ledger")
     must_be("events in the plans", shown, events)
     must_be("rows of the ledger", listed, events)
     rate = events / (watched.ended - watched.begun)
@@ -120,21 +123,22 @@ async def beside_a_long_plan(servers: Servers, seconds: float) -> Sample:
 
 
 async def in_memory(servers: Servers, seconds: float) -> Sample:  # noqa: ARG001 - needs none
-    """The fold alone: the same records decoded and folded, nothing stored."""
+    """The fold alone: the same records decoded and folded as a batch does it, nothing stored."""
     records: list[Any] = [
         SimpleNamespace(topic=topic, key=key, value=value, headers=headers)
         for topic, key, value, headers in history(round(seconds * _EVENTS_A_SECOND))
     ]
-    plans: dict[UUID, Plan] = {}
+    plans: dict[UUID, HeldPlan] = {}
     begun = perf_counter()
     for record in records:
-        event = read_event(record).event
-        plan = plans.get(event.plan_id)
-        if plan is None:
-            plan = plans[event.plan_id] = Plan(event.plan_id)
-        fold(plan, event)
+        read = read_event(record)
+        held = plans.get(read.event.plan_id)
+        if held is None:
+            held = plans[read.event.plan_id] = HeldPlan(Plan(read.event.plan_id), 0)
+        held.fold(read)
     took = perf_counter() - begun
-    must_be("events in the plans", sum(plan.version for plan in plans.values()), len(records))
+    folded = sum(held.plan.version for held in plans.values())
+    must_be("events in the plans", folded, len(records))
     return Sample(len(records), len(records) / took)
 
 
@@ -220,7 +224,11 @@ class _Watched:
         self.begun = self.ended = 0.0
         self.consumed = 0
         self._folded = asyncio.Event()
-        store = PlanStore(topic_prefix=settings.topic_prefix, instance=settings.instance_id)
+        store = PlanStore(
+            topic_prefix=settings.topic_prefix,
+            instance=settings.instance_id,
+            policy_version=POLICY_VERSION,
+        )
         self._handle = FoldEvents(
             store, topic_prefix=settings.topic_prefix, folded=self._note_the_end
         )

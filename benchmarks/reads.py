@@ -152,14 +152,19 @@ async def _multiply(made: TestDatabase, times: int) -> None:
     """Other plans of the same length, until there are so many times as many."""
     connection = await asyncpg.connect(made.owner_url)
     try:
-        for table, ids in (("plan", ["plan_id"]), ("plan_entry", _BOTH), ("plan_ledger", _BOTH)):
+        # A document is copied as it is: what is read of the others is only that they are there.
+        for table, ids in (("plan", ["plan_id"]), ("ledger.plan_ledger", _BOTH)):
             columns = await connection.fetch(
                 "SELECT attname AS name FROM pg_attribute WHERE attrelid = $1::text::regclass"
                 " AND attnum > 0 AND NOT attisdropped ORDER BY attnum",
                 table,
             )
             copied = ", ".join(
-                f"md5({name} || '/' || n)::uuid" if name in ids else name
+                f"md5({name} || '/' || n)::uuid"
+                if name in ids
+                else "feed + (n - 1) * (max(feed) OVER ())"
+                if name == "feed"
+                else f'"{name}"'
                 for name in (row["name"] for row in columns)
             )
             await connection.execute(

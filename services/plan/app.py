@@ -7,12 +7,12 @@ from fastapi import FastAPI
 
 from services.plan.doors.api import plan_routes
 from services.plan.doors.events import BATCH, CONSUMER, Folded, FoldEvents
-from services.plan.reads.plans import PlanLedger
 from services.plan.store.projection import PlanStore
 from shared.chassis.database.database import Database
 from shared.chassis.http.identity import Identity
 from shared.chassis.kafka.consumer import BatchConsumer
 from shared.chassis.kafka.relay import Relay
+from shared.chassis.policy.decide import POLICY_VERSION
 from shared.chassis.service_app import service_app
 from shared.chassis.settings import Settings
 from shared.chassis.telemetry import Gauge, Reading
@@ -24,7 +24,11 @@ def create_app(settings: Settings) -> FastAPI:
     database = Database(settings.database_url, size=8)
     identity = Identity(settings.jwks, settings.issuer)
     relay = Relay(settings.database_url, settings, section=None)
-    plans = PlanStore(topic_prefix=settings.topic_prefix, instance=settings.instance_id)
+    plans = PlanStore(
+        topic_prefix=settings.topic_prefix,
+        instance=settings.instance_id,
+        policy_version=POLICY_VERSION,
+    )
     folded = Folded()
 
     def after_batch() -> None:
@@ -55,11 +59,7 @@ def create_app(settings: Settings) -> FastAPI:
         settings,
         database=database,
         relay=relay,
-        routes=[
-            plan_routes(
-                PlanLedger(database), identity, settings.roles, folded, events.behind_seconds
-            )
-        ],
+        routes=[plan_routes(database, identity, settings.roles, folded, events.behind_seconds)],
         consumers={"events": events},
         opens=[parked_counted()],
         gauges={

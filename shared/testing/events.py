@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import orjson
+from aiokafka.structs import ConsumerRecord
 
 from shared.ledger import RecordedEvent, instant, kebab
 
@@ -111,10 +112,31 @@ def headers_of(event: RecordedEvent) -> list[tuple[str, bytes]]:
         ("ce_id", f"{event.entry_id}.{event.entry_version}".encode()),
         ("ce_source", f"urn:careplan:section:{event.section}".encode()),
         ("ce_type", event.type.encode()),
+        ("ce_dataschema", f"urn:careplan:contract:{event.type.rpartition('.v')[0]}:1.0".encode()),
         ("ce_partitionkey", str(event.plan_id).encode()),
     ]
     if event.position is not None:
         headers.append(("ce_position", str(event.position).encode()))
+    if event.leaf_hash is not None:
+        headers.append(("ce_leafhash", event.leaf_hash.encode()))
     if event.traceparent is not None:
         headers.append(("traceparent", event.traceparent.encode()))
     return headers
+
+
+def record_of(event: RecordedEvent, *, prefix: str = "", offset: int = 0) -> ConsumerRecord:
+    """Its message as a consumer is handed it."""
+    value = value_of(event)
+    return ConsumerRecord(
+        topic=f"{prefix}careplan.{event.section}.events.v1",
+        partition=0,
+        offset=offset,
+        timestamp=0,
+        timestamp_type=0,
+        key=str(event.plan_id).encode(),
+        value=value,
+        checksum=None,
+        serialized_key_size=0,
+        serialized_value_size=len(value),
+        headers=tuple(headers_of(event)),
+    )

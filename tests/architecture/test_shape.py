@@ -22,10 +22,19 @@ OF_A_SECTION = {
 OF_A_READER = {
     "plan": {
         "": {"app.py", "rebuild.py", "README.md"},
-        "fold": {"domain.py", "authorship.py", "standard.py", "findings.py", "figures.py"},
-        "store": {"batch.py", "cache.py", "ledger.py", "projection.py", "document.py"},
-        "reads": {"plans.py", "current.py", "as_at.py", "history.py", "diff.py"},
-        "doors": {"events.py", "api.py", "feed.py", "fhir.py"},
+        "fold": {
+            "domain.py", "authorship.py", "effective.py", "standard.py", "findings.py",
+            "figures.py",
+        },
+        "store": {
+            "batch.py", "cache.py", "ledger.py", "projection.py", "document.py", "parked.py",
+            "reading.py", "values.py",
+        },
+        "reads": {
+            "current.py", "as_at.py", "history.py", "diff.py", "authorship.py", "together.py",
+            "view.py",
+        },
+        "doors": {"events.py", "api.py", "feed.py", "fhir.py", "release.py"},
     },
     "audit": {
         "": {"app.py", "README.md"},
@@ -35,7 +44,7 @@ OF_A_READER = {
         "queries": {"records.py"},
         "doors": {"events.py", "api.py"},
     },
-}
+}  # fmt: skip
 """The permitted files of each package of a reader; beside them `__init__.py` and `migrations/`."""
 
 OF_THE_CHASSIS = {

@@ -129,7 +129,7 @@ def _clock_back(name: str) -> Strike:
 
 
 _WHAT_GROWS: Final = {
-    "plan": "SELECT count(*) FROM plan_ledger",
+    "plan": "SELECT count(*) FROM ledger.plan_ledger",
     "audit": "SELECT count(*) FROM audit_record",
 }
 

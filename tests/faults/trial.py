@@ -130,7 +130,7 @@ class Bench:
     async def _until_seen(self, probes: list[Sent]) -> None:
         """Until the readers have what was accepted since; a guard left out may keep it away."""
         wanted = {sent.id for sent in probes if sent.is_accepted}
-        for service, table in (("plan", "plan_ledger"), ("audit", "audit_record")):
+        for service, table in (("plan", "ledger.plan_ledger"), ("audit", "audit_record")):
             query = f"SELECT contribution_id FROM {table}"  # noqa: S608 - our own words
             await eventually(
                 partial(self._missing, service, query, wanted),

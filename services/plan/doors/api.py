@@ -2,18 +2,21 @@
 
 import asyncio
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Annotated, Any, Final
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Request, Response
 
 from services.plan.doors.events import Folded
-from services.plan.reads.plans import PlanLedger, PlanView
-from services.plan.store.document import dumps, etag
+from services.plan.doors.release import Lag, release_list, release_plan
+from services.plan.reads.as_at import PastPlans
+from services.plan.reads.current import CurrentPlans
+from services.plan.reads.history import History
+from services.plan.store.values import dumps
+from shared.chassis.database.database import Database
 from shared.chassis.http.identity import Identity
 from shared.chassis.http.parameters import (
-    PRIVATE,
     cursor_of,
     judge_parameters,
     list_header,
@@ -22,7 +25,7 @@ from shared.chassis.http.parameters import (
     parameter_invalid,
     whole_number,
 )
-from shared.chassis.policy.decide import POLICY_VERSION, Action, Facts, Roles, decide
+from shared.chassis.policy.decide import Action, Decision, Facts, Roles, decide
 from shared.chassis.wire.position import Position
 from shared.chassis.wire.problem import Problem
 from shared.ledger import Contributor, id_in
@@ -33,73 +36,71 @@ INCLUDES: Final = frozenset({"authorship", "withdrawn"})
 _LONGEST_WAIT: Final = 10.0
 _LOOK_AGAIN: Final = 0.25  # what another replica has folded is seen by looking
 _WAIT: Final = re.compile(r"\bwait\s*=\s*\"?([0-9]{1,4})\"?(?=\s*(?:[,;]|$))", re.IGNORECASE)
-_ENTITY_TAG: Final = re.compile(r'(?:W/)?("[^"]*")')
 _NOTHING_INCLUDED: Final[frozenset[str]] = frozenset()
-
-Lag = Callable[[], float | None]
 
 
 def plan_routes(
-    ledger: PlanLedger, identity: Identity, roles: Roles, folded: Folded, lag: Lag
+    database: Database, identity: Identity, roles: Roles, folded: Folded, lag: Lag
 ) -> APIRouter:
     """``GET /v1/plans/{plan_id}``, its versions and its history."""
+    plans, past, lists = CurrentPlans(database), PastPlans(database), History(database)
     router = APIRouter(tags=["plans"])
     Caller = Annotated[Contributor, Depends(identity)]  # noqa: N806 - a type
 
     @router.get("/v1/plans/{plan_id}")
     async def current_plan(plan_id: str, request: Request, contributor: Caller) -> Response:
         """The plan as it stands, at least as new as ``Ledger-Min-Position`` asks."""
-        asked = _permitted(plan_id, request, contributor, roles, {"include"})
+        asked, decision = _permitted(plan_id, request, contributor, roles, {"include"})
         include = _include_of(request)
-        waited = await _wait_for(request, asked, ledger, folded, lag)
-        view = await ledger.current(asked, include)
+        waited = await _wait_for(request, asked, plans, folded, lag)
+        view = await (plans.in_detail(asked, include) if include else plans.current(asked))
         if view is None:
             raise Problem("plan-unknown")
-        return _plan_response(request, view, lag, waited)
+        return release_plan(request, decision, view, lag, waited=waited)
 
     @router.get("/v1/plans/{plan_id}/versions")
     async def versions(plan_id: str, request: Request, contributor: Caller) -> Response:
         """The versions of the plan, newest first."""
-        asked = _permitted(plan_id, request, contributor, roles, {"limit", "cursor"})
+        asked, decision = _permitted(plan_id, request, contributor, roles, {"limit", "cursor"})
         limit, before = page_of(request, "versions", str(asked))
-        await _must_be_known(ledger, asked)
-        items, following = await ledger.versions(asked, before, limit)
-        return _list_response(items, _cursor("versions", asked, following), lag)
+        await _must_be_known(plans, asked)
+        items, following = await lists.versions(asked, before, limit)
+        return release_list(decision, _page(items, _cursor("versions", asked, following)), lag)
 
     @router.get("/v1/plans/{plan_id}/versions/{version}")
     async def past_plan(
         plan_id: str, version: str, request: Request, contributor: Caller
     ) -> Response:
         """The plan of that version."""
-        asked = _permitted(plan_id, request, contributor, roles, {"include"})
+        asked, decision = _permitted(plan_id, request, contributor, roles, {"include"})
         include = _include_of(request)
-        newest = await _must_be_known(ledger, asked)
+        newest = await _must_be_known(plans, asked)
         wanted = whole_number(version)
         if wanted is None or wanted > newest:
             raise Problem(
                 "version-unknown",
                 f"There is no such version; the plan is at version {newest}.",
             )
-        view = await ledger.past(asked, wanted, include)
+        view = await past.version(asked, wanted, include)
         if view is None:
             raise Problem("version-unknown")
-        return _plan_response(request, view, lag, waited=False)
+        return release_plan(request, decision, view, lag, waited=False)
 
     @router.get("/v1/plans/{plan_id}/history")
     async def history(plan_id: str, request: Request, contributor: Caller) -> Response:
         """The contributions to the plan, newest first."""
-        asked = _permitted(plan_id, request, contributor, roles, {"limit", "cursor"})
+        asked, decision = _permitted(plan_id, request, contributor, roles, {"limit", "cursor"})
         limit, before = page_of(request, "history", str(asked))
-        await _must_be_known(ledger, asked)
-        items, following = await ledger.history(asked, before, limit)
-        return _list_response(items, _cursor("history", asked, following), lag)
+        await _must_be_known(plans, asked)
+        items, following = await lists.contributions(asked, before, limit)
+        return release_list(decision, _page(items, _cursor("history", asked, following)), lag)
 
     return router
 
 
 def _permitted(
     plan_id: str, request: Request, contributor: Contributor, roles: Roles, parameters: set[str]
-) -> UUID:
+) -> tuple[UUID, Decision]:
     """The plan that is asked for; rights come before everything else that could be said."""
     asked = id_in(plan_id)
     purpose = one_header(request, "Ledger-Purpose")
@@ -110,7 +111,7 @@ def _permitted(
         raise Problem("plan-unknown")
     _judge_purpose(request, purpose)
     judge_parameters(request, parameters, repeatable={"include"})
-    return asked
+    return asked, decision
 
 
 def _judge_purpose(request: Request, purpose: str | None) -> None:
@@ -138,15 +139,15 @@ def _cursor(of: str, plan_id: UUID, before: int | None) -> str | None:
     return cursor_of(before, of, str(plan_id))
 
 
-async def _must_be_known(ledger: PlanLedger, plan_id: UUID) -> int:
-    newest = await ledger.newest_version(plan_id)
+async def _must_be_known(plans: CurrentPlans, plan_id: UUID) -> int:
+    newest = await plans.newest_version(plan_id)
     if newest is None:
         raise Problem("plan-unknown")
     return newest
 
 
 async def _wait_for(
-    request: Request, plan_id: UUID, ledger: PlanLedger, folded: Folded, lag: Lag
+    request: Request, plan_id: UUID, plans: CurrentPlans, folded: Folded, lag: Lag
 ) -> bool:
     """Wait until the plan is as new as asked for; True where a wait was asked for as well."""
     given = one_header(request, "Ledger-Min-Position")
@@ -162,10 +163,10 @@ async def _wait_for(
     preferred = _WAIT.search(list_header(request, "Prefer"))
     loop = asyncio.get_running_loop()
     deadline = loop.time() + (min(_LONGEST_WAIT, float(preferred[1])) if preferred else 0.0)
-    while not await ledger.has_reached(position):
+    while not await plans.has_reached(position):
         left = deadline - loop.time()
         if left <= 0:
-            reached = await ledger.position(plan_id)
+            reached = await plans.position(plan_id)
             raise Problem(
                 "projection-behind",
                 "The plan does not show yet what the position asks for.",
@@ -177,33 +178,5 @@ async def _wait_for(
     return preferred is not None
 
 
-def _plan_response(request: Request, view: PlanView, lag: Lag, waited: bool) -> Response:
-    """Every byte of a plan leaves through here or through the lists below."""
-    tag = etag(view.version, view.body)
-    headers = {
-        "ETag": tag,
-        "Ledger-Position": view.position.encode(),
-        "Ledger-Version": str(view.version),
-        **_headers(lag),
-    }
-    if waited:
-        headers["Preference-Applied"] = "wait"
-    held = list_header(request, "If-None-Match")
-    if held.strip() == "*" or tag in _ENTITY_TAG.findall(held):
-        return Response(status_code=304, headers=headers)
-    return Response(view.body, headers=headers, media_type="application/json")
-
-
-def _list_response(items: Sequence[dict[str, Any]], following: str | None, lag: Lag) -> Response:
-    body = dumps({"items": items, "next": following})
-    return Response(body, headers=_headers(lag), media_type="application/json")
-
-
-def _headers(lag: Lag) -> dict[str, str]:
-    behind = lag()
-    told = "unknown" if behind is None else f"{behind:.1f}"
-    return {
-        **PRIVATE,
-        "Ledger-Lag": "0" if told == "0.0" else told,
-        "Ledger-Policy": POLICY_VERSION,
-    }
+def _page(items: Sequence[dict[str, Any]], following: str | None) -> bytes:
+    return dumps({"items": items, "next": following})

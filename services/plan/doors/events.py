@@ -5,14 +5,14 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from time import monotonic
 from typing import Final, TypeVar
 
-import orjson
 from opentelemetry.trace import Span
 
-from services.plan.fold.domain import in_utc
-from services.plan.store.projection import Batch, PlanStore, Read, Tally
+from services.plan.store.batch import Batch, Tally
+from services.plan.store.projection import PlanStore
+from services.plan.store.reading import Read, read_event
 from shared.chassis.database.outgoing import Outgoing
 from shared.chassis.kafka.dead_letters import Record
-from shared.chassis.kafka.event_message import Unreadable, event_of, header
+from shared.chassis.kafka.event_message import Unreadable, header
 from shared.chassis.kafka.offsets import Transaction
 from shared.chassis.telemetry import (
     Attribute,
@@ -26,15 +26,11 @@ from shared.chassis.telemetry import (
     log,
     tracer,
 )
-from shared.ledger.topics import events_topic
 
 CONSUMER: Final = "plan"
 BATCH: Final = 4_000
 """The more events of a plan are in a batch, the fewer times its document is written."""
 ANOTHER_PLANS: Final = "the entry is another plan's"
-_LARGEST_POSITION: Final = 2**63 - 1
-_MANY_LEVELS: Final = 200
-_DEEPEST: Final = 200
 _AT_A_TIME: Final = 100
 
 Item = TypeVar("Item")
@@ -125,34 +121,6 @@ async def _in_turns(items: Sequence[Item]) -> AsyncIterator[Item]:
         if number % _AT_A_TIME == _AT_A_TIME - 1:
             await asyncio.sleep(0)
         yield item
-
-
-def read_event(record: Record, topic_prefix: str = "") -> Read:
-    """The event of a record as the plan can fold and store it; raises ``Unreadable``."""
-    event = event_of(record)
-    if record.topic != topic_prefix + events_topic(event.section):
-        raise Unreadable("an event of another section than its topic")
-    if event.position is not None and event.position > _LARGEST_POSITION:
-        raise Unreadable("the position is not one of a store")
-    try:
-        event = in_utc(event)
-    except OverflowError as error:
-        raise Unreadable("recorded_at lies outside the calendar") from error
-    value = record.value or b""
-    if value.count(b"[") + value.count(b"{") > _MANY_LEVELS:
-        _refuse_too_deep(event.content, event.provenance)
-    return Read(event, record)
-
-
-def _refuse_too_deep(*parts: object) -> None:
-    # What can be read may still be too deep to be written again.
-    wrapped: object = list(parts)
-    for _ in range(255 - _DEEPEST):
-        wrapped = [wrapped]
-    try:
-        orjson.dumps(wrapped)
-    except orjson.JSONEncodeError as error:
-        raise Unreadable("nested too deeply") from error
 
 
 def _describe(span: Span, records: int) -> None:

@@ -1,38 +1,112 @@
-"""The one shared plan: what it says after each event, who said each leaf of it, what waits.
+"""The one shared plan: what it says after each event, and which events wait for an earlier one.
 
 Knows no section: the envelope of an event is enough, so a section never heard of folds as well.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
-from typing import Any, Final
+from typing import Any, Final, Protocol
 from uuid import UUID
 
-from shared.ledger import Change, RecordedEvent
+from services.plan.fold.authorship import Leaves
+from services.plan.fold.effective import Effect, effect_of
+from shared.ledger import Change
 
 EntryKey = tuple[str, UUID]
 
-_OPENED: Final = "careplan.person.plan-opened.v1"
-_MERGED: Final = "careplan.person.plan-merged.v1"
+_PERSON: Final = "person"
+_OPENED: Final = "careplan.person.plan-opened"
+_MERGED: Final = "careplan.person.plan-merged"
+_UNMERGED: Final = "careplan.person.plan-unmerged"
 _STATE_AFTER: Final = {
     _OPENED: "open",
-    "careplan.person.plan-ended.v1": "ended",
-    "careplan.person.plan-reopened.v1": "open",
+    "careplan.person.plan-ended": "ended",
+    "careplan.person.plan-reopened": "open",
     _MERGED: "merged",
-    "careplan.person.plan-unmerged.v1": "open",
-    "careplan.person.entered-in-error.v1": "ended",
+    _UNMERGED: "open",
+    "careplan.person.entered-in-error": "ended",
 }
 _IN_PLAN: Final = {
     Change.CREATED.value: True,
     Change.RESTORED.value: True,
     Change.WITHDRAWN.value: False,
 }
-_IN_ERROR: Final = (".entered-in-error.v1", "-entered-in-error.v1")
-# "Still right", and talk about the plan: recorded and shown, and no update of it.
-_CONFIRMED: Final = (".confirmed.v1", "-confirmed.v1")
+_IN_ERROR: Final = (".entered-in-error", "-entered-in-error")
+# "Still right", who may see it, and talk about the plan: recorded and shown, and no update of it.
+_CONFIRMED: Final = (".confirmed", "-confirmed")
+_NO_UPDATE: Final = (
+    *_CONFIRMED,
+    *(".restricted", "-restricted", ".restriction-lifted", "-restriction-lifted"),
+)
 _COMMENT: Final = "comment"
+_VISIBILITY: Final = "visibility"
+_LENGTH_OF_AN_ID: Final = 36
+
+
+class Value(Protocol):
+    """A JSON value as it is stored. Equal means equal; the fold rarely looks inside."""
+
+    def __bool__(self) -> bool:
+        """False for ``null``."""
+
+    def __bytes__(self) -> bytes:
+        """As it is written."""
+
+    def members(self) -> "Mapping[str, Value]":
+        """What an object holds; anything else holds nothing."""
+
+    def parts(self) -> "Mapping[str, Value]":
+        """The items that have an id of their own, by their path below this value."""
+
+    def text(self) -> str | None:
+        """The text, where it is one."""
+
+
+@dataclass(slots=True, eq=False)
+class PlanEvent:
+    """One event as the plan folds and stores it.
+
+    Its values, who recorded it (``by``) and who said it (``stated_by``) are JSON ready to be shown;
+    ``source`` is what another system calls the entry. ``value`` has the bytes that were published.
+    """
+
+    plan_id: UUID
+    section: str
+    entry_id: UUID
+    entry_type: str
+    entry_version: int
+    type: str
+    change: str
+    contribution_id: UUID
+    recorded_at: datetime
+    stated_at: datetime
+    fields: tuple[str, ...]
+    content: Mapping[str, Value]
+    by: Value
+    stated_by: Value
+    source: tuple[str, Value] | None = None
+    position: int | None = None
+    traceparent: str | None = None
+    leaf_hash: bytes | None = None
+    schema: str | None = None
+    value: bytes = b""
+
+    @property
+    def entry(self) -> EntryKey:
+        """The entry's name everywhere outside its section: an id alone may occur in two."""
+        return self.section, self.entry_id
+
+    @property
+    def natural_key(self) -> tuple[str, UUID, int]:
+        """What makes a repeat a repeat."""
+        return self.section, self.entry_id, self.entry_version
+
+    @property
+    def name(self) -> str:
+        """The type without its major version: what happened is the same in each."""
+        return self.type.rpartition(".v")[0]
 
 
 class Outcome(StrEnum):
@@ -47,8 +121,9 @@ class Outcome(StrEnum):
 class PlanEntry:
     """One entry as the plan shows it; ``order`` is the plan version with which it came.
 
-    ``leaves`` names for each leaf of the content the entry version that set it, ``said`` who was
-    behind each of those versions.
+    ``by``, ``stated_by`` and the two times are those of the last event that set a leaf other than
+    its visibility. ``leaves`` names for each leaf and item the entry version that set it.
+    ``applies_from`` is when its first event took effect, ``latest_effect`` when the latest did.
     """
 
     section: str
@@ -57,12 +132,17 @@ class PlanEntry:
     order: int
     recorded_at: datetime
     stated_at: datetime
+    by: Value
+    stated_by: Value
     version: int = 0
     current: bool = True
     is_in_error: bool = False
+    confirmed_at: datetime | None = None
+    external_refs: dict[str, Value] = field(default_factory=dict)
     content: dict[str, Any] = field(default_factory=dict)
     leaves: dict[str, int] = field(default_factory=dict)
-    said: dict[int, Mapping[str, Any]] = field(default_factory=dict)
+    applies_from: datetime | None = None
+    latest_effect: datetime | None = None
 
     @property
     def state(self) -> str:
@@ -74,20 +154,19 @@ class PlanEntry:
 
 @dataclass(slots=True)
 class Accepted:
-    """An event on the ledger of its plan, with who recorded it and when it was said."""
+    """An event on the ledger of its plan, and when it takes effect."""
 
     plan_version: int
-    event: RecordedEvent
-    stated_at: datetime
-    by: Mapping[str, Any]
+    event: PlanEvent
+    effect: Effect
 
 
 @dataclass(slots=True)
 class Plan:
     """The one shared plan of one person, up to a version.
 
-    ``accepted`` is what was folded since the plan was taken up, ``parked`` what waits for a
-    missing version of its entry, ``positions`` the last store position applied of each section.
+    ``parked`` is what waits for a missing version of its entry, ``positions`` the last store
+    position applied of each section.
     """
 
     plan_id: UUID
@@ -95,11 +174,10 @@ class Plan:
     state: str = "unknown"
     opened_at: datetime | None = None
     last_updated: datetime | None = None
-    merged_into: str | None = None
+    merged_into: UUID | None = None
     entries: dict[EntryKey, PlanEntry] = field(default_factory=dict)
-    parked: dict[EntryKey, dict[int, RecordedEvent]] = field(default_factory=dict)
+    parked: dict[EntryKey, dict[int, PlanEvent]] = field(default_factory=dict)
     positions: dict[str, int] = field(default_factory=dict)
-    accepted: list[Accepted] = field(default_factory=list)
 
     @property
     def is_complete(self) -> bool:
@@ -112,11 +190,15 @@ class Plan:
         return entry.version if entry else 0
 
 
-def fold(plan: Plan, event: RecordedEvent) -> Outcome:
+Note = Callable[[Plan, PlanEntry, Accepted], None]
+"""Is told of each accepted event, while plan and entry are as they are after it."""
+
+
+def fold(plan: Plan, event: PlanEvent, note: Note) -> Outcome:
     """The plan after one event, in place: a batch has many and must not copy the plan for each.
 
     A repeat changes nothing; a gap parks its entry, and what fills it releases what waited, in
-    order. Total: no event raises, nothing but the two arguments is looked at.
+    order. Total: no event raises, and nothing but the arguments is looked at.
     """
     key = (event.section, event.entry_id)
     entry = plan.entries.get(key)
@@ -129,53 +211,22 @@ def fold(plan: Plan, event: RecordedEvent) -> Outcome:
             return Outcome.DUPLICATE
         waiting[event.entry_version] = event
         return Outcome.PARKED
-    following: RecordedEvent | None = event
+    following: PlanEvent | None = event
     waiting = plan.parked.get(key, {})
     while following is not None:
-        _accept(plan, following)
+        _accept(plan, following, note)
         following = waiting.pop(following.entry_version + 1, None)
     if not waiting:
         plan.parked.pop(key, None)
     return Outcome.APPLIED
 
 
-def in_utc(event: RecordedEvent) -> RecordedEvent:
-    """The event with its time in UTC, as it is folded; ``OverflowError`` beyond the calendar."""
-    if event.recorded_at.tzinfo is UTC:
-        return event
-    return replace(event, recorded_at=event.recorded_at.astimezone(UTC))
-
-
-def by(event: RecordedEvent) -> dict[str, Any]:
-    """Who recorded it, as every list shows it: without the identifiers of anybody."""
-    return _shown(event.provenance.get("recorded_by"), _BY)
-
-
-def stated_by(event: RecordedEvent) -> dict[str, Any]:
-    """Who said it; left out, whoever recorded it."""
-    told = event.provenance.get("stated_by") or event.provenance.get("recorded_by")
-    return _shown(told, _STATED_BY)
-
-
-def stated_at_of(event: RecordedEvent) -> datetime:
-    """When it was said; left out, or not a time with an offset, when it was recorded."""
-    given = event.provenance.get("stated_at")
-    if given is None:
-        return event.recorded_at
-    try:
-        stated_at = datetime.fromisoformat(given)
-        if stated_at.tzinfo is UTC:
-            return stated_at
-        return stated_at.astimezone(UTC) if stated_at.tzinfo else event.recorded_at
-    except (TypeError, ValueError, OverflowError):
-        return event.recorded_at
-
-
-def _accept(plan: Plan, event: RecordedEvent) -> None:
+def _accept(plan: Plan, event: PlanEvent, note: Note) -> None:
+    """The plan after an event whose turn it is."""
     plan.version += 1
-    stated_at = stated_at_of(event)
     key = (event.section, event.entry_id)
     entry = plan.entries.get(key)
+    is_new = entry is None
     if entry is None:
         entry = plan.entries[key] = PlanEntry(
             section=event.section,
@@ -183,84 +234,93 @@ def _accept(plan: Plan, event: RecordedEvent) -> None:
             entry_type=event.entry_type,
             order=plan.version,
             recorded_at=event.recorded_at,
-            stated_at=stated_at,
+            stated_at=event.stated_at,
+            by=event.by,
+            stated_by=event.stated_by,
         )
+    name = event.name
     entry.version = event.entry_version
-    entry.recorded_at = event.recorded_at
-    entry.stated_at = stated_at
-    entry.is_in_error = entry.is_in_error or event.type.endswith(_IN_ERROR)
+    if name.endswith(_IN_ERROR):
+        entry.is_in_error = True
+    elif event.change == Change.RESTORED.value:  # begun again
+        entry.is_in_error = False
     entry.current = _IN_PLAN.get(event.change, entry.current) and not entry.is_in_error
-    entry.content = event.applied_to(entry.content)
-    said = _said(event, stated_at, plan.version)
-    _attribute(entry, event, said)
-    _note_state(plan, event)
+    if name.endswith(_CONFIRMED):
+        entry.confirmed_at = event.stated_at
+    if event.source is not None:
+        system, ref = event.source
+        entry.external_refs[system] = ref
+    if _set_leaves(entry, event) and not is_new:
+        entry.recorded_at, entry.stated_at = event.recorded_at, event.stated_at
+        entry.by, entry.stated_by = event.by, event.stated_by
+    if event.section == _PERSON:
+        _note_state(plan, event, name)
     if event.position is not None and event.position > plan.positions.get(event.section, 0):
         plan.positions[event.section] = event.position
-    if not event.type.endswith(_CONFIRMED) and event.entry_type != _COMMENT:
+    if not name.endswith(_NO_UPDATE) and event.entry_type != _COMMENT:
         plan.last_updated = max(plan.last_updated or event.recorded_at, event.recorded_at)
-    plan.accepted.append(Accepted(plan.version, event, stated_at, said["recorded_by"]))
+    effect = effect_of(event, entry.content, entry.applies_from, entry.latest_effect)
+    entry.applies_from = entry.applies_from or effect.begins
+    entry.latest_effect = max(entry.latest_effect or effect.begins, effect.begins)
+    note(plan, entry, Accepted(plan.version, event, effect))
 
 
-def _note_state(plan: Plan, event: RecordedEvent) -> None:
-    state = _STATE_AFTER.get(event.type)
-    if state is None:
-        return
-    plan.state = state
-    if event.type == _OPENED:
-        plan.opened_at = event.recorded_at
-    plan.merged_into = None
-    if event.type == _MERGED:
-        into = event.content.get("merged_into") or event.content.get("plan_id")
-        plan.merged_into = into if isinstance(into, str) else None
-
-
-def _attribute(entry: PlanEntry, event: RecordedEvent, said: Mapping[str, Any]) -> None:
-    leaves = entry.leaves
-    by_leaf = [path for path in leaves if "." in path] if leaves else []
+def _set_leaves(entry: PlanEntry, event: PlanEvent) -> bool:
+    """Each leaf replaced whole, or removed; True where one other than the visibility was."""
+    content = entry.content
+    leaves = Leaves(entry.leaves, event.entry_version)
+    opened: dict[str, Mapping[str, Value]] = {}
+    is_told = False
     for path in event.fields:
         key, _, leaf = path.partition(".")
-        if leaf:
-            held = entry.content.get(key)
-            is_there = isinstance(held, dict) and leaf in held
-            if key not in entry.content:
-                leaves.pop(key, None)
+        is_told = is_told or key != _VISIBILITY
+        given = event.content.get(key)
+        held = content.get(key)
+        if not leaf:
+            leaves.set(key, None if isinstance(held, dict) else held, given or None)
+            _set(content, key, given)
+            continue
+        if not isinstance(held, dict):
+            held = dict(held.members()) if held else {}
+        if key not in opened:
+            opened[key] = given.members() if given else {}
+        told = opened[key].get(leaf)
+        leaves.set(path, held.get(leaf), told or None)
+        _set(held, leaf, told)
+        if held:
+            content[key] = held
         else:
-            is_there = key in entry.content
-            # Set whole: what was said of its parts before is gone with them.
-            for part in by_leaf:
-                if part.startswith(f"{key}."):
-                    leaves.pop(part, None)
-        if is_there:
-            leaves[path] = event.entry_version
-        else:
-            leaves.pop(path, None)
-    entry.said[event.entry_version] = said
-    set_by = set(leaves.values())
-    if len(entry.said) > len(set_by):
-        entry.said = {version: kept for version, kept in entry.said.items() if version in set_by}
+            content.pop(key, None)
+            leaves.drop(key)
+    return is_told
 
 
-def _said(event: RecordedEvent, stated_at: datetime, plan_version: int) -> dict[str, Any]:
-    provenance = event.provenance
-    said: dict[str, Any] = {
-        "entry_version": event.entry_version,
-        "contribution_id": str(event.contribution_id),
-        "stated_by": stated_by(event),
-        "recorded_by": by(event),
-        "stated_at": stated_at,
-        "recorded_at": event.recorded_at,
-        "plan_version": plan_version,
-    }
-    if provenance.get("on_behalf_of"):
-        said["on_behalf_of"] = provenance["on_behalf_of"]
-    return said
+def _set(content: dict[str, Any], key: str, value: Value | None) -> None:
+    if value:
+        content[key] = value
+    else:
+        content.pop(key, None)
 
 
-_BY: Final = ("kind", "name", "role", "organisation")
-_STATED_BY: Final = (*_BY, "relationship")
+def _note_state(plan: Plan, event: PlanEvent, name: str) -> None:
+    """What the plan's Person says of the plan; a merged plan stays so until it is unmerged."""
+    state = _STATE_AFTER.get(name)
+    if state is None or event.entry_id != plan.plan_id:
+        return
+    if plan.state == "merged" and name not in (_MERGED, _UNMERGED):
+        return
+    plan.state = state
+    if name == _OPENED:
+        plan.opened_at = event.recorded_at
+    plan.merged_into = _plan_named_in(event.content.get("merged_into")) if name == _MERGED else None
 
 
-def _shown(agent: Any, members: tuple[str, ...]) -> dict[str, Any]:
-    if not isinstance(agent, dict):
-        return {}
-    return {name: held for name in members if (held := agent.get(name)) is not None}
+def _plan_named_in(value: Value | None) -> UUID | None:
+    """The id of a plan; whatever is none is not passed on."""
+    text = value.text() if value else None
+    if text is None or len(text) != _LENGTH_OF_AN_ID:
+        return None
+    try:
+        return UUID(text)
+    except ValueError:
+        return None

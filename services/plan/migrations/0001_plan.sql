@@ -1,45 +1,12 @@
--- The read model of the plans, and their ledger. The ledger, and with it the plan versions and the
--- times at which readers could first see them, is added to and never changed.
+-- What is never rebuilt lies in `ledger`: the plans' ledger, and with it their versions and the
+-- times at which readers could first see them, what waits, and the counts. What can be made again
+-- from it lies in `projection_v1`; readers and writers name the view, which a rebuild swaps.
 
-CREATE TABLE plan (
-    plan_id         uuid PRIMARY KEY,
-    version         bigint NOT NULL DEFAULT 0,
-    revision        bigint NOT NULL DEFAULT 0,    -- moves with every write, a parked event's too
-    state           text NOT NULL DEFAULT 'unknown',
-    opened_at       timestamptz,
-    last_updated    timestamptz,
-    merged_into     text,
-    complete        boolean NOT NULL DEFAULT false,
-    positions       jsonb NOT NULL DEFAULT '{}',  -- section -> last store position applied
-    projected_at    timestamptz,
-    document        bytea,                        -- ready to send; null until there is something
-    document_sha256 bytea
-);
-CREATE INDEX plan_merged_into ON plan (merged_into) WHERE merged_into IS NOT NULL;
--- A plan that is written often stays on its page.
-ALTER TABLE plan SET (fillfactor = 70);
--- The document is small and rewritten whole: compressing it costs more than it saves.
-ALTER TABLE plan ALTER COLUMN document SET STORAGE EXTERNAL;
+CREATE SCHEMA ledger;
+CREATE SCHEMA projection_v1;
 
-CREATE TABLE plan_entry (
-    section       text NOT NULL,
-    entry_id      uuid NOT NULL,
-    plan_id       uuid NOT NULL,
-    entry_type    text NOT NULL,
-    entry_order   bigint NOT NULL,                -- the plan version with which it came
-    entry_version bigint NOT NULL,
-    current       boolean NOT NULL,
-    state         text NOT NULL,
-    recorded_at   timestamptz NOT NULL,
-    stated_at     timestamptz NOT NULL,
-    content       bytea NOT NULL,                 -- JSON
-    authorship    bytea NOT NULL,                 -- JSON: leaf -> version, version -> who said it
-    PRIMARY KEY (section, entry_id)
-);
-CREATE INDEX plan_entry_of_plan ON plan_entry (plan_id);
-ALTER TABLE plan_entry SET (fillfactor = 80);
-
-CREATE TABLE plan_ledger (
+-- Added to and never changed.
+CREATE TABLE ledger.plan_ledger (
     plan_id         uuid NOT NULL,
     plan_version    bigint NOT NULL,
     section         text NOT NULL,
@@ -53,21 +20,44 @@ CREATE TABLE plan_ledger (
     recorded_at     timestamptz NOT NULL,
     projected_at    timestamptz NOT NULL,
     stated_at       timestamptz NOT NULL,
+    effective_from  timestamptz NOT NULL,
+    effective_to    timestamptz,                  -- when the entry, as it then is, is out
+    in_order        boolean NOT NULL,             -- effective no earlier than all before it
+    "by"            bytea NOT NULL,               -- JSON, as it is shown
+    stated_by       bytea NOT NULL,
+    fields          text[] NOT NULL,
+    leaf_hash       bytea,                        -- from the headers, like the two below
+    schema          text,
+    traceparent     text,
+    policy_version  text NOT NULL,
+    feed            bigint NOT NULL,              -- in the order of commits: the outbox of changes
+    current         boolean NOT NULL,
+    entry           bytea NOT NULL,               -- JSON: the entry after this event
+    leaves          bytea NOT NULL,               -- JSON: leaf or item -> version that set it
+    head            bytea NOT NULL,               -- JSON: what this version says besides entries
+    positions       bytea NOT NULL,               -- JSON: section -> last store position applied
     event           bytea NOT NULL,               -- the value as it was published
     PRIMARY KEY (plan_id, plan_version)
 );
 CREATE UNIQUE INDEX plan_ledger_once
-    ON plan_ledger (section, entry_id, entry_version) INCLUDE (contribution_id);
+    ON ledger.plan_ledger (section, entry_id, entry_version) INCLUDE (contribution_id, plan_id);
+CREATE UNIQUE INDEX plan_ledger_feed ON ledger.plan_ledger (feed);
+CREATE INDEX plan_ledger_recorded ON ledger.plan_ledger (plan_id, recorded_at);
+CREATE INDEX plan_ledger_projected ON ledger.plan_ledger (plan_id, projected_at);
+CREATE INDEX plan_ledger_entries ON ledger.plan_ledger (plan_id, plan_version)
+    WHERE entry_version = 1;
+CREATE INDEX plan_ledger_entry_visible
+    ON ledger.plan_ledger (section, entry_id, plan_version);
+CREATE INDEX plan_ledger_entry_recorded
+    ON ledger.plan_ledger (section, entry_id, recorded_at, entry_version);
 
--- Events that wait for a missing version of their entry, with where they came from: one that turns
+-- Events that wait for a missing version of their entry, as the records they were: one that turns
 -- out to name the entry of another plan leaves as a dead letter.
-CREATE TABLE plan_parked (
+CREATE TABLE ledger.plan_parked (
     section        text NOT NULL,
     entry_id       uuid NOT NULL,
     entry_version  bigint NOT NULL,
     plan_id        uuid NOT NULL,
-    position       bigint,
-    traceparent    text,
     event          bytea NOT NULL,
     headers        bytea NOT NULL,               -- as in outgoing
     from_topic     text NOT NULL,
@@ -75,10 +65,10 @@ CREATE TABLE plan_parked (
     from_offset    bigint NOT NULL,
     PRIMARY KEY (section, entry_id, entry_version, plan_id)
 );
-CREATE INDEX plan_parked_of_plan ON plan_parked (plan_id);
+CREATE INDEX plan_parked_of_plan ON ledger.plan_parked (plan_id);
 
 -- consumed = applied + duplicates + parked + dead_lettered, over all replicas, at all times.
-CREATE TABLE plan_counter (
+CREATE TABLE ledger.plan_counter (
     instance      text PRIMARY KEY,
     consumed      bigint NOT NULL,
     applied       bigint NOT NULL,
@@ -87,6 +77,40 @@ CREATE TABLE plan_counter (
     dead_lettered bigint NOT NULL
 );
 
-GRANT SELECT, INSERT ON plan_ledger TO ledger_writer;
-GRANT SELECT, INSERT, UPDATE ON plan, plan_entry, plan_counter TO ledger_writer;
-GRANT SELECT, INSERT, DELETE ON plan_parked TO ledger_writer;
+-- A turn to add to the ledger, until the transaction ends. The lock comes first and the clock after
+-- the wait for it: what is given a time is committed soon, and nobody could have seen it before.
+-- The lock is that of `outgoing`; what was committed before is seen by the statement after it.
+CREATE FUNCTION ledger.take_turn(OUT last_feed bigint, OUT at timestamptz) LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM pg_advisory_xact_lock(7411);
+    SELECT coalesce(max(l.feed), 0) INTO last_feed FROM ledger.plan_ledger l;
+    at := clock_timestamp();
+END
+$$;
+
+CREATE TABLE projection_v1.plan (
+    plan_id      uuid PRIMARY KEY,
+    version      bigint NOT NULL DEFAULT 0,
+    revision     bigint NOT NULL DEFAULT 0,      -- moves with every write, a parked event's too
+    state        text NOT NULL DEFAULT 'unknown',
+    opened_at    timestamptz,
+    last_updated timestamptz,
+    merged_into  uuid,
+    complete     boolean NOT NULL DEFAULT false,
+    positions    bytea NOT NULL DEFAULT '{}',    -- JSON: section -> last store position applied
+    document     bytea,                          -- ready to send; null until there is something
+    rest         bytea                           -- JSON: what the fold needs and the document lacks
+);
+CREATE INDEX plan_merged_into ON projection_v1.plan (merged_into) WHERE merged_into IS NOT NULL;
+-- A plan that is written often stays on its page.
+ALTER TABLE projection_v1.plan SET (fillfactor = 70);
+-- Both are small and rewritten whole: compressing them costs more than it saves.
+ALTER TABLE projection_v1.plan ALTER COLUMN document SET STORAGE EXTERNAL;
+ALTER TABLE projection_v1.plan ALTER COLUMN rest SET STORAGE EXTERNAL;
+
+CREATE VIEW plan AS SELECT * FROM projection_v1.plan;
+
+GRANT USAGE ON SCHEMA ledger, projection_v1 TO ledger_writer;
+GRANT SELECT, INSERT ON ledger.plan_ledger TO ledger_writer;
+GRANT SELECT, INSERT, UPDATE ON plan, ledger.plan_counter TO ledger_writer;
+GRANT SELECT, INSERT, DELETE ON ledger.plan_parked TO ledger_writer;

@@ -1,157 +1,97 @@
 """A plan as bytes ready to send, and its stored pieces: the one place where its JSON is made."""
 
-import hashlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
+import msgspec
 import orjson
+from asyncpg.pgproto.pgproto import UUID as DriversUUID  # noqa: N811 - made, hashed, written in C
 
 from services.plan.fold.domain import EntryKey, Plan, PlanEntry
+from services.plan.store.values import Json, dumps, object_of
 from shared.chassis.wire.plain_json import fitted
 
-_OPTIONS: Final = orjson.OPT_UTC_Z
-_HASHED: Final = 16
+_NOTHING: Final = b"null"
 
 
-@dataclass(slots=True)
-class Shown:
-    """An entry as it stands in the default document."""
+class Shown(msgspec.Struct, gc=False):
+    """An entry as the document has it (``body``), and beside it what the fold needs (``rest``)."""
 
     section: str
+    entry_id: UUID
     current: bool
-    body: orjson.Fragment
+    body: bytes
+    rest: bytes
+
+    @property
+    def key(self) -> EntryKey:
+        """The entry's name outside its section."""
+        return self.section, self.entry_id
+
+    @property
+    def leaves(self) -> dict[str, int]:
+        """The version that set each leaf and item."""
+        return _rest_of(self.rest).leaves
 
 
-def dumps(value: Any) -> bytes:
-    """JSON as the plan gives it: instants in UTC with ``Z``, ids in lower case."""
-    return orjson.dumps(value, default=_id_of_the_driver, option=_OPTIONS)
+class _Item(msgspec.Struct, gc=False):
+    """The members of a body."""
+
+    entry_type: str
+    entry_version: int
+    current: bool
+    recorded_at: datetime
+    stated_at: datetime
+    by: msgspec.Raw
+    stated_by: msgspec.Raw
+    content: dict[str, msgspec.Raw]
+    confirmed_at: datetime | None = None
+    external_refs: list[msgspec.Raw] = []
 
 
-def shown(entry: PlanEntry, content: bytes | None = None) -> Shown:
-    """The entry as the default document has it; ``content`` where its bytes are there already."""
-    item = _item(entry)
-    if content is not None:
-        item["content"] = orjson.Fragment(content)
-    return Shown(entry.section, entry.current, orjson.Fragment(fitted(dumps(item))))
+class _Rest(msgspec.Struct, gc=False, array_like=True):
+    """What the fold needs and the document lacks; ``body`` is there where the document has none."""
+
+    section: str
+    entry_id: str
+    order: int
+    is_in_error: bool
+    leaves: dict[str, int]
+    applies_from: datetime | None
+    latest_effect: datetime | None
 
 
-def shown_from(row: Mapping[str, Any]) -> Shown:
-    """The same from a stored row, its content as it is stored."""
-    item = {
-        "entry_id": str(row["entry_id"]),
-        "entry_type": row["entry_type"],
-        "entry_version": row["entry_version"],
-        "current": row["current"],
-        "state": row["state"],
-        "recorded_at": row["recorded_at"],
-        "stated_at": row["stated_at"],
-        "content": orjson.Fragment(row["content"]),
-    }
-    return Shown(row["section"], row["current"], orjson.Fragment(fitted(dumps(item))))
+class _Stored(msgspec.Struct, gc=False, array_like=True):
+    rest: msgspec.Raw
+    body: msgspec.Raw
 
 
-def plan_document(plan: Plan, entries: Iterable[Shown]) -> bytes:
-    """The plan with those of the entries that are current.
-
-    They are given in the order in which they came onto the plan.
-    """
-    sections: dict[str, list[orjson.Fragment]] = {}
-    for entry in entries:
-        if entry.current:
-            sections.setdefault(entry.section, []).append(entry.body)
-    document: dict[str, Any] = {
-        "plan_id": str(plan.plan_id),
-        "plan_version": plan.version,
-        "state": plan.state,
-        "opened_at": plan.opened_at,
-        "last_updated": plan.last_updated,
-        "complete": plan.is_complete,
-        "sections": sections,
-        "parked": _parked(plan),
-    }
-    if plan.merged_into is not None:
-        document["merged_into"] = plan.merged_into
-    return dumps(document)
+class _Named(msgspec.Struct, gc=False, array_like=True):
+    section: str
+    entry_id: str
 
 
-def with_details(
-    document: bytes,
-    entries: Iterable[PlanEntry],
-    *,
-    withdrawn: bool = False,
-    authorship: bool = False,
-    merged_from: Iterable[UUID] = (),
-) -> bytes:
-    """The default document with what was asked for besides: entries withdrawn, who said what.
-
-    The entries are given in the order in which they came onto the plan.
-    """
-    told = orjson.loads(document)
-    sections: dict[str, list[dict[str, Any]]] = {}
-    for entry in entries:
-        if entry.current or withdrawn:
-            item = _item(entry)
-            if authorship:
-                item["authorship"] = {
-                    leaf: entry.said[version] for leaf, version in entry.leaves.items()
-                }
-            sections.setdefault(entry.section, []).append(item)
-    told["sections"] = sections
-    return merged_document(told, merged_from)
+class _Document(msgspec.Struct, gc=False):
+    sections: dict[str, list[msgspec.Raw]]
 
 
-def merged_document(told: dict[str, Any], merged_from: Iterable[UUID]) -> bytes:
-    """The document of a plan that others were merged into, which lists them."""
-    others = sorted(merged_from)
-    return dumps({**told, "merged_from": others} if others else told)
+class _Ref(msgspec.Struct, gc=False):
+    system: str
 
 
-def etag(plan_version: int, body: bytes) -> str:
-    """It follows from whatever changes the bytes."""
-    return f'"{plan_version}-{hashlib.sha256(body).hexdigest()[:_HASHED]}"'
+_item_of = msgspec.json.Decoder(_Item).decode
+_rest_of = msgspec.json.Decoder(_Rest).decode
+_stored_of = msgspec.json.Decoder(list[_Stored]).decode
+_named_of = msgspec.json.Decoder(_Named).decode
+_document_of = msgspec.json.Decoder(_Document).decode
+_ref_of = msgspec.json.Decoder(_Ref).decode
 
 
-def authorship_bytes(entry: PlanEntry) -> bytes:
-    """Leaves and versions as stored: who was behind a version stands there once."""
-    said = {str(version): told for version, told in entry.said.items()}
-    return dumps({"leaves": entry.leaves, "said": said})
-
-
-def entry_from(row: Mapping[str, Any]) -> PlanEntry:
-    """An entry from its stored row."""
-    authorship = orjson.loads(row["authorship"])
-    return PlanEntry(
-        section=row["section"],
-        entry_id=row["entry_id"],
-        entry_type=row["entry_type"],
-        order=row["entry_order"],
-        recorded_at=row["recorded_at"],
-        stated_at=row["stated_at"],
-        version=row["entry_version"],
-        current=row["current"],
-        is_in_error=row["state"] == "entered-in-error",
-        content=orjson.loads(row["content"]),
-        leaves=authorship["leaves"],
-        said={int(version): told for version, told in authorship["said"].items()},
-    )
-
-
-def key_of(row: Mapping[str, Any]) -> EntryKey:
-    """The entry a stored row is about."""
-    return row["section"], row["entry_id"]
-
-
-def _id_of_the_driver(value: Any) -> str:
-    # asyncpg has a class of its own for ids, which the serialiser does not take for one.
-    if isinstance(value, UUID):
-        return str(value)
-    raise TypeError(f"no JSON of {type(value).__name__}")
-
-
-def _item(entry: PlanEntry) -> dict[str, Any]:
-    return {
+def shown(entry: PlanEntry) -> Shown:
+    """The entry as it is stored, and shown where it is current."""
+    item: dict[str, Any] = {
         "entry_id": str(entry.entry_id),
         "entry_type": entry.entry_type,
         "entry_version": entry.version,
@@ -159,8 +99,151 @@ def _item(entry: PlanEntry) -> dict[str, Any]:
         "state": entry.state,
         "recorded_at": entry.recorded_at,
         "stated_at": entry.stated_at,
-        "content": entry.content,
+        "by": orjson.Fragment(bytes(entry.by)),
+        "stated_by": orjson.Fragment(bytes(entry.stated_by)),
     }
+    if entry.confirmed_at is not None:
+        item["confirmed_at"] = entry.confirmed_at
+    if entry.external_refs:
+        refs = b",".join([bytes(ref) for ref in entry.external_refs.values()])
+        item["external_refs"] = orjson.Fragment(b"[%b]" % refs)
+    item["content"] = orjson.Fragment(object_of(entry.content))
+    rest = (
+        entry.section,
+        item["entry_id"],
+        entry.order,
+        entry.is_in_error,
+        entry.leaves,
+        entry.applies_from,
+        entry.latest_effect,
+    )
+    return Shown(
+        entry.section, entry.entry_id, entry.current, fitted(dumps(item)), fitted(dumps(rest))
+    )
+
+
+def entry_from(stored: Shown) -> PlanEntry:
+    """The entry as it is folded, from its stored form."""
+    item, rest = _item_of(stored.body), _rest_of(stored.rest)
+    return PlanEntry(
+        section=stored.section,
+        entry_id=stored.entry_id,
+        entry_type=item.entry_type,
+        order=rest.order,
+        recorded_at=item.recorded_at,
+        stated_at=item.stated_at,
+        by=Json(item.by),
+        stated_by=Json(item.stated_by),
+        version=item.entry_version,
+        current=item.current,
+        is_in_error=rest.is_in_error,
+        confirmed_at=item.confirmed_at,
+        external_refs={_ref_of(raw).system: Json(raw) for raw in item.external_refs},
+        content={name: Json(raw) for name, raw in item.content.items()},
+        leaves=rest.leaves,
+        applies_from=rest.applies_from,
+        latest_effect=rest.latest_effect,
+    )
+
+
+def rest_bytes(entries: Iterable[Shown]) -> bytes:
+    """What is stored beside the document, so that its entries can be folded further."""
+    return b"[%b]" % b",".join(
+        [b"[%b,%b]" % (one.rest, _NOTHING if one.current else one.body) for one in entries]
+    )
+
+
+def entries_of(document: bytes, rest: bytes) -> list[Shown]:
+    """The entries of a stored plan, in the order in which they came onto it."""
+    sections = {name: iter(items) for name, items in _document_of(document).sections.items()}
+    entries = []
+    for stored in _stored_of(rest):
+        named, withdrawn = _named_of(stored.rest), bytes(stored.body)
+        current = withdrawn == _NOTHING
+        body = bytes(next(sections[named.section])) if current else withdrawn
+        entries.append(
+            Shown(named.section, DriversUUID(named.entry_id), current, body, bytes(stored.rest))
+        )
+    return entries
+
+
+def plan_document(plan: Plan, entries: Iterable[Shown]) -> bytes:
+    """The plan with those of the entries that are current.
+
+    They are given in the order in which they came onto the plan.
+    """
+    bodies = [(entry.section, entry.body) for entry in entries if entry.current]
+    head = {
+        "state": plan.state,
+        "opened_at": plan.opened_at,
+        "last_updated": plan.last_updated,
+        "complete": plan.is_complete,
+        "merged_into": plan.merged_into,
+    }
+    return document_of(plan.plan_id, plan.version, head, bodies, _parked(plan))
+
+
+def head_bytes(plan: Plan) -> bytes:
+    """What the document of this version says beside its entries, when nothing waits."""
+    head = {
+        "state": plan.state,
+        "opened_at": plan.opened_at,
+        "last_updated": plan.last_updated,
+        "complete": plan.state != "unknown",
+        "merged_into": plan.merged_into,
+    }
+    return fitted(dumps(head))
+
+
+def document_of(
+    plan_id: UUID,
+    version: int,
+    head: Mapping[str, Any],
+    bodies: Iterable[tuple[str, bytes]],
+    parked: Iterable[Mapping[str, Any]] = (),
+    **more: Any,
+) -> bytes:
+    """A plan as it is given, from its pieces: sections and bodies in the order of the plan."""
+    sections: dict[str, list[orjson.Fragment]] = {}
+    for section, body in bodies:
+        sections.setdefault(section, []).append(orjson.Fragment(body))
+    document: dict[str, Any] = {
+        "plan_id": str(plan_id),
+        "plan_version": version,
+        "state": head["state"],
+        "opened_at": head["opened_at"],
+        "last_updated": head["last_updated"],
+        "complete": head["complete"],
+        "sections": sections,
+        "parked": list(parked),
+    }
+    if head["merged_into"] is not None:
+        document["merged_into"] = head["merged_into"]
+    return dumps({**document, **more})
+
+
+def document_with(
+    document: bytes,
+    *,
+    bodies: Iterable[tuple[str, bytes]] | None = None,
+    merged_from: Iterable[UUID] = (),
+) -> bytes:
+    """The default document with other entries, and with the plans that were merged into it."""
+    others = sorted(merged_from)
+    if bodies is None and not others:
+        return document
+    told = orjson.loads(document)
+    if bodies is not None:
+        sections: dict[str, list[orjson.Fragment]] = {}
+        for section, body in bodies:
+            sections.setdefault(section, []).append(orjson.Fragment(body))
+        told["sections"] = sections
+    return dumps({**told, "merged_from": others} if others else told)
+
+
+def with_authorship(body: bytes, authorship: Mapping[str, bytes]) -> bytes:
+    """An entry that also says who said each of its leaves."""
+    return b'%b,"authorship":%b}' % (body[:-1], object_of(authorship))
 
 
 def _parked(plan: Plan) -> list[dict[str, Any]]:

@@ -67,9 +67,9 @@ OF_SECTIONS: Final[Mapping[str, Altered]] = {
     "comparison": _by_its_sender_alone,
 }
 OF_THE_PLAN: Final[Mapping[str, str]] = {
-    "natural-key": "DROP INDEX plan_ledger_once",
+    "natural-key": "DROP INDEX ledger.plan_ledger_once",
     # The key that would stop whoever had not waited for the lock.
-    "plan-lock": "ALTER TABLE plan_ledger DROP CONSTRAINT plan_ledger_pkey",
+    "plan-lock": "ALTER TABLE ledger.plan_ledger DROP CONSTRAINT plan_ledger_pkey",
 }
 
 

@@ -96,7 +96,7 @@ class Checker:
             refused += row["refused"]
         [plan] = await self._evidence.ask(
             "plan",
-            "SELECT (SELECT count(*) FROM plan_ledger) AS events,"
+            "SELECT (SELECT count(*) FROM ledger.plan_ledger) AS events,"
             " (SELECT count(*) FROM outgoing) AS outgoing,"
             " (SELECT max(position) FROM relay_mark WHERE stream = 'outgoing') AS told",
         )

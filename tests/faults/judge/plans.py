@@ -27,7 +27,9 @@ async def judge_ledger(
     found: Findings,
 ) -> dict[str, list[NaturalKey]]:
     """Versions without a hole, each an event in the turn of its entry; answers them by plan."""
-    rows = await evidence.ask("plan", "SELECT * FROM plan_ledger ORDER BY plan_id, plan_version")
+    rows = await evidence.ask(
+        "plan", "SELECT * FROM ledger.plan_ledger ORDER BY plan_id, plan_version"
+    )
     values = {record.natural_key: record.value for record in published}
     found.each_once("the plan", events, [_key(row) for row in rows])
     ledger: dict[str, list[NaturalKey]] = defaultdict(list)
@@ -65,7 +67,7 @@ async def _judge_account(evidence: Evidence, applied: int, published: int, found
         " coalesce(sum(duplicates), 0)::bigint AS duplicates,"
         " coalesce(sum(parked), 0)::bigint AS parked,"
         " coalesce(sum(dead_lettered), 0)::bigint AS dead_lettered,"
-        " (SELECT count(*) FROM plan_parked) AS waiting FROM plan_counter",
+        " (SELECT count(*) FROM ledger.plan_parked) AS waiting FROM ledger.plan_counter",
     )
     account = dict(told)
     balanced = account["consumed"] == sum(account[part] for part in _PARTS)

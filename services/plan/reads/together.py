@@ -1,0 +1,53 @@
+"""Many who wait for one answer each: a single statement asks for all who wait at that moment."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Final, Generic, TypeVar
+
+Question = TypeVar("Question")
+Answer = TypeVar("Answer")
+
+_AT_ONCE: Final = 500
+
+
+class Together(Generic[Question, Answer]):
+    """Asks for all who wait, and again for those who came meanwhile.
+
+    Nobody is given an answer that was asked for before they came. What the asking raises is
+    raised to each who waited for it.
+    """
+
+    def __init__(self, ask: Callable[[Sequence[Question]], Awaitable[Sequence[Answer]]]) -> None:
+        self._ask = ask
+        self._waiting: list[tuple[Question, asyncio.Future[Answer]]] = []
+        self._asking: asyncio.Task[None] | None = None
+
+    async def __call__(self, question: Question) -> Answer:
+        """The answer to this question."""
+        answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        self._waiting.append((question, answer))
+        if self._asking is None:
+            self._asking = asyncio.create_task(self._ask_until_nobody_waits())
+        return await answer
+
+    async def _ask_until_nobody_waits(self) -> None:
+        try:
+            while self._waiting:
+                asked, self._waiting = self._waiting[:_AT_ONCE], self._waiting[_AT_ONCE:]
+                await self._answer(asked)
+        finally:
+            self._asking = None
+
+    async def _answer(self, asked: Sequence[tuple[Question, "asyncio.Future[Answer]"]]) -> None:
+        try:
+            answers = await self._ask([question for question, _ in asked])
+        except BaseException as error:
+            for _, waiting in asked:
+                if not waiting.done():
+                    waiting.set_exception(error)
+            if not isinstance(error, Exception):
+                raise
+            return
+        for (_, waiting), answer in zip(asked, answers, strict=True):
+            if not waiting.done():  # who asked may have gone
+                waiting.set_result(answer)

@@ -1,0 +1,156 @@
+"""Rows of the plans' ledger: added in the order of commits, and never changed."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+import asyncpg
+import orjson
+
+from services.plan.fold.domain import Accepted, EntryKey, Plan, PlanEntry
+from services.plan.store.document import Shown, head_bytes
+from services.plan.store.values import dumps
+from shared.chassis.database.database import Connection
+from shared.chassis.database.outgoing import Outgoing
+from shared.chassis.wire.plain_json import fitted
+
+_COLUMNS: Final = (
+    *("plan_id", "plan_version", "section", "entry_id", "entry_version", "entry_type", "type"),
+    *("change", "contribution_id", "position", "recorded_at", "stated_at"),
+    *("effective_from", "effective_to", "in_order", "by", "stated_by", "fields"),
+    *("leaf_hash", "schema", "traceparent", "current", "entry", "leaves", "head", "positions"),
+    *("event", "policy_version", "projected_at", "feed"),
+)
+_CHANGE_TYPE: Final = b"careplan.plan.changed.v1"
+_CHANGE: Final = (
+    *("plan_id", "plan_version", "section", "entry_id", "entry_type", "entry_version", "change"),
+    *("type", "contribution_id", "recorded_at", "projected_at", "stated_at"),
+)
+
+
+@dataclass(slots=True)
+class LedgerRow:
+    """A row to be added; ``facts`` has its columns up to ``event``, in their order."""
+
+    plan_id: UUID
+    plan_version: int
+    facts: tuple[Any, ...]
+    projected_at: datetime | None = None
+
+
+def row_of(plan: Plan, entry: PlanEntry, accepted: Accepted, shown: Shown) -> LedgerRow:
+    """What the ledger keeps of an event, with plan and entry as they are after it."""
+    event, effect = accepted.event, accepted.effect
+    facts = (
+        event.plan_id,
+        accepted.plan_version,
+        event.section,
+        event.entry_id,
+        event.entry_version,
+        event.entry_type,
+        event.type,
+        event.change,
+        event.contribution_id,
+        event.position,
+        event.recorded_at,
+        event.stated_at,
+        effect.begins,
+        effect.ends,
+        effect.is_in_order,
+        event.by,
+        event.stated_by,
+        event.fields,
+        event.leaf_hash,
+        event.schema,
+        event.traceparent,
+        shown.current,
+        shown.body,
+        fitted(orjson.dumps(entry.leaves)),
+        head_bytes(plan),
+        fitted(orjson.dumps(plan.positions)),
+        event.value,
+    )
+    return LedgerRow(plan.plan_id, accepted.plan_version, facts)
+
+
+def change_of(row: LedgerRow, topic: str) -> Outgoing:
+    """What subscribers are told of a row that has been added: what changed, and never who."""
+    told = dict(zip(_COLUMNS, row.facts, strict=False))
+    trace = told["traceparent"]
+    told["projected_at"] = row.projected_at
+    plan_id = str(row.plan_id)
+    key = plan_id.encode()
+    headers: tuple[tuple[str, bytes | None], ...] = (
+        ("content-type", b"application/json"),
+        ("ce_specversion", b"1.0"),
+        ("ce_id", f"{plan_id}.{row.plan_version}".encode()),
+        ("ce_source", b"urn:careplan:plan"),
+        ("ce_type", _CHANGE_TYPE),
+        ("ce_subject", f"plan/{plan_id}".encode()),
+        ("ce_partitionkey", key),
+    )
+    if trace is not None:
+        headers += (("traceparent", trace.encode()),)
+    return Outgoing(topic, key, headers, dumps({name: told[name] for name in _CHANGE}))
+
+
+async def append(
+    connection: Connection,
+    rows: Sequence[LedgerRow],
+    *,
+    before: Mapping[UUID, datetime | None],
+    policy_version: str,
+) -> dict[UUID, datetime]:
+    """Add the rows of a batch and answer when each plan was projected, never before ``before``.
+
+    Takes the lock of the ledger, which is to be the last lock of the transaction: what waits for
+    it has no time yet.
+    """
+    if not rows:
+        return {}
+    last_feed, at = await connection.fetchrow("SELECT last_feed, at FROM ledger.take_turn()")
+    projected_at = {row.plan_id: max(at, before.get(row.plan_id) or at) for row in rows}
+    records = []
+    for feed, row in enumerate(rows, last_feed + 1):
+        row.projected_at = projected_at[row.plan_id]
+        records.append((*row.facts, policy_version, row.projected_at, feed))
+    try:
+        # COPY: the driver looks at every element of an array before it encodes one.
+        await connection.copy_records_to_table(
+            "plan_ledger", schema_name="ledger", columns=_COLUMNS, records=records
+        )
+    except asyncpg.UniqueViolationError as error:
+        # Another replica has just given the entry to another plan: seen at the next attempt.
+        raise asyncpg.SerializationError("an entry came under two plans at once") from error
+    return projected_at
+
+
+async def projected_at(
+    connection: Connection, versions: Mapping[UUID, int]
+) -> dict[UUID, datetime]:
+    """When these versions of plans could first be seen."""
+    rows = await connection.fetch(
+        """SELECT plan_id, projected_at FROM ledger.plan_ledger
+             JOIN unnest($1::uuid[], $2::bigint[]) AS asked (plan_id, plan_version)
+                  USING (plan_id, plan_version)""",
+        list(versions),
+        list(versions.values()),
+    )
+    return {row["plan_id"]: row["projected_at"] for row in rows}
+
+
+async def owners(connection: Connection, keys: Collection[EntryKey]) -> dict[EntryKey, UUID]:
+    """The plan of each of these entries that is on the ledger: that of its first event."""
+    if not keys:
+        return {}
+    rows = await connection.fetch(
+        """SELECT section, entry_id, plan_id FROM ledger.plan_ledger
+             JOIN unnest($1::text[], $2::uuid[]) AS asked (section, entry_id)
+                  USING (section, entry_id)
+            WHERE entry_version = 1""",
+        [section for section, _ in keys],
+        [entry_id for _, entry_id in keys],
+    )
+    return {(row["section"], row["entry_id"]): row["plan_id"] for row in rows}

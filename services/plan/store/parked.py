@@ -1,0 +1,115 @@
+"""Events that wait for a missing version of their entry, kept as the records they were."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+from services.plan.fold.domain import EntryKey
+from services.plan.store.reading import Read
+from shared.chassis.database.database import Connection
+from shared.chassis.database.outgoing import headers_from_bytes, headers_to_bytes
+from shared.chassis.kafka.dead_letters import Record
+
+
+async def park(connection: Connection, reads: Sequence[Read]) -> None:
+    """Keep events that wait from now on."""
+    if not reads:
+        return
+    await connection.execute(
+        """INSERT INTO ledger.plan_parked
+           (section, entry_id, entry_version, plan_id, event, headers,
+            from_topic, from_partition, from_offset)
+           SELECT * FROM unnest($1::text[], $2::uuid[], $3::bigint[], $4::uuid[], $5::bytea[],
+                                $6::bytea[], $7::text[], $8::integer[], $9::bigint[])""",
+        [read.event.section for read in reads],
+        [read.event.entry_id for read in reads],
+        [read.event.entry_version for read in reads],
+        [read.event.plan_id for read in reads],
+        [read.event.value for read in reads],
+        [headers_to_bytes(tuple(read.record.headers)) for read in reads],
+        [read.record.topic for read in reads],
+        [read.record.partition for read in reads],
+        [read.record.offset for read in reads],
+    )
+
+
+async def release(
+    connection: Connection, released: Sequence[tuple[UUID, tuple[str, UUID, int]]]
+) -> None:
+    """Let go of what waits no longer, each by its plan and its natural key."""
+    if not released:
+        return
+    await connection.execute(
+        """DELETE FROM ledger.plan_parked p
+            USING unnest($1::uuid[], $2::text[], $3::uuid[], $4::bigint[])
+                  AS gone (plan_id, section, entry_id, entry_version)
+            WHERE p.section = gone.section AND p.entry_id = gone.entry_id
+              AND p.entry_version = gone.entry_version AND p.plan_id = gone.plan_id""",
+        [plan_id for plan_id, _ in released],
+        [section for _, (section, _, _) in released],
+        [entry_id for _, (_, entry_id, _) in released],
+        [entry_version for _, (_, _, entry_version) in released],
+    )
+
+
+async def waiting(connection: Connection, plan_ids: Sequence[UUID]) -> list[Record]:
+    """What waits in these plans."""
+    rows = await connection.fetch(
+        "SELECT * FROM ledger.plan_parked WHERE plan_id = ANY($1)", plan_ids
+    )
+    return [_record_from(row) for row in rows]
+
+
+async def take_out(connection: Connection, plan_id: UUID, keys: Sequence[EntryKey]) -> list[Record]:
+    """Events that wait in a plan which their entries are not of, as the records they were."""
+    rows = await connection.fetch(
+        """DELETE FROM ledger.plan_parked p
+            USING unnest($2::text[], $3::uuid[]) AS gone (section, entry_id)
+            WHERE p.plan_id = $1 AND p.section = gone.section AND p.entry_id = gone.entry_id
+        RETURNING p.*""",
+        plan_id,
+        [section for section, _ in keys],
+        [entry_id for _, entry_id in keys],
+    )
+    return [_record_from(row) for row in rows]
+
+
+async def where_strays_wait(connection: Connection, begun: Mapping[EntryKey, UUID]) -> set[UUID]:
+    """Plans in which events wait whose entry is begun in another plan."""
+    if not begun:
+        return set()
+    rows = await connection.fetch(
+        """SELECT DISTINCT p.plan_id
+             FROM ledger.plan_parked p
+             JOIN unnest($1::text[], $2::uuid[], $3::uuid[])
+                  AS begun (section, entry_id, plan_id) USING (section, entry_id)
+            WHERE p.plan_id <> begun.plan_id""",
+        [section for section, _ in begun],
+        [entry_id for _, entry_id in begun],
+        list(begun.values()),
+    )
+    return {row["plan_id"] for row in rows}
+
+
+async def counts(connection: Connection) -> tuple[int, int]:
+    """How many events wait, and of how many entries."""
+    row = await connection.fetchrow(
+        "SELECT count(*), count(DISTINCT (section, entry_id)) FROM ledger.plan_parked"
+    )
+    return row[0], row[1]
+
+
+def _record_from(row: Mapping[str, Any]) -> Record:
+    return Record(
+        topic=row["from_topic"],
+        partition=row["from_partition"],
+        offset=row["from_offset"],
+        timestamp=0,
+        timestamp_type=0,
+        key=str(row["plan_id"]).encode(),
+        value=row["event"],
+        checksum=None,
+        serialized_key_size=0,
+        serialized_value_size=len(row["event"]),
+        headers=headers_from_bytes(row["headers"]),
+    )

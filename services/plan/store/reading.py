@@ -1,0 +1,136 @@
+"""A record of an event topic as an event that the plan can fold and store, or ``Unreadable``."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import orjson
+
+from services.plan.fold.domain import PlanEvent
+from services.plan.store.values import Json, json_of
+from shared.chassis.kafka.dead_letters import Record
+from shared.chassis.kafka.event_message import Unreadable, event_of
+from shared.ledger import RecordedEvent
+from shared.ledger.topics import events_topic
+
+_LARGEST_POSITION: Final = 2**63 - 1
+_LONGEST_NAME: Final = 200  # of a type, an entry's type, another system
+_MANY_LEVELS: Final = 200
+_DEEPEST: Final = 200
+_TRACEPARENT: Final = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
+_LEAF_HASH: Final = re.compile(r"[0-9a-f]{64}")
+_SCHEMA: Final = re.compile(rb"[!-~]{1,200}")
+
+_BY: Final = ("kind", "name", "role", "organisation")
+_STATED_BY: Final = (*_BY, "relationship")
+_ORGANISATION: Final = ("ods", "local_id", "name")
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """An event that could be read, with the record it was read from."""
+
+    event: PlanEvent
+    record: Record
+
+
+def read_event(record: Record, topic_prefix: str = "") -> Read:
+    """The event of a record; raises ``Unreadable``."""
+    event = event_of(record)
+    if record.topic != topic_prefix + events_topic(event.section):
+        raise Unreadable("an event of another section than its topic")
+    if not event.type.startswith(f"careplan.{event.section}."):
+        raise Unreadable("the type is not one of its section")
+    if max(len(event.type), len(event.entry_type)) > _LONGEST_NAME:
+        raise Unreadable("a type longer than any that there is")
+    if event.position is not None and event.position > _LARGEST_POSITION:
+        raise Unreadable("the position is not one of a store")
+    value = record.value or b""
+    if value.count(b"[") + value.count(b"{") > _MANY_LEVELS:
+        _refuse_too_deep(event.content, event.provenance)
+    return Read(_plan_event(event, record), record)
+
+
+def stated_at_of(event: RecordedEvent) -> datetime:
+    """When it was said; left out, or not a time with an offset, when it was recorded."""
+    given = event.provenance.get("stated_at")
+    if given is None:
+        return event.recorded_at
+    try:
+        stated_at = datetime.fromisoformat(given)
+        if stated_at.tzinfo is UTC:
+            return stated_at
+        return stated_at.astimezone(UTC) if stated_at.tzinfo else event.recorded_at
+    except (TypeError, ValueError, OverflowError):
+        return event.recorded_at
+
+
+def _plan_event(event: RecordedEvent, record: Record) -> PlanEvent:
+    provenance = event.provenance
+    recorded_by = provenance.get("recorded_by")
+    trace = event.traceparent
+    leaf_hash = event.leaf_hash
+    schema = dict(record.headers).get("ce_dataschema")
+    return PlanEvent(
+        plan_id=event.plan_id,
+        section=event.section,
+        entry_id=event.entry_id,
+        entry_type=event.entry_type,
+        entry_version=event.entry_version,
+        type=event.type,
+        change=event.change,
+        contribution_id=event.contribution_id,
+        recorded_at=event.recorded_at,
+        stated_at=stated_at_of(event),
+        fields=event.fields,
+        content={name: json_of(held) for name, held in event.content.items()},
+        by=json_of(_shown(recorded_by, _BY)),
+        stated_by=json_of(_shown(provenance.get("stated_by") or recorded_by, _STATED_BY)),
+        source=_source_of(provenance),
+        position=event.position,
+        # Headers are whatever somebody wrote: only what has the form of such a thing is stored.
+        traceparent=trace if trace and _TRACEPARENT.fullmatch(trace) else None,
+        leaf_hash=bytes.fromhex(leaf_hash)
+        if leaf_hash and _LEAF_HASH.fullmatch(leaf_hash)
+        else None,
+        schema=schema.decode() if schema and _SCHEMA.fullmatch(schema) else None,
+        value=record.value or b"",
+    )
+
+
+def _shown(agent: Any, members: tuple[str, ...]) -> dict[str, Any]:
+    """Somebody as every list shows them: without the identifiers of anybody."""
+    if not isinstance(agent, dict):
+        return {}
+    shown = {name: held for name in members if (held := agent.get(name)) is not None}
+    organisation = shown.get("organisation")
+    if isinstance(organisation, dict):
+        shown["organisation"] = {
+            name: held for name in _ORGANISATION if (held := organisation.get(name)) is not None
+        }
+    return shown
+
+
+def _source_of(provenance: Mapping[str, Any]) -> tuple[str, Json] | None:
+    """The system that the contribution came from, and what it calls the entry."""
+    system, ref = provenance.get("system"), provenance.get("source_ref")
+    if not isinstance(system, dict) or not isinstance(ref, dict):
+        return None
+    name = system.get("name")
+    if not isinstance(name, str) or len(name) > _LONGEST_NAME:
+        return None
+    told = {"system": name, "id": ref.get("id"), "version": ref.get("version")}
+    return name, json_of({member: held for member, held in told.items() if held is not None})
+
+
+def _refuse_too_deep(*parts: object) -> None:
+    # What can be read may still be too deep to be written again.
+    wrapped: object = list(parts)
+    for _ in range(255 - _DEEPEST):
+        wrapped = [wrapped]
+    try:
+        orjson.dumps(wrapped)
+    except orjson.JSONEncodeError as error:
+        raise Unreadable("nested too deeply") from error
