@@ -4,14 +4,11 @@ from collections.abc import Mapping
 from typing import ClassVar, Literal, Self
 from uuid import UUID, uuid5
 
-from eventsourcing.domain import Aggregate, event
+from eventsourcing.domain import event
 
 from shared.ledger import (
     KEEP,
     PERSON,
-    PROFESSIONAL,
-    PROXY,
-    RELATED_PERSON,
     Change,
     Code,
     Entry,
@@ -57,16 +54,9 @@ ChangedResponses = dict[Heading, Response | None]
 class AboutMe(Entry):
     """The one About me of a plan: spoken by the person, or on their behalf, and by nobody else."""
 
-    may_contribute: ClassVar[Mapping[str, tuple[str, ...]]] = {
-        # Whoever supports the person may record it; whose words they are is judged below.
-        "*": (PERSON, PROXY, RELATED_PERSON, PROFESSIONAL),
-        "mark_in_error": (PERSON, PROXY, PROFESSIONAL),
-        "restrict": (PERSON, PROXY, PROFESSIONAL),
-        "lift_restriction": (PERSON, PROXY, PROFESSIONAL),
-    }
     already_exists: ClassVar[str] = "about-me-already-begun"
 
-    class Begun(Entry.Event, Aggregate.Created):
+    class Begun(Entry.Creation):
         change = Change.CREATED
         responses: Responses
         supported_by: Supporter | None = None

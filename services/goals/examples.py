@@ -57,6 +57,34 @@ _GOAL = (
         "goal-needs-a-need",
     ),
     example(
+        "a professional agrees a goal and says how important it is",
+        "agree",
+        {"aim": {"text": "Walk to the shop"}, "need_ids": [NEED], "importance": 9},
+        "g0",
+        "importance-is-the-persons",
+    ),
+    example(
+        "agree a goal that nobody sees without a reason",
+        "agree",
+        {"aim": {"text": "Walk to the shop"}, "need_ids": [NEED]},
+        "g0",
+        "reason-missing",
+        visibility={"labels": ["mental-health"]},
+    ),
+    example(
+        "agree a goal that not everybody sees",
+        "agree",
+        {"aim": {"text": "Get through the night without ringing the ward"}, "need_ids": [NEED]},
+        "g2",
+        visibility={
+            "fields": ["aim", "why"],
+            "labels": ["mental-health"],
+            "third_party": True,
+            "reason": "Her sister asked for it",
+            "review_on": "2026-09-10",
+        },
+    ),
+    example(
         "agree a goal",
         "agree",
         {
@@ -143,6 +171,13 @@ _ACTION = (
         "ends-before-it-starts",
     ),
     example(
+        "a professional plans an action and says how confident she is",
+        "action-plan",
+        {"what": [{"text": "Exercises"}], "goal_ids": [GOAL], "confidence": 6},
+        "a0",
+        "confidence-is-the-persons",
+    ),
+    example(
         "plan an action",
         "action-plan",
         {
@@ -157,6 +192,7 @@ _ACTION = (
             "review_date": "2026-12",
         },
         "a1",
+        stated_by_kind="person",
     ),
     example(
         "reword it",
@@ -336,6 +372,14 @@ _OUTCOME = (
             "goal_id": GOAL,
         },
         "o1",
+        stated_by_kind="person",
+    ),
+    example(
+        "a professional records an outcome with a comment of hers",
+        "outcome-record",
+        {"what": {"text": "No fall"}, "goal_id": GOAL, "person_comment": "She is glad"},
+        "o0",
+        "comment-is-the-persons",
     ),
     example(
         "the person comments",

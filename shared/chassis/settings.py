@@ -41,16 +41,14 @@ _Count = Annotated[int, Field(ge=1, le=1_000_000_000)]
 _Port = Annotated[int, Field(ge=0, le=65_535)]
 
 USUAL_ROLES: Final = {
-    "plan_ending": ("gp", "practice-manager", "lead-professional"),
-    "plan_merging": ("data-quality",),
-    "demographics": ("pds-connection",),
     "audit_reading": ("privacy-officer", "caldicott-guardian", "auditor"),
     "reads_no_plan": (
         *("pds-connection", "data-quality", "registration-service"),
         *("privacy-officer", "caldicott-guardian", "auditor"),
     ),
 }
-"""The names of each kind of role that a command or a view asks for, where a setting gives none."""
+"""The names of each kind of role that a view asks for, where a setting gives none; those that a
+command asks for are declared beside it."""
 
 
 class Settings(BaseSettings):

@@ -19,7 +19,7 @@ from typing import Any, Final
 
 from shared.contracts import asyncapi, discover, openapi, topic_files
 from shared.contracts.compat import WAY_OUT, breaks
-from shared.contracts.corpus import Corpus, corpus_of
+from shared.contracts.examples.corpus import Corpus, corpus_of
 from shared.contracts.schemas import CONTRIBUTION, RECEIPT, Schema, schemas
 from shared.ledger.text import CAN_BE_SEEN
 

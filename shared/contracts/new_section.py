@@ -87,7 +87,7 @@ _DOMAIN: Final = '''\
 
 from typing import Self
 
-from eventsourcing.domain import Aggregate, event
+from eventsourcing.domain import event
 
 from shared.ledger import (
     KEEP,
@@ -104,7 +104,7 @@ from shared.ledger import (
 class $entry(Entry):
     """One entry, from when it is recorded until it is withdrawn."""
 
-    class Recorded(Entry.Event, Aggregate.Created):
+    class Recorded(Entry.Creation):
         change = Change.CREATED
         what: CodedText
         note: str | None = None

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from shared.chassis.wire.shapes import command_shape, event_schema, schema_of
 from shared.chassis.wire.validation_errors import INTEGER_LIMIT
-from shared.ledger import UUID_TEXT, Claim, Organisation, Provenance, Section
+from shared.ledger import UUID_TEXT, Claim, Organisation, Provenance, Section, Visibility
 from shared.ledger.entry import Change
 
 Schema = dict[str, Any]
@@ -71,6 +71,7 @@ def _sentence(doc: str | None) -> str:
 
 def _contribution() -> Schema:
     claim, definitions = _split(schema_of(Claim))
+    visibility, _ = _split(schema_of(Visibility))
     return {
         "title": CONTRIBUTION,
         "description": "What a contributor submits; a null is the same as leaving out.",
@@ -82,11 +83,12 @@ def _contribution() -> Schema:
             "entry_id": _or_null(_ID),
             "based_on": _or_null(_VERSION),
             "content": _or_null({"type": "object"}),
+            "visibility": _or_null({"$ref": "#/$defs/Visibility"}),
             "provenance": _or_null({"$ref": "#/$defs/Claim"}),
         },
         "required": ["contribution_id", "command"],
         "additionalProperties": False,
-        "$defs": {"Claim": claim, **definitions},
+        "$defs": {"Claim": claim, "Visibility": visibility, **definitions},
     }
 
 

@@ -1,7 +1,13 @@
 """The words of the ledger: pure, with no framework in them."""
 
-from shared.ledger.contribution import Contribution, Receipt
-from shared.ledger.entry import Change, Entry
+from shared.ledger.contribution import (
+    Contribution,
+    ItemIdUnusable,
+    Receipt,
+    item_id,
+    with_item_ids,
+)
+from shared.ledger.entry import LIFTING, Change, Entry, MayContribute
 from shared.ledger.errors import LedgerError, Refused, need_reason
 from shared.ledger.names import (
     LOCAL_ID,
@@ -24,6 +30,7 @@ from shared.ledger.provenance import (
     Contributor,
     OnBehalfOf,
     Provenance,
+    ServiceRole,
     SourceRef,
     SourceSystem,
     Supporter,
@@ -62,6 +69,7 @@ from shared.ledger.values import (
 
 __all__ = [
     "KEEP",
+    "LIFTING",
     "LOCAL_ID",
     "ODS",
     "ORGANISATION_CODE",
@@ -86,10 +94,12 @@ __all__ = [
     "EntryRef",
     "Identifier",
     "Instant",
+    "ItemIdUnusable",
     "Keep",
     "LedgerError",
     "LocalId",
     "Location",
+    "MayContribute",
     "Media",
     "OdsCode",
     "OnBehalfOf",
@@ -103,6 +113,7 @@ __all__ = [
     "Refused",
     "Score",
     "Section",
+    "ServiceRole",
     "Sha256",
     "Shape",
     "SourceRef",
@@ -115,8 +126,10 @@ __all__ = [
     "id_in",
     "instant",
     "is_blank",
+    "item_id",
     "kebab",
     "need_reason",
     "plain",
     "value",
+    "with_item_ids",
 ]

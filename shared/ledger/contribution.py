@@ -1,12 +1,13 @@
-"""What is submitted, and what answers it."""
+"""What is submitted, what answers it, and the ids of the items of lists in it."""
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from datetime import datetime
 from typing import Any, Literal
-from uuid import UUID
+from uuid import UUID, uuid5
 
 from shared.ledger.provenance import Claim
-from shared.ledger.values import instant
+from shared.ledger.values import Visibility, instant
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,7 @@ class Contribution:
     entry_id: UUID | None = None
     based_on: int | None = None
     content: dict[str, Any] = field(default_factory=dict)
+    visibility: Visibility | None = None
     provenance: Claim = field(default_factory=Claim)
 
 
@@ -70,3 +72,59 @@ class Receipt:
         if self.ledger_position is not None:
             receipt["ledger_position"] = self.ledger_position
         return receipt
+
+
+class ItemIdUnusable(ValueError):
+    """An ``item_id`` that stands twice in one list, or on what is no item; ``path`` says where."""
+
+    def __init__(self, path: str, said: str) -> None:
+        super().__init__(said)
+        self.path = path
+
+
+def with_item_ids(content: Mapping[str, Any], contribution_id: UUID) -> dict[str, Any]:
+    """The content with an id for each item that came without one; those given are kept."""
+    return {key: _walked(given, key, contribution_id) for key, given in content.items()}
+
+
+def item_id(contribution_id: UUID, path: str) -> UUID:
+    """The id of an item that came without one: it follows from where it stood, ``phones/1``."""
+    return uuid5(contribution_id, path)
+
+
+def _walked(given: Any, path: str, contribution_id: UUID) -> Any:
+    if isinstance(given, tuple):
+        return _items(given, path, contribution_id)
+    if isinstance(given, Mapping):
+        return {key: _walked(of, f"{path}.{key}", contribution_id) for key, of in given.items()}
+    if not is_dataclass(given) or isinstance(given, type):
+        return given
+    if getattr(given, "item_id", None) is not None:
+        raise ItemIdUnusable(f"{path}.item_id", "Only an item of a list has an `item_id`.")
+    return _members(given, path, contribution_id)
+
+
+def _items(items: tuple[Any, ...], path: str, contribution_id: UUID) -> tuple[Any, ...]:
+    made = []
+    seen = set()
+    for index, item in enumerate(items):
+        at = f"{path}/{index}"
+        if not hasattr(item, "item_id"):
+            made.append(_walked(item, at, contribution_id))
+            continue
+        chosen = item.item_id or item_id(contribution_id, at)
+        if chosen in seen:
+            raise ItemIdUnusable(f"{at}.item_id", "Another item of this list has this `item_id`.")
+        seen.add(chosen)
+        made.append(replace(_members(item, at, contribution_id), item_id=chosen))
+    return tuple(made)
+
+
+def _members(given: Any, path: str, contribution_id: UUID) -> Any:
+    changed = {}
+    for one in fields(given):
+        before = getattr(given, one.name)
+        after = _walked(before, f"{path}.{one.name}", contribution_id)
+        if after is not before and after != before:
+            changed[one.name] = after
+    return replace(given, **changed) if changed else given

@@ -1,15 +1,19 @@
 """An entry: one item of a section, the unit of consistency and of attribution."""
 
 from collections.abc import Mapping
+from dataclasses import KW_ONLY, replace
+from datetime import date
 from enum import StrEnum
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final, cast
 from uuid import UUID
 
 from eventsourcing.domain import Aggregate
 
 from shared.ledger.errors import Refused, need_reason
-from shared.ledger.provenance import PERSON, PROFESSIONAL, PROXY, Provenance
+from shared.ledger.provenance import PERSON, PROFESSIONAL, PROXY, Provenance, ServiceRole
 from shared.ledger.values import Visibility, is_blank
+
+MayContribute = Mapping[str, tuple[str | ServiceRole, ...]]
 
 
 class Change(StrEnum):
@@ -21,6 +25,10 @@ class Change(StrEnum):
     RESTORED = "restored"
 
 
+LIFTING: Final = ServiceRole("restriction_lifting", ("privacy-officer", "caldicott-guardian"))
+"""May take from any restriction, whoever made it."""
+
+
 class Entry(Aggregate):
     """The base of every entry: what all of them remember and what can be done to each.
 
@@ -29,9 +37,9 @@ class Entry(Aggregate):
     refuse; methods that apply may not.
     """
 
-    may_contribute: ClassVar[Mapping[str, tuple[str, ...]]] = {"*": (PERSON, PROXY, PROFESSIONAL)}
-    """Who may use each command, by its method's name; ``*`` for all others. A value is a kind of
-    contributor, or ``role:<name of the setting>`` for roles that a deployment names."""
+    may_contribute: ClassVar[MayContribute] = {"*": (PERSON, PROXY, PROFESSIONAL)}
+    """Who may use each command, by its method's name; ``*`` for all others: kinds of voices, and
+    service roles. A system's organisation answers for the voice."""
 
     already_exists: ClassVar[str] = "entry-already-exists"
     key_taken: ClassVar[str] = "entry-already-exists"
@@ -45,11 +53,18 @@ class Entry(Aggregate):
         not_fields: ClassVar[frozenset[str]] = frozenset({"reason"})
         provenance: Provenance
 
+    class Creation(Event, Aggregate.Created):
+        """The first event of an entry, which may say from the start who does not see it."""
+
+        _: KW_ONLY
+        visibility: Visibility | None = None
+
         def apply(self, aggregate: Any) -> None:
-            """Remember what every decision about an entry may need."""
-            if self.originator_version == 1:
-                aggregate.plan_id = self.provenance.plan_id
-                aggregate.origin = self.provenance.origin
+            """Remember where the entry comes from, and what is withheld of it."""
+            aggregate.plan_id = self.provenance.plan_id
+            aggregate.origin = self.provenance.origin
+            aggregate.is_the_persons = self.provenance.stated_by.kind == PERSON
+            aggregate.remember_visibility(self.visibility, self.provenance.origin)
             super().apply(aggregate)
 
     class EnteredInError(Event):
@@ -64,11 +79,10 @@ class Entry(Aggregate):
     class Restricted(Event):
         change = Change.AMENDED
         visibility: Visibility
-        reason: str
 
         def apply(self, aggregate: Any) -> None:
             """Remembered, for lifting it."""
-            aggregate.is_restricted = True
+            aggregate.remember_visibility(self.visibility, self.provenance.origin)
             super().apply(aggregate)
 
     class RestrictionLifted(Event):
@@ -78,13 +92,16 @@ class Entry(Aggregate):
 
         def apply(self, aggregate: Any) -> None:
             """Visible again."""
-            aggregate.is_restricted = False
+            aggregate.remember_visibility(None, None)
             super().apply(aggregate)
 
     plan_id: UUID
     origin: str | None
+    is_the_persons: bool
     is_in_error: bool = False
-    is_restricted: bool = False
+    visibility: Visibility | None = None
+    restricted_by: str | None = None
+    """The origin of the restriction that stands; who lifts it is judged by that."""
 
     @staticmethod
     def create_id(provenance: Provenance) -> UUID:
@@ -101,7 +118,7 @@ class Entry(Aggregate):
         return frozenset()
 
     def mark_in_error(self, provenance: Provenance, reason: str | None = None) -> None:
-        """This was never right: taken out of the plan for good, by its origin or the person."""
+        """Take out for good what was never right: its origin does, or the person who said it."""
         reason = need_reason(reason)
         self._must_be_origin_or_person(provenance)
         self.trigger_event(self.EnteredInError, reason=reason, provenance=provenance)
@@ -109,34 +126,57 @@ class Entry(Aggregate):
     def restrict(
         self,
         provenance: Provenance,
+        fields: tuple[str, ...] = (),
         labels: tuple[str, ...] = (),
         withheld_from_person: bool = False,
+        third_party: bool = False,
         reason: str | None = None,
         approved_by: str | None = None,
+        review_on: date | None = None,
+        granted: frozenset[str] = frozenset(),
     ) -> None:
-        """Not everybody may see this, for a reason; from the person only with an approver."""
-        reason = need_reason(reason)
-        if withheld_from_person and is_blank(approved_by):
-            raise Refused(
-                "withholding-needs-an-approver",
-                "Withholding something from the person needs somebody who approved it.",
-                field="approved_by",
-            )
-        visibility = Visibility(tuple(labels), withheld_from_person, reason, approved_by)
-        self.trigger_event(
-            self.Restricted, visibility=visibility, reason=reason, provenance=provenance
+        """Let not everybody see this, for a reason; from the person only with an approver."""
+        visibility = Visibility(
+            fields, labels, withheld_from_person, third_party, reason, approved_by, review_on
         )
+        judge_visibility(visibility, provenance)
+        if self.visibility is not None and not visibility.takes_nothing_from(self.visibility):
+            self._must_be_theirs_to_lift(self.visibility, provenance, granted)
+        self.trigger_event(self.Restricted, visibility=visibility, provenance=provenance)
 
-    def lift_restriction(self, provenance: Provenance, reason: str | None = None) -> None:
-        """Everybody who may see the plan may see this again."""
-        if not self.is_restricted:
-            raise Refused("entry-not-restricted")
+    def lift_restriction(
+        self,
+        provenance: Provenance,
+        reason: str | None = None,
+        granted: frozenset[str] = frozenset(),
+    ) -> None:
+        """Let everybody who may see the plan see this again."""
+        if self.visibility is None:
+            raise Refused("entry-not-restricted", "Nothing of this entry is restricted.")
+        self._must_be_theirs_to_lift(self.visibility, provenance, granted)
         self.trigger_event(
             self.RestrictionLifted,
             visibility=None,
             reason=need_reason(reason),
             provenance=provenance,
         )
+
+    def remember_visibility(self, visibility: Visibility | None, origin: str | None) -> None:
+        """Keep what is withheld, and who said so; events call this, nobody else."""
+        self.visibility = visibility
+        self.restricted_by = origin if visibility is not None else None
+
+    def _must_be_theirs_to_lift(
+        self, standing: Visibility, provenance: Provenance, granted: frozenset[str]
+    ) -> None:
+        is_hidden_from_them = standing.withheld_from_person and provenance.is_from_the_persons_side
+        is_theirs = provenance.origin is not None and provenance.origin == self.restricted_by
+        if is_hidden_from_them or not (is_theirs or LIFTING.name in granted):
+            raise Refused(
+                "restriction-is-not-yours-to-lift",
+                "Whoever restricted this takes from the restriction, or a privacy officer or "
+                "Caldicott guardian; the person does not where it is withheld from them.",
+            )
 
     def _must_be_origin(self, provenance: Provenance) -> None:
         if self.origin is None or provenance.origin != self.origin:
@@ -146,5 +186,34 @@ class Entry(Aggregate):
             )
 
     def _must_be_origin_or_person(self, provenance: Provenance) -> None:
-        if provenance.recorded_by.kind != PERSON:
+        if not (self.is_the_persons and provenance.is_from_the_persons_side):
             self._must_be_origin(provenance)
+
+
+def restricted_from_the_start(
+    entry: Entry, visibility: Visibility, provenance: Provenance
+) -> Entry:
+    """The same new entry, whose first event says who does not see it."""
+    judge_visibility(visibility, provenance)
+    (created,) = entry.collect_events()
+    first = replace(cast("Any", created), visibility=visibility)
+    restricted: Entry = first.mutate(None)
+    restricted.pending_events.append(first)
+    return restricted
+
+
+def judge_visibility(visibility: Visibility, provenance: Provenance) -> None:
+    """Refuse a restriction without its reason, or one that only others may make."""
+    need_reason(visibility.reason)
+    if not visibility.withheld_from_person:
+        return
+    if provenance.voice != PROFESSIONAL:
+        raise Refused(
+            "role-may-not-contribute", "Only a professional withholds something from the person."
+        )
+    if is_blank(visibility.approved_by):
+        raise Refused(
+            "withholding-needs-an-approver",
+            "Say in `approved_by` who approved that this is withheld from the person.",
+            field="approved_by",
+        )

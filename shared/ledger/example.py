@@ -26,6 +26,7 @@ class Example:
     role: str | None = "nurse"
     organisation: str | None = "ZZC01"
     stated_by_kind: Kind | None = None
+    visibility: Mapping[str, Any] | None = None
     refused: str | None = None
 
 
@@ -73,8 +74,25 @@ def examples_of_every_entry(commands: str, entry: str, *, plan: str = "plan") ->
             "restrict",
             labels=["sensitive"],
             withheld_from_person=True,
+            third_party=True,
             reason="Names a third party",
             approved_by="Caldicott guardian of ZZC01",
+            review_on="2026-09-10",
+        ),
+        example(
+            "another organisation takes from the restriction",
+            "restrict",
+            "restriction-is-not-yours-to-lift",
+            "ZZL01",
+            labels=["sensitive"],
+            reason="She may know",
+        ),
+        example(
+            "another organisation lifts the restriction",
+            "lift-restriction",
+            "restriction-is-not-yours-to-lift",
+            "ZZL01",
+            reason="We see no need",
         ),
         example("lift a restriction without a reason", "lift-restriction", "reason-missing"),
         example("lift the restriction", "lift-restriction", reason="The third party agreed"),

@@ -1,5 +1,6 @@
 """Who said it, who recorded it, for which organisation, on whose behalf, when and why."""
 
+from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
@@ -34,6 +35,17 @@ class Authentication:
     idp: str | None = None
     acr: str | None = None
     auth_time: Instant | None = None
+
+
+@dataclass(frozen=True)
+class ServiceRole:
+    """A right that a deployment gives to roles: a token or an inbox has one, a content never.
+
+    ``roles`` are those that have it where no setting says otherwise.
+    """
+
+    name: str
+    roles: tuple[str, ...]
 
 
 @value
@@ -181,8 +193,17 @@ class Provenance:
 
     @property
     def origin(self) -> str | None:
-        """Where it comes from: that organisation, or ``person`` where they recorded it."""
-        return PERSON if self.recorded_by.kind == PERSON else self.organisation_code
+        """Where it comes from: that organisation, or the person's side, ``person``.
+
+        It is the person's side where they, or somebody who acts for them, recorded it.
+        """
+        return PERSON if self.is_from_the_persons_side else self.organisation_code
+
+    @property
+    def is_from_the_persons_side(self) -> bool:
+        """True where the person recorded it, or somebody who acts for them."""
+        kind = self.recorded_by.kind
+        return kind == PERSON or (kind == RELATED_PERSON and self.on_behalf_of is not None)
 
 
 __all__ = [
@@ -198,6 +219,7 @@ __all__ = [
     "Kind",
     "OnBehalfOf",
     "Provenance",
+    "ServiceRole",
     "SourceRef",
     "SourceSystem",
     "Supporter",

@@ -9,9 +9,10 @@ from typing import Any
 
 from eventsourcing.utils import register_topic
 
-from shared.ledger.entry import Change, Entry
+from shared.ledger.entry import LIFTING, Change, Entry, restricted_from_the_start
 from shared.ledger.names import kebab
-from shared.ledger.values import KEEP
+from shared.ledger.provenance import Provenance, ServiceRole
+from shared.ledger.values import KEEP, Visibility
 
 _TAKEN_NAMES = frozenset({"audit", "plan", "inbox", "receipts"})
 
@@ -26,8 +27,8 @@ class Command:
     creates: bool
 
     @property
-    def who(self) -> tuple[str, ...]:
-        """Who may use it: kinds of contributor, and ``role:…`` for roles that a setting names."""
+    def who(self) -> tuple[str | ServiceRole, ...]:
+        """Who may use it: kinds of voices, and service roles."""
         rules = self.entry.may_contribute
         return rules.get(self.method, rules["*"])
 
@@ -40,8 +41,47 @@ class Command:
     def parameters(self) -> Mapping[str, inspect.Parameter]:
         """The content it takes: its parameters without ``self``, ``cls`` and ``provenance``."""
         signature = inspect.signature(getattr(self.entry, self.method), eval_str=True)
-        left_out = {"self", "cls", "provenance"}
+        left_out = {"self", "cls", "provenance", "granted"}
         return {name: p for name, p in signature.parameters.items() if name not in left_out}
+
+    @cached_property
+    def service_roles(self) -> frozenset[ServiceRole]:
+        """Those that any command of its entry asks about."""
+        rules = (rule for who in self.entry.may_contribute.values() for rule in who)
+        return frozenset({LIFTING, *(rule for rule in rules if isinstance(rule, ServiceRole))})
+
+    def create(
+        self,
+        provenance: Provenance,
+        granted: frozenset[str],
+        arguments: Mapping[str, Any],
+        visibility: Visibility | None = None,
+    ) -> Entry:
+        """The new entry, withheld from the start where the contribution says so."""
+        decide = getattr(self.entry, self.method)
+        entry: Entry = decide(provenance=provenance, **self._rights(granted), **arguments)
+        if visibility is None:
+            return entry
+        return restricted_from_the_start(entry, visibility, provenance)
+
+    def change(
+        self,
+        entry: Entry,
+        provenance: Provenance,
+        granted: frozenset[str],
+        arguments: Mapping[str, Any],
+    ) -> None:
+        """Ask the entry; what it decides is among its pending events."""
+        decide = getattr(entry, self.method)
+        decide(provenance=provenance, **self._rights(granted), **arguments)
+
+    def _rights(self, granted: frozenset[str]) -> dict[str, frozenset[str]]:
+        """The service roles of whoever contributes, for a method that asks about them."""
+        return {"granted": granted} if self._asks_for_rights else {}
+
+    @cached_property
+    def _asks_for_rights(self) -> bool:
+        return "granted" in inspect.signature(getattr(self.entry, self.method)).parameters
 
     @property
     def is_empty_without_change(self) -> bool:

@@ -122,6 +122,7 @@ class CodedText:
 
     text: str | None = None
     code: Code | None = None
+    item_id: UUID | None = None
 
     @property
     def is_empty(self) -> bool:
@@ -216,6 +217,7 @@ class Identifier:
 
     kind: Text
     value: Text
+    item_id: UUID | None = None
 
 
 @value
@@ -232,6 +234,7 @@ class Party:
     organisation: Organisation | None = None
     team: str | None = None
     contact: str | None = None
+    item_id: UUID | None = None
 
     @property
     def is_empty(self) -> bool:
@@ -308,12 +311,29 @@ class EntryRef:
 
 @value
 class Visibility:
-    """Who may not see an entry, why, and who approved it."""
+    """Who may not see an entry, or some leaves of it, why, who approved it, and when to look again.
 
+    Without ``fields`` it is about the whole entry. ``third_party`` marks what is about somebody
+    else than the person. On ``review_on`` somebody looks again; the day lifts nothing.
+    """
+
+    fields: tuple[str, ...] = ()
     labels: tuple[str, ...] = ()
     withheld_from_person: bool = False
+    third_party: bool = False
     reason: str | None = None
     approved_by: str | None = None
+    review_on: date | None = None
+
+    def takes_nothing_from(self, other: "Visibility") -> bool:
+        """True where whatever the other withholds, from whomever, this one withholds too."""
+        is_as_wide = not self.fields or bool(other.fields and {*other.fields} <= {*self.fields})
+        return (
+            is_as_wide
+            and {*other.labels} <= {*self.labels}
+            and self.withheld_from_person >= other.withheld_from_person
+            and self.third_party >= other.third_party
+        )
 
 
 def instant(at: datetime) -> str:

@@ -6,7 +6,7 @@ given(do(Goal.agree, TOM, aim=..., need_ids=...)).when(
 """
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import MISSING, dataclass, fields, replace
 from datetime import UTC, datetime
 from functools import reduce
@@ -17,6 +17,7 @@ from uuid import UUID, uuid4, uuid5
 import pytest
 from eventsourcing.utils import get_topic
 
+from shared.chassis.store.mapper import EntryMapper
 from shared.ledger import Agent, Entry, OnBehalfOf, Provenance, Refused
 from shared.testing.people import EDITH, Professional, Relative, SyntheticPerson
 
@@ -183,6 +184,12 @@ def replayed(events: Sequence[Any]) -> Entry:
     if entry is None:
         raise ValueError("no events, no entry")
     return entry
+
+
+def read_again(events: Iterable[Any]) -> Entry:
+    """The entry that these events add up to after they were written as bytes and read back."""
+    mapper = EntryMapper()
+    return replayed([mapper.to_domain_event(mapper.to_stored_event(event)) for event in events])
 
 
 def _must_equal(found: object, wanted: object) -> None:

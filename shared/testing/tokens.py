@@ -49,4 +49,7 @@ def claims_of(contributor: Contributor) -> dict[str, Any]:
         case "person":
             return person(str(contributor.plan_id), name, sub=contributor.sub)
         case "related-person":
-            return related_person(str(contributor.plan_id), name, sub=contributor.sub)
+            claims = related_person(str(contributor.plan_id), name, sub=contributor.sub)
+            if contributor.plan_id is None:
+                del claims["careplan"]["person"]
+            return claims

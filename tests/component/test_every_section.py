@@ -20,10 +20,10 @@ from shared.chassis.store.mapper import fields_of
 from shared.chassis.wire.problem import STATUS
 from shared.chassis.wire.shapes import event_schema
 from shared.contracts import discover
+from shared.contracts.examples.playing import contribution_of, contributor_of, entry_of, plan_of
 from shared.ledger import Contributor, Section
 from shared.ledger.example import Example
 from shared.ledger.topics import AUDIT_RECORDS, dead_letters_topic, receipts_topic
-from shared.testing.playing import contribution_of, contributor_of, entry_of, plan_of
 from shared.testing.service import Bench, Door, bench_of
 from shared.testing.topic_reader import TopicReader, value_of
 
@@ -279,6 +279,7 @@ def _judge_event(section: Section, one: Answered, version: int, type_: str, reco
     Draft202012Validator(event_schema(event)).validate(content)
     assert fields == fields_of(event, content)
     assert {path.partition(".")[0] for path in fields} <= content.keys()
+    _judge_visibility(one.given, content, fields)
     recorded_by = provenance["recorded_by"]
     if one.through == "kafka":
         expected = replace(one.by, kind="system", name="Northmoor EPR", role=None)
@@ -334,6 +335,13 @@ def _judge_event(section: Section, one: Answered, version: int, type_: str, reco
     read = event_of(record)
     assert (read.plan_id, read.fields) == (UUID(receipt["plan_id"]), tuple(fields))
     assert read.recorded_at == datetime.fromisoformat(receipt["recorded_at"])
+
+
+def _judge_visibility(given: dict[str, Any], content: dict[str, Any], fields: list[str]) -> None:
+    """What a contribution withholds from the start is in its first event, whole."""
+    if "visibility" in given:
+        assert content["visibility"].items() >= given["visibility"].items()
+        assert "visibility" in fields
 
 
 async def _judge_audit(section: Section, answered: list[Answered], audit: TopicReader) -> None:

@@ -372,31 +372,55 @@ async def test_an_ended_plan_takes_nothing_and_its_repeats_wait_for_nothing(goal
 async def test_a_persons_token_is_for_their_plan(goals: Goals) -> None:
     other_plan = uuid4()
     await goals.bench.know_plans([other_plan])
+    began = monotonic()
+    mine = contribution(AGREE, GOAL, PLAN)
+    assert (await goals.door.contribute(mine, PERSON)).status_code == 201
+    given_ = contribution(AGREE, GOAL, other_plan)
+    told = problem(await goals.door.contribute(given_, PERSON), 403, "not-permitted")
+    assert not told["retryable"]
+    assert "receipt" not in told
+    # Not even whether somebody has used this id.
+    theirs = {**mine, "plan_id": str(other_plan)}
+    problem(await goals.door.contribute(theirs, PERSON), 403, "not-permitted")
+    assert monotonic() - began < 5
+
+
+async def test_whoever_acts_for_the_person_names_a_live_proxy(goals: Goals) -> None:
+    """The kind: somebody who says of themselves that they act for the person."""
     relative = replace(PERSON, kind="related-person", sub="the-relative")
-    acting = {"stated_by": {"kind": "person"}, "on_behalf_of": {"kind": "person"}}
-    for by, provenance in ((PERSON, None), (relative, acting)):
-        began = monotonic()
-        mine = contribution(AGREE, GOAL, PLAN, provenance=provenance)
-        assert (await goals.door.contribute(mine, by)).status_code == 201
-        given_ = contribution(AGREE, GOAL, other_plan, provenance=provenance)
-        told = problem(await goals.door.contribute(given_, by), 403, "not-permitted")
-        assert not told["retryable"]
+    unheard_of = {"proxy": {"section": "care-team", "entry_id": str(uuid4())}}
+    for acting in (None, {}, {"kind": "person"}, unheard_of):
+        claim = {"stated_by": {"kind": "person"}, "on_behalf_of": acting}
+        given_ = contribution(AGREE, GOAL, PLAN, provenance=claim)
+        told = problem(await goals.door.contribute(given_, relative), 403, "proxy-not-live")
+        assert told["retryable"]
         assert "receipt" not in told
-        # Not even whether somebody has used this id.
-        theirs = {**mine, "plan_id": str(other_plan)}
-        problem(await goals.door.contribute(theirs, by), 403, "not-permitted")
-        assert monotonic() - began < 5
+        kept = await goals.door.receipt(given_["contribution_id"], relative)
+        problem(kept, 404, "contribution-unknown")
+    for_another = contribution(AGREE, GOAL, PLAN, provenance={"on_behalf_of": {}})
+    problem(await goals.door.contribute(for_another, NURSE), 403, "proxy-not-live")
+    stranger = replace(relative, plan_id=None)
+    problem(await goals.door.contribute(for_another, stranger), 403, "not-permitted")
 
 
 async def test_a_role_that_may_not_leaves_no_receipt(goals: Goals) -> None:
-    relative = replace(PERSON, kind="related-person", sub="the-relative")
-    given_ = contribution(AGREE, GOAL, PLAN)
-    told = problem(await goals.door.contribute(given_, relative), 403, "role-may-not-contribute")
-    assert "receipt" not in told
-    assert not told["retryable"]
-    assert told["policy_version"] == POLICY_VERSION
-    kept = await goals.door.receipt(given_["contribution_id"], relative)
-    problem(kept, 404, "contribution-unknown")
+    """Neither where the command alone says so, nor where the content has to be read for it."""
+    system = replace(NURSE, kind="system", sub="the-system")
+    hidden = {
+        "withheld_from_person": True,
+        "reason": "A third party",
+        "approved_by": "The guardian",
+    }
+    for given_, by in (
+        (contribution(AGREE, GOAL, PLAN), system),
+        (contribution(AGREE, GOAL, PLAN, visibility=hidden), PERSON),
+    ):
+        told = problem(await goals.door.contribute(given_, by), 403, "role-may-not-contribute")
+        assert "receipt" not in told
+        assert not told["retryable"]
+        assert told["policy_version"] == POLICY_VERSION
+        kept = await goals.door.receipt(given_["contribution_id"], by)
+        problem(kept, 404, "contribution-unknown")
 
 
 async def test_whose_voice_it_is_decides(goals: Goals) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from shared.contracts import discover
-from shared.contracts.corpus import without_example
+from shared.contracts.examples.corpus import without_example
 from shared.contracts.gate import main
 from shared.contracts.generate import (
     CONTRACTS,

@@ -1,13 +1,13 @@
 """An action: one step towards a goal, and who is accountable for it."""
 
-from collections.abc import Mapping
 from typing import Annotated, ClassVar, Self
 
-from eventsourcing.domain import Aggregate, event
+from eventsourcing.domain import event
 
 from services.goals.domain.action_rules import (
     ActionStatus,
     must_be_somebody,
+    must_be_theirs,
     must_name_goals,
     must_not_end_early,
     must_say_how,
@@ -27,6 +27,7 @@ from shared.ledger import (
     EntryRef,
     Keep,
     Location,
+    MayContribute,
     Party,
     Provenance,
     Refused,
@@ -45,13 +46,13 @@ ReviewDate = Annotated[
 class Action(Entry):
     """One step towards one goal or several, until it is set aside."""
 
-    may_contribute: ClassVar[Mapping[str, tuple[str, ...]]] = {
+    may_contribute: ClassVar[MayContribute] = {
         "*": (PERSON, PROXY, PROFESSIONAL),
         # A system speaks for itself here where its organisation is accountable, see below.
         "record_progress": (PERSON, PROXY, PROFESSIONAL, SYSTEM),
     }
 
-    class Planned(Entry.Event, Aggregate.Created):
+    class Planned(Entry.Creation):
         change = Change.CREATED
         what: tuple[CodedText, ...]
         goal_ids: tuple[EntryRef, ...]
@@ -118,6 +119,8 @@ class Action(Entry):
         must_not_end_early(when)
         must_say_how(strategies)
         must_say_why(status)
+        if confidence is not None:
+            must_be_theirs(provenance)
         return cls._create(
             cls.Planned,
             what=what,
@@ -180,12 +183,7 @@ class Action(Entry):
     def rate_confidence(self, provenance: Provenance, confidence: Score | None) -> None:
         """How sure the person is that it will work, which nobody else can say."""
         self._must_be_current()
-        if not provenance.is_the_persons:
-            raise Refused(
-                "confidence-is-the-persons",
-                "How confident the person is, they say, or somebody on their behalf.",
-                field="confidence",
-            )
+        must_be_theirs(provenance)
         self.trigger_event(self.ConfidenceRated, confidence=confidence, provenance=provenance)
 
     def reattach(self, provenance: Provenance, goal_ids: tuple[EntryRef, ...]) -> None:

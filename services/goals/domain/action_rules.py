@@ -3,7 +3,7 @@
 from typing import Literal
 
 from services.goals.domain.links import GOALS, name_only
-from shared.ledger import CodedText, EntryRef, Party, Refused, Status, When, is_blank
+from shared.ledger import CodedText, EntryRef, Party, Provenance, Refused, Status, When, is_blank
 
 ActionStatus = Literal["not-started", "in-progress", "completed", "refused", "not-applicable"]
 
@@ -46,6 +46,17 @@ def must_be_somebody(who: Party | None) -> None:
             "action-needs-one-accountable-party",
             "Name the one person or team that is accountable.",
             field="who",
+        )
+
+
+def must_be_theirs(provenance: Provenance) -> None:
+    """Refuse a confidence that somebody else says."""
+    if not provenance.is_the_persons:
+        raise Refused(
+            "confidence-is-the-persons",
+            "Only the person, or somebody on their behalf, says how confident they are. "
+            "Name who said it in `provenance.stated_by`, or leave the confidence out.",
+            field="confidence",
         )
 
 

@@ -2,7 +2,7 @@
 
 from typing import Literal, Self
 
-from eventsourcing.domain import Aggregate, event
+from eventsourcing.domain import event
 
 from services.goals.domain.links import NEEDS, name_only
 from shared.ledger import (
@@ -32,7 +32,7 @@ GoalStatus = Literal[
 class Goal(Entry):
     """One goal, agreed with the person, until it is set aside."""
 
-    class Agreed(Entry.Event, Aggregate.Created):
+    class Agreed(Entry.Creation):
         change = Change.CREATED
         aim: CodedText
         need_ids: tuple[EntryRef, ...]
@@ -78,6 +78,7 @@ class Goal(Entry):
         """Agree a goal with the person."""
         _must_say_something(aim)
         _must_name_needs(need_ids)
+        _must_be_theirs(importance, provenance)
         return cls._create(
             cls.Agreed,
             aim=aim,
@@ -104,11 +105,7 @@ class Goal(Entry):
         """How much it matters to the person, which nobody else can say."""
         self._must_be_current()
         if not provenance.is_the_persons:
-            raise Refused(
-                "importance-is-the-persons",
-                "How important a goal is, the person says, or somebody on their behalf.",
-                field="importance",
-            )
+            raise _not_theirs()
         self.trigger_event(self.Weighed, importance=importance, provenance=provenance)
 
     def link(
@@ -163,6 +160,20 @@ def _must_say_something(aim: CodedText) -> None:
         raise Refused(
             "goal-needs-an-aim", "Say what the goal is, in words or by code.", field="aim"
         )
+
+
+def _must_be_theirs(importance: Score | None, provenance: Provenance) -> None:
+    if importance is not None and not provenance.is_the_persons:
+        raise _not_theirs()
+
+
+def _not_theirs() -> Refused:
+    return Refused(
+        "importance-is-the-persons",
+        "Only the person, or somebody on their behalf, says how important a goal is. "
+        "Name who said it in `provenance.stated_by`, or leave the importance out.",
+        field="importance",
+    )
 
 
 def _must_name_needs(need_ids: tuple[EntryRef, ...]) -> None:

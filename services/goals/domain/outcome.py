@@ -2,11 +2,12 @@
 
 from typing import Literal, Self
 
-from eventsourcing.domain import Aggregate, event
+from eventsourcing.domain import event
 
 from services.goals.domain.links import GOALS, name_only
 from shared.ledger import (
     KEEP,
+    PERSON,
     Change,
     CodedText,
     Entry,
@@ -27,7 +28,7 @@ OutcomeStatus = Literal[
 class Outcome(Entry):
     """One result of a goal, as it was found; only its origin corrects it."""
 
-    class Recorded(Entry.Event, Aggregate.Created):
+    class Recorded(Entry.Creation):
         change = Change.CREATED
         what: CodedText
         goal_id: EntryRef
@@ -59,6 +60,8 @@ class Outcome(Entry):
             raise Refused(
                 "outcome-needs-a-goal", "Name the goal it is an outcome of.", field="goal_id"
             )
+        if person_comment is not None:
+            _must_be_the_persons(person_comment, provenance, "person_comment")
         return cls._create(
             cls.Recorded,
             what=what,
@@ -70,12 +73,7 @@ class Outcome(Entry):
 
     def add_person_comment(self, provenance: Provenance, text: str) -> None:
         """What the person says about it."""
-        if not provenance.is_the_persons:
-            raise Refused(
-                "comment-is-the-persons", "Only the person comments as the person.", field="text"
-            )
-        if is_blank(text):
-            raise Refused("needs-code-or-text", "The comment says nothing.", field="text")
+        _must_be_the_persons(text, provenance, "text")
         self.trigger_event(self.PersonCommented, person_comment=text, provenance=provenance)
 
     def correct(
@@ -100,6 +98,19 @@ class Outcome(Entry):
     @event(Recorded)
     def __init__(self) -> None:
         """Nothing of it decides about what follows."""
+
+
+def _must_be_the_persons(comment: str, provenance: Provenance, field: str) -> None:
+    # Not even somebody who acts for them: these are their own words, or there are none.
+    if provenance.voice != PERSON:
+        raise Refused(
+            "comment-is-the-persons",
+            "Only the person comments as the person. Name them in `provenance.stated_by` where "
+            "these are their words.",
+            field=field,
+        )
+    if is_blank(comment):
+        raise Refused("needs-code-or-text", "The comment says nothing.", field=field)
 
 
 def _must_say_something(what: CodedText) -> None:

@@ -2,7 +2,7 @@
 
 from typing import Self
 
-from eventsourcing.domain import Aggregate, event
+from eventsourcing.domain import event
 
 from services.goals.domain.goal import GoalStatus
 from services.goals.domain.links import GOALS, name_only
@@ -23,7 +23,7 @@ from shared.ledger import (
 class StageGoal(Entry):
     """One stage on the way to a goal, with the actions that serve it, until it is set aside."""
 
-    class Agreed(Entry.Event, Aggregate.Created):
+    class Agreed(Entry.Creation):
         change = Change.CREATED
         aim: CodedText
         goal_id: EntryRef

@@ -2,6 +2,7 @@
 
 import re
 from typing import Annotated, Literal
+from uuid import UUID
 
 from shared.ledger import Instant, OdsCode, Shape, is_blank, value
 
@@ -60,6 +61,7 @@ class OtherIdentifier:
     kind: Annotated[str, Shape(min_length=1)]
     value: Annotated[str, Shape(min_length=1, max_length=20)]
     issuer: str | None = None
+    item_id: UUID | None = None
 
 
 @value
@@ -73,6 +75,7 @@ class Address:
     line5: str | None = None
     postcode: Annotated[str, Shape(max_length=8)] | None = None
     kind: str | None = None
+    item_id: UUID | None = None
 
     @property
     def is_empty(self) -> bool:
@@ -88,6 +91,7 @@ class Phone:
     number: str
     kind: Literal["Home", "Mobile", "Temp", "Old", "Work"] | None = None
     preference: Preference | None = None
+    item_id: UUID | None = None
 
 
 @value
@@ -97,6 +101,7 @@ class Email:
     address: Annotated[str, Shape(max_length=255)]
     kind: Literal["Home", "Work", "old"] | None = None
     preference: Preference | None = None
+    item_id: UUID | None = None
 
 
 @value
@@ -124,6 +129,7 @@ class GpPractice:
     details: str | None = None
     gp_name: str | None = None
     temporary: bool | None = None
+    item_id: UUID | None = None
 
     @property
     def is_empty(self) -> bool:

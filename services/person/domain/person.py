@@ -1,11 +1,12 @@
 """The person of a plan: the entry that opens it, and that says who it is about."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import date, datetime
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Final, Self
 from uuid import UUID
 
-from eventsourcing.domain import Aggregate, event
+from eventsourcing.domain import event
 
 from services.person.domain.demographics import (
     Address,
@@ -32,33 +33,38 @@ from shared.ledger import (
     Entry,
     Instant,
     Keep,
+    MayContribute,
     OdsCode,
     Provenance,
     Refused,
+    ServiceRole,
+    item_id,
     need_reason,
 )
 
-_DEMOGRAPHICS = "role:demographics"
-_PLAN_ENDING = "role:plan_ending"
+DEMOGRAPHICS_SERVICE: Final = ServiceRole("demographics", ("pds-connection",))
+"""The national service, which alone traces people and verifies their numbers."""
+
+PLAN_ENDING: Final = ServiceRole("plan_ending", ("gp", "practice-manager", "lead-professional"))
 
 
 class Person(Entry):
     """One person with one plan; while it is open, nobody opens another for them."""
 
-    may_contribute: ClassVar[Mapping[str, tuple[str, ...]]] = {
+    may_contribute: ClassVar[MayContribute] = {
         "*": (PERSON, PROXY, PROFESSIONAL),
         "open_plan": (PROFESSIONAL,),
-        "refresh_demographics": (_DEMOGRAPHICS,),
-        "correct_demographics": (PERSON, PROFESSIONAL, _DEMOGRAPHICS),
-        "register_with_practice": (PROFESSIONAL, _DEMOGRAPHICS),
-        "leave_practice": (PROFESSIONAL, _DEMOGRAPHICS),
-        "end_plan": (_PLAN_ENDING,),
-        "reopen_plan": (_PLAN_ENDING,),
+        "refresh_demographics": (DEMOGRAPHICS_SERVICE,),
+        "correct_demographics": (PERSON, PROFESSIONAL, DEMOGRAPHICS_SERVICE),
+        "register_with_practice": (PROFESSIONAL, DEMOGRAPHICS_SERVICE),
+        "leave_practice": (PROFESSIONAL, DEMOGRAPHICS_SERVICE),
+        "end_plan": (PLAN_ENDING,),
+        "reopen_plan": (PLAN_ENDING,),
     }
     key_taken: ClassVar[str] = "plan-already-open"
     opens_plan: ClassVar[str | None] = "open_plan"
 
-    class PlanOpened(DemographicsGiven, Aggregate.Created):
+    class PlanOpened(DemographicsGiven, Entry.Creation):
         change = Change.CREATED
         source: Source
         plan_state: PlanState
@@ -252,9 +258,10 @@ class Person(Entry):
         must_be_the_practice(practice.ods, provenance)
         if any(held.ods == practice.ods for held in self.gp_practices):
             raise Refused("already-registered-there", field="practice.ods")
+        item = item_id(provenance.contribution_id, "gp_practices/0")
         self.trigger_event(
             self.RegisteredWithPractice,
-            gp_practices=(*self.gp_practices, practice),
+            gp_practices=(*self.gp_practices, replace(practice, item_id=item)),
             provenance=provenance,
         )
 

@@ -11,19 +11,20 @@ import orjson
 from shared.chassis.contribute.prepare import Prepared, prepare
 from shared.chassis.contribute.receipts import Answer, audit_record, authn_of, receipt_message
 from shared.chassis.database.outgoing import Outgoing
-from shared.chassis.policy.decide import POLICY_VERSION, Action, Facts, Roles, decide
+from shared.chassis.policy.decide import POLICY_VERSION, Action, Facts, Roles, decide, rights_of
 from shared.chassis.policy.plan_states import PlanStates
 from shared.chassis.settings import Settings
 from shared.chassis.store.event_store import EventStore, EventTooLarge, completed
 from shared.chassis.store.rows import Appended, ReceiptRow
 from shared.chassis.telemetry import Attribute, Count, counter, log, tracer
-from shared.chassis.wire.problem import Problem, title_of
+from shared.chassis.wire.problem import STATUS, Problem, title_of
 from shared.ledger import Contribution, Contributor, Entry, Receipt, Refused, Section, plain
 
 RETRYABLE = frozenset({"plan-unknown", "plan-not-open", "no-live-relationship", "proxy-not-live"})
 """Refusals that rest on a copy that may be behind: answered, and not kept."""
 
 _TRIES = 100
+_FORBIDDEN = 403
 
 
 @dataclass(frozen=True)
@@ -144,6 +145,9 @@ class Contributions:
             if decided.refused is not None and not afresh:
                 # Another replica may have moved the entry on, and no append will say so.
                 decided = await self._decide(prepared, afresh=True)
+            if decided.refused is not None and STATUS[decided.refused.code] == _FORBIDDEN:
+                # A colleague may have the right, and rights change: no such answer is kept.
+                return await self._unkept(prepared, decided.refused, reply_to)
             answer = await self._append(prepared, decided, reply_to)
             if answer is not None:
                 return answer
@@ -157,22 +161,24 @@ class Contributions:
                 raise Refused("plan-unknown", "This section has not heard of this plan.")
             if state != "open":
                 raise Refused("plan-not-open", "This plan has ended or was merged.")
+        refuse_who_acts_for_nobody(prepared, self._settings.roles)
 
     async def _decide(self, prepared: Prepared, *, afresh: bool) -> Decided:
         """Load the entry and ask its command."""
         command = prepared.command
+        granted = rights_of(prepared.contributor, self._settings.roles, command.service_roles)
         if command.creates:
             try:
                 self._refuse_future(prepared)
-                entry = getattr(command.entry, command.method)(
-                    provenance=prepared.provenance, **prepared.arguments
+                entry = command.create(
+                    prepared.provenance, granted, prepared.arguments, prepared.visibility
                 )
             except Refused as refused:
                 return Decided(None, refused=refused)
             return Decided(entry)
-        entry = await self._store.load(prepared.entry_id, afresh=afresh)
+        held = await self._store.load(prepared.entry_id, afresh=afresh)
         try:
-            entry = self._named(prepared, entry)
+            entry = self._named(prepared, held)
         except Refused as refused:
             return Decided(None, refused=refused)
         version = entry.version
@@ -182,7 +188,7 @@ class Contributions:
             if entry.is_in_error:
                 raise Refused("entry-entered-in-error", "Nothing may follow on this entry.")
             self._refuse_future(prepared)
-            getattr(entry, command.method)(provenance=prepared.provenance, **prepared.arguments)
+            command.change(entry, prepared.provenance, granted, prepared.arguments)
         except Refused as refused:
             return Decided(None, refused=refused, refused_entry=(entry.id, version))
         return Decided(entry, held_keys)
@@ -397,6 +403,14 @@ def refuse_who_may_not(prepared: Prepared, roles: Roles) -> None:
     decision = decide(prepared.contributor, Action.CONTRIBUTE, facts)
     if decision.code is not None:
         raise Refused(decision.code, decision.detail)
+
+
+def refuse_who_acts_for_nobody(prepared: Prepared, roles: Roles) -> None:
+    """Refuse whoever acts for the person without a Proxy that is live and theirs."""
+    facts = Facts(roles, plan_id=prepared.plan_id, provenance=prepared.provenance)
+    decision = decide(prepared.contributor, Action.ACT_FOR, facts)
+    if decision.code is not None:
+        raise Refused(decision.code, decision.detail, field="on_behalf_of")
 
 
 def _is_same(prepared: Prepared, contributor: str, content_hash: bytes) -> bool:

@@ -1,6 +1,7 @@
 """From a contribution as it came to a command with typed arguments and a provenance."""
 
 import hashlib
+import re
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -9,7 +10,7 @@ from uuid_utils.compat import uuid7
 
 from shared.chassis.wire.plain_json import plain_json
 from shared.chassis.wire.problem import Problem
-from shared.chassis.wire.shapes import claim_shape, command_shape
+from shared.chassis.wire.shapes import claim_shape, command_shape, visibility_shape
 from shared.chassis.wire.validation_errors import pointer
 from shared.ledger import (
     RELATED_PERSON,
@@ -20,13 +21,25 @@ from shared.ledger import (
     Contribution,
     Contributor,
     Identifier,
+    ItemIdUnusable,
     Provenance,
     Section,
+    Visibility,
     id_in,
+    with_item_ids,
 )
 
 _KEYS = frozenset(
-    {"contribution_id", "plan_id", "command", "entry_id", "based_on", "content", "provenance"}
+    {
+        "contribution_id",
+        "plan_id",
+        "command",
+        "entry_id",
+        "based_on",
+        "content",
+        "visibility",
+        "provenance",
+    }
 )
 
 
@@ -42,6 +55,7 @@ class Prepared:
     entry_is_chosen: bool
     asked_plan_id: UUID | None
     based_on: int | None
+    visibility: Visibility | None
     provenance: Provenance
     contributor: Contributor
     content_hash: bytes
@@ -77,6 +91,7 @@ def contribution_from_json(given: Any) -> Contribution:
         entry_id=ids["entry_id"],
         based_on=based_on,
         content=content or {},
+        visibility=visibility_shape().read(given.get("visibility")),
         provenance=claim_shape().read(given.get("provenance")),
     )
 
@@ -99,16 +114,20 @@ def prepare(section: Section, contribution: Contribution, contributor: Contribut
     entry_id, is_chosen = _entry_id(command, contribution, plan_id)
     if command.creates and contribution.based_on is not None:
         raise _invalid("/based_on", "creates", "A command that creates is based on no version.")
+    if not command.creates and contribution.visibility is not None:
+        message = "Only a command that creates takes this; otherwise send the command restrict."
+        raise _invalid("/visibility", "changes", message)
     provenance = _provenance(contribution, contributor, plan_id, entry_id)
     return Prepared(
         contribution_id=contribution.contribution_id,
         command=command,
-        arguments=arguments,
+        arguments=_itemised(arguments, contribution.contribution_id),
         plan_id=plan_id,
         entry_id=entry_id,
         entry_is_chosen=is_chosen,
         asked_plan_id=contribution.plan_id,
         based_on=contribution.based_on,
+        visibility=contribution.visibility,
         provenance=provenance,
         contributor=contributor,
         content_hash=_content_hash(contribution, arguments),
@@ -177,6 +196,14 @@ def _stated_by(claim: Claim, recorded_by: Agent) -> Agent:
     return stated_by
 
 
+def _itemised(arguments: dict[str, Any], contribution_id: UUID) -> dict[str, Any]:
+    try:
+        return with_item_ids(arguments, contribution_id)
+    except ItemIdUnusable as error:
+        steps = re.split(r"[./]", error.path)
+        raise _invalid(pointer("content", *steps), "item-id", str(error)) from None
+
+
 def _content_hash(contribution: Contribution, arguments: dict[str, Any]) -> bytes:
     """SHA-256 of what makes two contributions the same, typed values in one form."""
     same = {
@@ -185,6 +212,7 @@ def _content_hash(contribution: Contribution, arguments: dict[str, Any]) -> byte
         "entry_id": contribution.entry_id,
         "based_on": contribution.based_on,
         "content": arguments,
+        "visibility": contribution.visibility,
         "provenance": contribution.provenance,
     }
     return hashlib.sha256(plain_json(same, sort_keys=True)).digest()

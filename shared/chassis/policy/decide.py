@@ -1,6 +1,6 @@
 """Who may do what: the one place that decides, asked by every door; its rules have a version."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import Final
@@ -14,6 +14,7 @@ from shared.ledger import (
     SYSTEM,
     Contributor,
     Provenance,
+    ServiceRole,
 )
 
 POLICY_VERSION: Final = "2026-11-30"
@@ -31,6 +32,7 @@ class Action(Enum):
     """What somebody asks for."""
 
     CONTRIBUTE = "contribute"
+    ACT_FOR = "act-for"
     READ_RECEIPT = "read-receipt"
     READ_PLAN = "read-plan"
     READ_AUDIT = "read-audit"
@@ -40,13 +42,13 @@ class Action(Enum):
 class Facts:
     """What a decision rests on beside the token.
 
-    ``who`` are the kinds of contributor and the ``role:…`` that the command names;
+    ``who`` are the kinds of voices and the service roles that the command names;
     ``contributed_by`` is the key of whoever a receipt belongs to.
     """
 
     roles: Roles
     plan_id: UUID | None = None
-    who: tuple[str, ...] = ()
+    who: tuple[str | ServiceRole, ...] = ()
     provenance: Provenance | None = None
     contributed_by: str | None = None
 
@@ -79,6 +81,8 @@ def decide(
     """
     if action is Action.CONTRIBUTE:
         return _contribute(contributor, facts)
+    if action is Action.ACT_FOR:
+        return _act_for(contributor, facts)
     if action is Action.READ_PLAN:
         return _read_plan(contributor, facts, purpose)
     if action is Action.READ_RECEIPT:
@@ -103,6 +107,18 @@ def _contribute(contributor: Contributor, facts: Facts) -> Decision:
     if refused is not None:
         return refused
     return _claim_of_an_organisation(contributor, facts.provenance) or _YES
+
+
+def _act_for(contributor: Contributor, facts: Facts) -> Decision:
+    """Nobody records Proxies yet, so none is live: whoever acts for the person is refused."""
+    claimed = facts.provenance is not None and facts.provenance.on_behalf_of is not None
+    if contributor.kind != RELATED_PERSON and not claimed:
+        return _YES
+    detail = (
+        "Name in `provenance.on_behalf_of.proxy` a Proxy of this plan that is live "
+        "and whose party contributes."
+    )
+    return Decision(False, "proxy-not-live", detail)
 
 
 def _read_plan(contributor: Contributor, facts: Facts, purpose: str | None) -> Decision:
@@ -160,19 +176,30 @@ def _voice(contributor: Contributor, provenance: Provenance) -> str:
     """The kind of contributor that counts: a system's organisation answers for who said it."""
     if contributor.kind == SYSTEM:
         return provenance.voice
-    if contributor.kind == RELATED_PERSON and provenance.on_behalf_of is not None:
-        return PROXY
+    if contributor.kind == RELATED_PERSON:
+        return PROXY  # or nobody's: whether a Proxy is live, and theirs, is a question of its own
     return contributor.kind
 
 
-def _is_met(rule: str, voice: str, contributor: Contributor, roles: Roles) -> bool:
-    if rule.startswith("role:"):
-        return _has_role(rule.removeprefix("role:"), contributor, roles)
+def _is_met(rule: str | ServiceRole, voice: str, contributor: Contributor, roles: Roles) -> bool:
+    if isinstance(rule, ServiceRole):
+        return _has_role(rule.name, contributor, roles, rule.roles)
     return rule == voice
 
 
-def _has_role(named: str, contributor: Contributor, roles: Roles) -> bool:
+def rights_of(
+    contributor: Contributor, roles: Roles, asked: Iterable[ServiceRole]
+) -> frozenset[str]:
+    """The names of those service roles that the contributor has."""
+    return frozenset(
+        role.name for role in asked if _has_role(role.name, contributor, roles, role.roles)
+    )
+
+
+def _has_role(
+    named: str, contributor: Contributor, roles: Roles, usual: Collection[str] = ()
+) -> bool:
     if contributor.kind not in (PROFESSIONAL, SYSTEM):
         return False
-    names = roles.get(named, ())
+    names = roles.get(named, usual)
     return contributor.role in names or any(role in names for role in contributor.service_roles)

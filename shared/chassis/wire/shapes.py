@@ -4,11 +4,23 @@ The domain declares dataclasses and signatures; pydantic is asked here and nowhe
 door accepts and what a contract says are the same object, so that they cannot differ.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, fields
 from functools import cache
 from inspect import Parameter
-from typing import Any, NotRequired, Required, Union, cast, get_args, get_type_hints
+from typing import (
+    Any,
+    Final,
+    Generic,
+    NotRequired,
+    Required,
+    TypeVar,
+    Union,
+    cast,
+    get_args,
+    get_type_hints,
+)
 
 import orjson
 from eventsourcing.domain import CanInitAggregate
@@ -18,7 +30,9 @@ from typing_extensions import TypedDict
 from shared.chassis.wire.exact import Exact, Schemas
 from shared.chassis.wire.problem import Problem
 from shared.chassis.wire.validation_errors import errors_from_validation
-from shared.ledger import KEEP, Claim, Command, Entry, Keep, plain
+from shared.ledger import KEEP, Claim, Command, Entry, Keep, Visibility, plain
+
+ValueT = TypeVar("ValueT")
 
 _OF_THE_ENVELOPE = frozenset(
     {"originator_id", "originator_version", "originator_topic", "timestamp", "provenance"}
@@ -60,21 +74,18 @@ class CommandShape:
 
 
 @dataclass(frozen=True)
-class ClaimShape:
-    """The provenance that a contributor states."""
+class BesideShape(Generic[ValueT]):
+    """A value that stands beside the content: the provenance stated, the visibility."""
 
-    exact: Exact[Claim]
+    name: str
+    exact: Exact[Any]
+    left_out: ValueT
 
-    def read(self, provenance: Any) -> Claim:
-        """The claim; in a provenance a null is always the same as leaving out."""
-        if provenance is None:
-            return Claim()
-        claim: Claim = _read(self.exact, provenance, "/provenance")
-        return claim
-
-    def json_schema(self) -> dict[str, Any]:
-        """The JSON Schema of what a contributor may state."""
-        return _tidied(self.exact.json_schema())
+    def read(self, given: Any) -> ValueT:
+        """The value; a null, within it too, is the same as leaving out."""
+        if given is None:
+            return self.left_out
+        return cast("ValueT", _read(self.exact, given, f"/{self.name}"))
 
 
 @cache
@@ -88,9 +99,15 @@ def command_shape(command: Command) -> CommandShape:
 
 
 @cache
-def claim_shape() -> ClaimShape:
+def claim_shape() -> BesideShape[Claim]:
     """The shape of every provenance."""
-    return ClaimShape(Exact(Claim))
+    return BesideShape("provenance", Exact(Claim), Claim())
+
+
+@cache
+def visibility_shape() -> BesideShape[Visibility | None]:
+    """The shape of what a command that creates withholds from the start."""
+    return BesideShape("visibility", Exact(Visibility), None)
 
 
 @cache
@@ -180,7 +197,53 @@ def _schema(adapter: TypeAdapter[Any]) -> dict[str, Any]:
 
 
 def _tidied(schema: dict[str, Any]) -> dict[str, Any]:
-    return cast("dict[str, Any]", _without_titles(schema))
+    return _items_apart(cast("dict[str, Any]", _without_titles(schema)))
+
+
+_REFERENCE: Final = re.compile(r'"#/\$defs/([^"]+)"')
+
+
+def _items_apart(schema: dict[str, Any]) -> dict[str, Any]:
+    """A type that may be an item of a list has its ``item_id`` there, and nowhere else."""
+    definitions = schema.get("$defs", {})
+    items = {name for name, of in definitions.items() if "item_id" in of.get("properties", {})}
+    if not items:
+        return schema
+
+    def rewritten(part: Any, *, of_a_list: bool = False) -> Any:
+        if isinstance(part, list):
+            return [rewritten(one, of_a_list=of_a_list) for one in part]
+        if not isinstance(part, dict):
+            return part
+        name = str(part.get("$ref", "")).removeprefix("#/$defs/")
+        if of_a_list and name in items:
+            return {**part, "$ref": f"#/$defs/{name}Item"}
+        return {
+            key: rewritten(one, of_a_list=key == "items" or (of_a_list and key == "anyOf"))
+            for key, one in part.items()
+        }
+
+    made = rewritten({key: part for key, part in schema.items() if key != "$defs"})
+    apart: dict[str, Any] = {}
+    for name, definition in definitions.items():
+        whole = rewritten(definition)
+        if name in items:
+            apart[f"{name}Item"] = whole
+            named = {key: of for key, of in whole["properties"].items() if key != "item_id"}
+            whole = {**whole, "properties": named}
+        apart[name] = whole
+    return {**made, "$defs": _used(made, apart)}
+
+
+def _used(schema: dict[str, Any], definitions: dict[str, Any]) -> dict[str, Any]:
+    """The definitions that something refers to."""
+    used: set[str] = set()
+    ahead = [orjson.dumps(schema).decode()]
+    while ahead:
+        for name in {*_REFERENCE.findall(ahead.pop())} - used:
+            used.add(name)
+            ahead.append(orjson.dumps(definitions[name]).decode())
+    return {name: of for name, of in sorted(definitions.items()) if name in used}
 
 
 def _without_titles(schema: Any, *, names: bool = False) -> Any:

@@ -4,8 +4,9 @@ import pytest
 
 from services.about_me.examples import EXAMPLES
 from services.about_me.section import SECTION
+from shared.contracts.examples.playing import Played, play
 from shared.ledger.example import Example
-from shared.testing.playing import Played, play, read_again
+from shared.testing.scenario import read_again
 
 REFUSALS = {
     "about-me-already-begun",
@@ -31,7 +32,8 @@ def played() -> Played:
 @pytest.mark.parametrize("number", range(len(EXAMPLES)), ids=lambda n: EXAMPLES[n].name)
 def test_every_example_is_answered_as_it_says(number: int) -> None:
     example: Example = EXAMPLES[number]
-    assert played().answers[number] == (example, example.refused)
+    answered = played().answers[number]
+    assert (answered.example, answered.code) == (example, example.refused)
 
 
 def test_every_command_has_an_accepted_example() -> None:

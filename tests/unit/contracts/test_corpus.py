@@ -3,7 +3,8 @@
 import pytest
 
 from shared.contracts import discover
-from shared.contracts.corpus import NoLongerTaken, play
+from shared.contracts.examples.corpus import corpus_of
+from shared.contracts.examples.playing import NotTaken, play
 from shared.ledger.example import Example
 
 GOALS = next(section for section in discover.sections() if section.name == "goals")
@@ -13,22 +14,36 @@ AGREED = Example(
     "careplan.goals.commands.agree.v1",
     {"aim": {"text": "Walk to the shop"}, "need_ids": [NEED]},
 )
+REWORDED = Example("say it better", "careplan.goals.commands.reword.v1", {"why": "Freedom"})
+NO_AIM = Example(
+    "no",
+    "careplan.goals.commands.agree.v1",
+    {"aim": {}, "need_ids": [NEED]},
+    refused="goal-needs-an-aim",
+)
 
 
-def test_a_history_has_versions_and_every_change_is_based_on_the_last() -> None:
-    reworded = Example("say it better", "careplan.goals.commands.reword.v1", {"why": "Freedom"})
-    refused = Example("no", "careplan.goals.commands.agree.v1", {}, refused="goal-needs-an-aim")
-    first, second = play(GOALS, [AGREED, refused, reworded])
-    assert first.contribution["based_on"] is None
-    assert second.contribution["based_on"] == 1
-    assert [event["entry_version"] for event in (*first.events, *second.events)] == [1, 2]
-    assert second.events[0]["fields"] == ["why"]
-    assert "plan_id" not in second.events[0]["provenance"]
-    assert second.receipt["entry_version"] == second.events[-1]["entry_version"]
+def test_a_history_has_versions_and_every_change_is_based_on_the_last(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(discover, "examples", lambda _: [AGREED, NO_AIM, REWORDED])
+    corpus = corpus_of([GOALS])
+    assert corpus.broken == []
+    first, second = corpus.histories["goals"]
+    assert [event["entry_version"] for event in (first, second)] == [1, 2]
+    assert second["fields"] == ["why"]
+    assert "plan_id" not in second["provenance"]
+    creates, changes = (value for _, value in corpus.valid["careplan.contribution"])
+    assert "based_on" not in creates
+    assert changes["based_on"] == 1
+    receipts = [value for _, value in corpus.valid["careplan.receipt"]]
+    assert receipts[1]["entry_version"] == second["entry_version"]
 
 
 def test_the_same_examples_give_the_same_history() -> None:
-    assert list(play(GOALS, [AGREED])) == list(play(GOALS, [AGREED]))
+    one, two = (play(GOALS, [AGREED]).answers[0] for _ in range(2))
+    assert one.contribution == two.contribution
+    assert [event.aim for event in one.events] == [event.aim for event in two.events]
 
 
 @pytest.mark.parametrize(
@@ -36,12 +51,32 @@ def test_the_same_examples_give_the_same_history() -> None:
     [
         (Example("x", "careplan.goals.commands.agree.v1", {"aim": 1, "need_ids": [NEED]}),
          "/content/aim"),
-        (Example("x", "careplan.goals.commands.agree.v1", {"aim": {}, "need_ids": [NEED]}),
-         "goal-needs-an-aim"),
-        (Example("x", "careplan.goals.commands.reword.v1", {"why": "y"}), "entry"),
         (Example("x", "careplan.goals.commands.gone.v1"), "gone"),
     ],
 )  # fmt: skip
-def test_an_example_that_no_longer_holds_is_named(example: Example, why: str) -> None:
-    with pytest.raises(NoLongerTaken, match=f"'x' is no longer taken.*{why}"):
-        list(play(GOALS, [example]))
+def test_an_example_that_cannot_be_read_any_more_is_named(
+    example: Example, why: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(NotTaken, match=f"'x' is no longer taken.*{why}"):
+        play(GOALS, [example])
+    monkeypatch.setattr(discover, "examples", lambda _: [example])
+    assert [why in told for told in corpus_of([GOALS]).broken] == [True]
+
+
+@pytest.mark.parametrize(
+    ("example", "answered"),
+    [
+        (Example("x", "careplan.goals.commands.agree.v1", {"aim": {}, "need_ids": [NEED]}),
+         "says None, and is answered goal-needs-an-aim"),
+        (Example("x", "careplan.goals.commands.reword.v1", {"why": "y"}), "entry-unknown"),
+        (Example("x", AGREED.command, AGREED.content, refused="goal-needs-an-aim"),
+         "says goal-needs-an-aim, and is answered None"),
+    ],
+)  # fmt: skip
+def test_an_example_that_is_answered_otherwise_is_named(
+    example: Example, answered: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(discover, "examples", lambda _: [example])
+    (told,) = corpus_of([GOALS]).broken
+    assert "'x'" in told
+    assert answered in told

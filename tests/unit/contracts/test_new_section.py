@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 import services
-from shared.contracts.corpus import corpus_of, play, without_example
+from shared.contracts.examples.corpus import corpus_of, without_example
+from shared.contracts.examples.playing import play
 from shared.contracts.new_section import NameTaken, files_of, write
 
 
@@ -44,7 +45,7 @@ def test_what_is_written_works(
         examples = importlib.import_module(f"services.{name}.examples").EXAMPLES
         assert [declared.__name__ for declared in section.entries] == [entry]
         assert first_event in section.events
-        assert next(play(section, examples)).events[0]["type"] == first_event
+        assert first_event == type(play(section, examples).answers[0].events[0]).TOPIC
         assert without_example([section], corpus_of([section])) == []
         tests = runpy.run_path(str(tmp_path / "tests" / "unit" / name / "test_domain.py"))
         run = [test() for called, test in tests.items() if called.startswith("test_")]

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, Self, cast
 from uuid import UUID
 
 import pytest
-from eventsourcing.domain import Aggregate, event
+from eventsourcing.domain import event
 
 from shared.chassis.wire.problem import Problem
 from shared.chassis.wire.shapes import (
@@ -38,7 +38,7 @@ from shared.ledger import (
 
 
 class Sample(Entry):
-    class Begun(Entry.Event, Aggregate.Created):
+    class Begun(Entry.Creation):
         change = Change.CREATED
         aim: CodedText
         needs: tuple[EntryRef, ...] = ()

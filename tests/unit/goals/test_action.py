@@ -43,9 +43,10 @@ def test_plan_with_everything() -> None:
         "confidence": 6,
         "review_date": "2026-12",
     }
-    given().when(planned(**content)).then(
-        happened(Action.Planned, what=WHAT, goal_ids=(GOAL,), **content)
-    )
+    for by in (said(EDITH), said(EDITH, recorded_by=TOM), acting(RUTH, EDITH)):
+        given().when(do(Action.plan, by, what=WHAT, goal_ids=(GOAL,), **content)).then(
+            happened(Action.Planned, what=WHAT, goal_ids=(GOAL,), **content)
+        )
 
 
 def test_plan_with_the_least() -> None:
@@ -64,6 +65,7 @@ def test_plan_with_the_least() -> None:
         ({"when": REVERSED}, "ends-before-it-starts", "when.period"),
         ({"strategies": ("",)}, "needs-code-or-text", "strategies"),
         ({"status": Status("refused")}, "reason-missing", "status.reason"),
+        ({"confidence": 6}, "confidence-is-the-persons", "confidence"),
     ],
 )
 def test_plan_is_refused(content: dict[str, Any], code: str, field: str) -> None:

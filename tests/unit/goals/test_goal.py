@@ -21,14 +21,25 @@ def agreed(**content: Any) -> Step:
     return do(Goal.agree, TOM, **{"aim": AIM, "need_ids": (NEED,), **content})
 
 
+HER_WORDS = (said(EDITH), said(EDITH, recorded_by=TOM), acting(RUTH, EDITH))
 SET_ASIDE = do(Goal.set_aside, TOM, reason="Moved to a flat without a garden")
 
 
 def test_agree_with_everything_the_person_said() -> None:
-    content = {"why": "My own things", "importance": 9, "strength_ids": (STRENGTH,)}
-    given().when(agreed(**content)).then(
-        happened(Goal.Agreed, aim=AIM, need_ids=(NEED,), **content)
-    )
+    content = {
+        "aim": AIM,
+        "need_ids": (NEED,),
+        "why": "My own things",
+        "importance": 9,
+        "strength_ids": (STRENGTH,),
+    }
+    for by in HER_WORDS:
+        given().when(do(Goal.agree, by, **content)).then(happened(Goal.Agreed, **content))
+
+
+def test_how_important_it_is_she_says_at_the_beginning_too() -> None:
+    """The kind: what is the person's in a command that changes is theirs where it is created."""
+    given().when(agreed(importance=9)).refused("importance-is-the-persons", "importance")
 
 
 @pytest.mark.parametrize("aim", [CodedText(), CodedText(""), CodedText("  \n")])
@@ -154,8 +165,14 @@ class TestWhatEveryEntryCanDo:
         assert goal.is_in_error
 
     def test_so_does_the_person(self) -> None:
-        given(agreed()).when(do(Goal.mark_in_error, EDITH, reason="Never said it")).then(
+        hers = do(Goal.agree, said(EDITH, recorded_by=TOM), aim=AIM, need_ids=(NEED,))
+        given(hers).when(do(Goal.mark_in_error, EDITH, reason="Never said it")).then(
             happened(Goal.EnteredInError, reason="Never said it")
+        )
+
+    def test_the_person_does_not_of_what_others_said(self) -> None:
+        given(agreed()).when(do(Goal.mark_in_error, EDITH, reason="I disagree")).refused(
+            "correction-belongs-to-the-origin"
         )
 
     def test_another_organisation_does_not(self) -> None:
@@ -188,4 +205,4 @@ class TestWhatEveryEntryCanDo:
             .when(do(Goal.resume, TOM))
             .then(happened(Goal.Resumed))
         )
-        assert goal.is_restricted
+        assert goal.visibility is not None

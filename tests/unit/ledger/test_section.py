@@ -1,7 +1,7 @@
 from typing import Self
 
 import pytest
-from eventsourcing.domain import Aggregate, event
+from eventsourcing.domain import event
 
 from shared.ledger import (
     KEEP,
@@ -18,7 +18,7 @@ from shared.ledger import (
 class Walk(Entry):
     """An entry that gives the section of these tests its name."""
 
-    class Begun(Entry.Event, Aggregate.Created):
+    class Begun(Entry.Creation):
         change = Change.CREATED
         where: str
 
@@ -41,7 +41,7 @@ class Walk(Entry):
 class RestStop(Entry):
     """Another entry of the same section."""
 
-    class Begun(Entry.Event, Aggregate.Created):
+    class Begun(Entry.Creation):
         change = Change.CREATED
 
     @classmethod

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -17,7 +18,8 @@ from services.person.domain import (
     Phone,
     Source,
 )
-from shared.ledger import CodedText, Organisation, Refused
+from services.person.domain.person import DEMOGRAPHICS_SERVICE, PLAN_ENDING
+from shared.ledger import CodedText, Organisation, Refused, item_id
 from shared.testing.people import (
     DEMOGRAPHICS_CONNECTION,
     DR_QUILL,
@@ -233,10 +235,17 @@ CLERK = Professional("Pat Desk-Synth", "practice-manager", Organisation("ZZG02",
 REGISTERED = do(Person.register_with_practice, CLERK, practice=CANAL_STREET)
 
 
+def as_item_of(step: Step) -> GpPractice:
+    """The practice of that contribution, as the item of a list that it becomes."""
+    return replace(CANAL_STREET, item_id=item_id(step.by.contribution_id, "gp_practices/0"))
+
+
 class TestPractices:
     def test_a_practice_registers_the_person(self) -> None:
         given(opened(gp_practices=(LARKFIELD,))).when(REGISTERED).then(
-            happened(Person.RegisteredWithPractice, gp_practices=(LARKFIELD, CANAL_STREET))
+            happened(
+                Person.RegisteredWithPractice, gp_practices=(LARKFIELD, as_item_of(REGISTERED))
+            )
         )
 
     @pytest.mark.parametrize("by", [PRIYA, said(PRIYA, recorded_by=DEMOGRAPHICS_CONNECTION)])
@@ -247,7 +256,7 @@ class TestPractices:
     def test_the_national_service_does(self) -> None:
         step = do(Person.register_with_practice, DEMOGRAPHICS_CONNECTION, practice=CANAL_STREET)
         given(opened()).when(step).then(
-            happened(Person.RegisteredWithPractice, gp_practices=(CANAL_STREET,))
+            happened(Person.RegisteredWithPractice, gp_practices=(as_item_of(step),))
         )
 
     def test_a_practice_needs_a_code(self) -> None:
@@ -341,6 +350,6 @@ def test_a_number_is_held_exactly_while_the_plan_is_open(steps: list[Step]) -> N
 def test_who_may_use_which_command() -> None:
     rules = Person.may_contribute
     assert rules["open_plan"] == ("professional",)
-    assert rules["refresh_demographics"] == ("role:demographics",)
-    assert rules["end_plan"] == rules["reopen_plan"] == ("role:plan_ending",)
+    assert rules["refresh_demographics"] == (DEMOGRAPHICS_SERVICE,)
+    assert rules["end_plan"] == rules["reopen_plan"] == (PLAN_ENDING,)
     assert RUTH.agent.kind not in rules["*"]

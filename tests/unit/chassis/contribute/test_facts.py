@@ -12,7 +12,7 @@ from shared.chassis.kafka.event_message import EventPublisher
 from shared.chassis.store.mapper import EntryMapper
 from shared.chassis.store.rows import StoredRow
 from shared.chassis.wire.problem import Problem
-from shared.ledger import Contributor, Entry, Organisation
+from shared.ledger import Contributor, Organisation, Refused
 
 TOM = Contributor("professional", "tom", "Tom Okafor-Synth", "nurse", Organisation("ZZC01"))
 NEED = {"section": "needs", "entry_id": "0199c0de-0000-7000-8000-00000000000c"}
@@ -34,8 +34,8 @@ def published(given: dict[str, Any]) -> Any:
     """The event of a contribution that creates, as it is stored and as everybody reads it."""
     prepared = prepare(SECTION, contribution_from_json(given), TOM)
     command = prepared.command
-    entry: Entry = getattr(command.entry, command.method)(
-        provenance=prepared.provenance, **prepared.arguments
+    entry = command.create(
+        prepared.provenance, frozenset(), prepared.arguments, prepared.visibility
     )
     (event,) = entry.collect_events()
     stored = EntryMapper().to_stored_event(event)
@@ -48,6 +48,56 @@ def test_what_the_source_calls_it_and_which_comment_it_answers() -> None:
     facts = {"system": SYSTEM, "source_ref": {"id": "77", "version": "3"}, "answers": COMMENT}
     told = published(contribution(provenance=facts))["provenance"]
     assert {name: told[name] for name in facts} == facts
+
+
+WITHHELD = {
+    "fields": ["aim", "why"],
+    "labels": ["mental-health"],
+    "withheld_from_person": True,
+    "third_party": True,
+    "reason": "Names somebody else",
+    "approved_by": "The Caldicott guardian",
+    "review_on": "2027-01-31",
+}
+
+
+def test_what_is_withheld_from_the_start_is_one_leaf_whole() -> None:
+    told = published(contribution(visibility=WITHHELD))
+    assert told["content"]["visibility"] == WITHHELD
+    assert "visibility" in told["fields"]
+    assert "visibility" not in published(contribution(visibility=None))["content"]
+
+
+@pytest.mark.parametrize(
+    ("visibility", "code"),
+    [
+        ({**WITHHELD, "reason": None}, "reason-missing"),
+        ({**WITHHELD, "reason": "\u200b"}, "reason-missing"),
+        ({**WITHHELD, "approved_by": " "}, "withholding-needs-an-approver"),
+    ],
+)
+def test_what_is_withheld_from_the_start_is_judged_as_by_restrict(
+    visibility: dict[str, Any], code: str
+) -> None:
+    with pytest.raises(Refused, match=code):
+        published(contribution(visibility=visibility))
+
+
+@pytest.mark.parametrize(
+    ("members", "pointer"),
+    [
+        ({"visibility": []}, "/visibility"),
+        ({"visibility": {**WITHHELD, "who": "x"}}, "/visibility/who"),
+        ({"visibility": {**WITHHELD, "review_on": "soon"}}, "/visibility/review_on"),
+        ({"visibility": WITHHELD, "command": "careplan.goals.commands.weigh.v1",
+          "content": {"importance": 3}, "entry_id": NEED["entry_id"], "based_on": 1},
+         "/visibility"),
+    ],
+)  # fmt: skip
+def test_a_visibility_that_cannot_be_read(members: dict[str, Any], pointer: str) -> None:
+    with pytest.raises(Problem) as caught:
+        prepare(SECTION, contribution_from_json(contribution(**members)), TOM)
+    assert (caught.value.code, caught.value.errors[0]["pointer"]) == ("content-invalid", pointer)
 
 
 @pytest.mark.parametrize(

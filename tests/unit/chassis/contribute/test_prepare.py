@@ -217,6 +217,7 @@ def test_the_same_content_has_the_same_hash_however_it_is_written() -> None:
         {"content": {**CONTENT, "why": "Fresh air"}},
         {"content": {**CONTENT, "aim": {"text": "To walk to the shops"}}},
         {"provenance": {"reason": "asked"}},
+        {"visibility": {"labels": ["address"], "reason": "A refuge"}},
     ],
     ids=str,
 )

@@ -1,17 +1,28 @@
 """Who may do what: a row for each rule, asked of the one function that every door asks."""
 
+from dataclasses import replace
 from typing import Any
 from uuid import uuid4
 
 import pytest
 
-from shared.chassis.policy.decide import POLICY_VERSION, Action, Decision, Facts, decide
+from shared.chassis.policy.decide import POLICY_VERSION, Action, Decision, Facts, decide, rights_of
 from shared.chassis.settings import USUAL_ROLES, Settings
-from shared.ledger import Agent, Contributor, OnBehalfOf, Organisation, Provenance
+from shared.ledger import (
+    Agent,
+    Contributor,
+    EntryRef,
+    OnBehalfOf,
+    Organisation,
+    Provenance,
+    ServiceRole,
+)
 from shared.ledger.provenance import Kind
 
 PLAN, OTHER = uuid4(), uuid4()
 ORG = Organisation("ZZG01", "Larkfield")
+PLAN_ENDING = ServiceRole("plan_ending", ("gp", "practice-manager"))
+DEMOGRAPHICS = ServiceRole("demographics", ("pds-connection",))
 EVERYBODY = ("person", "proxy", "professional")
 
 
@@ -29,7 +40,7 @@ def close(kind: Kind, plan_id: Any = PLAN, role: str | None = None) -> Contribut
 
 def contributes(
     contributor: Contributor,
-    who: tuple[str, ...] = EVERYBODY,
+    who: tuple[str | ServiceRole, ...] = EVERYBODY,
     *,
     stated_by: Agent | None = None,
     acting: bool = False,
@@ -61,30 +72,33 @@ def test_every_decision_says_by_which_rules() -> None:
     [
         (professional(), None, EVERYBODY, None),
         (professional(), None, ("person",), "role-may-not-contribute"),
-        (professional("gp"), None, ("role:plan_ending",), None),
-        (professional("nurse"), None, ("role:plan_ending",), "role-may-not-contribute"),
-        (professional(None), None, ("role:plan_ending",), "role-may-not-contribute"),
-        (system("pds-connection"), None, ("role:demographics",), None),
-        (system(granted=("data-quality", "pds-connection")), None, ("role:demographics",), None),
+        (professional("gp"), None, (PLAN_ENDING,), None),
+        (professional("nurse"), None, (PLAN_ENDING,), "role-may-not-contribute"),
+        (professional(None), None, (PLAN_ENDING,), "role-may-not-contribute"),
+        (system("pds-connection"), None, (DEMOGRAPHICS,), None),
+        (system(granted=("data-quality", "pds-connection")), None, (DEMOGRAPHICS,), None),
         (system(), Agent("professional", role="nurse"), EVERYBODY, None),
         (system(), Agent("person"), ("person",), None),
         (system(), None, EVERYBODY, "role-may-not-contribute"),
         # Nothing that a contribution says gives a role, and nor does a token of the person.
         (
             *(system(), Agent("professional", role="pds-connection")),
-            *(("role:demographics",), "role-may-not-contribute"),
+            *((DEMOGRAPHICS,), "role-may-not-contribute"),
         ),
         (
             *(system(), Agent("professional", role="gp")),
-            *(("role:plan_ending",), "role-may-not-contribute"),
+            *((PLAN_ENDING,), "role-may-not-contribute"),
         ),
-        (close("person", role="gp"), None, ("role:plan_ending",), "role-may-not-contribute"),
-        (professional("gp"), None, ("role:unheard-of",), "role-may-not-contribute"),
+        (close("person", role="gp"), None, (PLAN_ENDING,), "role-may-not-contribute"),
+        (professional("gp"), None, (ServiceRole("unheard_of", ()),), "role-may-not-contribute"),
         (professional("gp"), None, (), "role-may-not-contribute"),
     ],
 )
 def test_who_may_use_a_command(
-    contributor: Contributor, stated_by: Agent | None, who: tuple[str, ...], code: str | None
+    contributor: Contributor,
+    stated_by: Agent | None,
+    who: tuple[str | ServiceRole, ...],
+    code: str | None,
 ) -> None:
     assert contributes(contributor, who, stated_by=stated_by).code == code
 
@@ -106,9 +120,30 @@ def test_a_persons_token_and_that_of_somebody_close_are_for_the_plan_they_name(
     assert reads(contributor, plan_id=None) == "not-permitted"
 
 
-def test_a_relative_is_heard_as_a_proxy_only_where_they_act_for_the_person() -> None:
-    assert contributes(close("related-person")).code == "role-may-not-contribute"
-    assert contributes(close("related-person"), acting=True).allowed
+@pytest.mark.parametrize("acting", [OnBehalfOf(), OnBehalfOf(proxy=EntryRef("care-team", OTHER))])
+def test_nobody_acts_for_the_person_without_a_live_proxy(acting: OnBehalfOf) -> None:
+    """The kind: somebody who says of themselves that they act for the person."""
+    agent = Agent("person")
+    alone = Provenance(PLAN, uuid4(), uuid4(), recorded_by=agent, stated_by=agent)
+    for contributor, provenance, code in (
+        (close("related-person"), alone, "proxy-not-live"),
+        (close("related-person"), replace(alone, on_behalf_of=acting), "proxy-not-live"),
+        (professional(), replace(alone, on_behalf_of=acting), "proxy-not-live"),
+        (professional(), alone, None),
+        (close("person"), alone, None),
+    ):
+        facts = Facts(USUAL_ROLES, plan_id=PLAN, provenance=provenance)
+        assert decide(contributor, Action.ACT_FOR, facts).code == code
+
+
+def test_the_rights_of_roles_are_declared_and_a_deployment_names_others() -> None:
+    asked = (PLAN_ENDING, DEMOGRAPHICS)
+    assert rights_of(professional("gp"), {}, asked) == {"plan_ending"}
+    named = {"plan_ending": ("matron",)}
+    assert rights_of(professional("gp"), named, asked) == frozenset()
+    assert rights_of(professional("matron"), named, asked) == {"plan_ending"}
+    assert rights_of(system(granted=("pds-connection",)), {}, asked) == {"demographics"}
+    assert rights_of(close("person", role="gp"), {}, asked) == frozenset()
 
 
 @pytest.mark.parametrize(

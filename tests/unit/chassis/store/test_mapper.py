@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 
 import orjson
 import pytest
-from eventsourcing.domain import Aggregate, event
+from eventsourcing.domain import event
 from eventsourcing.persistence import NotSupportedError, StoredEvent
 
 from shared.chassis.store.mapper import EntryMapper, OrjsonTranscoder, fields_of
@@ -35,7 +35,7 @@ LEVELS = Mapping[str, int | None]
 class Sample(Entry):
     """An entry with a field of every kind."""
 
-    class Noted(Entry.Event, Aggregate.Created):
+    class Noted(Entry.Creation):
         change = Change.CREATED
         what: tuple[CodedText, ...]
         refs: tuple[EntryRef, ...] = ()

@@ -5,27 +5,19 @@ domain records of it one of its events. Beside them stand contents that were spo
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
-from uuid import NAMESPACE_URL, UUID, uuid5
+from uuid import NAMESPACE_URL, uuid5
 
 from shared.chassis.store.mapper import fields_of
-from shared.chassis.wire.problem import Problem
-from shared.chassis.wire.shapes import claim_shape, command_shape, content_of
-from shared.contracts import discover, spoilt
+from shared.chassis.wire.shapes import content_of
+from shared.contracts import discover
+from shared.contracts.examples import spoilt
+from shared.contracts.examples.playing import Answered, NotTaken, play
 from shared.contracts.schemas import CONTRIBUTION, EVENT, RECEIPT, without_major
 from shared.ledger import (
-    PROFESSIONAL,
-    RELATED_PERSON,
-    Agent,
-    Command,
-    Entry,
-    Identifier,
-    Organisation,
-    Provenance,
-    Refused,
     Section,
     instant,
     plain,
@@ -42,16 +34,8 @@ _IN_THE_ENVELOPE: Final = ("plan_id", "entry_id", "contribution_id")
 _LONGEST_SLUG: Final = 60
 
 
-class NoLongerTaken(Exception):
-    """An example that was accepted is not any more: the declaration or the rules have changed."""
-
-    def __init__(self, section: Section, example: Any, why: Exception) -> None:
-        where = f"services/{section.name}/examples.py: {example.name!r}"
-        super().__init__(f"{where} is no longer taken: {_said(why)}")
-
-
 @dataclass(frozen=True)
-class Played:
+class Published:
     """One accepted example: the contribution, and the events as they are published."""
 
     name: str
@@ -107,7 +91,7 @@ def corpus_of(sections: Iterable[Section]) -> Corpus:
     """Everything that the sections' examples show."""
     corpus = Corpus()
     for section in sections:
-        played = list(_played(section, corpus.broken))
+        played = _published_examples(section, corpus.broken)
         for one in played:
             corpus.add(without_major(one.contribution["command"]), one.name,
                        one.contribution["content"])  # fmt: skip
@@ -125,70 +109,28 @@ def corpus_of(sections: Iterable[Section]) -> Corpus:
     return corpus
 
 
-def _played(section: Section, broken: list[str]) -> Iterator[Played]:
-    """As far as the examples hold; where one does not, that is told, and the rest rests on it."""
+def _published_examples(section: Section, broken: list[str]) -> list[Published]:
+    """What is accepted; where an example is not answered as it says, that is told."""
     try:
-        yield from play(section, discover.examples(section.name) or ())
-    except NoLongerTaken as error:
+        played = play(section, discover.examples(section.name) or ())
+    except NotTaken as error:
         broken.append(str(error))
+        return []
+    for one in played.answers:
+        if one.code != one.example.refused:
+            where = f"services/{section.name}/examples.py: {one.example.name!r}"
+            broken.append(f"{where} says {one.example.refused}, and is answered {one.code}")
+    accepted = (one for one in played.answers if one.code is None)
+    return [_publish(section, number, one) for number, one in enumerate(accepted)]
 
 
-def play(section: Section, examples: Iterable[Any]) -> Iterator[Played]:
-    """Give the accepted examples to the domain, in order; raises ``NoLongerTaken``."""
-    stage = _Stage(section)
-    for number, example in enumerate(one for one in examples if one.refused is None):
-        try:
-            played = stage.take(number, example)
-        except (Problem, Refused, KeyError) as error:
-            raise NoLongerTaken(section, example, error) from error
-        yield played
-
-
-@dataclass
-class _Stage:
-    """A section's domain and the entries that examples have left in it."""
-
-    section: Section
-    entries: dict[tuple[str, str], Entry] = field(default_factory=dict)
-
-    def take(self, number: int, example: Any) -> Played:
-        command = self.section.commands[example.command]
-        label = (example.plan, example.entry)
-        before = None if command.creates else self.entries[label]
-        contribution = self._contribution(number, example, command, before)
-        arguments = command_shape(command).read(contribution["content"])
-        provenance = _provenance(example, contribution)
-        if before is None:
-            after: Entry = getattr(command.entry, command.method)(provenance, **arguments)
-        else:
-            getattr(before, command.method)(provenance, **arguments)
-            after = before
-        self.entries[label] = after
-        recorded_at = _at(number) + timedelta(minutes=1)
-        events = (_published(self.section, e, recorded_at) for e in after.collect_events())
-        return Played(example.name, contribution, tuple(events))
-
-    def _contribution(
-        self, number: int, example: Any, command: Command, before: Entry | None
-    ) -> Json:
-        name = self.section.name
-        plan_id = uuid5(_IDS, example.plan)
-        entry_id = command.entry.fixed_id(plan_id)
-        if entry_id is None:
-            entry_id = uuid5(_IDS, f"{name}/{example.plan}/{example.entry}")
-        return {
-            "contribution_id": str(uuid5(_IDS, f"{name}/{number}/{example.name}")),
-            "plan_id": str(plan_id),
-            "command": example.command,
-            "entry_id": str(entry_id),
-            "based_on": None if before is None else before.version,
-            "content": plain_json(example.content),
-            "provenance": {"stated_at": instant(_at(number)), "stated_by": _stated_by(example)},
-        }
-
-
-def _at(number: int) -> datetime:
-    return _BEGIN + timedelta(minutes=5 * number)
+def _publish(section: Section, number: int, one: Answered) -> Published:
+    stated_at = _BEGIN + timedelta(minutes=5 * number)
+    provenance = {"stated_at": instant(stated_at), **one.contribution.get("provenance", {})}
+    contribution = {**plain_json(one.contribution), "provenance": provenance}
+    recorded_at = stated_at + timedelta(minutes=1)
+    events = (_published(section, event, stated_at, recorded_at) for event in one.events)
+    return Published(one.example.name, contribution, tuple(events))
 
 
 def without_example(sections: Iterable[Section], corpus: Corpus) -> list[str]:
@@ -224,37 +166,8 @@ def plain_json(given: Any) -> Any:
     return plain(given)
 
 
-def _stated_by(example: Any) -> Json:
-    kind = example.stated_by_kind or example.recorded_by_kind
-    said: Json = {"kind": kind}
-    if kind == PROFESSIONAL:
-        said["role"] = example.role or "nurse"
-    if kind == RELATED_PERSON:
-        said["relationship"] = "daughter"
-    return said
-
-
-def _provenance(example: Any, contribution: Json) -> Provenance:
-    organisation = Organisation(ods=example.organisation) if example.organisation else None
-    recorded_by = Agent(
-        kind=example.recorded_by_kind,
-        role=example.role,
-        organisation=organisation,
-        identifier=Identifier("sub", f"example-{example.recorded_by_kind}"),
-    )
-    claim = claim_shape().read(contribution["provenance"])
-    return Provenance(
-        plan_id=UUID(contribution["plan_id"]),
-        entry_id=UUID(contribution["entry_id"]),
-        contribution_id=UUID(contribution["contribution_id"]),
-        recorded_by=recorded_by,
-        stated_by=claim.stated_by or recorded_by,
-        stated_at=claim.stated_at,
-    )
-
-
-def _published(section: Section, event: Any, recorded_at: datetime) -> Json:
-    provenance = plain(event.provenance)
+def _published(section: Section, event: Any, stated_at: datetime, recorded_at: datetime) -> Json:
+    provenance = {**plain(event.provenance), "stated_at": instant(stated_at)}
     told = {name: value for name, value in provenance.items() if name not in _IN_THE_ENVELOPE}
     type_ = event.TOPIC
     content = content_of(event)
@@ -274,7 +187,7 @@ def _published(section: Section, event: Any, recorded_at: datetime) -> Json:
     }
 
 
-def _add_envelopes(corpus: Corpus, section: Section, played: list[Played]) -> None:
+def _add_envelopes(corpus: Corpus, section: Section, played: list[Published]) -> None:
     """One that creates and one that changes, of each section."""
     creates = [one for one in played if section.commands[one.contribution["command"]].creates]
     changes = [one for one in played if one not in creates]
@@ -290,7 +203,7 @@ def _add_envelopes(corpus: Corpus, section: Section, played: list[Played]) -> No
             corpus.invalid[CONTRIBUTION] = list(spoilt.envelopes(one.contribution))
 
 
-def _stale(one: Played) -> Json:
+def _stale(one: Published) -> Json:
     last = one.events[-1]
     by = {k: v for k, v in last["provenance"]["recorded_by"].items() if k != "identifier"}
     since = {
@@ -311,12 +224,6 @@ def _stale(one: Played) -> Json:
         "changed_since": [since],
         "recorded_at": last["recorded_at"],
     }
-
-
-def _said(why: Exception) -> str:
-    if isinstance(why, Problem):
-        return f"{why.code} {', '.join(error['pointer'] for error in why.errors)}"
-    return f"{type(why).__name__} {why}"
 
 
 def _slug(name: str) -> str:

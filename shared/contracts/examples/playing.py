@@ -1,0 +1,189 @@
+"""Plays a section's examples: through the shapes of the doors, without a store or a network."""
+
+from collections.abc import Iterable
+from copy import deepcopy
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import NAMESPACE_URL, UUID, uuid5
+
+from shared.chassis.contribute.prepare import Prepared, contribution_from_json, prepare
+from shared.chassis.policy.decide import Action, Facts, decide, rights_of
+from shared.chassis.settings import USUAL_ROLES
+from shared.chassis.wire.problem import Problem
+from shared.ledger import (
+    PROFESSIONAL,
+    RELATED_PERSON,
+    SYSTEM,
+    Contributor,
+    Entry,
+    Organisation,
+    Refused,
+    Section,
+)
+from shared.ledger.example import Example
+
+_NAMES = {
+    "person": "Edith Marlow-Synth",
+    "related-person": "Ruth Marlow-Synth",
+    "professional": "Tom Okafor-Synth",
+    "system": "Demographics connection",
+}
+
+
+class NotTaken(Exception):
+    """An example that cannot be read as a contribution: the declaration has changed."""
+
+    def __init__(self, section: Section, example: Example, why: Exception) -> None:
+        where = f"services/{section.name}/examples.py: {example.name!r}"
+        super().__init__(f"{where} is no longer taken: {_said(why)}")
+
+
+@dataclass(frozen=True)
+class Answered:
+    """One example: the contribution, the code it was refused with, and the events of it."""
+
+    example: Example
+    contribution: dict[str, Any]
+    code: str | None
+    events: tuple[Any, ...] = ()
+
+
+@dataclass
+class Played:
+    """What a history of examples has led to."""
+
+    entries: dict[UUID, Entry] = field(default_factory=dict)
+    answers: list[Answered] = field(default_factory=list)
+
+    @property
+    def events(self) -> dict[UUID, list[Any]]:
+        """Everything that happened, by entry."""
+        found: dict[UUID, list[Any]] = {}
+        for answer in self.answers:
+            for event in answer.events:
+                found.setdefault(event.originator_id, []).append(event)
+        return found
+
+    @property
+    def event_types(self) -> frozenset[str]:
+        """The wire names of everything that happened."""
+        return frozenset(type(event).TOPIC for answer in self.answers for event in answer.events)
+
+
+def plan_of(example: Example) -> UUID:
+    """An id for the plan with the example's label."""
+    return uuid5(NAMESPACE_URL, f"careplan-example/{example.plan}")
+
+
+def entry_of(section: Section, example: Example) -> UUID:
+    """An id for the entry with the example's label, or the one that follows from the plan."""
+    plan_id = plan_of(example)
+    fixed = section.commands[example.command].entry.fixed_id(plan_id)
+    return fixed or uuid5(plan_id, f"{section.wire_name}/{example.entry}")
+
+
+def contributor_of(example: Example, plan_id: UUID) -> Contributor:
+    """Whoever contributes it, as their token would prove."""
+    kind = example.recorded_by_kind
+    works = kind in (PROFESSIONAL, SYSTEM)
+    return Contributor(
+        kind=kind,
+        sub=f"{kind}-{example.organisation if works else plan_id}",
+        name=_NAMES[kind],
+        role=example.role if works else None,
+        organisation=Organisation(example.organisation) if works else None,
+        plan_id=None if works else plan_id,
+    )
+
+
+def contribution_of(
+    example: Example, contribution_id: UUID, plan_id: UUID, entry_id: UUID, based_on: int | None
+) -> dict[str, Any]:
+    """The contribution as it comes in at a door."""
+    contribution: dict[str, Any] = {
+        "contribution_id": str(contribution_id),
+        "plan_id": str(plan_id),
+        "command": example.command,
+        "entry_id": str(entry_id),
+        "content": example.content,
+    }
+    if based_on is not None:
+        contribution["based_on"] = based_on
+    if example.visibility is not None:
+        contribution["visibility"] = example.visibility
+    kind = example.stated_by_kind
+    if kind is not None:
+        stated_by = {"kind": kind, "name": _NAMES[kind]}
+        if kind == PROFESSIONAL:
+            stated_by["role"] = example.role or "nurse"
+        if kind == RELATED_PERSON:
+            stated_by["relationship"] = "daughter"
+        contribution["provenance"] = {"stated_by": stated_by}
+    return contribution
+
+
+def play(section: Section, examples: Iterable[Example]) -> Played:
+    """Decide each example in turn, with what the event store would say of ids and unique keys.
+
+    Raises ``NotTaken`` for one that cannot be read at all.
+    """
+    played = Played()
+    for example in examples:
+        try:
+            given, prepared = _prepared(section, example, played)
+        except (Problem, KeyError) as error:
+            raise NotTaken(section, example, error) from error
+        try:
+            events = _decide(prepared, played)
+        except Refused as refused:
+            played.answers.append(Answered(example, given, refused.code))
+        else:
+            played.answers.append(Answered(example, given, None, events))
+    return played
+
+
+def _prepared(
+    section: Section, example: Example, played: Played
+) -> tuple[dict[str, Any], Prepared]:
+    plan_id, entry_id = plan_of(example), entry_of(section, example)
+    held = played.entries.get(entry_id)
+    creates = section.commands[example.command].creates
+    contribution_id = uuid5(plan_id, f"{example.command} {example.name} {len(played.answers)}")
+    based_on = None if creates or held is None else held.version
+    given = contribution_of(example, contribution_id, plan_id, entry_id, based_on)
+    contributor = contributor_of(example, plan_id)
+    return given, prepare(section, contribution_from_json(given), contributor)
+
+
+def _decide(prepared: Prepared, played: Played) -> tuple[Any, ...]:
+    facts = Facts(USUAL_ROLES, prepared.plan_id, prepared.command.who, prepared.provenance)
+    for action in (Action.CONTRIBUTE, Action.ACT_FOR):
+        decision = decide(prepared.contributor, action, facts)
+        if decision.code is not None:
+            raise Refused(decision.code, decision.detail)
+    command, held = prepared.command, played.entries.get(prepared.entry_id)
+    granted = rights_of(prepared.contributor, USUAL_ROLES, command.service_roles)
+    said = (prepared.provenance, granted, prepared.arguments)
+    if command.creates:
+        entry = command.create(*said, prepared.visibility)
+        if held is not None:
+            raise Refused(command.entry.already_exists)
+    else:
+        if held is None:
+            raise Refused("entry-unknown")
+        if held.is_in_error:
+            raise Refused("entry-entered-in-error")
+        # A refusal leaves no trace.
+        entry = deepcopy(held)
+        command.change(entry, *said)
+    for other_id, other in played.entries.items():
+        if other_id != entry.id and other.unique_keys() & entry.unique_keys():
+            raise Refused(command.entry.key_taken)
+    played.entries[entry.id] = entry
+    return tuple(entry.collect_events())
+
+
+def _said(why: Exception) -> str:
+    if isinstance(why, Problem):
+        return f"{why.code} {', '.join(error['pointer'] for error in why.errors)}"
+    return f"{type(why).__name__} {why}"
