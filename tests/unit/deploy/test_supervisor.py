@@ -5,6 +5,7 @@ import io
 import os
 import signal
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from shared.testing.eventually import eventually
 
 pytestmark = pytest.mark.asyncio
 
+_OFTEN = 5
 _WAITS = "import signal; open({0!r}, 'w'); signal.pause()"
 _DEAF = (
     "import signal; signal.signal(15, signal.SIG_IGN); open({0!r}, 'w')\nwhile True: signal.pause()"
@@ -73,10 +75,23 @@ async def test_a_child_that_never_gets_ready_is_given_up_with_its_last_word(tmp_
 
 async def test_whoever_comes_after_another_waits_for_it(tmp_path: Path) -> None:
     kept, _ = supervisor(tmp_path)
+    asked = 0
+
+    async def ready() -> bool:
+        nonlocal asked
+        asked += 1
+        return (tmp_path / "let on").exists()
+
     first, second = child(_WAITS, tmp_path / "first"), child(_WAITS, tmp_path / "second")
-    kept.start(first)
-    kept.start(Child(second.name, second.command, second.ready, after=("first", "of others")))
+    kept.start(replace(first, ready=ready))
+    kept.start(replace(second, after=("first", "of others")))
+    # The first runs and was asked again and again: whoever had not waited would long be running.
+    await eventually(lambda: asked, "the first is asked", holds=lambda times: times > _OFTEN)
+    assert kept.seen()["first"].pid is not None
     assert kept.seen()["second"].pid is None
+    assert not (tmp_path / "second").exists()
+    (tmp_path / "let on").touch()
     await kept.until_ready("first", "second")
+    assert kept.seen()["second"].pid is not None
     await kept.stop("second")
     await kept.stop("first")
