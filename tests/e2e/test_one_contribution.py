@@ -21,6 +21,9 @@ from shared.ledger import Organisation
 from shared.testing import people
 from shared.testing.eventually import eventually
 from tests.e2e.stack_process import ROOT, SERVICES, StackProcess, stack_process
+from tests.faults.judge.evidence import Evidence, Surroundings
+from tests.faults.judge.findings import Findings
+from tests.faults.judge.plans import judge_doors
 
 pytestmark = [pytest.mark.e2e, pytest.mark.asyncio, pytest.mark.timeout(600)]
 
@@ -59,6 +62,25 @@ async def test_the_plan_says_who_contributed_what(stack: StackProcess) -> None:
         assert leaves == set(entry["content"])
         recorders |= {who(author["recorded_by"]) for author in entry["authorship"].values()}
     assert recorders == ORGANISATIONS | {"person"}
+
+
+async def test_the_plan_its_versions_and_its_history_are_what_the_published_events_say(
+    stack: StackProcess,
+) -> None:
+    evidence = Evidence(surroundings(stack))
+    published = {record.natural_key: record for record in await evidence.published()}
+    found = Findings()
+    async with evidence.doors() as doors:
+        versions = await doors.versions(PLAN_ID)
+        keys = [
+            (item["section"], item["entry_id"], item["entry_version"])
+            for item in reversed(versions)
+        ]
+        await judge_doors(doors, {PLAN_ID: keys}, published, found)
+
+    assert found.lines() == []
+    assert set(keys) == set(published)
+    assert len(keys) == len(await events(stack)) >= len(SAID)
 
 
 async def test_the_history_has_every_contribution_once_with_its_author(
@@ -283,6 +305,18 @@ def read(path: str) -> str:
 
 def trace_of(traceparent: str) -> str:
     return traceparent.split("-")[1]
+
+
+def surroundings(stack: StackProcess) -> Surroundings:
+    services = stack.file["services"]
+    return Surroundings(
+        database=stack.database,
+        kafka_servers=stack.file["kafka"]["bootstrap"],
+        plan_url=services["plan"]["url"],
+        audit_url=services["audit"]["url"],
+        reader=reader(stack),
+        auditor=stack.professional("ZZG01", "auditor"),
+    )
 
 
 def reader(stack: StackProcess) -> str:
