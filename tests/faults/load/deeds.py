@@ -47,6 +47,8 @@ class Deeds:
         self._kafka = kafka
         self._abandoned = abandoned
         self._used: dict[str, list[Sent]] = {"http": [], "kafka": []}
+        # What is given up here could be answered no more once the plan has ended.
+        self._to_be_ended: set[str] = set()
         self.plans: list[Plan] = []
         self.opened: list[str] = []
         self.takes_up_new_plans = True
@@ -67,6 +69,8 @@ class Deeds:
     ) -> Plan | None:
         """A plan for somebody new, or for whom that is; ``None`` where it is refused."""
         plan_id, nonce, org = identifier(rng), _nonce(rng), rng.choice(ORGANISATIONS)
+        if not is_shared:
+            self._to_be_ended.add(plan_id)
         content = somebody(self._serials() if whose is None else whose).opening()
         content["addresses"][0]["line2"] = nonce
         sent = self._new(
@@ -95,8 +99,8 @@ class Deeds:
             return
         what = rng.choice(["ended", "reopened", "another", "in error"])
         if what == "reopened":
-            await self._say_as_gp(rng, plan, "reopen-plan", "It was not over")
-            await self.goal(rng, plan, door)
+            if await self._say_as_gp(rng, plan, "reopen-plan", "It was not over"):
+                await self.goal(rng, plan, door)
         elif what == "another":  # and then the first one may not be opened again
             await self.open_plan(rng, door, whose, is_shared=False)
             await self._say_as_gp(rng, plan, "reopen-plan", "It was not over")
@@ -292,7 +296,8 @@ class Deeds:
 
     async def _send(self, sent: Sent, rng: Random) -> None:
         if sent.door == "http":
-            await self._http.send(sent, rng, may_abandon=self._abandoned)
+            may_abandon = 0.0 if sent.plan_id in self._to_be_ended else self._abandoned
+            await self._http.send(sent, rng, may_abandon=may_abandon)
         else:
             await self._kafka.send(sent)
         if sent.is_accepted and sent.contribution["command"] == _AGREE:
