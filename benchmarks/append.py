@@ -19,10 +19,10 @@ from benchmarks.subject import LONGEST_STREAM, agreed, receipt, reword
 from services.goals.domain.goal import Goal
 from services.goals.section import SECTION
 from shared.chassis.database.database import Database
-from shared.chassis.store.event_store import EventStore
-from shared.chassis.store.group_commit import GroupCommit
+from shared.chassis.store.event_store import EventStore, Moved
 from shared.chassis.store.library_module import AsyncApplication
 from shared.chassis.store.mapper import EntryMapper
+from shared.chassis.store.rows import appends
 from shared.testing.stack import fresh_database
 
 Scenario = Callable[[Servers, float], Awaitable[Sample]]
@@ -66,7 +66,7 @@ def with_receipt(in_flight: int) -> Scenario:
     async def scenario(servers: Servers, seconds: float) -> Sample:
         goals = Goals(in_flight)
         async with fresh_ledger(servers) as made:
-            async with Database(made.url) as database, GroupCommit(made.url) as commits:
+            async with Database(made.url) as database, appends(made.url) as commits:
                 store = EventStore(database, commits, SECTION)
                 mapper = EntryMapper()
                 events: dict[int, object] = {}
@@ -74,7 +74,7 @@ def with_receipt(in_flight: int) -> Scenario:
                 async def call(caller: int) -> None:
                     goal = goals.next_of(caller)
                     event, kept = goal.pending_events[-1], receipt(goal)
-                    appended = await store.save(goal, kept)
+                    appended = await store.save([Moved(goal)], kept)
                     must_be("verdict", appended.verdict, "stored")
                     events[appended.first_position or 0] = event
 

@@ -44,8 +44,8 @@ from shared.chassis.kafka.offsets import Transaction
 from shared.chassis.kafka.relay import Relay
 from shared.chassis.policy.decide import POLICY_VERSION
 from shared.chassis.settings import Settings
-from shared.chassis.store.event_store import EventStore
-from shared.chassis.store.group_commit import GroupCommit
+from shared.chassis.store.event_store import EventStore, Moved
+from shared.chassis.store.rows import appends
 from shared.ledger.topics import EVENTS_PATTERN
 from shared.testing.events import History
 from shared.testing.eventually import eventually
@@ -151,7 +151,7 @@ async def event_to_visible(servers: Servers, seconds: float) -> Sample:
         Database(made.url, size=8) as plans,
         Database(ledger.url) as database,
         Relay(ledger.url, settings.model_copy(update={"service": "goals"}), SECTION) as relay,
-        GroupCommit(ledger.url, on_commit=relay.offer) as commits,
+        appends(ledger.url, on_commit=relay.offer) as commits,
     ):
         store = EventStore(database, commits, SECTION)
         watched = _Watched(settings)
@@ -165,7 +165,7 @@ async def event_to_visible(servers: Servers, seconds: float) -> Sample:
                 folded = asyncio.create_task(watched.next_batch())
                 await asyncio.sleep(0)
                 begun = perf_counter()
-                await store.save(goal, receipt(goal))
+                await store.save([Moved(goal)], receipt(goal))
                 await folded
                 took.append(watched.ended - begun)
         shown = await plans.pool.fetchval("SELECT sum(version) FROM plan")

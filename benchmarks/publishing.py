@@ -21,10 +21,9 @@ from services.goals.section import SECTION
 from shared.chassis.kafka import relay as relay_module
 from shared.chassis.kafka.relay import Relay
 from shared.chassis.settings import Settings
-from shared.chassis.store.group_commit import GroupCommit
 from shared.chassis.store.library_module import AsyncpgRecorder
 from shared.chassis.store.mapper import EntryMapper
-from shared.chassis.store.rows import Append, StoredRow
+from shared.chassis.store.rows import Append, StoredRow, appends
 from shared.ledger.topics import events_topic
 from shared.testing.eventually import eventually
 from shared.testing.stack import TestDatabase, create_topics, delete_topics, fresh_prefix
@@ -55,7 +54,7 @@ def commit_to_producer(past: int = 0) -> Scenario:
                         committed.update((row.position, now) for row in rows)
                         relay.offer(rows, has_outgoing)
 
-                    async with GroupCommit(database.url, on_commit=on_commit) as commits:
+                    async with appends(database.url, on_commit=on_commit) as commits:
                         await _until_publishing(relay)
                         # It only makes rows here, and reads nothing.
                         recorder = AsyncpgRecorder(None, commits, SECTION.wire_name)  # type: ignore[arg-type]

@@ -16,7 +16,7 @@ from shared.chassis.policy.plan_states import PLAN_EVENTS, PlanStates
 from shared.chassis.service_app import service_app
 from shared.chassis.settings import Settings
 from shared.chassis.store.event_store import EventStore
-from shared.chassis.store.group_commit import GroupCommit
+from shared.chassis.store.rows import appends
 from shared.chassis.telemetry import Gauge, Part
 from shared.ledger import Section
 from shared.ledger.topics import commands_topic
@@ -27,10 +27,19 @@ def create_app(section: Section, settings: Settings) -> FastAPI:
     database = Database(settings.database_url)
     identity = Identity(settings.jwks, settings.issuer)
     relay = Relay(settings.database_url, settings, section)
-    commits = GroupCommit(
-        settings.database_url, queue_limit=settings.queue_limit, on_commit=relay.offer
+    commits = appends(
+        settings.database_url,
+        queue_limit=settings.queue_limit,
+        queue_bytes=settings.queue_bytes,
+        on_commit=relay.offer,
     )
-    store = EventStore(database, commits, section, cache_size=settings.entry_cache)
+    store = EventStore(
+        database,
+        commits,
+        section,
+        cache_size=settings.entry_cache,
+        cache_bytes=settings.entry_cache_bytes,
+    )
     plan_states = PlanStates(database, wait_seconds=settings.copy_wait_seconds)
     contributions = Contributions(section, store, plan_states, settings)
     consumers = {

@@ -69,7 +69,9 @@ class Settings(BaseSettings):
     traces_file: str = ""
 
     queue_limit: _Count = Field(default=5_000, description="appends waiting; more are answered 503")
+    queue_bytes: _Count = Field(default=67_108_864, description="the same, in bytes")
     entry_cache: _Count = Field(default=2_000, description="entries kept in memory")
+    entry_cache_bytes: _Count = Field(default=67_108_864, description="the same, in their events")
     copy_wait_seconds: float = Field(
         default=2.0, ge=0, le=60, description="how long a lagging copy is asked"
     )

@@ -24,7 +24,7 @@ from shared.chassis.policy.decide import POLICY_VERSION
 from shared.chassis.policy.plan_states import PlanStates
 from shared.chassis.section_app import create_app
 from shared.chassis.store.event_store import EventStore
-from shared.chassis.store.group_commit import GroupCommit
+from shared.chassis.store.rows import appends
 from shared.ledger import Authentication, Contribution, Contributor, Organisation
 from shared.ledger.topics import events_topic, receipts_topic
 from shared.testing.events import History, headers_of, value_of
@@ -106,7 +106,7 @@ async def person(
 async def contributions_of(bench: Bench) -> AsyncIterator[Contributions]:
     """The use case itself, without a door."""
     settings = bench.settings()
-    async with Database(settings.database_url) as database, GroupCommit(database.url) as commits:
+    async with Database(settings.database_url) as database, appends(database.url) as commits:
         store = EventStore(database, commits, bench.section)
         plan_states = PlanStates(database, wait_seconds=settings.copy_wait_seconds)
         yield Contributions(bench.section, store, plan_states, settings)

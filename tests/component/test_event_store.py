@@ -6,12 +6,12 @@ import random
 import signal
 import sys
 from collections import Counter
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 from urllib.parse import urlsplit
 from uuid import UUID, uuid4
 
@@ -24,9 +24,18 @@ from services.goals.domain import Goal
 from services.goals.section import SECTION
 from shared.chassis.database.database import Database
 from shared.chassis.database.outgoing import Outgoing, append_outgoing
-from shared.chassis.store.event_store import EventStore
-from shared.chassis.store.group_commit import GroupCommit, QueueFull, Unavailable
-from shared.chassis.store.rows import Append, Appended, EventRow, ReceiptRow, StoredRow
+from shared.chassis.store.event_store import EventStore, Moved
+from shared.chassis.store.group_commit import QueueFull, Unavailable
+from shared.chassis.store.recorder import Recorder
+from shared.chassis.store.rows import (
+    Append,
+    Appended,
+    Appends,
+    EventRow,
+    ReceiptRow,
+    StoredRow,
+    appends,
+)
 from shared.ledger import Agent, CodedText, EntryRef, Organisation, Provenance
 from shared.testing.eventually import eventually
 from shared.testing.stack import TestDatabase, fresh_database
@@ -49,7 +58,7 @@ async def made(postgres_url: str) -> AsyncIterator[TestDatabase]:
 async def owner(made: TestDatabase) -> AsyncIterator[asyncpg.Connection]:
     """A superuser's connection; every test finds the ledger empty."""
     connection = await asyncpg.connect(made.owner_url)
-    await connection.execute("TRUNCATE stored_events, receipt, unique_key, outgoing")
+    await connection.execute("TRUNCATE stored_events, receipt, unique_key, outgoing, plan_state")
     yield connection
     await connection.close()
 
@@ -57,9 +66,9 @@ async def owner(made: TestDatabase) -> AsyncIterator[asyncpg.Connection]:
 @pytest_asyncio.fixture(loop_scope="session")
 async def replicas(
     made: TestDatabase, owner: asyncpg.Connection
-) -> AsyncIterator[tuple[GroupCommit, GroupCommit]]:
+) -> AsyncIterator[tuple[Appends, Appends]]:
     del owner
-    async with GroupCommit(made.url) as one, GroupCommit(made.url) as two:
+    async with appends(made.url) as one, appends(made.url) as two:
         yield one, two
 
 
@@ -118,9 +127,9 @@ async def until_waiting_for_the_lock(owner: asyncpg.Connection, sessions: int = 
 
 
 async def test_positions_are_contiguous_and_times_never_fall(
-    replicas: tuple[GroupCommit, GroupCommit], owner: asyncpg.Connection
+    replicas: tuple[Appends, Appends], owner: asyncpg.Connection
 ) -> None:
-    async def one_entry(commits: GroupCommit) -> list[Appended]:
+    async def one_entry(commits: Appends) -> list[Appended]:
         entry_id = uuid4()
         answers = []
         for version in range(1, 10, 2):
@@ -150,7 +159,7 @@ async def test_positions_are_contiguous_and_times_never_fall(
 
 
 async def test_the_time_does_not_fall_with_the_clock(
-    replicas: tuple[GroupCommit, GroupCommit], owner: asyncpg.Connection
+    replicas: tuple[Appends, Appends], owner: asyncpg.Connection
 ) -> None:
     ahead = datetime.now(UTC) + timedelta(hours=1)
     await owner.execute(
@@ -164,7 +173,7 @@ async def test_the_time_does_not_fall_with_the_clock(
 
 
 async def test_positions_of_outgoing_are_contiguous_whoever_writes(
-    made: TestDatabase, replicas: tuple[GroupCommit, GroupCommit], owner: asyncpg.Connection
+    made: TestDatabase, replicas: tuple[Appends, Appends], owner: asyncpg.Connection
 ) -> None:
     async with Database(made.url) as database:
 
@@ -194,7 +203,7 @@ async def test_positions_of_outgoing_are_contiguous_whoever_writes(
 
 
 async def test_one_of_two_changes_based_on_the_same_version_is_stale(
-    replicas: tuple[GroupCommit, GroupCommit], owner: asyncpg.Connection
+    replicas: tuple[Appends, Appends], owner: asyncpg.Connection
 ) -> None:
     entries = [uuid4() for _ in range(30)]
     one, two = replicas
@@ -215,7 +224,7 @@ async def test_one_of_two_changes_based_on_the_same_version_is_stale(
 
 
 async def test_creating_twice_is_stale(
-    replicas: tuple[GroupCommit, GroupCommit], owner: asyncpg.Connection
+    replicas: tuple[Appends, Appends], owner: asyncpg.Connection
 ) -> None:
     entry_id = uuid4()
     appends = [commits.append(Append([event(entry_id, 1)], receipt())) for commits in replicas]
@@ -225,7 +234,7 @@ async def test_creating_twice_is_stale(
 
 
 async def test_a_request_is_stored_whole_or_not_at_all(
-    replicas: tuple[GroupCommit, GroupCommit], owner: asyncpg.Connection
+    replicas: tuple[Appends, Appends], owner: asyncpg.Connection
 ) -> None:
     entry_id, other = uuid4(), uuid4()
     commits = replicas[0]
@@ -252,7 +261,7 @@ async def test_a_request_is_stored_whole_or_not_at_all(
 
 
 async def test_a_request_ahead_of_its_entry_is_stale(
-    replicas: tuple[GroupCommit, GroupCommit], owner: asyncpg.Connection
+    replicas: tuple[Appends, Appends], owner: asyncpg.Connection
 ) -> None:
     appended = await replicas[0].append(Append([event(uuid4(), 3)], receipt()))
     assert (appended.verdict, appended.version) == ("stale", 0)
@@ -264,7 +273,7 @@ async def test_a_request_ahead_of_its_entry_is_stale(
 
 
 async def test_a_repeated_contribution_gets_its_first_receipt(
-    replicas: tuple[GroupCommit, GroupCommit], owner: asyncpg.Connection
+    replicas: tuple[Appends, Appends], owner: asyncpg.Connection
 ) -> None:
     contributions = [(uuid4(), uuid4()) for _ in range(20)]
     answers = await asyncio.gather(
@@ -284,7 +293,7 @@ async def test_a_repeated_contribution_gets_its_first_receipt(
 
 
 async def test_a_repeat_is_recognised_whatever_happened_to_the_entry_since(
-    replicas: tuple[GroupCommit, GroupCommit],
+    replicas: tuple[Appends, Appends],
 ) -> None:
     entry_id, again = uuid4(), receipt()
     one, two = replicas
@@ -299,7 +308,7 @@ async def test_a_repeat_is_recognised_whatever_happened_to_the_entry_since(
 
 
 async def test_a_contribution_id_serves_one_content_of_one_contributor(
-    replicas: tuple[GroupCommit, GroupCommit], owner: asyncpg.Connection
+    replicas: tuple[Appends, Appends], owner: asyncpg.Connection
 ) -> None:
     first = receipt()
     await replicas[0].append(Append([event(uuid4(), 1)], first))
@@ -320,7 +329,7 @@ async def test_a_contribution_id_serves_one_content_of_one_contributor(
 
 
 async def test_a_unique_key_has_one_holder(
-    replicas: tuple[GroupCommit, GroupCommit], owner: asyncpg.Connection
+    replicas: tuple[Appends, Appends], owner: asyncpg.Connection
 ) -> None:
     wanted = [(f"nhs-number:{n}", uuid4(), uuid4()) for n in range(25)]
     answers = await asyncio.gather(
@@ -341,7 +350,7 @@ async def test_a_unique_key_has_one_holder(
 
 
 async def test_a_key_is_given_back_by_its_holder_only(
-    replicas: tuple[GroupCommit, GroupCommit], owner: asyncpg.Connection
+    replicas: tuple[Appends, Appends], owner: asyncpg.Connection
 ) -> None:
     one, two = replicas
     first, second = uuid4(), uuid4()
@@ -358,7 +367,7 @@ async def test_a_key_is_given_back_by_its_holder_only(
 
 
 async def test_who_waits_for_the_same_key_sees_what_became_of_the_other(
-    replicas: tuple[GroupCommit, GroupCommit], owner: asyncpg.Connection
+    replicas: tuple[Appends, Appends], owner: asyncpg.Connection
 ) -> None:
     """Both wait for one flush: the second is stored, or not, by the outcome of the first."""
     commits = replicas[0]
@@ -375,7 +384,7 @@ async def test_who_waits_for_the_same_key_sees_what_became_of_the_other(
 
 
 async def test_who_waits_behind_another_overtakes_nobody(
-    replicas: tuple[GroupCommit, GroupCommit],
+    replicas: tuple[Appends, Appends],
 ) -> None:
     """The third shares nothing with the first, but it was said after the second."""
     commits = replicas[0]
@@ -390,18 +399,106 @@ async def test_who_waits_behind_another_overtakes_nobody(
     assert places == sorted(places, key=lambda place: place or 0)
 
 
+async def test_a_key_goes_from_one_entry_to_another_in_one_append(
+    replicas: tuple[Appends, Appends], owner: asyncpg.Connection
+) -> None:
+    one, two = replicas
+    holder, heir, third = uuid4(), uuid4(), uuid4()
+    await one.append(Append([event(holder, 1)], receipt(), takes=[("k", holder)]))
+    both = [event(holder, 2), event(heir, 1)]
+    # Only whoever holds it can give it.
+    wrong = Append(both, receipt(), takes=[("k", heir)], gives_back=[("k", third)])
+    assert (await two.append(wrong)).verdict == "taken"
+    moved = Append(both, receipt(), takes=[("k", heir)], gives_back=[("k", holder)])
+    assert (await two.append(moved)).verdict == "stored"
+    assert await owner.fetchval("SELECT entry_id FROM unique_key WHERE key = 'k'") == heir
+
+
+async def test_an_entry_that_was_only_read_must_still_have_its_version(
+    replicas: tuple[Appends, Appends], owner: asyncpg.Connection
+) -> None:
+    one, two = replicas
+    read, changed = uuid4(), uuid4()
+    await one.append(Append([event(read, 1), event(changed, 1)], receipt()))
+    await two.append(Append([event(read, 2)], receipt()))
+    late = await one.append(Append([event(changed, 2)], receipt(), read=[(read, 1)]))
+    assert (late.verdict, late.entry_id, late.version) == ("stale", read, 2)
+    refusal = Append((), receipt(), outgoing=[message()], read=[(read, 1)])
+    assert (await one.append(refusal)).verdict == "stale"
+    nowhere = await one.append(Append((), receipt(), read=[(uuid4(), 1)]))
+    assert (nowhere.verdict, nowhere.version) == ("stale", 0)
+    assert await owner.fetchval("SELECT count(*) FROM outgoing") == 0
+    for version in (2, 0):
+        known = Append((), receipt(), read=[(read if version else uuid4(), version)])
+        assert (await two.append(known)).verdict == "stored"
+    in_time = await one.append(Append([event(changed, 2)], receipt(), read=[(read, 2)]))
+    assert in_time.verdict == "stored"
+
+
+async def test_within_a_flush_what_is_read_is_not_changed_and_many_may_read_it(
+    made: TestDatabase, replicas: tuple[Appends, Appends], owner: asyncpg.Connection
+) -> None:
+    commits, entry = replicas[0], uuid4()
+    await commits.append(Append([event(entry, 1)], receipt()))
+    async with nobody_can_append(made):
+        in_hand = asyncio.create_task(commits.append(Append((), receipt())))
+        await until_waiting_for_the_lock(owner)
+        doing = [
+            asyncio.create_task(commits.append(request))
+            for request in (
+                *(Append((), receipt(), read=[(entry, 1)]) for _ in range(20)),
+                Append([event(entry, 2)], receipt()),
+                *(Append((), receipt(), read=[(entry, 2)]) for _ in range(20)),
+            )
+        ]
+        await eventually(lambda: commits.waiting == 41, "all wait")
+    answers = await asyncio.gather(in_hand, *doing)
+    assert {answer.verdict for answer in answers} == {"stored"}
+    flushes = {answer.recorded_at for answer in answers}
+    assert len(flushes) == 4, "those who only read share a flush"
+
+
+async def test_a_plan_that_has_to_be_open_is_looked_at_in_the_append(
+    replicas: tuple[Appends, Appends], owner: asyncpg.Connection
+) -> None:
+    open_, ended, unheard = uuid4(), uuid4(), uuid4()
+    await owner.executemany(
+        "INSERT INTO plan_state VALUES ($1, $2, 1)", [(open_, "open"), (ended, "ended")]
+    )
+
+    async def verdict(plan_id: UUID, kept: ReceiptRow, entry_id: UUID | None = None) -> str:
+        row = kept._replace(open_plan=plan_id)
+        appended = await replicas[0].append(Append([event(entry_id or uuid4(), 1)], row))
+        return appended.verdict
+
+    first, entry_id = receipt(), uuid4()
+    assert await verdict(open_, first, entry_id) == "stored"
+    assert await verdict(ended, receipt()) == "plan-not-open"
+    assert await verdict(unheard, receipt()) == "plan-unknown"
+    # The plan comes before the version of an entry, and the kept receipt before the plan.
+    assert await verdict(ended, receipt(), entry_id) == "plan-not-open"
+    assert await verdict(ended, first) == "repeated"
+    assert await verdict(unheard, first._replace(content_hash=b"other")) == "reused"
+    # What it says now counts, not what it said a moment ago.
+    await owner.execute("UPDATE plan_state SET state = 'open' WHERE plan_id = $1", ended)
+    await owner.execute("UPDATE plan_state SET state = 'merged' WHERE plan_id = $1", open_)
+    assert await verdict(ended, receipt()) == "stored"
+    assert await verdict(open_, receipt()) == "plan-not-open"
+    assert len(await stored(owner)) == 2
+
+
 async def test_a_call_that_takes_one_key_for_two_entries_is_refused(
     owner: asyncpg.Connection,
 ) -> None:
     takes = [(1, "k", uuid4()), (2, "k", uuid4())]
     with pytest.raises(asyncpg.IntegrityConstraintViolationError, match="a key for one entry"):
         await owner.fetch(
-            "SELECT append_requests($1, $2, $3, $4, $5)", [None, None], [], takes, [], []
+            "SELECT append_requests($1, $2, $3, $4, $5, $6)", [None, None], [], takes, [], [], []
         )
 
 
 async def test_what_cannot_be_stored_fails_alone(
-    replicas: tuple[GroupCommit, GroupCommit], owner: asyncpg.Connection
+    replicas: tuple[Appends, Appends], owner: asyncpg.Connection
 ) -> None:
     commits = replicas[0]
     not_text = Append([EventRow(uuid4(), 1, "\ud800", b"{}")], receipt())
@@ -492,7 +589,7 @@ class Writer:
 
 async def append_for_ever(url: str) -> None:
     """What a writer does: eight entries at a time, an event after the other."""
-    async with GroupCommit(url) as commits:
+    async with appends(url) as commits:
 
         async def one_after_the_other() -> None:
             entry_id = uuid4()
@@ -552,9 +649,9 @@ async def test_without_the_lock_the_same_reader_does_skip(
     tail = Tail()
     reading = asyncio.create_task(tail.read(made.url))
     try:
-        async with GroupCommit(url) as one, GroupCommit(url) as two:
+        async with appends(url) as one, appends(url) as two:
 
-            async def write(commits: GroupCommit) -> None:
+            async def write(commits: Appends) -> None:
                 for _ in range(60):
                     await commits.append(Append([event(uuid4(), 1)], receipt()))
 
@@ -656,7 +753,7 @@ async def test_an_answer_lost_after_the_commit_is_given_by_the_receipt(
     proxy: Proxy, owner: asyncpg.Connection
 ) -> None:
     handed: list[StoredRow] = []
-    async with GroupCommit(proxy.url, on_commit=lambda rows, _: handed.extend(rows)) as commits:
+    async with appends(proxy.url, on_commit=lambda rows, _: handed.extend(rows)) as commits:
         await commits.append(Append([event(uuid4(), 1)], receipt()))
         proxy.lose_the_next_answer()
         entries = [uuid4() for _ in range(3)]
@@ -677,7 +774,7 @@ async def test_an_answer_lost_after_the_commit_is_given_by_the_receipt(
 async def test_an_answer_lost_without_a_receipt_is_not_guessed(
     proxy: Proxy, owner: asyncpg.Connection
 ) -> None:
-    async with GroupCommit(proxy.url) as commits:
+    async with appends(proxy.url) as commits:
         await commits.append(Append([event(uuid4(), 1)], receipt()))
         proxy.lose_the_next_answer()
         entry_id = uuid4()
@@ -690,9 +787,9 @@ async def test_an_answer_lost_without_a_receipt_is_not_guessed(
 async def test_a_connection_that_is_ended_in_the_append_changes_nothing(
     made: TestDatabase, owner: asyncpg.Connection
 ) -> None:
-    async with GroupCommit(made.url) as commits:
+    async with appends(made.url) as commits:
         async with nobody_can_append(made):
-            appends = [
+            under_way = [
                 asyncio.create_task(commits.append(Append([event(uuid4(), 1)], receipt())))
                 for _ in range(5)
             ]
@@ -700,7 +797,7 @@ async def test_a_connection_that_is_ended_in_the_append_changes_nothing(
                 (pid,) = await until_waiting_for_the_lock(owner)
                 await owner.execute("SELECT pg_terminate_backend($1)", pid)
                 await eventually(partial(_has_ended, owner, pid), "the session has ended")
-        answers = await asyncio.gather(*appends)
+        answers = await asyncio.gather(*under_way)
     assert {answer.verdict for answer in answers} == {"stored"}
     assert len(await stored(owner)) == 5
 
@@ -708,7 +805,7 @@ async def test_a_connection_that_is_ended_in_the_append_changes_nothing(
 async def test_while_the_database_is_away_appends_wait(
     proxy: Proxy, owner: asyncpg.Connection
 ) -> None:
-    async with GroupCommit(proxy.url) as patient, GroupCommit(proxy.url, patience=0.3) as hasty:
+    async with appends(proxy.url) as patient, appends(proxy.url, patience=0.3) as hasty:
         await proxy.go_away()
         waiting = asyncio.create_task(patient.append(Append([event(uuid4(), 1)], receipt())))
         given_up = uuid4()
@@ -737,7 +834,7 @@ async def test_a_server_that_has_become_read_only_is_waited_for(
     made: TestDatabase, owner: asyncpg.Connection
 ) -> None:
     name = await owner.fetchval("SELECT current_database()")
-    async with GroupCommit(made.url) as commits:
+    async with appends(made.url) as commits:
         await owner.execute(f"ALTER DATABASE {name} SET default_transaction_read_only = on")
         try:
             async with nobody_can_append(made):
@@ -752,7 +849,7 @@ async def test_a_server_that_has_become_read_only_is_waited_for(
 
 
 async def test_a_full_queue_takes_no_more(made: TestDatabase, owner: asyncpg.Connection) -> None:
-    async with GroupCommit(made.url, queue_limit=3) as commits:
+    async with appends(made.url, queue_limit=3) as commits:
         async with nobody_can_append(made):
             in_hand = asyncio.create_task(commits.append(Append([event(uuid4(), 1)], receipt())))
             await until_waiting_for_the_lock(owner)
@@ -768,10 +865,31 @@ async def test_a_full_queue_takes_no_more(made: TestDatabase, owner: asyncpg.Con
     assert len(await stored(owner)) == 4
 
 
+async def test_a_queue_full_of_bytes_takes_no_more(
+    made: TestDatabase, owner: asyncpg.Connection
+) -> None:
+    async with appends(made.url, queue_bytes=1_000) as commits:
+        for _ in range(2):  # what has left the queue no longer counts
+            async with nobody_can_append(made):
+                first = Append([event(uuid4(), 1, b"x" * 5_000)], receipt())
+                in_hand = asyncio.create_task(commits.append(first))
+                await until_waiting_for_the_lock(owner)
+                # One that is larger than the bound is taken where nothing waits.
+                large = Append(outgoing=[Outgoing("somewhere", b"key", (), b"x" * 900)])
+                queued = [asyncio.create_task(commits.append(large))]
+                await eventually(lambda: commits.waiting == 1, "one waits")
+                with pytest.raises(QueueFull):
+                    await commits.append(Append([event(uuid4(), 1, b"x" * 200)], receipt()))
+                queued.append(asyncio.create_task(commits.append(Append((), receipt()))))
+                await eventually(lambda: commits.waiting == 2, "two wait")
+            answers = await asyncio.gather(in_hand, *queued)
+            assert [answer.verdict for answer in answers] == ["stored"] * 3
+
+
 async def test_what_a_cancelled_caller_appended_is_stored(
     made: TestDatabase, owner: asyncpg.Connection
 ) -> None:
-    async with GroupCommit(made.url) as commits:
+    async with appends(made.url) as commits:
         async with nobody_can_append(made):
             flushed = asyncio.create_task(commits.append(Append([event(uuid4(), 1)], receipt())))
             await until_waiting_for_the_lock(owner)
@@ -788,7 +906,7 @@ async def test_whoever_waits_at_the_end_is_told(
     made: TestDatabase, owner: asyncpg.Connection
 ) -> None:
     async with nobody_can_append(made):
-        async with GroupCommit(made.url) as commits:
+        async with appends(made.url) as commits:
             in_hand = asyncio.create_task(commits.append(Append([event(uuid4(), 1)], receipt())))
             await until_waiting_for_the_lock(owner)
             queued = asyncio.create_task(commits.append(Append([event(uuid4(), 1)], receipt())))
@@ -803,7 +921,7 @@ async def test_whoever_waits_at_the_end_is_told(
 
 @pytest.mark.parametrize("table", ["stored_events", "receipt", "outgoing"])
 async def test_the_service_cannot_change_the_past(
-    made: TestDatabase, replicas: tuple[GroupCommit, GroupCommit], table: str
+    made: TestDatabase, replicas: tuple[Appends, Appends], table: str
 ) -> None:
     await replicas[0].append(Append([event(uuid4(), 1)], receipt(), outgoing=[message()]))
     service = await asyncpg.connect(made.url)
@@ -830,10 +948,10 @@ def provenance(entry: tuple[UUID, UUID]) -> Provenance:
     return Provenance(plan_id, entry_id, uuid4(), person, person)
 
 
-def agreed() -> Goal:
+def agreed(aim: str = "To sleep better") -> Goal:
     entry = (uuid4(), uuid4())
     needs = (EntryRef("needs", uuid4()),)
-    return Goal.agree(provenance(entry), aim=CodedText("To sleep better"), need_ids=needs)
+    return Goal.agree(provenance(entry), aim=CodedText(aim), need_ids=needs)
 
 
 def weighed(goal: Goal, importance: int) -> Goal:
@@ -848,7 +966,7 @@ async def stores(
     del owner
     async with AsyncExitStack() as opened:
         database = await opened.enter_async_context(Database(made.url))
-        both = [await opened.enter_async_context(GroupCommit(made.url)) for _ in range(2)]
+        both = [await opened.enter_async_context(appends(made.url)) for _ in range(2)]
         one, two = (EventStore(database, commits, SECTION) for commits in both)
         yield one, two
 
@@ -865,14 +983,16 @@ async def test_what_is_held_in_memory_is_never_trusted(
     one, two = stores
     goal = agreed()
     assert await two.load(goal.id) is None
-    await one.save(goal, receipt())
-    await two.save(weighed(await loaded(two, goal.id), 7), receipt())
+    await one.save([Moved(goal)], receipt())
+    await two.save([Moved(weighed(await loaded(two, goal.id), 7))], receipt())
     behind = weighed(await loaded(one, goal.id), 5)
     assert behind.version == 2, "decided on what this replica remembers"
-    answer = await one.save(behind, receipt())
+    answer = await one.save([Moved(behind)], receipt())
     assert (answer.verdict, answer.version) == ("stale", 2)
-    assert (await loaded(one, goal.id)).version == 2
-    assert (await one.save(weighed(await loaded(one, goal.id), 5), receipt())).verdict == "stored"
+    assert (await loaded(one, goal.id, afresh=True)).version == 2
+    assert (
+        await one.save([Moved(weighed(await loaded(one, goal.id), 5))], receipt())
+    ).verdict == "stored"
     assert (await loaded(two, goal.id)).version == 2
     assert (await loaded(two, goal.id, afresh=True)).version == 3
 
@@ -880,23 +1000,130 @@ async def test_what_is_held_in_memory_is_never_trusted(
 async def test_a_loaded_entry_can_be_thrown_away(stores: tuple[EventStore, EventStore]) -> None:
     store, _ = stores
     goal = agreed()
-    await store.save(goal, receipt())
+    await store.save([Moved(goal)], receipt())
     weighed(await loaded(store, goal.id), 7)  # decided, and refused by something else
     again = await loaded(store, goal.id)
     assert (again.version, list(again.pending_events)) == (1, [])
+
+
+async def test_what_was_stored_elsewhere_is_read_on_from_what_is_held(
+    stores: tuple[EventStore, EventStore], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, two = stores
+    goal = agreed()
+    await one.save([Moved(goal)], receipt())
+    read: list[int] = []
+    events = Recorder.events
+
+    async def counted(*given: Any, **named: Any) -> Any:
+        found = await events(*given, **named)
+        read.append(len(found))
+        return found
+
+    monkeypatch.setattr(Recorder, "events", counted)
+    assert (await loaded(one, goal.id, afresh=True)).version == 1
+    assert read == [0], "nothing has moved"
+    for importance in (3, 4):
+        moved = weighed(await loaded(two, goal.id, afresh=True), importance)
+        await two.save([Moved(moved)], receipt())
+    read.clear()
+    behind = await loaded(one, goal.id)
+    assert (await loaded(one, goal.id, afresh=True)).version == 3
+    assert read == [2], "only what is new"
+    assert behind.version == 1, "what was lent out stays as it was"
+    assert (await loaded(one, goal.id)).version == 3
+
+
+async def test_several_entries_of_a_section_are_saved_in_one_append(
+    stores: tuple[EventStore, EventStore], owner: asyncpg.Connection
+) -> None:
+    one, two = stores
+    goals = [agreed(), agreed()]
+    third = agreed()
+    await one.save([Moved(third)], receipt())
+    saved = await one.save([Moved(goal) for goal in goals], receipt(), read=[(third.id, 1)])
+    assert saved.verdict == "stored"
+    await two.save([Moved(weighed(await loaded(two, third.id), 7))], receipt())
+    both = [Moved(weighed(await loaded(one, goal.id), 3)) for goal in goals]
+    assert (await one.save(both, receipt(), read=[(third.id, 1)])).verdict == "stale"
+    assert [(await loaded(one, goal.id)).version for goal in goals] == [1, 1]
+    # What one of them has met stops the other as well.
+    await two.save([Moved(weighed(await loaded(two, goals[0].id), 5))], receipt())
+    both = [Moved(weighed(await loaded(one, goal.id), 3)) for goal in goals]
+    assert (await one.save(both, receipt())).verdict == "stale"
+    assert await owner.fetchval(
+        "SELECT max(originator_version) FROM stored_events WHERE originator_id = $1", goals[1].id
+    ) == 1  # fmt: skip
+
+
+async def test_the_entries_held_in_memory_are_bounded_in_bytes_as_in_number(
+    made: TestDatabase, owner: asyncpg.Connection
+) -> None:
+    """Kind: a bound on number alone, where one item may be as large as it likes."""
+    del owner
+    async with Database(made.url) as database, appends(made.url) as commits:
+        store = EventStore(database, commits, SECTION, cache_size=3, cache_bytes=20_000)
+
+        async def held(goals: Sequence[Goal]) -> list[bool]:
+            found = []
+            for goal in goals:
+                with events_read() as read:
+                    await store.load(goal.id)
+                found.append(goal.id not in read)
+            return found
+
+        small = [agreed() for _ in range(4)]
+        for goal in small:
+            await store.save([Moved(goal)], receipt())
+        assert await held(small[1:]) == [True] * 3
+        large = [agreed("x" * 8_000) for _ in range(3)]
+        for goal in large:
+            await store.save([Moved(goal)], receipt())
+        assert await held(large[1:]) == [True, True]
+        assert await held(large[:1]) == [False]
+        too_large = agreed("x" * 30_000)
+        await store.save([Moved(too_large)], receipt())
+        assert await held([too_large, too_large]) == [False, False]
+        # An entry that grows takes more.
+        goal = agreed()
+        await store.save([Moved(goal)], receipt())
+        for _ in range(3):
+            assert await held([goal]) == [True]
+            grown = await loaded(store, goal.id)
+            grown.reword(provenance((goal.plan_id, goal.id)), why="y" * 6_000)
+            await store.save([Moved(grown)], receipt())
+        grown = await loaded(store, goal.id)
+        grown.reword(provenance((goal.plan_id, goal.id)), why="y" * 6_000)
+        await store.save([Moved(grown)], receipt())
+        assert await held([goal]) == [False]
+
+
+@contextmanager
+def events_read() -> Iterator[list[UUID]]:
+    """The entries whose events are read meanwhile."""
+    read: list[UUID] = []
+    events = Recorder.events
+
+    async def noted(self: Recorder, entry_id: UUID, **named: Any) -> Any:
+        read.append(entry_id)
+        return await events(self, entry_id, **named)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Recorder, "events", noted)
+        yield read
 
 
 async def test_many_at_one_entry_come_one_after_the_other(
     stores: tuple[EventStore, EventStore], owner: asyncpg.Connection
 ) -> None:
     goal = agreed()
-    await stores[0].save(goal, receipt())
+    await stores[0].save([Moved(goal)], receipt())
 
     async def weigh(store: EventStore, importance: int) -> None:
         afresh = False
         while True:
             entry = weighed(await loaded(store, goal.id, afresh=afresh), importance)
-            if (await store.save(entry, receipt())).verdict == "stored":
+            if (await store.save([Moved(entry)], receipt())).verdict == "stored":
                 return
             afresh = True
 
@@ -915,7 +1142,7 @@ async def test_a_kept_receipt_says_what_only_its_commit_knew(
         b"hash",
         b'{"plan_id": "%s", "section": "goals"}' % str(goal.plan_id).encode(),
     )
-    appended = await store.save(goal, row)
+    appended = await store.save([Moved(goal)], row)
     kept = await store.receipt(row.contribution_id)
     assert kept is not None
     assert (kept.contributor, kept.content_hash) == ("org:ZZG01", b"hash")
@@ -927,7 +1154,7 @@ async def test_a_kept_receipt_says_what_only_its_commit_knew(
 async def test_what_has_changed_since_a_version(stores: tuple[EventStore, EventStore]) -> None:
     store, _ = stores
     goal = weighed(weighed(agreed(), 7), 3)
-    appended = await store.save(goal, receipt())
+    appended = await store.save([Moved(goal)], receipt())
     changes = await store.changes_since(goal.id, 1)
     assert [(change["entry_version"], change["fields"]) for change in changes] == [
         (2, ["importance"]),

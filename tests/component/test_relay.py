@@ -32,9 +32,8 @@ from shared.chassis.kafka.event_message import event_of, header
 from shared.chassis.kafka.relay import Relay
 from shared.chassis.kafka.windows import Windows
 from shared.chassis.settings import Settings
-from shared.chassis.store.event_store import EventStore
-from shared.chassis.store.group_commit import GroupCommit
-from shared.chassis.store.rows import Appended, ReceiptRow
+from shared.chassis.store.event_store import EventStore, Moved
+from shared.chassis.store.rows import Appended, ReceiptRow, appends
 from shared.chassis.wire.position import Position
 from shared.ledger import Agent, CodedText, EntryRef, Organisation, Provenance
 from shared.ledger.topics import AUDIT_RECORDS, events_topic, receipts_topic
@@ -98,7 +97,7 @@ class Bench:
         on_commit = relay.offer if relay else None
         async with (
             Database(self.made.url) as database,
-            GroupCommit(self.made.url, on_commit=on_commit) as commits,
+            appends(self.made.url, on_commit=on_commit) as commits,
         ):
             yield EventStore(database, commits, SECTION)
 
@@ -177,9 +176,9 @@ async def contribute(store: EventStore, goals: int = 1, versions: int = 1) -> li
 
     async def one() -> list[Appended]:
         goal = agreed()
-        first = await store.save(goal, receipt(goal))
+        first = await store.save([Moved(goal)], receipt(goal))
         return [first] + [
-            await store.save(weighed(goal), receipt(goal)) for _ in range(versions - 1)
+            await store.save([Moved(weighed(goal))], receipt(goal)) for _ in range(versions - 1)
         ]
 
     return [a for answers in await asyncio.gather(*(one() for _ in range(goals))) for a in answers]
@@ -234,8 +233,8 @@ async def test_an_event_is_published_as_the_contract_says(bench: Bench) -> None:
     async with bench.relay() as relay, bench.store(relay) as store:
         goal = agreed()
         kept = receipt(goal)._replace(authn=b'{"jti":"a-token"}', policy_version="of-these-rules")
-        appended = await store.save(goal, kept)
-        await store.save(weighed(goal), receipt(goal))
+        appended = await store.save([Moved(goal)], kept)
+        await store.save([Moved(weighed(goal))], receipt(goal))
         await bench.owner.execute("UPDATE stored_events SET traceparent = NULL")
         first, second = await bench.published(2)
     row = await bench.owner.fetchrow("SELECT * FROM stored_events WHERE notification_id = 1")
@@ -294,7 +293,7 @@ async def test_outgoing_is_published_as_it_stands_and_completed_where_it_asks(
         row = receipt(goal)
         headers = (("null", None), ("raw", b"\xff\x00"), ("traceparent", TRACEPARENT.encode()))
         appended = await store.save(
-            weighed(goal),
+            [Moved(weighed(goal))],
             row,
             outgoing=[
                 Outgoing(bench.audit, None, headers, b"\x00not json"),
@@ -346,7 +345,7 @@ async def test_more_than_a_window_and_more_than_a_batch(
         ]
         for goal in goals:
             weighed(goal)
-        await asyncio.gather(*(store.save(goal, receipt(goal)) for goal in goals))
+        await asyncio.gather(*(store.save([Moved(goal)], receipt(goal)) for goal in goals))
     async with bench.relay():
         await bench.until_marked(140)
         records = await bench.published(140)
@@ -394,7 +393,7 @@ async def test_rows_handed_over_again_or_too_early_are_not_trusted(bench: Bench)
     async with (
         relay,
         Database(bench.made.url) as database,
-        GroupCommit(bench.made.url, on_commit=lambda rows, _: handed.extend(rows)) as commits,
+        appends(bench.made.url, on_commit=lambda rows, _: handed.extend(rows)) as commits,
     ):
         await eventually(lambda: relay._is_active, "the relay is active")
         await contribute(EventStore(database, commits, SECTION), goals=1, versions=6)
@@ -735,7 +734,7 @@ async def test_a_missing_receipts_topic_holds_nobody_up(bench: Bench) -> None:
         goal = agreed()
         to = [bench.audit, bench.receipts, bench.audit, bench.receipts, bench.audit]
         messages = [told(topic, number) for number, topic in enumerate(to)]
-        await store.save(goal, receipt(goal), outgoing=messages)
+        await store.save([Moved(goal)], receipt(goal), outgoing=messages)
         await bench.until_marked(5, "outgoing")
         await bench.until_marked(1)
         await bench.reader.count(4, "records")
@@ -750,7 +749,7 @@ async def test_a_receipts_topic_that_was_taken_away_holds_nobody_up(bench: Bench
     sent = Outgoing(bench.receipts, b"key", (), b"{}")
     async with bench.relay() as relay, bench.store(relay) as store:
         goal = agreed()
-        await store.save(goal, receipt(goal), outgoing=[sent])
+        await store.save([Moved(goal)], receipt(goal), outgoing=[sent])
         await bench.until_marked(1, "outgoing")
     assert bench.receipts in await bench.owner.fetchval(
         "SELECT acknowledged FROM relay_mark WHERE stream = 'outgoing'"
@@ -758,7 +757,7 @@ async def test_a_receipts_topic_that_was_taken_away_holds_nobody_up(bench: Bench
     await delete_topics(bench.servers, [bench.receipts])
     async with bench.relay() as relay, bench.store(relay) as store:
         goal = agreed()
-        await store.save(goal, receipt(goal), outgoing=[sent])
+        await store.save([Moved(goal)], receipt(goal), outgoing=[sent])
         await bench.until_marked(2)
         await bench.until_marked(2, "outgoing")
         assert relay.passed_over == 1

@@ -14,7 +14,7 @@ from shared.chassis.database.outgoing import Outgoing
 from shared.chassis.policy.decide import POLICY_VERSION, Action, Facts, Roles, decide, rights_of
 from shared.chassis.policy.plan_states import PlanStates
 from shared.chassis.settings import Settings
-from shared.chassis.store.event_store import EventStore, EventTooLarge, completed
+from shared.chassis.store.event_store import EventStore, EventTooLarge, Moved, completed
 from shared.chassis.store.rows import Appended, ReceiptRow
 from shared.chassis.telemetry import Attribute, Count, counter, log, tracer
 from shared.chassis.wire.problem import STATUS, Problem, title_of
@@ -246,7 +246,9 @@ class Contributions:
         )
         try:
             appended = await self._store.save(
-                decided.entry, row, held_keys=decided.held_keys, outgoing=outgoing
+                [] if decided.entry is None else [Moved(decided.entry, decided.held_keys)],
+                row,
+                outgoing=outgoing,
             )
         except EventTooLarge:
             raise Problem("body-too-large", "The entry would grow beyond 3 MiB.") from None

@@ -3,17 +3,16 @@
 import copy
 from collections import OrderedDict
 from collections.abc import Sequence
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 from uuid import UUID
 
 import orjson
 
 from shared.chassis.database.database import Database
 from shared.chassis.database.outgoing import Outgoing
-from shared.chassis.store.group_commit import GroupCommit
 from shared.chassis.store.mapper import ENVELOPE, EntryMapper
-from shared.chassis.store.recorder import AsyncRepository, Recorder
-from shared.chassis.store.rows import Append, Appended, EventRow, ReceiptRow
+from shared.chassis.store.recorder import Recorder
+from shared.chassis.store.rows import Append, Appended, Appends, EventRow, ReceiptRow
 from shared.chassis.wire.position import Position
 from shared.ledger import Entry, Section, instant
 
@@ -25,63 +24,94 @@ class EventTooLarge(Exception):
     """A list or a text of the entry has grown beyond what one event may hold."""
 
 
+class Moved(NamedTuple):
+    """An entry with new events, and the unique keys it held before the decision."""
+
+    entry: Entry
+    held_keys: frozenset[str] = frozenset()
+
+
+class _Held(NamedTuple):
+    """An entry as it was last stored, and how many bytes its events have."""
+
+    entry: Entry
+    size: int
+
+
 class EventStore:
     """Entries of one section, and the receipts of what was contributed to them.
 
-    The cache holds entries as they were last stored; it is never trusted: the version check at
-    the append decides.
+    The cache holds entries as they were last stored, within ``cache_size`` entries and
+    ``cache_bytes`` of events. It is never trusted: the version check at the append decides.
     """
 
     def __init__(
-        self, database: Database, commits: GroupCommit, section: Section, *, cache_size: int = 2_000
+        self,
+        database: Database,
+        commits: Appends,
+        section: Section,
+        *,
+        cache_size: int = 2_000,
+        cache_bytes: int = 64 * 1_048_576,
     ) -> None:
         self.section = section
         self._database = database
         self._commits = commits
         self._recorder = Recorder(database, section.wire_name)
         self._mapper = EntryMapper()
-        self._entries = AsyncRepository(self._recorder, self._mapper)
-        self._cache: OrderedDict[UUID, Entry] = OrderedDict()
+        self._cache: OrderedDict[UUID, _Held] = OrderedDict()
         self._cache_size = cache_size
+        self._cache_bytes = cache_bytes
+        self._cached_bytes = 0
 
     async def load(self, entry_id: UUID, *, afresh: bool = False) -> Entry | None:
-        """The entry as it stands, to be decided on; ``None`` where there is none."""
-        held = None if afresh else self._cache.get(entry_id)
+        """The entry as it stands, to be decided on; ``None`` where there is none.
+
+        ``afresh``: with what was stored since it was last seen here, by another replica.
+        """
+        held = self._cache.get(entry_id)
         if held is None:
-            held = await self._entries.find(entry_id)
-            if held is None:
-                self._cache.pop(entry_id, None)
-                return None
-            self._remember(held)
-        return _copy_of(held)
+            held = await self._with_the_rest(entry_id, None, 0)
+        elif afresh:
+            entry = held.entry
+            held = await self._with_the_rest(entry_id, _copy_of(entry), held.size, entry.version)
+        if held is None:
+            return None
+        self._remember(held)
+        return _copy_of(held.entry)
 
     async def save(
         self,
-        entry: Entry | None,
+        moved: Sequence[Moved],
         receipt: ReceiptRow,
         *,
-        held_keys: frozenset[str] = frozenset(),
+        read: Sequence[tuple[UUID, int]] = (),
         outgoing: Sequence[Outgoing] = (),
     ) -> Appended:
-        """Store the entry's new events and the receipt (of a refusal: no entry) in one commit.
+        """Store the entries' new events (of a refusal: none) and the receipt in one commit.
 
-        ``held_keys`` are the unique keys the entry held before the decision. Raises as
+        ``read`` are other entries, with the versions that the decision rests on. Raises as
         ``GroupCommit.append``.
         """
-        rows: list[EventRow] = []
+        rows_of = {
+            one.entry.id: self.rows_of(
+                one.entry.collect_events(), receipt.authn, receipt.policy_version
+            )
+            for one in moved
+        }
         takes: list[tuple[str, UUID]] = []
         gives_back: list[tuple[str, UUID]] = []
-        if entry is not None:
-            rows = self.rows_of(entry.collect_events(), receipt.authn, receipt.policy_version)
+        for entry, held_keys in moved:
             keys = entry.unique_keys()
-            takes = [(key, entry.id) for key in sorted(keys - held_keys)]
-            gives_back = [(key, entry.id) for key in sorted(held_keys - keys)]
-        appended = await self._commits.append(Append(rows, receipt, takes, gives_back, outgoing))
-        if entry is not None:
-            if appended.verdict == "stored":
-                self._remember(entry)
-            else:
-                self._cache.pop(entry.id, None)
+            takes += [(key, entry.id) for key in sorted(keys - held_keys)]
+            gives_back += [(key, entry.id) for key in sorted(held_keys - keys)]
+        rows = [row for rows in rows_of.values() for row in rows]
+        appended = await self._commits.append(
+            Append(rows, receipt, takes, gives_back, outgoing, read)
+        )
+        if appended.verdict == "stored":
+            for one in moved:
+                self._remember_saved(one.entry, rows_of[one.entry.id])
         return appended
 
     async def publish(self, outgoing: Sequence[Outgoing]) -> None:
@@ -146,13 +176,35 @@ class EventStore:
         state: dict[str, Any] = orjson.loads(row.state)
         return {name: value for name, value in state.items() if name not in ENVELOPE}
 
-    def _remember(self, entry: Entry) -> None:
+    async def _with_the_rest(
+        self, entry_id: UUID, entry: Entry | None, size: int, version: int | None = None
+    ) -> _Held | None:
+        for stored in await self._recorder.events(entry_id, gt=version):
+            entry = self._mapper.to_domain_event(stored).mutate(entry)
+            size += len(stored.state)
+        return None if entry is None else _Held(entry, size)
+
+    def _remember_saved(self, entry: Entry, rows: Sequence[EventRow]) -> None:
         held = self._cache.get(entry.id)
-        if held is None or held.version <= entry.version:
-            self._cache[entry.id] = entry
-        self._cache.move_to_end(entry.id)
-        if len(self._cache) > self._cache_size:
-            self._cache.popitem(last=False)
+        size = sum(len(row.state) for row in rows)
+        if entry.version == len(rows):
+            self._remember(_Held(entry, size))
+        elif held is not None and held.entry.version < entry.version:
+            self._remember(_Held(entry, held.size + size))
+
+    def _remember(self, held: _Held) -> None:
+        before = self._cache.pop(held.entry.id, None)
+        if before is not None:
+            self._cached_bytes -= before.size
+            if before.entry.version > held.entry.version:
+                held = before
+        if held.size > self._cache_bytes:
+            return
+        self._cache[held.entry.id] = held
+        self._cached_bytes += held.size
+        while len(self._cache) > self._cache_size or self._cached_bytes > self._cache_bytes:
+            _, forgotten = self._cache.popitem(last=False)
+            self._cached_bytes -= forgotten.size
 
 
 class KeptReceipt:

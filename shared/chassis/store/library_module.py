@@ -13,6 +13,7 @@ from typing import Any, Final, Never, Self, TypeVar, cast
 from uuid import UUID
 
 import asyncpg
+from eventsourcing.application import AggregateNotFoundError
 from eventsourcing.persistence import (
     AggregateRecorder,
     ApplicationRecorder,
@@ -34,10 +35,10 @@ from eventsourcing.persistence import (
 from eventsourcing.utils import Environment, EnvType
 
 from shared.chassis.database.database import TRANSIENT, Database
-from shared.chassis.store.group_commit import GroupCommit, QueueFull, Unavailable
+from shared.chassis.store.group_commit import QueueFull, Unavailable
 from shared.chassis.store.mapper import EntryMapper
-from shared.chassis.store.recorder import AsyncRepository, Recorder
-from shared.chassis.store.rows import Append
+from shared.chassis.store.recorder import Recorder
+from shared.chassis.store.rows import Append, Appends, appends
 from shared.ledger import Entry
 
 _POLL: Final = 0.5
@@ -54,7 +55,7 @@ class AsyncpgAggregateRecorder(Recorder, AggregateRecorder):
     def __init__(
         self,
         database: Database,
-        commits: GroupCommit,
+        commits: Appends,
         section: str,
         loop: asyncio.AbstractEventLoop | None = None,
     ) -> None:
@@ -126,7 +127,7 @@ class AsyncpgRecorder(AsyncpgAggregateRecorder, ApplicationRecorder):
     def __init__(
         self,
         database: Database,
-        commits: GroupCommit,
+        commits: Appends,
         section: str,
         loop: asyncio.AbstractEventLoop | None = None,
     ) -> None:
@@ -229,12 +230,34 @@ class AsyncpgSubscription(ListenNotifySubscription[ApplicationRecorder]):
             self.stop()
 
 
+class AsyncRepository:
+    """Entries as they stand, or stood, made again from their events."""
+
+    def __init__(self, recorder: Recorder, mapper: EntryMapper) -> None:
+        self._recorder = recorder
+        self._mapper = mapper
+
+    async def get(self, entry_id: UUID, *, version: int | None = None) -> Entry:
+        """The entry, at a version if one is named; raises ``AggregateNotFoundError``."""
+        entry = await self.find(entry_id, version=version)
+        if entry is None:
+            raise AggregateNotFoundError(entry_id)
+        return entry
+
+    async def find(self, entry_id: UUID, *, version: int | None = None) -> Entry | None:
+        """The same; ``None`` where there is none."""
+        entry: Entry | None = None
+        for stored in await self._recorder.events(entry_id, lte=version):
+            entry = self._mapper.to_domain_event(stored).mutate(entry)
+        return entry
+
+
 class AsyncApplication:
     """The library's ``Application`` for coroutines, opened by ``async with``."""
 
     def __init__(self, database_url: str, section: str) -> None:
         self._database = Database(database_url)
-        self._commits = GroupCommit(database_url)
+        self._commits = appends(database_url)
         self._opened = AsyncExitStack()
         self.mapper = EntryMapper()
         self.recorder = AsyncpgRecorder(self._database, self._commits, section)
@@ -283,7 +306,7 @@ class Factory(InfrastructureFactory[TrackingRecorder]):
         self._thread = _LoopThread()
         try:
             self._database = Database(url)
-            self._commits = GroupCommit(url)
+            self._commits = appends(url)
             self._thread.run(self._open())
         except BaseException:
             self._thread.end()

@@ -2,19 +2,14 @@
 
 from collections.abc import Sequence
 from hashlib import sha256
-from typing import Final, TypeVar, cast
+from typing import Final, cast
 from uuid import UUID
 
-from eventsourcing.application import AggregateNotFoundError
-from eventsourcing.persistence import (
-    StoredEvent,
-)
+from eventsourcing.persistence import StoredEvent
 
 from shared.chassis.database.database import Database
-from shared.chassis.store.mapper import EntryMapper
 from shared.chassis.store.rows import EventRow
 from shared.chassis.telemetry import inject
-from shared.ledger import Entry
 
 _OF_ONE_ENTRY: Final = (
     "SELECT originator_id, originator_version, topic, state FROM stored_events"
@@ -22,8 +17,6 @@ _OF_ONE_ENTRY: Final = (
 )
 _FIRST_FIRST: Final = f"{_OF_ONE_ENTRY} ORDER BY originator_version LIMIT $4"
 _LAST_FIRST: Final = f"{_OF_ONE_ENTRY} ORDER BY originator_version DESC LIMIT $4"
-
-ResultT = TypeVar("ResultT")
 
 
 class Recorder:
@@ -81,25 +74,3 @@ class Recorder:
             f"{stored.topic}\n"
         )
         return sha256(known.encode() + sha256(stored.state).digest()).digest()
-
-
-class AsyncRepository:
-    """Entries as they stand, or stood, made again from their events."""
-
-    def __init__(self, recorder: Recorder, mapper: EntryMapper) -> None:
-        self._recorder = recorder
-        self._mapper = mapper
-
-    async def get(self, entry_id: UUID, *, version: int | None = None) -> Entry:
-        """The entry, at a version if one is named; raises ``AggregateNotFoundError``."""
-        entry = await self.find(entry_id, version=version)
-        if entry is None:
-            raise AggregateNotFoundError(entry_id)
-        return entry
-
-    async def find(self, entry_id: UUID, *, version: int | None = None) -> Entry | None:
-        """The same; ``None`` where there is none."""
-        entry: Entry | None = None
-        for stored in await self._recorder.events(entry_id, lte=version):
-            entry = self._mapper.to_domain_event(stored).mutate(entry)
-        return entry

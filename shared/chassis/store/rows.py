@@ -1,13 +1,14 @@
-"""What one append stores, what the database answers, and what is handed on of it."""
+"""What one append stores, the statement that stores it, and what is handed on of it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Any, Literal, NamedTuple
+from typing import Any, Final, Literal, NamedTuple, TypeAlias
 from uuid import UUID
 
 from shared.chassis.database.outgoing import Outgoing, headers_to_bytes
+from shared.chassis.store.group_commit import GroupCommit, Statement
 
-Verdict = Literal["stored", "repeated", "reused", "stale", "taken"]
+Verdict = Literal["stored", "repeated", "reused", "plan-unknown", "plan-not-open", "stale", "taken"]
 
 
 class EventRow(NamedTuple):
@@ -26,7 +27,8 @@ class EventRow(NamedTuple):
 class ReceiptRow(NamedTuple):
     """The receipt to be kept with the events, what recognises a repeat, and why it was taken.
 
-    ``authn`` is JSON: how the contributor was authenticated.
+    ``authn`` is JSON: how the contributor was authenticated. ``open_plan`` is the plan that has to
+    be open for it, as far as the section has heard.
     """
 
     contribution_id: UUID
@@ -35,16 +37,21 @@ class ReceiptRow(NamedTuple):
     body: bytes
     authn: bytes | None = None
     policy_version: str | None = None
+    open_plan: UUID | None = None
 
 
 class Append(NamedTuple):
-    """One request, judged and stored whole or not at all."""
+    """One request, judged and stored whole or not at all.
+
+    ``read`` are entries that are not changed, with the versions that the decision rests on.
+    """
 
     events: Sequence[EventRow] = ()
     receipt: ReceiptRow | None = None
     takes: Sequence[tuple[str, UUID]] = ()
     gives_back: Sequence[tuple[str, UUID]] = ()
     outgoing: Sequence[Outgoing] = ()
+    read: Sequence[tuple[UUID, int]] = ()
 
     @property
     def rows(self) -> int:
@@ -54,7 +61,7 @@ class Append(NamedTuple):
     @property
     def size(self) -> int:
         """About how many bytes it takes."""
-        size = 0
+        size = len(self.receipt.body) if self.receipt is not None else 0
         for event in self.events:
             size += len(event.state)
         for row in self.outgoing:
@@ -63,13 +70,23 @@ class Append(NamedTuple):
 
     @property
     def touches(self) -> set[UUID | str]:
-        """Its entries, its contribution and its keys: what no two requests of a flush may share."""
+        """The entries it changes, its contribution and its keys."""
         touched: set[UUID | str] = {event.entry_id for event in self.events}
         if self.receipt is not None:
             touched.add(self.receipt.contribution_id)
         if self.takes or self.gives_back:
             touched.update(key for key, _ in (*self.takes, *self.gives_back))
         return touched
+
+    @property
+    def looks_at(self) -> set[UUID | str]:
+        """The entries that may not change meanwhile."""
+        return {entry_id for entry_id, _ in self.read}
+
+    @property
+    def may_come_again(self) -> bool:
+        """A receipt says what was stored; messages may be published twice."""
+        return self.receipt is not None or not self.events
 
 
 class Appended(NamedTuple):
@@ -88,14 +105,14 @@ class Appended(NamedTuple):
     receipt_position: int | None = None
 
 
-APPEND = """
+_APPEND: Final = """
 SELECT verdict, at, position_, entry, version, receipt_, receipt_position
-  FROM append_requests($1, $2, $3, $4, $5)
+  FROM append_requests($1, $2, $3, $4, $5, $6)
  ORDER BY request
 """
 
 
-def arguments(requests: Sequence[Append]) -> list[list[Any]]:
+def _arguments(requests: Sequence[Append]) -> list[list[Any]]:
     """Records in the order of their types' columns."""
     numbered = list(enumerate(requests, 1))
     return [
@@ -108,6 +125,7 @@ def arguments(requests: Sequence[Append]) -> list[list[Any]]:
             for n, request in numbered
             for row in request.outgoing
         ],
+        [(n, *entry) for n, request in numbered for entry in request.read],
     ]
 
 
@@ -126,7 +144,40 @@ class StoredRow(NamedTuple):
     policy_version: str | None = None
 
 
-def stored_rows(request: Append, answer: Appended) -> list[StoredRow]:
+Appends: TypeAlias = GroupCommit[Append, Appended]
+"""The section's group commit."""
+
+_STATEMENT: Final = Statement(_APPEND, _arguments, Appended._make)
+
+
+def appends(
+    url: str,
+    *,
+    on_commit: Callable[[Sequence[StoredRow], bool], None] | None = None,
+    **bounds: Any,
+) -> Appends:
+    """The group commit that stores them.
+
+    ``on_commit`` is called with the events of each commit, in position order, and whether there
+    are other messages. ``bounds`` are those of ``GroupCommit``.
+    """
+    if on_commit is None:
+        return GroupCommit(url, _STATEMENT, **bounds)
+
+    def hand_on(answers: Sequence[tuple[Append, Appended]]) -> None:
+        stored: list[StoredRow] = []
+        has_outgoing = False
+        for request, answer in answers:
+            if answer.verdict == "stored":
+                has_outgoing = has_outgoing or bool(request.outgoing)
+                stored.extend(_stored_rows(request, answer))
+        if stored or has_outgoing:
+            on_commit(stored, has_outgoing)
+
+    return GroupCommit(url, _STATEMENT, on_commit=hand_on, **bounds)
+
+
+def _stored_rows(request: Append, answer: Appended) -> list[StoredRow]:
     first = answer.first_position
     if first is None:
         return []

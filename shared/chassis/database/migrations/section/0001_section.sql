@@ -43,7 +43,7 @@ CREATE TABLE plan_state (
 -- touches is kept for the next call, so nobody has to look for those here.
 CREATE TYPE append_receipt AS (
     contribution_id uuid, contributor text, content_hash bytea, body bytea, authn bytea,
-    policy_version text
+    policy_version text, open_plan uuid
 );
 CREATE TYPE append_event AS (
     request int, entry_id uuid, version bigint, topic text, state bytea, traceparent text,
@@ -54,13 +54,16 @@ CREATE TYPE append_message AS (
     request int, topic text, key bytea, headers bytea, value bytea, completes boolean
 );
 
+CREATE TYPE append_read AS (request int, entry_id uuid, version bigint);
+
 -- One call is one transaction: whole requests are judged under the lock, survivors inserted, the
 -- others answered alone. There is one receipt for each request, or null for one without; the other
 -- records name theirs by number (1-based). No two requests of a call have an entry, a contribution
--- or a key in common. verdict: stored | repeated | reused | stale | taken.
+-- or a key in common, nor reads one of them an entry that another changes.
+-- verdict: stored | repeated | reused | plan-unknown | plan-not-open | stale | taken.
 CREATE FUNCTION append_requests(
     receipts append_receipt[], events append_event[], takes append_key[], gives append_key[],
-    messages append_message[]
+    messages append_message[], reads append_read[]
 ) RETURNS TABLE (
     request int, verdict text, position_ bigint, at timestamptz, entry uuid, version bigint,
     receipt_ bytea, receipt_position bigint
@@ -100,13 +103,46 @@ BEGIN
         SELECT c.request, r.same
           FROM unnest(receipts) WITH ORDINALITY
                AS c(contribution_id, contributor, content_hash, body, authn, policy_version,
-                    request)
+                    open_plan, request)
          CROSS JOIN LATERAL (
                SELECT (r.contributor = c.contributor AND r.content_hash = c.content_hash) AS same
                  FROM receipt r WHERE r.contribution_id = c.contribution_id LIMIT 1) r
     LOOP
         verdicts[found_.request] := CASE WHEN found_.same THEN 'repeated' ELSE 'reused' END;
     END LOOP;
+
+    -- The plan: what the section has heard of it by now.
+    FOR found_ IN
+        SELECT c.request, p.state
+          FROM unnest(receipts) WITH ORDINALITY
+               AS c(contribution_id, contributor, content_hash, body, authn, policy_version,
+                    open_plan, request)
+          LEFT JOIN LATERAL (SELECT p.state FROM plan_state p
+                              WHERE p.plan_id = c.open_plan LIMIT 1) p ON true
+         WHERE c.open_plan IS NOT NULL AND p.state IS DISTINCT FROM 'open'
+    LOOP
+        IF verdicts[found_.request] = 'stored' THEN
+            verdicts[found_.request] :=
+                CASE WHEN found_.state IS NULL THEN 'plan-unknown' ELSE 'plan-not-open' END;
+        END IF;
+    END LOOP;
+
+    -- Stale: an entry that was only read has another version by now.
+    IF cardinality(reads) > 0 THEN
+        FOR found_ IN
+            SELECT l.request, l.entry_id, h.version
+              FROM unnest(reads) AS l
+             CROSS JOIN LATERAL (SELECT coalesce(max(s.originator_version), 0) AS version
+                                   FROM stored_events s WHERE s.originator_id = l.entry_id) h
+             WHERE h.version <> l.version
+        LOOP
+            IF verdicts[found_.request] = 'stored' THEN
+                verdicts[found_.request] := 'stale';
+                entries[found_.request] := found_.entry_id;
+                versions[found_.request] := found_.version;
+            END IF;
+        END LOOP;
+    END IF;
 
     -- Stale: the version before the request's first does not stand last in its entry.
     FOR found_ IN
@@ -130,7 +166,7 @@ BEGIN
         END IF;
     END LOOP;
 
-    -- Taken: another entry holds a key that this request needs.
+    -- Taken: another entry holds a key that this request needs, and does not give it back in it.
     IF cardinality(takes) > 0 THEN
         IF EXISTS (SELECT FROM unnest(takes) AS t
                     GROUP BY t.key HAVING count(DISTINCT t.entry_id) > 1) THEN
@@ -141,7 +177,11 @@ BEGIN
             SELECT t.request, k.entry_id
               FROM unnest(takes) AS t
              CROSS JOIN LATERAL (SELECT k.entry_id FROM unique_key k
-                                  WHERE k.key = t.key AND k.entry_id <> t.entry_id LIMIT 1) k
+                                  WHERE k.key = t.key AND k.entry_id <> t.entry_id
+                                    AND NOT EXISTS (SELECT FROM unnest(gives) AS g
+                                                     WHERE g.request = t.request AND g.key = k.key
+                                                       AND g.entry_id = k.entry_id)
+                                  LIMIT 1) k
         LOOP
             IF verdicts[found_.request] = 'stored' THEN
                 verdicts[found_.request] := 'taken';
@@ -180,8 +220,8 @@ BEGIN
     SELECT c.contribution_id, c.contributor, c.content_hash, c.body, now_, c.last, c.authn,
            c.policy_version
       FROM ROWS FROM (unnest(receipts), unnest(verdicts), unnest(lasts))
-           AS c(contribution_id, contributor, content_hash, body, authn, policy_version, verdict,
-                last)
+           AS c(contribution_id, contributor, content_hash, body, authn, policy_version,
+                open_plan, verdict, last)
      WHERE c.contribution_id IS NOT NULL AND c.verdict = 'stored';
     IF cardinality(messages) > 0 THEN
         INSERT INTO outgoing (position, recorded_at, topic, key, headers, value, completes,
@@ -209,8 +249,8 @@ BEGIN
            a.version, r.body, r.event_position
       FROM ROWS FROM (unnest(receipts), unnest(verdicts), unnest(firsts), unnest(entries),
                       unnest(versions)) WITH ORDINALITY
-           AS a(contribution_id, contributor, content_hash, body, authn, policy_version, verdict,
-                first, entry_id, version, request)
+           AS a(contribution_id, contributor, content_hash, body, authn, policy_version,
+                open_plan, verdict, first, entry_id, version, request)
       LEFT JOIN LATERAL (SELECT * FROM receipt r
                           WHERE r.contribution_id = a.contribution_id AND a.verdict = 'repeated'
                           LIMIT 1) r ON true;
