@@ -14,7 +14,7 @@ from fastapi import FastAPI
 import services
 from shared.chassis import telemetry
 from shared.chassis.http.server import Http
-from shared.chassis.kafka.connections import refuse_closed_connections
+from shared.chassis.kafka.client import refuse_closed_connections
 from shared.chassis.section_app import create_app
 from shared.chassis.settings import Settings, SettingUnusable, from_environment
 

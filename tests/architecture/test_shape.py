@@ -55,7 +55,7 @@ OF_THE_CHASSIS = {
     },
     "kafka": {
         "consumer.py", "running.py", "offsets.py", "dead_letters.py", "commands.py",
-        "local_copy.py", "relay.py", "windows.py", "event_message.py", "connections.py",
+        "local_copy.py", "relay.py", "windows.py", "event_message.py", "client.py",
         "faststream_adapter.py",
     },
     "contribute": {"prepare.py", "contribute.py", "receipts.py"},

@@ -36,6 +36,7 @@ from shared.chassis.telemetry import Part
 from shared.cli.token import person, professional
 from shared.ledger.topics import AUDIT_RECORDS, dead_letters_topic, events_topic
 from shared.testing.eventually import eventually
+from shared.testing.raw_names import raw_name, raw_names_written
 from shared.testing.stack import TestDatabase, create_topics, fresh_database, fresh_prefix
 
 pytestmark = [pytest.mark.component, pytest.mark.asyncio(loop_scope="session")]
@@ -359,6 +360,8 @@ def bad_messages() -> list[Message]:
         Message(good.topic, good.key, orjson.dumps({**value, "entry_version": 2**60})),
         Message(good.topic, good.key, good.value, [("ce_position", b"9" * 40)]),
         Message(good.topic, good.key, good.value, [("ce_leafhash", b"none")]),
+        Message(good.topic, good.key, good.value, [(raw_name(b"\xe9tiquette"), b"x")]),
+        Message(AUDIT_RECORDS, None, refusal(9).value, [(raw_name(b"\xe9tiquette"), b"x")]),
         Message(AUDIT_RECORDS, None, b"[]"),
         Message(AUDIT_RECORDS, None, b'{"operation": "refusal"}'),
         Message(AUDIT_RECORDS, None, (refusal(9).value or b"")[:-1] + b',"deep":' + deep + b"}"),
@@ -373,8 +376,9 @@ async def test_records_when_some_cannot_be_read_then_they_are_dead_letters_and_o
     await bench.topics("goals")
     bad = bad_messages()
     async with bench.consumer():
-        for n, message in enumerate(bad, 1):
-            await bench.publish(event(position=n, entry=n), message)
+        with raw_names_written():
+            for n, message in enumerate(bad, 1):
+                await bench.publish(event(position=n, entry=n), message)
         await bench.publish(refusal(1))
         await bench.until_consumed(2 * len(bad) + 1)
 

@@ -9,7 +9,7 @@ from aiokafka.conn import AIOKafkaConnection
 from aiokafka.errors import KafkaConnectionError
 from aiokafka.protocol.metadata import MetadataRequest
 
-from shared.chassis.kafka.connections import refuse_closed_connections
+from shared.chassis.kafka.client import refuse_closed_connections
 
 pytestmark = [pytest.mark.component, pytest.mark.asyncio(loop_scope="session")]
 

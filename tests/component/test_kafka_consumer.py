@@ -20,6 +20,7 @@ from shared.chassis.kafka.dead_letters import Record
 from shared.chassis.kafka.offsets import BatchHandler, DeadLetterLimitReached, Transaction
 from shared.chassis.settings import Settings
 from shared.testing.eventually import eventually
+from shared.testing.raw_names import raw_name, raw_names_written
 from shared.testing.stack import TestDatabase, create_topics, fresh_database, fresh_prefix
 
 pytestmark = [pytest.mark.component, pytest.mark.asyncio(loop_scope="session")]
@@ -163,6 +164,37 @@ async def test_odd_records_reach_the_handler_with_their_neighbours(bench: Bench)
         part = await eventually(consumer.part, "ready", holds=lambda said: said.ready)
     assert [offset for _, _, offset in seen] == list(range(len(odd)))
     assert part.lag == 0
+
+
+async def test_a_header_whose_name_is_not_utf_8_reaches_the_handler_with_its_neighbours(
+    bench: Bench,
+) -> None:
+    """What breaks aiokafka before a record is handed out ended services for ever."""
+    odd: list[list[tuple[str, bytes | None]]] = [
+        [],
+        [("ce_id", b"1"), (raw_name(b"\xe9tiquette"), b"x")],
+        [(raw_name(b"\xff" * 300), None)],
+        [],
+    ]
+    names: list[str] = []
+
+    def note_names(records: Sequence[Record]) -> None:
+        names.extend(name for record in records for name, _ in record.headers)
+
+    with raw_names_written():
+        async with AIOKafkaProducer(bootstrap_servers=bench.servers) as producer:
+            batch = producer.create_batch()
+            for headers in odd:
+                batch.append(key=b"key", value=b"{}", timestamp=None, headers=headers)
+            batch.close()
+            await (await producer.send_batch(batch, bench.prefix + "things", partition=0))
+    await bench.send("things", b"after")
+    async with bench.consumer(bench.record_into(before=note_names)) as consumer:
+        seen = await bench.until_seen(5)
+        await eventually(consumer.lag, "caught up", holds=lambda lag: lag == 0)
+    assert [offset for _, _, offset in seen] == [0, 1, 2, 3, 4]
+    assert names == ["ce_id", "\udce9tiquette", "\udcff" * 300]
+    assert not bench.has_stopped
 
 
 async def test_a_client_that_has_left_its_group_for_good_stops_the_consumer(bench: Bench) -> None:

@@ -12,7 +12,7 @@ import orjson
 import pytest
 import pytest_asyncio
 
-import shared.chassis.kafka.consumer
+import shared.chassis.kafka.offsets
 from services.goals.domain import Goal
 from services.goals.section import SECTION
 from shared.chassis.kafka.dead_letters import Record
@@ -20,7 +20,10 @@ from shared.chassis.kafka.event_message import header
 from shared.chassis.kafka.offsets import fence_all
 from shared.ledger import Contributor, Organisation, Provenance
 from shared.ledger.topics import AUDIT_RECORDS, dead_letters_topic, events_topic, receipts_topic
+from shared.testing.events import History
+from shared.testing.events import value_of as value_of_event
 from shared.testing.eventually import eventually
+from shared.testing.raw_names import as_written, raw_name, raw_names_written
 from shared.testing.service import Bench, Door, bench_of, contribution, headers_of, works_for
 from shared.testing.topic_reader import TopicReader, value_of
 
@@ -259,10 +262,11 @@ def odd_records() -> dict[str, tuple[bytes | None, bytes | None, list[Any], str,
         value: bytes | None = b"",
         given: dict[str, Any] | None = None,
         key: bytes | None = key,
+        named: dict[str, bytes | None] | None = None,
         **headers: bytes | None,
     ) -> None:
         given = given or agree()
-        told = {**dict(headers_of(given, "ZZC01")), **headers}
+        told = {**dict(headers_of(given, "ZZC01")), **headers, **(named or {})}
         # Something to tell it by, unless its value is what is odd.
         body = orjson.dumps(given) if value == b"" else value
         odd[name] = (body, key, list(told.items()), reason, code)
@@ -300,6 +304,8 @@ def odd_records() -> dict[str, tuple[bytes | None, bytes | None, list[Any], str,
     add("no source", "ce_source", None, ce_source=None)
     add("a source that is not UTF-8", "ce_source", None, ce_source=b"\xff\xfe")
     add("a source that is no organisation", "ce_source", None, ce_source=b"urn:careplan:section:x")
+    add("a name that is not UTF-8", "name of a header", named={raw_name(b"\xe9tiquette"): b"x"})
+    add("a long such name", "name of a header", named={raw_name(b"\xff" * 9_000): None})
     add("a source with a new line", "ce_source", None, ce_source=b"urn:careplan:org:zzc01\n")
     return odd  # fmt: skip
 
@@ -310,16 +316,17 @@ async def test_what_cannot_be_read_is_a_dead_letter_and_its_neighbours_are_serve
     odd = odd_records()
     good = [agree() for _ in range(len(odd) + 1)]
     await goals.bench.command(good[0], "ZZC01")
-    for neighbour, (value, key, headers, _, _) in zip(good[1:], odd.values(), strict=True):
-        await goals.bench.send(value, key=key, headers=headers)
-        await goals.bench.command(neighbour, "ZZC01")
+    with raw_names_written():
+        for neighbour, (value, key, headers, _, _) in zip(good[1:], odd.values(), strict=True):
+            await goals.bench.send(value, key=key, headers=headers)
+            await goals.bench.command(neighbour, "ZZC01")
     for neighbour in good:
         assert (await goals.told(neighbour))["outcome"] == "accepted"
     for name, (value, key, headers, reason, code) in odd.items():
         letter = await goals.letter(value)
         assert reason in (header(letter, "dead-letter-reason") or ""), name
         assert letter.key == key
-        assert list(letter.headers[: len(headers)]) == headers
+        assert list(letter.headers[: len(headers)]) == [spelt_out(*pair) for pair in headers]
         await goals.audit.until(
             partial(_has_one_about, letter),
             f"the audit record of {name}",
@@ -346,6 +353,11 @@ async def test_what_cannot_be_read_is_a_dead_letter_and_its_neighbours_are_serve
     assert await goals.door.not_ready() == []
 
 
+def spelt_out(name: str, value: bytes | None) -> tuple[str, bytes | None]:
+    """A header as a dead letter keeps it: what is no UTF-8 in its name is written in ASCII."""
+    return as_written(name).decode(errors="backslashreplace"), value
+
+
 def _has_one_about(letter: Record, records: Sequence[Record]) -> bool:
     return any(_is_about(record, letter) for record in records)
 
@@ -353,6 +365,25 @@ def _has_one_about(letter: Record, records: Sequence[Record]) -> bool:
 def _is_about(record: Record, letter: Record) -> bool:
     place = f"{header(letter, 'dead-letter-partition')}.{header(letter, 'dead-letter-offset')}"
     return str(value_of(record).get("record_id", "")).endswith(f".commands.v1/{place}")
+
+
+async def test_an_event_that_cannot_be_read_holds_up_no_copy(goals: Goals) -> None:
+    """The local copy reads events as plan and audit do: the odd one is a dead letter."""
+    history = History()
+    value, key = value_of_event(history.opened()), str(history.plan_id).encode()
+    topic = goals.bench.topic(events_topic("person"))
+    odd = b" " + value
+    with raw_names_written():
+        await goals.bench.producer.send_and_wait(
+            topic, odd, key, headers=[(raw_name(b"\xe9tiquette"), b"x")]
+        )
+        await goals.bench.producer.send_and_wait(topic, value, key)
+    given = agree(history.plan_id)
+    await goals.bench.command(given, "ZZC01")
+    assert (await goals.told(given))["outcome"] == "accepted"
+    letter = await goals.letter(odd)
+    assert header(letter, "dead-letter-consumer") == "goals-plan-states"
+    assert header(letter, "dead-letter-reason") == "the name of a header is not UTF-8"
 
 
 async def test_headers_that_nobody_asks_for_may_be_anything(goals: Goals) -> None:
@@ -399,7 +430,7 @@ async def test_stopped_between_answers_and_offset_it_answers_with_the_first_rece
         return 0
 
     async with bench.running() as door:
-        monkeypatch.setattr(shared.chassis.kafka.consumer, "fence_all", never_passed)
+        monkeypatch.setattr(shared.chassis.kafka.offsets, "fence_all", never_passed)
         await asyncio.gather(*(bench.command(item, "ZZC01") for item in given))
         goals = Goals(bench, door, *readers)
         await asyncio.wait_for(reached.wait(), 20)
@@ -408,7 +439,7 @@ async def test_stopped_between_answers_and_offset_it_answers_with_the_first_rece
             [item["contribution_id"] for item in given],
         )
         assert answered > 0
-    monkeypatch.setattr(shared.chassis.kafka.consumer, "fence_all", fence_all)
+    monkeypatch.setattr(shared.chassis.kafka.offsets, "fence_all", fence_all)
     async with bench.running() as door:
         goals = Goals(bench, door, *readers)
         for item in given:

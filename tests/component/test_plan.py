@@ -41,6 +41,7 @@ from shared.ledger import RecordedEvent, instant
 from shared.ledger.topics import AUDIT_RECORDS, EVENTS_PATTERN, PLAN_CHANGES, dead_letters_topic
 from shared.testing.events import History, headers_of, value_of
 from shared.testing.eventually import eventually
+from shared.testing.raw_names import raw_name, raw_names_written
 from shared.testing.stack import TestDatabase, create_topics, fresh_database, fresh_prefix
 
 pytestmark = [pytest.mark.component, pytest.mark.asyncio(loop_scope="session")]
@@ -454,13 +455,15 @@ async def test_what_cannot_be_read_is_a_dead_letter_and_its_neighbours_are_serve
         (topic, key, value.replace(b'"change":"created"', b'"change":"moved"'), headers),
         (topic, key, value.replace(b'"goal"', b'"g\\u0000"'), headers),
         (topic, key, late, headers),
+        (topic, key, value, [*headers, (raw_name(b"\xe9tiquette"), b"x")]),
         (topic, key, value.replace(b'"why":"Shop"', b'"why":' + b"[" * 300 + b"]" * 300), headers),
     ]
     fine: list[Message] = [
         (*message(events[2])[:3], [*headers, ("ce_x", None), ("ce_y", b"\xff\xfe")]),
     ]
     async with bench.consumer():
-        await bench.publish(events[0], events[1], *odd[:6], *fine, *odd[6:], *events[3:])
+        with raw_names_written():
+            await bench.publish(events[0], events[1], *odd[:6], *fine, *odd[6:], *events[3:])
         tally = await bench.until_consumed(4 + len(odd) + 1)
     assert (tally["applied"], tally["dead_lettered"]) == (5, len(odd))
     letters = await bench.outgoing(dead_letters_topic("plan"))

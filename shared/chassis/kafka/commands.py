@@ -17,7 +17,7 @@ from shared.chassis.contribute.prepare import contribution_from_json
 from shared.chassis.contribute.receipts import receipt_message
 from shared.chassis.database.outgoing import Outgoing, append_outgoing
 from shared.chassis.kafka.dead_letters import Record
-from shared.chassis.kafka.event_message import Unreadable, header
+from shared.chassis.kafka.event_message import Unreadable, header, judge_headers
 from shared.chassis.kafka.offsets import Transaction
 from shared.chassis.settings import Settings
 from shared.chassis.store.group_commit import QueueFull, Unavailable
@@ -126,6 +126,10 @@ class CommandDoor:
             await asyncio.sleep(_PAUSE_WHEN_BUSY)
 
     def _read(self, record: Record) -> Contribution:
+        try:
+            judge_headers(record)
+        except Unreadable as error:
+            raise NotTaken(error.reason) from None
         if not record.value:
             raise NotTaken("no value: a tombstone", "unreadable-json")
         try:

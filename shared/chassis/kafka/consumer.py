@@ -24,8 +24,9 @@ from aiokafka.errors import (
 
 from shared.chassis import telemetry
 from shared.chassis.database.database import TRANSIENT, Database
+from shared.chassis.kafka.client import place_of
 from shared.chassis.kafka.dead_letters import Record
-from shared.chassis.kafka.faststream_adapter import POLL_MS, Subscription, place_of
+from shared.chassis.kafka.faststream_adapter import POLL_MS, Subscription
 from shared.chassis.kafka.offsets import (
     BatchHandler,
     Fenced,

@@ -10,6 +10,7 @@ from aiokafka import ConsumerRecord
 
 from shared.chassis import telemetry
 from shared.chassis.database.outgoing import Headers, Outgoing
+from shared.chassis.kafka.client import BROKEN
 from shared.chassis.kafka.event_message import header
 from shared.ledger import ORGANISATION_SOURCE, id_in, instant
 from shared.ledger.topics import AUDIT_RECORDS, dead_letters_topic
@@ -31,7 +32,9 @@ def dead_letter(
     """
     trace = telemetry.inject()
     traced: Headers = (("traceparent", trace.encode()),) if trace else ()
-    came: Headers = tuple((name, value) for name, value in record.headers)
+    came: Headers = tuple(
+        (_in_utf8(name), value) for name, value in record.headers if name != BROKEN
+    )
     about: Headers = (
         ("dead-letter-consumer", (reader or consumer).encode()),
         ("dead-letter-topic", record.topic.encode()),
@@ -71,6 +74,11 @@ def dead_letter(
         ),
     )
     return [letter, audited]
+
+
+def _in_utf8(name: str) -> str:
+    """The name of a header; bytes that are not UTF-8, which we cannot send, are spelt out."""
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
 def _section_of(topic: str) -> str | None:

@@ -10,6 +10,7 @@ import msgspec
 import orjson
 from asyncpg.pgproto.pgproto import UUID as DriversUUID  # noqa: N811 - made, hashed, written in C
 
+from shared.chassis.kafka.client import BROKEN
 from shared.chassis.store.mapper import ENVELOPE, fields_of
 from shared.chassis.store.rows import StoredRow
 from shared.ledger import (
@@ -230,8 +231,30 @@ def event_of(record: ConsumedRecord) -> RecordedEvent:
     return event
 
 
+def judge_headers(record: ConsumedRecord) -> None:
+    """Raise ``Unreadable`` for what is no record, or has a header whose name is not UTF-8.
+
+    The value of a header may be null or any bytes: whoever reads it judges it.
+    """
+    for name, value in record.headers:
+        if name == BROKEN:
+            raise Unreadable((value or b"").decode())
+        if not name.isascii() and not is_text(name):
+            raise Unreadable("the name of a header is not UTF-8")
+
+
+def is_text(given: str) -> bool:
+    """True where it can be written in UTF-8: a lone surrogate cannot."""
+    try:
+        given.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def json_object_of(record: ConsumedRecord) -> dict[str, Any]:
     """The JSON object a record holds; raises ``Unreadable``."""
+    judge_headers(record)
     if not record.value:
         raise Unreadable("no value: a tombstone")
     try:

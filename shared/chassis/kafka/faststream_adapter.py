@@ -1,7 +1,7 @@
 """FastStream as the ledger needs it: batches as the client hands them out, positions our own.
 
 What has to be bent is bent here and nowhere else; a unit test notices where a new version of
-FastStream or aiokafka no longer works as this expects.
+FastStream no longer works as this expects.
 
 * ``parser`` and ``decoder``, public arguments: its own decode every header, and lose the whole
   batch where one is null or not UTF-8.
@@ -13,13 +13,14 @@ FastStream or aiokafka no longer works as this expects.
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import AIOKafkaConsumer
 from aiokafka.abc import ConsumerRebalanceListener
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor
 from faststream.kafka import KafkaBroker
 from faststream.kafka.message import KafkaAckableMessage
 from faststream.middlewares import AckPolicy
 
+from shared.chassis.kafka.client import hand_out_odd_records
 from shared.chassis.kafka.dead_letters import Record
 from shared.chassis.settings import Settings
 
@@ -84,6 +85,7 @@ class Subscription:
 
     async def start(self) -> None:
         """Join the group; raises what the client raises, and leaves nothing behind."""
+        hand_out_odd_records()
         try:
             await self._broker.start()
         except BaseException:
@@ -110,19 +112,6 @@ class Subscription:
             path={},
             consumer=consumer,
         )
-
-
-def place_of(client: AIOKafkaConsumer, partition: TopicPartition) -> int | None:
-    """The offset that the client reads next of an assigned partition; ``None`` before it is sought.
-
-    Its public ``position`` may wait, and whoever asks how far a reader is behind does not.
-    """
-    assignment = client._subscription.subscription.assignment  # noqa: SLF001
-    state = assignment.state_value(partition) if assignment is not None else None
-    if state is None or not state.has_valid_position:
-        return None
-    place: int = state.position
-    return place
 
 
 async def _decode(message: KafkaAckableMessage) -> Any:

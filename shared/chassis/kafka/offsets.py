@@ -12,6 +12,7 @@ from aiokafka.abc import ConsumerRebalanceListener
 from shared.chassis import telemetry
 from shared.chassis.database.database import TRANSIENT, Connection, Database
 from shared.chassis.database.outgoing import Outgoing
+from shared.chassis.kafka.client import ask_to_join_again
 from shared.chassis.kafka.dead_letters import Record, dead_letter
 from shared.chassis.settings import Settings
 
@@ -200,7 +201,5 @@ class SeekStored(ConsumerRebalanceListener):  # type: ignore[misc]
         self.is_sought = True
         if self._is_first:
             self._is_first = False
-            # A static member that comes back within its session is given what it had before, also
-            # where it now subscribes to more: the broker compares the protocol's name alone. Asking
-            # again, as the group's leader, has the partitions shared out anew.
-            kafka._coordinator.request_rejoin()  # noqa: SLF001 - the client has no public way
+            # A topic that was made while this member was away is nobody's yet.
+            ask_to_join_again(kafka)

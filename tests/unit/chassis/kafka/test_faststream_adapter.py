@@ -12,7 +12,8 @@ from aiokafka.abc import ConsumerRebalanceListener
 from aiokafka.consumer.subscription_state import SubscriptionState
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor
 
-from shared.chassis.kafka.faststream_adapter import Subscription, place_of
+from shared.chassis.kafka.client import place_of
+from shared.chassis.kafka.faststream_adapter import Subscription
 from shared.chassis.settings import Settings
 
 pytestmark = pytest.mark.asyncio

@@ -1,0 +1,210 @@
+"""aiokafka as the ledger needs it: what its public interface does not offer stands here alone.
+
+Tests notice where a new version of it no longer works as this expects, or no longer needs it.
+"""
+
+import struct
+from collections.abc import Iterator, Sequence
+from typing import Any, Final, NamedTuple
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.codec import gzip_decode, lz4_decode, snappy_decode, zstd_decode
+from aiokafka.conn import AIOKafkaConnection, CloseReason
+from aiokafka.consumer import fetcher
+from aiokafka.errors import KafkaConnectionError
+from aiokafka.record.memory_records import MemoryRecords
+
+BROKEN: Final = "\udc00"
+"""The name of the only header of what is no record, its value says why; no client can send it."""
+
+_BATCH: Final = struct.Struct(">qiibIhiqqqhii")
+_LENGTH: Final = struct.Struct(">i")
+_BEFORE_LENGTH: Final = 8
+_LEAST: Final = 12
+_LOG_APPEND_TIME: Final = 0x08
+_DECODERS: Final = {1: gzip_decode, 2: snappy_decode, 3: lz4_decode, 4: zstd_decode}
+_WITH_HEADERS: Final = 2
+_LONGEST_NUMBER: Final = 70  # bits, seven in a byte
+
+_send = AIOKafkaConnection.send
+
+
+def refuse_closed_connections() -> None:
+    """Tell aiokafka before it writes that the other side has closed a connection.
+
+    asyncio passes over what is written then, and aiokafka finds out at its next read. uvloop raises
+    ``RuntimeError``, which aiokafka takes for a mistake of its own: the task that keeps a consumer
+    in its group ends, and is never started again (aiokafka issue 1038).
+    """
+    AIOKafkaConnection.send = _send_if_open
+
+
+def _send_if_open(self: Any, *given: Any, **named: Any) -> Any:
+    writer = self._writer
+    if writer is not None and writer.transport.is_closing():
+        self.close(reason=CloseReason.CONNECTION_BROKEN)
+        raise KafkaConnectionError("the other side has closed the connection")
+    return _send(self, *given, **named)
+
+
+def hand_out_odd_records() -> None:
+    """Have aiokafka hand out what it cannot read, too.
+
+    It decodes the name of every header: one that is not UTF-8 raises in the middle of a fetch,
+    again and again, and what came before it in the fetch is passed over. From now on the bytes of
+    such a name that are no UTF-8 are lone surrogates, and what is no record at all is one with the
+    header ``BROKEN``.
+    """
+    fetcher.MemoryRecords = _Fetched
+
+
+def place_of(client: AIOKafkaConsumer, partition: TopicPartition) -> int | None:
+    """The offset that the client reads next of an assigned partition; ``None`` before it is sought.
+
+    Its public ``position`` may wait, and whoever asks how far a reader is behind does not.
+    """
+    assignment = client._subscription.subscription.assignment  # noqa: SLF001
+    state = assignment.state_value(partition) if assignment is not None else None
+    if state is None or not state.has_valid_position:
+        return None
+    place: int = state.position
+    return place
+
+
+def ask_to_join_again(client: AIOKafkaConsumer) -> None:
+    """Have the group's leader share out the partitions anew.
+
+    A static member that comes back within its session is given what it had before, also where it
+    now subscribes to more: the broker compares the protocol's name alone.
+    """
+    client._coordinator.request_rejoin()  # noqa: SLF001
+
+
+class _Fetched:
+    """The batches of a fetch, in place of aiokafka's own class."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = memoryview(data)
+        self._batches = MemoryRecords(data)
+        self._at = 0
+
+    def size_in_bytes(self) -> int:
+        return int(self._batches.size_in_bytes())
+
+    def has_next(self) -> bool:
+        return bool(self._batches.has_next())
+
+    def next_batch(self) -> "_Batch":
+        start = self._at
+        (length,) = _LENGTH.unpack_from(self._data, start + _BEFORE_LENGTH)
+        self._at = start + _LEAST + length
+        return _Batch(self._batches.next_batch(), self._data[start : self._at])
+
+
+class _Batch:
+    """A batch as aiokafka reads it, or else as far as it can be read."""
+
+    def __init__(self, batch: Any, data: memoryview) -> None:
+        self._batch = batch
+        self._data = data
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._batch, name)
+
+    def __next__(self) -> Any:
+        return next(self._batch)
+
+    def __iter__(self) -> Iterator[Any]:
+        try:
+            return iter(list(self._batch))
+        except Exception:  # aiokafka and its decoders raise of every kind
+            if self._batch.magic != _WITH_HEADERS:
+                raise
+            return iter(_told_apart(self._data))
+
+
+class _Told(NamedTuple):
+    """A record of a batch, with the attributes of aiokafka's own."""
+
+    offset: int
+    timestamp: int
+    timestamp_type: int
+    key: bytes | None
+    value: bytes | None
+    headers: Sequence[tuple[str, bytes | None]]
+    checksum: None = None
+
+
+def _told_apart(data: memoryview) -> list[_Told]:
+    """The records of a batch; what is in no order, one of them or the rest, is ``BROKEN``."""
+    base, *_, attributes, last, first_at, last_at, _, _, _, count = _BATCH.unpack_from(data)
+    is_logged_at = bool(attributes & _LOG_APPEND_TIME)
+    records: list[_Told] = []
+    packed = rest = bytes(data[_BATCH.size :])
+    at = 0
+    try:
+        decode = _DECODERS.get(attributes & 0x07)
+        rest = bytes(decode(packed)) if decode else packed
+        for index in range(count):
+            size, begins = _varint(rest, at)
+            if not 0 < size <= len(rest) - begins:
+                raise ValueError("no record of this size")
+            at = begins + size
+            try:
+                record = _told(rest[begins:at])
+            except (ValueError, IndexError) as error:
+                record = _broken(index, rest[begins:at], error)
+            records.append(
+                record._replace(
+                    offset=base + record.offset,
+                    timestamp=last_at if is_logged_at else first_at + record.timestamp,
+                    timestamp_type=int(is_logged_at),
+                )
+            )
+    except Exception as error:  # noqa: BLE001 - a decoder raises of every kind
+        # By the batch's last offset: what is in the rest cannot be told apart.
+        records.append(_broken(base + last, rest[at:], error)._replace(timestamp=last_at))
+    return records
+
+
+def _broken(offset: int, data: bytes, error: Exception) -> _Told:
+    why = f"the record is not in Kafka's form ({type(error).__name__})"
+    return _Told(offset, 0, 0, None, data, ((BROKEN, why.encode()),))
+
+
+def _told(data: bytes) -> _Told:
+    """A record; its offset and its time are those since the batch's."""
+    timestamp, at = _varint(data, 1)
+    offset, at = _varint(data, at)
+    key, at = _bytes(data, at)
+    value, at = _bytes(data, at)
+    count, at = _varint(data, at)
+    headers = []
+    for _ in range(count):
+        name, at = _bytes(data, at)
+        given, at = _bytes(data, at)
+        headers.append(((name or b"").decode("utf-8", "surrogateescape"), given))
+    if at != len(data):
+        raise ValueError("more than a record")
+    return _Told(offset, timestamp, 0, key, value, headers)
+
+
+def _bytes(data: bytes, at: int) -> tuple[bytes | None, int]:
+    size, at = _varint(data, at)
+    if size < 0:
+        return None, at
+    if size > len(data) - at:
+        raise ValueError("not so many bytes")
+    return data[at : at + size], at + size
+
+
+def _varint(data: bytes, at: int) -> tuple[int, int]:
+    read = shift = 0
+    while shift < _LONGEST_NUMBER:
+        byte = data[at]
+        at += 1
+        read |= (byte & 0x7F) << shift
+        if not byte & 0x80:
+            return (read >> 1) ^ -(read & 1), at
+        shift += 7
+    raise ValueError("not a number")
