@@ -10,11 +10,12 @@ from tests.faults.judge.published import difference, members
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(),
-    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+    max_leaves=12,
 )
 
 
-@given(st.dictionaries(st.text(), JSON), st.sampled_from([None, 2]))
+@given(st.dictionaries(st.text(), JSON, max_size=6), st.sampled_from([None, 2]))
 def test_a_member_is_the_bytes_that_stand_there(
     told: dict[str, object], indent: int | None
 ) -> None:
