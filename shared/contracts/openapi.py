@@ -6,7 +6,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, Final
 
-from shared.chassis.wire.problem import STATUS
+from shared.chassis.wire.problem import STATUS, status_of_refusal
 from shared.contracts import discover
 from shared.contracts.schemas import CONTRIBUTION, RECEIPT
 
@@ -31,7 +31,7 @@ def document(service: str, named: Mapping[str, str]) -> Json:
     settings = import_module("shared.chassis.settings").Settings(service=service)
     told: Json = import_module("shared.chassis.run").app_of(service, settings).openapi()
     told["info"]["license"] = {"name": "Apache-2.0", "identifier": "Apache-2.0"}
-    codes = {code: STATUS[code] for code in sorted({*STATUS, *_rules_of(service)})}
+    codes = {code: status_of_refusal(code) for code in sorted({*STATUS, *_rules_of(service)})}
     schemas: Json = told.setdefault("components", {}).setdefault("schemas", {})
     # FastAPI's own form of a validation error is never sent.
     for unsent in ("HTTPValidationError", "ValidationError"):

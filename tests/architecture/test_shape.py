@@ -6,10 +6,12 @@ import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 
+from shared.chassis.wire.problem import STATUS
 from shared.contracts import discover
 from shared.contracts.topic_files import topics
 from shared.ledger import Change, Section
@@ -301,3 +303,33 @@ def dotted(node: ast.expr) -> str:
     if isinstance(node, ast.Attribute) and (before := dotted(node.value)):
         return f"{before}.{node.attr}"
     return ""
+
+
+def codes_given_to(name: str, folder: str) -> Iterator[tuple[str, str]]:
+    """Each code that stands literally in a call of this name, and where."""
+    for path in python_files():
+        where = str(path.relative_to(ROOT))
+        if where.startswith(folder):
+            for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+                is_a_call = isinstance(node, ast.Call) and dotted(node.func) == name
+                if is_a_call and node.args and isinstance(node.args[0], ast.Constant):
+                    yield str(node.args[0].value), where
+
+
+def test_a_problem_has_a_code_that_is_listed() -> None:
+    found = [
+        pair for folder in ("shared", "services") for pair in codes_given_to("Problem", folder)
+    ]
+    assert found
+    mistyped = [pair for pair in found if pair[0] not in STATUS]
+    assert not mistyped, f"no status is listed for {mistyped}"
+
+
+def test_a_refusal_has_a_code_that_is_listed_or_has_an_example() -> None:
+    mistyped = [pair for pair in codes_given_to("Refused", "shared") if pair[0] not in STATUS]
+    for section in SECTIONS:
+        examples = import_module(f"services.{section.name}.examples").EXAMPLES
+        declared = {example.refused for example in examples} | STATUS.keys()
+        found = codes_given_to("Refused", f"services/{section.name}/")
+        mistyped += [pair for pair in found if pair[0] not in declared]
+    assert not mistyped, f"neither listed nor declared by an example: {mistyped}"

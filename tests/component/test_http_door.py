@@ -3,6 +3,7 @@
 import asyncio
 import json
 import random
+import re
 from base64 import urlsafe_b64encode
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
@@ -295,7 +296,7 @@ async def test_if_match_and_based_on_must_agree(goals: Goals) -> None:
         answer = await goals.door.contribute(given_, NURSE, **{"If-Match": '"1"'})
         assert problem(answer, 400, "parameter-invalid")["parameter"] == "If-Match"
     unreadable: Any
-    for unreadable in (True, 1.0, "1", [1], {}):
+    for unreadable in (True, 1.5, "1", [1], {}):
         given_ = contribution(REWORD, {"why": WORDS}, PLAN, entry_id=entry_id)
         given_["based_on"] = unreadable
         answer = await goals.door.contribute(given_, NURSE, **{"If-Match": '"1"'})
@@ -653,8 +654,28 @@ UNREADABLE: dict[str, tuple[bytes, int, str, str]] = {
                             "/content/why"),
     "a score of 11": (changed(content={**GOAL, "importance": 11}), 422, "content-invalid",
                       "/content/importance"),
-    "a score of 9.0": (changed(content={**GOAL, "importance": 9.0}), 422, "content-invalid",
+    "a score of 9.5": (changed(content={**GOAL, "importance": 9.5}), 422, "content-invalid",
                        "/content/importance"),
+    "an unknown key that is null": (changed(content={**GOAL, "whyy": None}), 422,
+                                    "content-invalid", "/content/whyy"),
+    "an unknown key that is null in a value": (
+        changed(content={**GOAL, "aim": {"text": WORDS, "language": None}}), 422,
+        "content-invalid", "/content/aim/language"),
+    "an unknown key that is null in a provenance": (changed(provenance={"mood": None}), 422,
+                                                    "content-invalid", "/provenance/mood"),
+    "a need in braces": (
+        changed(content={**GOAL, "need_ids": [{**NEED, "entry_id": f"{{{NEED['entry_id']}}}"}]}),
+        422, "content-invalid", "/content/need_ids/0/entry_id"),
+    "201 needs": (changed(content={**GOAL, "need_ids": [NEED] * 201}), 422, "content-invalid",
+                  "/content/need_ids"),
+    "half a million needs": (in_content('{"need_ids": [' + "1," * 500_000 + "1]}"), 422,
+                             "content-invalid", ""),
+    "201 keys": (changed(content={f"k{n}": 1 for n in range(201)}), 422, "content-invalid", ""),
+    "many texts with a NUL": (
+        in_content('{"a":' * 20 + "[" + '"\\u0000",' * 110_000 + '""]' + "}" * 20), 422,
+        "content-invalid", ""),
+    "a system that cannot be seen": (changed(provenance={"system": {"name": "\u200b"}}), 422,
+                                     "content-invalid", "/provenance/system/name"),
     "a score that is true": (changed(content={**GOAL, "importance": True}), 422,
                              "content-invalid", "/content/importance"),
     "a version below 1": (changed(based_on=0), 422, "content-invalid", "/based_on"),
@@ -774,6 +795,54 @@ async def test_what_is_no_request_is_a_problem_and_not_listened_to_for_ever(
     writer.close()
 
 
+OFFERS = {
+    "curl --http2": "Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n"
+    "HTTP2-Settings: AAMAAABkAAQAoAAAAAIAAAAA\r\n",
+    "JDK 17": "Connection: Upgrade, HTTP2-Settings\r\nHTTP2-Settings: AAEAAEAA\r\nUpgrade: h2c\r\n",
+    "websocket": "Upgrade: websocket\r\nConnection: keep-alive, Upgrade\r\n"
+    "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n",
+    "TLS": "Upgrade: TLS/1.3\r\nConnection: upgrade\r\n",
+}
+
+
+@pytest.mark.parametrize("offer", OFFERS.values(), ids=OFFERS)
+async def test_an_offer_to_upgrade_is_passed_over_and_a_body_is_never_a_request(
+    goals: Goals, offer: str
+) -> None:
+    host, port = goals.door.url.removeprefix("http://").split(":")
+    token = goals.door.issuer.bearer(NURSE)["Authorization"]
+    head = f"POST /v1/contributions HTTP/1.1\r\nHost: x\r\nAuthorization: {token}\r\n{offer}"
+    head += "Content-Type: application/json\r\n"
+    inside = contribution(AGREE, GOAL, PLAN)
+    hidden = b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n"
+    reader, writer = await asyncio.open_connection(host, int(port))
+
+    async def answered() -> tuple[int, bytes]:
+        async with asyncio.timeout(20):
+            told = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
+            length = re.search(r"content-length: (\d+)", told)
+            assert length is not None
+            return int(told.split()[1]), await reader.readexactly(int(length[1]))
+
+    for chunked in (False, True):
+        body = orjson.dumps({**inside, "contribution_id": str(uuid4())})
+        framed = b"%x\r\n%s\r\n0\r\n\r\n" % (len(body), body) if chunked else body
+        said = "Transfer-Encoding: chunked" if chunked else f"Content-Length: {len(body)}"
+        writer.write(f"{head}{said}\r\n\r\n".encode())
+        await writer.drain()
+        writer.write(framed)
+        status, told = await answered()
+        assert (status, orjson.loads(told)["outcome"]) == (201, "accepted")
+
+    # A body that looks like a request, and two offers at once.
+    writer.write(f"{head}Content-Length: {len(hidden)}\r\n\r\n".encode() + hidden)
+    writer.write(f"GET /readyz HTTP/1.1\r\nHost: x\r\n{offer}\r\n".encode() * 2)
+    statuses = [(await answered())[0] for _ in range(3)]
+    assert statuses == [400, 200, 200]
+    writer.close()
+    assert await reader.read() == b""
+
+
 async def test_a_client_that_goes_away_finds_its_receipt_when_it_comes_back(
     goals: Goals,
 ) -> None:
@@ -811,6 +880,14 @@ async def test_other_paths_and_methods_are_problems_too(goals: Goals) -> None:
     assert (await client.put("/v1/contributions")).json()["code"] == "method-not-allowed"
     assert (await client.post("/v1/contributions:marigold")).json()["code"] == "not-found"
     assert (await client.post("/v1/contributions/")).json()["code"] == "not-found"
+    for path in ("/v1/contributions", "/v1/contributions:validate"):
+        given_ = contribution(AGREE, GOAL, PLAN)
+        answer = await client.post(f"{path}?dry=1", headers=bearer, json=given_)
+        told = problem(answer, 400, "parameter-invalid")
+        assert told["parameter"] == "dry"
+        assert told["detail"] == "This address takes no parameter `dry`."
+    head = await client.head(f"/v1/contributions/{uuid4()}", headers=bearer)
+    assert (head.status_code, head.content) == (404, b"")
     answer = await client.get("/v1/contributions", headers=bearer)
     assert answer.json()["code"] == "method-not-allowed"
 

@@ -20,10 +20,11 @@ from shared.chassis.http.parameters import parameter_invalid
 from shared.chassis.telemetry import Count, counter, log
 from shared.chassis.wire.problem import MEDIA_TYPE, Problem, problem_body
 from shared.chassis.wire.validation_errors import (
-    KEY_LIMIT,
     UNKNOWN,
     errors_of,
+    pointer,
     rule_of,
+    sentence_of,
 )
 
 Handler = Callable[[Request, Any], Coroutine[Any, Any, Response]]
@@ -151,7 +152,7 @@ async def _answer_problem(request: Request, error: Problem) -> Response:
 async def _answer_unavailable(request: Request, error: Exception) -> Response:
     log.warning("database.unreachable", error=error, correlation_id=correlation_id_of(request))
     return problem_response(
-        request, Problem("unavailable", "The database cannot be reached; send the same again.")
+        request, Problem("unavailable", "The database cannot be reached. Send the same again.")
     )
 
 
@@ -161,7 +162,9 @@ async def _answer_unexpected(request: Request, error: Exception) -> Response:
 
 
 async def _answer_nobody(request: Request, _error: Exception) -> Response:
-    return problem_response(request, Problem("bad-request", "The body ended too early."))
+    return problem_response(
+        request, Problem("bad-request", "The connection ended before the body did.")
+    )
 
 
 async def _answer_framework(request: Request, error: HTTPException) -> Response:
@@ -188,7 +191,8 @@ def _problem_of_request(found: Sequence[Any]) -> Problem:
         first = of_parameters[0]
         name = str(first["loc"][1]) if len(first["loc"]) > 1 else ""
         rule, message = rule_of(first)
-        return parameter_invalid(name, f"`{name[:KEY_LIMIT]}` cannot be read. {message}", rule)
+        detail = sentence_of([{"pointer": pointer(name), "message": message}])
+        return parameter_invalid(name, detail, rule)
     if any(one["type"] == "json_invalid" for one in found):
         return Problem("unreadable-json")
     errors = errors_of([{**one, "loc": one["loc"][1:]} for one in found], "", UNKNOWN)

@@ -17,9 +17,12 @@ from shared.chassis.database.database import UNREACHABLE
 from shared.chassis.http.answers import correlation_id_of
 from shared.chassis.http.body import read_body
 from shared.chassis.http.identity import Identity
+from shared.chassis.http.parameters import judge_parameters, parameter_invalid
 from shared.chassis.policy.decide import POLICY_VERSION
+from shared.chassis.store.event_store import EventTooLarge
 from shared.chassis.store.group_commit import QueueFull, Unavailable
-from shared.chassis.wire.problem import STATUS, Problem, problem_body
+from shared.chassis.telemetry import log
+from shared.chassis.wire.problem import Problem, problem_body, status_of_refusal
 from shared.chassis.wire.strict_json import read
 from shared.chassis.wire.validation_errors import pointer
 from shared.ledger import Contributor, id_in
@@ -38,6 +41,7 @@ def contribution_routes(contributions: Contributions, identity: Identity) -> API
     @router.post("/v1/contributions", status_code=201)
     async def contribute(request: Request, contributor: Caller) -> Response:
         """Take one contribution, or a batch of up to 100, and answer after the commit."""
+        judge_parameters(request)
         given = read(await read_body(request))
         if isinstance(given, dict) and "contributions" in given:
             return await _batch(contributions, given, contributor, request)
@@ -47,13 +51,18 @@ def contribution_routes(contributions: Contributions, identity: Identity) -> API
     @router.post("/v1/contributions:validate")
     async def validate(request: Request, contributor: Caller) -> Response:
         """The receipt that a contribution would get; nothing is stored."""
+        judge_parameters(request)
         given = _with_if_match(read(await read_body(request)), request)
-        told = await contributions.validate(contribution_from_json(given), contributor)
+        try:
+            told = await contributions.validate(contribution_from_json(given), contributor)
+        except EventTooLarge:
+            raise Problem("body-too-large", "The entry would grow too large.") from None
         return _json(told)
 
     @router.get("/v1/contributions/{contribution_id}")
-    async def receipt(contribution_id: str, contributor: Caller) -> Response:
+    async def receipt(contribution_id: str, request: Request, contributor: Caller) -> Response:
         """The kept receipt, for whoever contributed it."""
+        judge_parameters(request)
         asked = id_in(contribution_id)
         found = None if asked is None else await contributions.receipt(asked, contributor)
         if found is None:
@@ -68,11 +77,11 @@ async def receive(contributions: Contributions, given: Any, contributor: Contrib
     try:
         return await contributions.receive(contribution_from_json(given), contributor)
     except QueueFull:
-        raise Problem("overloaded", "Too much is waiting; send the same again.") from None
+        raise Problem("overloaded", "Too much is waiting here. Send the same again.") from None
     except (Unavailable, *UNREACHABLE):
         # In a batch, that is the answer to one of them.
         raise Problem(
-            "unavailable", "The answer is not known; send the same contribution again."
+            "unavailable", "The outcome is not known. Send the same contribution again."
         ) from None
 
 
@@ -83,7 +92,8 @@ def refusal(answer: Answer) -> Problem:
     members: dict[str, Any] = {"contribution_id": receipt["contribution_id"]}
     if "existing_plan_id" in receipt:
         members["existing_plan_id"] = receipt["existing_plan_id"]
-    if STATUS[code] == HTTPStatus.FORBIDDEN:
+    status = status_of_refusal(code)
+    if status == HTTPStatus.FORBIDDEN:
         members["policy_version"] = POLICY_VERSION
     errors = []
     if "field" in receipt:
@@ -94,6 +104,7 @@ def refusal(answer: Answer) -> Problem:
     return Problem(
         code,
         receipt["detail"],
+        status=status,
         errors=errors,
         receipt=receipt if answer.kept else None,
         retryable=answer.retryable,
@@ -118,12 +129,13 @@ async def _batch(
     items = given["contributions"]
     errors = []
     if "if-match" in request.headers:
-        raise Problem("parameter-invalid", "A batch takes no If-Match.", parameter="If-Match")
-    for key in given.keys() - {"contributions"}:
-        found = {"pointer": pointer(key), "rule": "unknown-key", "message": "No such key."}
-        errors.append(found)
+        raise parameter_invalid("If-Match", "A batch takes no `If-Match`.")
+    for key in given:
+        if key != "contributions":
+            message = "This is not known here."
+            errors.append({"pointer": pointer(key), "rule": "unknown-key", "message": message})
     if not isinstance(items, list) or not 1 <= len(items) <= _BATCH_LIMIT:
-        message = f"A list of 1 to {_BATCH_LIMIT} contributions."
+        message = f"This must be a list of 1 to {_BATCH_LIMIT} contributions."
         errors.append({"pointer": "/contributions", "rule": "batch-size", "message": message})
     if errors:
         raise Problem("content-invalid", errors=errors)
@@ -144,17 +156,22 @@ async def _batch(
 async def _item(
     contributions: Contributions, item: Any, contributor: Contributor, request: Request
 ) -> dict[str, Any]:
+    correlation_id = correlation_id_of(request)
     try:
         answer = await receive(contributions, item, contributor)
         if answer.kept:
             return answer.receipt
-        raise refusal(answer)
-    except Problem as problem:
-        told = problem_body(problem, request.url.path, correlation_id_of(request))
-        named = item.get("contribution_id") if isinstance(item, dict) else None
-        if isinstance(named, str):
-            told["contribution_id"] = named[:64]
-        return told
+        problem = refusal(answer)
+    except Problem as found:
+        problem = found
+    except Exception as error:  # noqa: BLE001 - the others of the batch are committed already
+        log.error("request.failed", error=error, correlation_id=correlation_id)
+        problem = Problem("internal-error")
+    told = problem_body(problem, request.url.path, correlation_id)
+    named = item.get("contribution_id") if isinstance(item, dict) else None
+    if isinstance(named, str):
+        told["contribution_id"] = named[:64]
+    return told
 
 
 def _with_if_match(given: Any, request: Request) -> Any:
@@ -163,21 +180,14 @@ def _with_if_match(given: Any, request: Request) -> Any:
         return given
     found = _VERSION_TAG.fullmatch(tags[0].strip())
     if found is None or len(tags) > 1:
-        raise Problem(
-            "parameter-invalid",
-            'If-Match is an entry version in quotes, as "3".',
-            parameter="If-Match",
-        )
+        detail = '`If-Match` must be one entry version in quotes, as "3".'
+        raise parameter_invalid("If-Match", detail)
     version = int(found[1])
     based_on = given.get("based_on")
     if based_on is not None and type(based_on) is not int:
         return given  # which is content that cannot be read
     if based_on not in (None, version):
-        raise Problem(
-            "parameter-invalid",
-            "If-Match and based_on name different versions.",
-            parameter="If-Match",
-        )
+        raise parameter_invalid("If-Match", "`If-Match` and `based_on` name different versions.")
     return {**given, "based_on": version}
 
 

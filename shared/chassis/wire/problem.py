@@ -3,77 +3,69 @@
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from shared.chassis.wire.validation_errors import ERROR_LIMIT
+from shared.chassis.wire.validation_errors import ERROR_LIMIT, sentence_of
 
 MEDIA_TYPE: Final = "application/problem+json"
 TYPE_BASE: Final = "https://careplan.example/problems/"
-DEFAULT_STATUS: Final = 409
+OF_A_RULE: Final = 409
+"""The status of a rule of an entry that says no."""
 
-
-class _Statuses(dict[str, int]):
-    """A code that is not listed is a rule of an entry saying no."""
-
-    def __missing__(self, code: str) -> int:
-        return DEFAULT_STATUS
-
-
-STATUS: Final[Mapping[str, int]] = _Statuses(
-    {
-        # What cannot be read
-        "bad-request": 400,
-        "unreadable-json": 400,
-        "parameter-invalid": 400,
-        "position-of-another-plan": 400,
-        "digest-mismatch": 400,
-        "body-too-large": 413,
-        "unsupported-media-type": 415,
-        "content-invalid": 422,
-        "command-unknown": 422,
-        # Who may not
-        "token-missing": 401,
-        "token-invalid": 401,
-        "token-expired": 401,
-        "not-permitted": 403,
-        "role-may-not-contribute": 403,
-        "no-live-relationship": 403,
-        "proxy-not-live": 403,
-        "organisation-claim-differs": 403,
-        # What is not there
-        "not-found": 404,
-        "entry-unknown": 404,
-        "plan-unknown": 404,
-        "contribution-unknown": 404,
-        "version-unknown": 404,
-        "media-unknown": 404,
-        "record-unknown": 404,
-        "method-not-allowed": 405,
-        "not-acceptable": 406,
-        # What stands in the way
-        "contribution-id-reused": 409,
-        "entry-already-exists": 409,
-        "plan-not-open": 409,
-        "plan-already-open": 409,
-        "entry-entered-in-error": 409,
-        "entry-not-restricted": 409,
-        "stated-in-the-future": 409,
-        "reason-missing": 409,
-        "needs-code-or-text": 409,
-        "ends-before-it-starts": 409,
-        "correction-belongs-to-the-origin": 409,
-        "withholding-needs-an-approver": 409,
-        "importance-is-the-persons": 409,
-        "media-quarantined": 409,
-        "base-version-stale": 412,
-        "base-version-missing": 428,
-        "too-many-requests": 429,
-        # What is our trouble
-        "internal-error": 500,
-        "overloaded": 503,
-        "unavailable": 503,
-        "projection-behind": 503,
-    }
-)
-"""The HTTP status of each code; any other code is 409."""
+STATUS: Final[Mapping[str, int]] = {
+    # What cannot be read
+    "bad-request": 400,
+    "unreadable-json": 400,
+    "parameter-invalid": 400,
+    "position-of-another-plan": 400,
+    "digest-mismatch": 400,
+    "body-too-large": 413,
+    "unsupported-media-type": 415,
+    "content-invalid": 422,
+    "command-unknown": 422,
+    # Who may not
+    "token-missing": 401,
+    "token-invalid": 401,
+    "token-expired": 401,
+    "not-permitted": 403,
+    "role-may-not-contribute": 403,
+    "no-live-relationship": 403,
+    "proxy-not-live": 403,
+    "organisation-claim-differs": 403,
+    # What is not there
+    "not-found": 404,
+    "entry-unknown": 404,
+    "plan-unknown": 404,
+    "contribution-unknown": 404,
+    "version-unknown": 404,
+    "media-unknown": 404,
+    "record-unknown": 404,
+    "method-not-allowed": 405,
+    "not-acceptable": 406,
+    # What stands in the way
+    "contribution-id-reused": 409,
+    "entry-already-exists": 409,
+    "plan-not-open": 409,
+    "plan-already-open": 409,
+    "entry-entered-in-error": 409,
+    "entry-not-restricted": 409,
+    "stated-in-the-future": 409,
+    "reason-missing": 409,
+    "needs-code-or-text": 409,
+    "ends-before-it-starts": 409,
+    "correction-belongs-to-the-origin": 409,
+    "withholding-needs-an-approver": 409,
+    "restriction-is-not-yours-to-lift": 409,
+    "importance-is-the-persons": 409,
+    "media-quarantined": 409,
+    "base-version-stale": 412,
+    "base-version-missing": 428,
+    "too-many-requests": 429,
+    # What is our trouble
+    "internal-error": 500,
+    "overloaded": 503,
+    "unavailable": 503,
+    "projection-behind": 503,
+}
+"""The HTTP status of each code that is no rule of one kind of entry."""
 
 _TITLES: Final[Mapping[str, str]] = {
     "unreadable-json": "The body is not readable JSON",
@@ -113,7 +105,8 @@ _PASSING: Final = frozenset({"too-many-requests", "overloaded", "unavailable", "
 class Problem(Exception):
     """A no of a door, with the code that says which; it becomes a problem of the answer.
 
-    ``detail`` and ``errors`` are given back to the caller and must hold none of their content.
+    ``detail`` and ``errors`` are given back to the caller and must hold none of their content. A
+    code that is not listed is a rule of an entry, and says so with ``status``; else it is mistyped.
     """
 
     def __init__(
@@ -129,14 +122,21 @@ class Problem(Exception):
         **members: Any,
     ) -> None:
         super().__init__(code)
+        if status is None and code not in STATUS:
+            raise LookupError(f"there is no problem {code}")
         self.code = code
-        self.detail = detail
-        self.status = STATUS[code] if status is None else status
         self.errors = [dict(error) for error in errors][:ERROR_LIMIT]
+        self.detail = detail or sentence_of(self.errors)
+        self.status = STATUS[code] if status is None else status
         self.receipt = receipt
         self.retryable = retryable or code in _PASSING
         self.headers = dict(headers or {})
         self.members = members
+
+
+def status_of_refusal(code: str) -> int:
+    """The status of a refusal; 409 for every rule of an entry."""
+    return STATUS.get(code, OF_A_RULE)
 
 
 def title_of(code: str) -> str:

@@ -1,7 +1,7 @@
 """What pydantic found wrong, in our words: pointers and rules, and nothing of the input."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from pydantic import ValidationError
@@ -14,6 +14,7 @@ ERROR_LIMIT: Final = 100
 LOOKED_AT: Final = 1_000
 """Of what pydantic found no more is put into words; branches of one union become one error."""
 KEY_LIMIT: Final = 64
+NAMED_IN_A_SENTENCE: Final = 3
 INTEGER_LIMIT: Final = 2**53
 """The largest whole number that every reader of JSON reads exactly."""
 
@@ -103,17 +104,36 @@ def _path_by_name(one: Any) -> list[str | int]:
 
 
 def rule_of(one: Any) -> tuple[str, str]:
-    """The rule that was broken, and what it asks for."""
+    """The rule that was broken, and a sentence that says what would be right."""
+    rule, predicate = _broken(one)
+    return rule, f"This {predicate}." if predicate[:1].islower() else f"{predicate}."
+
+
+def _broken(one: Any) -> tuple[str, str]:
     type_ = one["type"]
     context = one.get("ctx") or {}
     if type_ == "string_pattern_mismatch" and context["pattern"] in _SAID_OF_A_PATTERN:
         return _SAID_OF_A_PATTERN[context["pattern"]]
     if type_ == "value_error":
         said = str(context.get("error", ""))
-        return ("rule", f"{said[:1].upper()}{said[1:]}.") if said in _OUR_RULES else _OF_A_TYPE
-    rule, message = _RULES.get(type_, _OF_A_TYPE)
+        return ("rule", f"{said[:1].upper()}{said[1:]}") if said in _OUR_RULES else _OF_A_TYPE
+    rule, predicate = _RULES.get(type_, _OF_A_TYPE)
     # Limits and enumerations come from the declaration, never from the input.
-    return rule, message.format_map(_Declared(context))
+    return rule, predicate.format_map(_Declared(context))
+
+
+def sentence_of(errors: Sequence[Mapping[str, Any]]) -> str:
+    """The first errors in one sentence: "`aim` must be an object; `need_ids` is missing."."""
+    said = []
+    for error in errors[:NAMED_IN_A_SENTENCE]:
+        name = str(error["pointer"]).removeprefix("/content").strip("/") or "This"
+        message = str(error["message"]).rstrip(".")
+        named = name if name == "This" else f"`{name}`"
+        _, is_of_this, predicate = message.partition("This ")
+        said.append(f"{named} {predicate}" if is_of_this else f"{named}: {message}")
+    left = len(errors) - len(said)
+    more = f"; and {left} more" if left > 0 else ""
+    return f"{'; '.join(said)}{more}." if said else ""
 
 
 class _Declared(dict[str, Any]):
@@ -138,76 +158,76 @@ _OUR_RULES: Final = frozenset(
         "a source_ref needs the system that it is of",
     }
 )
-_OF_A_TYPE: Final = ("shape", "This does not have the shape that is expected here.")
-_NO_BRANCH: Final = "This has none of the shapes that are expected here."
+_OF_A_TYPE: Final = ("shape", "does not have the shape that the contract says")
+_NO_BRANCH: Final = "This has none of the shapes that the contract allows."
 
 # What a pattern means, where nobody would see it in the pattern itself.
 _SAID_OF_A_PATTERN: Final[Mapping[str, tuple[str, str]]] = {
     f"^{UUID_TEXT}$": (
         "uuid",
-        "A UUID in lower case is expected here, as 0199c0de-0000-7000-8000-000000000001.",
+        "must be a UUID in lower case, as 0199c0de-0000-7000-8000-000000000001",
     ),
-    DAY: ("date", "A date is expected here, as 2026-03-10."),
-    PARTIAL_DATE: ("date", "A date is expected here, as 2026-03-10, 2026-03 or 2026."),
-    DURATION: ("duration", "A duration of more than nothing is expected here, as P6W or PT30M."),
-    CAN_BE_SEEN: ("says-something", "A text that somebody can read is expected here."),
+    DAY: ("date", "must be a date, as 2026-03-10"),
+    PARTIAL_DATE: ("date", "must be a date, as 2026-03-10, 2026-03 or 2026"),
+    DURATION: ("duration", "must be a duration of more than nothing, as P6W or PT30M"),
+    CAN_BE_SEEN: ("says-something", "must be a text that somebody can read"),
 }
 
 _RULES: Final[Mapping[str, tuple[str, str]]] = {
-    "missing": ("required", "This is required."),
-    "missing_argument": ("required", "This is required."),
-    "extra_forbidden": ("unknown-key", "There is no such key here."),
-    "unexpected_keyword_argument": ("unknown-key", "There is no such key here."),
-    "invalid_key": ("unknown-key", "A key must be text."),
-    "none_required": ("null", "Only null is expected here."),
-    "string_type": ("text", "A text is expected here."),
-    "string_sub_type": ("text", "A text is expected here."),
-    "string_unicode": ("text", "A text in UTF-8 is expected here."),
-    "string_too_short": ("min-length", "At least {min_length} characters are expected here."),
-    "string_too_long": ("max-length", "At most {max_length} characters are taken here."),
-    "string_pattern_mismatch": ("pattern", "The text must match {pattern}"),
-    "literal_error": ("one-of", "One of {expected} is expected here."),
-    "enum": ("one-of", "One of {expected} is expected here."),
-    "bool_type": ("true-or-false", "True or false is expected here."),
-    "bool_parsing": ("true-or-false", "True or false is expected here."),
-    "int_type": ("integer", "A whole number is expected here."),
-    "int_parsing": ("integer", "A whole number is expected here."),
-    "int_parsing_size": ("integer", "This whole number is too long."),
-    "int_from_float": ("integer", "A whole number is expected here."),
-    "float_type": ("number", "A number is expected here."),
-    "float_parsing": ("number", "A number is expected here."),
-    "finite_number": ("number", "A finite number is expected here."),
-    "greater_than": ("minimum", "A number above {gt} is expected here."),
-    "greater_than_equal": ("minimum", "A number of at least {ge} is expected here."),
-    "less_than": ("maximum", "A number below {lt} is expected here."),
-    "less_than_equal": ("maximum", "A number of at most {le} is expected here."),
-    "multiple_of": ("multiple-of", "A multiple of {multiple_of} is expected here."),
-    "too_short": ("min-items", "At least {min_length} items are expected here."),
-    "too_long": ("max-items", "At most {max_length} items are taken here."),
-    "list_type": ("list", "A list is expected here."),
-    "tuple_type": ("list", "A list is expected here."),
-    "set_type": ("list", "A list is expected here."),
-    "frozen_set_type": ("list", "A list is expected here."),
-    "dict_type": ("object", "An object is expected here."),
-    "mapping_type": ("object", "An object is expected here."),
-    "model_type": ("object", "An object is expected here."),
-    "model_attributes_type": ("object", "An object is expected here."),
-    "dataclass_type": ("object", "An object is expected here."),
-    "dataclass_exact_type": ("object", "An object is expected here."),
-    "uuid_type": ("uuid", "A UUID is expected here."),
-    "uuid_parsing": ("uuid", "A UUID is expected here."),
-    "uuid_version": ("uuid", "A UUID of another version is expected here."),
+    "missing": ("required", "is missing"),
+    "missing_argument": ("required", "is missing"),
+    "extra_forbidden": ("unknown-key", "is not known here"),
+    "unexpected_keyword_argument": ("unknown-key", "is not known here"),
+    "invalid_key": ("unknown-key", "must be text, as every key"),
+    "none_required": ("null", "must be null"),
+    "string_type": ("text", "must be a text"),
+    "string_sub_type": ("text", "must be a text"),
+    "string_unicode": ("text", "must be a text in UTF-8"),
+    "string_too_short": ("min-length", "must have at least {min_length} characters"),
+    "string_too_long": ("max-length", "may have at most {max_length} characters"),
+    "string_pattern_mismatch": ("pattern", "must match {pattern}"),
+    "literal_error": ("one-of", "must be one of {expected}"),
+    "enum": ("one-of", "must be one of {expected}"),
+    "bool_type": ("true-or-false", "must be true or false"),
+    "bool_parsing": ("true-or-false", "must be true or false"),
+    "int_type": ("integer", "must be a whole number"),
+    "int_parsing": ("integer", "must be a whole number"),
+    "int_parsing_size": ("integer", "is too long for a whole number"),
+    "int_from_float": ("integer", "must be a whole number"),
+    "float_type": ("number", "must be a number"),
+    "float_parsing": ("number", "must be a number"),
+    "finite_number": ("number", "must be a finite number"),
+    "greater_than": ("minimum", "must be above {gt}"),
+    "greater_than_equal": ("minimum", "must be at least {ge}"),
+    "less_than": ("maximum", "must be below {lt}"),
+    "less_than_equal": ("maximum", "may be at most {le}"),
+    "multiple_of": ("multiple-of", "must be a multiple of {multiple_of}"),
+    "too_short": ("min-items", "must have at least {min_length} items"),
+    "too_long": ("max-items", "may have at most {max_length} items"),
+    "list_type": ("list", "must be a list"),
+    "tuple_type": ("list", "must be a list"),
+    "set_type": ("list", "must be a list"),
+    "frozen_set_type": ("list", "must be a list"),
+    "dict_type": ("object", "must be an object"),
+    "mapping_type": ("object", "must be an object"),
+    "model_type": ("object", "must be an object"),
+    "model_attributes_type": ("object", "must be an object"),
+    "dataclass_type": ("object", "must be an object"),
+    "dataclass_exact_type": ("object", "must be an object"),
+    "uuid_type": ("uuid", "must be a UUID"),
+    "uuid_parsing": ("uuid", "must be a UUID"),
+    "uuid_version": ("uuid", "must be a UUID of another version"),
     "date_type": ("date", "A date is expected here."),
-    "date_parsing": ("date", "A date is expected here, as 2026-03-10."),
-    "date_from_datetime_parsing": ("date", "A date is expected here, as 2026-03-10."),
-    "date_from_datetime_inexact": ("date", "A date without a time is expected here."),
-    "datetime_type": ("instant", "A time is expected here, as 2026-03-10T14:00:00Z."),
-    "datetime_parsing": ("instant", "A time is expected here, as 2026-03-10T14:00:00Z."),
-    "datetime_from_date_parsing": ("instant", "A time is expected here, as 2026-03-10T14:00:00Z."),
-    "timezone_aware": ("instant-offset", "A time needs its offset from UTC, or Z."),
-    "union_tag_invalid": ("one-of", "One of {expected_tags} is expected here."),
-    "union_tag_not_found": ("required", "What kind this is, is required."),
-    "url_parsing": ("url", "A URL is expected here."),
-    "url_scheme": ("url", "A URL of another scheme is expected here."),
-    "recursion_loop": ("shape", "This is nested within itself."),
+    "date_parsing": ("date", "must be a date, as 2026-03-10"),
+    "date_from_datetime_parsing": ("date", "must be a date, as 2026-03-10"),
+    "date_from_datetime_inexact": ("date", "must be a date without a time"),
+    "datetime_type": ("instant", "must be a time, as 2026-03-10T14:00:00Z"),
+    "datetime_parsing": ("instant", "must be a time, as 2026-03-10T14:00:00Z"),
+    "datetime_from_date_parsing": ("instant", "must be a time, as 2026-03-10T14:00:00Z"),
+    "timezone_aware": ("instant-offset", "must have its offset from UTC, or Z"),
+    "union_tag_invalid": ("one-of", "must be one of {expected_tags}"),
+    "union_tag_not_found": ("required", "must say of what kind it is"),
+    "url_parsing": ("url", "must be a URL"),
+    "url_scheme": ("url", "must be a URL of another scheme"),
+    "recursion_loop": ("shape", "is nested within itself"),
 }

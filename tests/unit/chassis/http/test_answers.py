@@ -15,8 +15,8 @@ from pydantic import AfterValidator, Field, TypeAdapter, ValidationError
 from typing_extensions import TypedDict
 
 from shared.chassis.http.answers import CorrelationIds, HeadLikeGet, problem_handlers
-from shared.chassis.wire.problem import STATUS, Problem, problem_body, title_of
-from shared.chassis.wire.validation_errors import errors_from_validation, pointer
+from shared.chassis.wire.problem import STATUS, Problem, problem_body, status_of_refusal, title_of
+from shared.chassis.wire.validation_errors import errors_from_validation, pointer, sentence_of
 from shared.ledger import CodedText, EntryRef, Instant, Organisation, Score, Status, When, value
 
 SECRET = "Edith keeps her key under the blue pot"
@@ -43,7 +43,6 @@ SECRET = "Edith keeps her key under the blue pot"
         ("contribution-id-reused", 409),
         ("entry-already-exists", 409),
         ("plan-not-open", 409),
-        ("goal-already-set-aside", 409),
         ("base-version-stale", 412),
         ("body-too-large", 413),
         ("unsupported-media-type", 415),
@@ -96,7 +95,29 @@ def test_a_further_member_never_replaces_one_of_the_standards() -> None:
 
 def test_a_code_without_a_title_of_its_own_says_itself() -> None:
     assert title_of("goal-needs-an-aim") == "Goal needs an aim"
-    assert problem_body(Problem("goal-needs-an-aim"), "/", "c")["detail"] == "Goal needs an aim."
+    of_a_rule = Problem("goal-needs-an-aim", status=status_of_refusal("goal-needs-an-aim"))
+    assert problem_body(of_a_rule, "/", "c")["detail"] == "Goal needs an aim."
+
+
+def test_a_code_that_nobody_lists_is_a_rules_or_a_mistake() -> None:
+    assert status_of_refusal("goal-already-set-aside") == 409
+    assert status_of_refusal("base-version-stale") == 412
+    with pytest.raises(LookupError, match="base-version-stail"):
+        Problem("base-version-stail")
+
+
+def test_the_first_errors_stand_in_the_detail_in_one_sentence() -> None:
+    assert sentence_of(errors_of({"aim": SECRET})) == "`aim` must be an object."
+    assert sentence_of(errors_of({})) == "`aim` is missing."
+    two = [{"pointer": "/content/aim", "message": "This must be an object."},
+           {"pointer": "/content/need_ids", "message": "This is missing."}]  # fmt: skip
+    assert Problem("content-invalid", errors=two).detail == (
+        "`aim` must be an object; `need_ids` is missing."
+    )
+    assert sentence_of(two * 3).endswith("`aim` must be an object; and 3 more.")
+    assert sentence_of([{"pointer": "", "message": "This must be an object."}]) == (
+        "This must be an object."
+    )
 
 
 @pytest.mark.parametrize("code", ["overloaded", "unavailable", "projection-behind"])
@@ -237,7 +258,7 @@ async def test_a_parameter_that_cannot_be_read_is_named() -> None:
         await answer(app, "/lists/7", params={"limit": SECRET}), 400, "parameter-invalid"
     )
     assert body["parameter"] == "limit"
-    said = "`limit` cannot be read. A whole number is expected here."
+    said = "`limit` must be a whole number."
     assert body["errors"] == [{"pointer": "/limit", "rule": "integer", "message": said}]
     assert body["detail"] == said
     is_a_problem(await answer(app, "/lists/seven"), 400, "parameter-invalid")

@@ -1,0 +1,89 @@
+"""Each item of a batch gets its own answer, also where something unexpected happens to one."""
+
+from typing import Any
+from uuid import uuid4
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from shared.chassis.contribute.receipts import Answer
+from shared.chassis.http.answers import CorrelationIds, problem_handlers
+from shared.chassis.http.contributions import contribution_routes
+from shared.chassis.store.event_store import EventTooLarge
+from shared.chassis.store.group_commit import QueueFull
+from shared.ledger import Contribution, Contributor
+
+TROUBLES: dict[str, Exception] = {
+    "careplan.x.commands.breaks.v1": RuntimeError("Edith keeps her key under the blue pot"),
+    "careplan.x.commands.waits.v1": QueueFull(),
+    "careplan.x.commands.grows.v1": EventTooLarge(),
+}
+
+
+class Taking:
+    """Accepts everything but what is named above."""
+
+    async def receive(self, given: Contribution, _: Contributor) -> Answer:
+        if given.command in TROUBLES:
+            raise TROUBLES[given.command]
+        told = {"contribution_id": str(given.contribution_id), "outcome": "accepted"}
+        return Answer({**told, "entry_version": 1, "ledger_position": "x"}, kept=True)
+
+    async def validate(self, given: Contribution, contributor: Contributor) -> dict[str, Any]:
+        return {**(await self.receive(given, contributor)).receipt, "stored": False}
+
+
+async def somebody() -> Contributor:
+    return Contributor("system", "them")
+
+
+def one(verb: str) -> dict[str, Any]:
+    return {"contribution_id": str(uuid4()), "command": f"careplan.x.commands.{verb}.v1"}
+
+
+async def sent(path: str, body: Any) -> httpx.Response:
+    taking, identity = Taking(), somebody
+    app = FastAPI(exception_handlers=problem_handlers())
+    app.include_router(contribution_routes(taking, identity))  # type: ignore[arg-type]
+    app.add_middleware(CorrelationIds)
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+        return await client.post(path, json=body)
+
+
+@pytest.mark.asyncio
+async def test_one_unexpected_error_in_a_batch_is_the_answer_to_that_one_alone(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    items = [one("takes"), one("breaks"), one("takes"), one("waits"), {"command": 1}, one("takes")]
+    answer = await sent("/v1/contributions", {"contributions": items})
+
+    assert answer.status_code == 200
+    told = answer.json()["receipts"]
+    codes = [item.get("code", item.get("outcome")) for item in told]
+    assert codes == [
+        "accepted", "internal-error", "accepted", "overloaded", "content-invalid", "accepted",
+    ]  # fmt: skip
+    named = [item.get("contribution_id") for item in told]
+    assert named == [item.get("contribution_id") for item in items]
+    assert told[1]["status"] == 500
+    assert told[3]["retryable"] is True
+    logged = capsys.readouterr().out
+    assert "request.failed" in logged
+    assert "blue pot" not in answer.text + logged
+
+
+@pytest.mark.asyncio
+async def test_what_would_grow_too_large_is_told_by_validate_as_well() -> None:
+    answer = await sent("/v1/contributions:validate", one("grows"))
+
+    assert (answer.status_code, answer.json()["code"]) == (413, "body-too-large")
+
+
+@pytest.mark.asyncio
+async def test_a_queue_that_is_full_is_answered_at_once_with_when_to_come_back() -> None:
+    answer = await sent("/v1/contributions", one("waits"))
+
+    assert (answer.status_code, answer.json()["code"]) == (503, "overloaded")
+    assert answer.headers["retry-after"] == "1"
