@@ -10,6 +10,7 @@ from services.audit.doors.events import (
     GapWatch,
     RecordMessages,
 )
+from services.audit.queries.records import RecordList
 from services.audit.store.records import AuditStore
 from shared.chassis.database.database import Database
 from shared.chassis.http.identity import Identity
@@ -41,7 +42,7 @@ def create_app(settings: Settings) -> FastAPI:
         settings,
         database=database,
         relay=relay,
-        routes=[record_routes(store, identity, settings.roles)],
+        routes=[record_routes(RecordList(database), identity, settings.roles)],
         consumers={"records": records},
         opens=[gaps],
         parts={"positions": gaps.part},

@@ -40,7 +40,7 @@ OF_A_READER = {
     },
     "audit": {
         "": {"app.py", "README.md"},
-        "record": {"model.py", "reading.py", "commitment.py"},
+        "record": {"model.py", "groups.py", "checks.py", "reading.py", "commitment.py"},
         "log": {"merkle.py", "tiles.py", "checkpoint.py", "sealer.py", "witness.py"},
         "store": {"records.py", "positions.py"},
         "queries": {"records.py"},

@@ -1,5 +1,7 @@
 """The audit's HTTP door: the list of records, newest first, for whoever may read the audit."""
 
+import re
+from datetime import date, datetime
 from typing import Annotated, Final
 from uuid import UUID
 
@@ -12,9 +14,12 @@ from pydantic import (
     ConfigDict,
     Field,
     StringConstraints,
+    TypeAdapter,
+    ValidationError,
 )
 
-from services.audit.store.records import AuditStore, Wanted
+from services.audit.queries.records import RecordList, Wanted
+from services.audit.record.model import Operation
 from shared.chassis.http.identity import Identity
 from shared.chassis.http.parameters import (
     DEFAULT_LIMIT,
@@ -23,6 +28,7 @@ from shared.chassis.http.parameters import (
     cursor_of,
     judge_parameters,
     one_header,
+    parameter_invalid,
     place_in,
     whole_number,
 )
@@ -31,6 +37,14 @@ from shared.chassis.wire.problem import Problem
 from shared.ledger import ORGANISATION_CODE, Contributor, Instant, id_in
 
 LIST: Final = ("records",)
+AUDITOR: Final = "auditor"
+"""The one role that is shown how somebody was authenticated."""
+
+PURPOSES: Final = ("direct-care", "emergency", "review", "audit", "support")
+OPERATIONS: Final = tuple(word for word in Operation if word is not Operation.UNKNOWN)
+
+_DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_instant: Final = TypeAdapter[datetime](Instant)
 
 _Organisation = Annotated[str, StringConstraints(pattern=f"^{ORGANISATION_CODE}$")]
 _Contributor = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f]{1,500}$")]
@@ -55,18 +69,22 @@ def _must_be_a_whole_number(text: str) -> int:
     return number
 
 
+_Id = Annotated[UUID, BeforeValidator(_must_be_an_id)]
+
+
 class RecordsQuery(BaseModel):
-    """Which records are asked for; ``from`` counts in, ``to`` does not."""
+    """Which records are asked for; ``from`` and ``to`` are instants or days, both included."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    plan_id: Annotated[UUID, BeforeValidator(_must_be_an_id)] | None = None
+    plan_id: _Id | None = None
     organisation: _Organisation | None = None
     contributor: _Contributor | None = None
+    contribution_id: _Id | None = None
     section: _Word | None = None
-    operation: _Word | None = None
-    since: Instant | None = Field(default=None, alias="from")
-    until: Instant | None = Field(default=None, alias="to")
+    operation: str | None = Field(default=None, json_schema_extra={"enum": [*OPERATIONS]})
+    since: str | None = Field(default=None, alias="from")
+    until: str | None = Field(default=None, alias="to")
     limit: Annotated[int, BeforeValidator(_must_be_a_whole_number)] = Field(
         default=DEFAULT_LIMIT, ge=1, le=HIGHEST_LIMIT
     )
@@ -76,34 +94,44 @@ class RecordsQuery(BaseModel):
 _NAMES: Final = frozenset(RecordsQuery.model_json_schema()["properties"])
 
 
-def record_routes(store: AuditStore, identity: Identity, roles: Roles) -> APIRouter:
+def record_routes(records: RecordList, identity: Identity, roles: Roles) -> APIRouter:
     """``GET /v1/audit/records``, for whoever may read the audit."""
     router = APIRouter(tags=["audit"])
 
-    async def auditor(
+    async def reader(
         request: Request, contributor: Annotated[Contributor, Depends(identity)]
     ) -> Contributor:
         purpose = one_header(request, "Ledger-Purpose")
-        decision = decide(contributor, Action.READ_AUDIT, Facts(roles), purpose)
+        is_known = purpose is None or purpose in PURPOSES
+        facts = Facts(roles)
+        decision = decide(contributor, Action.READ_AUDIT, facts, purpose if is_known else None)
         if decision.code is not None:
             raise Problem(decision.code, decision.detail, policy_version=decision.policy_version)
+        if not is_known:
+            allowed = ", ".join(PURPOSES)
+            raise parameter_invalid("Ledger-Purpose", f"`Ledger-Purpose` is one of {allowed}.")
+        judge_parameters(request, _NAMES)
         return contributor
 
-    @router.get("/v1/audit/records", dependencies=[Depends(auditor), Depends(_judge_parameters)])
-    async def records(query: Annotated[RecordsQuery, Query()]) -> Response:
+    @router.get("/v1/audit/records")
+    async def list_of_records(
+        query: Annotated[RecordsQuery, Query()],
+        contributor: Annotated[Contributor, Depends(reader)],
+    ) -> Response:
         """Audit records, newest first; ``next`` goes on below the last one."""
         wanted = Wanted(
             plan_id=query.plan_id,
             organisation=query.organisation,
             contributor=query.contributor,
+            contribution_id=query.contribution_id,
             section=query.section,
-            operation=query.operation,
-            since=query.since,
-            until=query.until,
-            below=None if query.cursor is None else place_in(query.cursor, *LIST),
+            operation=_operation_in(query.operation),
+            since=_bound_in(query.since, "from"),
+            until=_bound_in(query.until, "to"),
+            after=None if query.cursor is None else place_in(query.cursor, *LIST),
             limit=query.limit + 1,
         )
-        found = await store.records(wanted)
+        found = await records.newest(wanted, shows_authn=contributor.role == AUDITOR)
         items, more = found[: query.limit], found[query.limit :]
         body = {"items": items, "next": cursor_of(items[-1]["idx"], *LIST) if more else None}
         return Response(orjson.dumps(body), media_type="application/json", headers=PRIVATE)
@@ -111,5 +139,24 @@ def record_routes(store: AuditStore, identity: Identity, roles: Roles) -> APIRou
     return router
 
 
-async def _judge_parameters(request: Request) -> None:
-    judge_parameters(request, _NAMES)
+def _operation_in(text: str | None) -> Operation | None:
+    if text is None:
+        return None
+    if text not in OPERATIONS:
+        allowed = ", ".join(OPERATIONS)
+        raise parameter_invalid("operation", f"`operation` is one of {allowed}.", "one-of")
+    return Operation(text)
+
+
+def _bound_in(text: str | None, name: str) -> date | datetime | None:
+    """A day or an instant, told apart by how it is written."""
+    if text is None:
+        return None
+    try:
+        return date.fromisoformat(text) if _DAY.fullmatch(text) else _instant.validate_python(text)
+    except (ValueError, ValidationError):
+        detail = (
+            f"`{name}` must be a day, as 2026-03-10, or a time with its offset from UTC, as "
+            "2026-03-10T14:00:00Z."
+        )
+        raise parameter_invalid(name, detail) from None

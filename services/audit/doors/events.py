@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from time import monotonic
@@ -11,10 +11,10 @@ from typing import Final, Self
 
 from opentelemetry.trace import SpanKind
 
-from services.audit.record.model import (
-    AuditRecord,
-    Source,
-    Unfit,
+from services.audit.record.checks import Unfit, kafka_time
+from services.audit.record.model import AuditRecord, Source
+from services.audit.record.reading import (
+    HEADERS,
     record_of_event,
     record_of_message,
     record_of_unreadable,
@@ -53,7 +53,8 @@ class Reading:
 
 def read(kafka: Record, topic_prefix: str = "") -> Reading:
     """What a Kafka record is about; nothing escapes, since what cannot be read is recorded too."""
-    source = Source(kafka.topic, kafka.partition, kafka.offset)
+    at = kafka_time(kafka.timestamp)
+    source = Source(kafka.topic, kafka.partition, kafka.offset, kafka_at=at)
     topic = kafka.topic.removeprefix(topic_prefix)
     try:
         source = replace(source, position=source_position(header(kafka, "ce_position")))
@@ -62,7 +63,7 @@ def read(kafka: Record, topic_prefix: str = "") -> Reading:
             return Reading(kafka, record_of_message(told, header(kafka, "traceparent"), source))
         event = event_of(kafka)
         if event.section == section_of_topic(topic):
-            return Reading(kafka, record_of_event(event, source))
+            return Reading(kafka, record_of_event(event, source, _texts(kafka, HEADERS)))
         return unreadable(kafka, "the section is not the topic's", source)
     except Unreadable as error:
         return unreadable(kafka, error.reason, source)
@@ -72,10 +73,14 @@ def read(kafka: Record, topic_prefix: str = "") -> Reading:
 
 def unreadable(kafka: Record, reason: str, source: Source) -> Reading:
     """A dead letter, and the record of it."""
-    told = {name: header(kafka, name) for name in _TOLD_BY_HEADERS}
-    headers = {name: text for name, text in told.items() if text is not None}
+    headers = _texts(kafka, _TOLD_BY_HEADERS)
     record = record_of_unreadable(reason, headers, kafka.value or b"", source)
     return Reading(kafka, record, reason)
+
+
+def _texts(kafka: Record, names: Iterable[str]) -> dict[str, str]:
+    told = {name: header(kafka, name) for name in names}
+    return {name: text for name, text in told.items() if text is not None}
 
 
 class RecordMessages:

@@ -1,58 +1,110 @@
 -- The audit log: one row per happening, added and never changed. idx is its place in the log, from
 -- 0 and without a hole, and is given under one lock, so that its order is the order of commits.
+-- Nothing in this schema is ever rebuilt; what can be made anew gets a schema of its own.
 
 CREATE TABLE audit_record (
-    idx               bigint PRIMARY KEY,
-    id                text NOT NULL UNIQUE,
-    kind              text NOT NULL,
-    operation         text NOT NULL,
-    recorded_at       timestamptz NOT NULL,   -- the source's claim
-    stated_at         timestamptz,            -- the contributor's claim
-    logged_at         timestamptz NOT NULL,   -- ours; never falls along idx
-    plan_id           uuid,
-    section           text,
-    entry_id          uuid,
-    entry_version     bigint,
-    event_type        text,
-    code              text,
-    change            text,
-    contribution_id   uuid,
-    actor_kind        text,
-    actor_id          text,
-    actor_id_system   text,
-    actor_name        text,
-    actor_role        text,
-    organisation      text,                   -- the actor's, as proven: an ODS code or x-…
-    organisation_name text,
-    author            jsonb,                  -- who said it, where that was told
-    on_behalf_of      jsonb,
-    trace_id          text,
-    content_sha256    text,
-    leaf_hash         text,                   -- the section's own hash of the row
-    source_topic      text NOT NULL,
-    source_partition  integer NOT NULL,
-    source_offset     bigint NOT NULL,
-    source_position   bigint,
-    bag               jsonb NOT NULL DEFAULT '{}'  -- members that are not known here
+    idx              bigint PRIMARY KEY,
+    id               text NOT NULL UNIQUE,
+    kind             smallint NOT NULL CHECK (kind BETWEEN 0 AND 9),  -- 0: not known here
+    operation        text NOT NULL CHECK (operation IN (
+        'change', 'refusal', 'unreadable', 'read', 'search', 'denial', 'justification', 'delivery',
+        'export', 'query', 'admin', 'alert', 'correction', 'system', 'unknown')),
+    type             text NOT NULL,
+    recorded_at      timestamptz NOT NULL,   -- the source's claim
+    stated_at        timestamptz,            -- the contributor's claim
+    logged_at        timestamptz NOT NULL,   -- ours; never falls along idx
+    plan_id          uuid,
+    section          text,
+    entry_id         uuid,
+    entry_version    bigint,
+    contribution_id  uuid,
+    change           text,
+    code             text,
+    actor_kind       text,
+    actor_id         text,
+    organisation     text,                   -- the actor's, as proven: an ODS code or x-…
+    purpose          text,
+    policy_version   text,
+    trace_id         text,
+    source_topic     text NOT NULL,
+    source_partition integer NOT NULL,
+    source_offset    bigint NOT NULL,
+    source_position  bigint,
+    kafka_at         timestamptz,            -- as its producer gave it
+    commitment       bytea NOT NULL CHECK (length(commitment) = 32),
+    leaf             bytea NOT NULL CHECK (length(leaf) = 44)
 );
 
--- Every list is read backwards along idx, whatever it is narrowed by.
-CREATE INDEX audit_record_plan ON audit_record (plan_id, idx) WHERE plan_id IS NOT NULL;
-CREATE INDEX audit_record_organisation ON audit_record (organisation, idx)
+-- Lists go from the newest time of happening backwards, whatever they are narrowed by. The first
+-- index is for lists that are narrowed by nothing: they say that idx is at least 0. Others must not
+-- be tempted to walk it until enough of theirs have been met.
+CREATE INDEX audit_record_at ON audit_record (recorded_at, idx) WHERE idx >= 0;
+CREATE INDEX audit_record_plan ON audit_record (plan_id, recorded_at, idx)
+    WHERE plan_id IS NOT NULL;
+CREATE INDEX audit_record_organisation ON audit_record (organisation, recorded_at, idx)
     WHERE organisation IS NOT NULL;
-CREATE INDEX audit_record_actor ON audit_record (actor_id, idx) WHERE actor_id IS NOT NULL;
-CREATE INDEX audit_record_section ON audit_record (section, idx) WHERE section IS NOT NULL;
-CREATE INDEX audit_record_operation ON audit_record (operation, idx);
-CREATE INDEX audit_record_recorded_at ON audit_record (recorded_at, idx);
+CREATE INDEX audit_record_actor ON audit_record (actor_id, recorded_at, idx)
+    WHERE actor_id IS NOT NULL;
+CREATE INDEX audit_record_contribution ON audit_record (contribution_id, recorded_at, idx)
+    WHERE contribution_id IS NOT NULL;
+CREATE INDEX audit_record_section ON audit_record (section, recorded_at, idx)
+    WHERE section IS NOT NULL;
+CREATE INDEX audit_record_operation ON audit_record (operation, recorded_at, idx);
+
+-- What names somebody, or could be guessed from its hash. Of each of the twelve groups the salt and
+-- the bytes that were hashed; of an erased one its hash alone, so that the commitment still holds.
+CREATE TABLE audit_payload (
+    idx          bigint PRIMARY KEY,
+    salts        bytea[] NOT NULL CHECK (cardinality(salts) = 12),
+    groups       bytea[] NOT NULL CHECK (cardinality(groups) = 12),
+    hashes       bytea[] NOT NULL DEFAULT array_fill(NULL::bytea, ARRAY[12]),
+    erased_at    timestamptz,
+    erase_reason text
+);
+-- A salt is random: trying to compress it is work for nothing.
+ALTER TABLE audit_payload ALTER COLUMN salts SET STORAGE EXTERNAL;
 
 CREATE FUNCTION audit_record_stays() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
+    IF TG_OP = 'UPDATE' AND TG_TABLE_NAME = 'audit_payload'
+       AND current_setting('audit.erasing', true) = 'on' THEN
+        RETURN NULL;
+    END IF;
     RAISE EXCEPTION '% of audit records is refused', lower(TG_OP) USING ERRCODE = '42501';
 END
 $$;
 
 CREATE TRIGGER audit_record_stays BEFORE UPDATE OR DELETE OR TRUNCATE ON audit_record
     FOR EACH STATEMENT EXECUTE FUNCTION audit_record_stays();
+CREATE TRIGGER audit_payload_stays BEFORE UPDATE OR DELETE OR TRUNCATE ON audit_payload
+    FOR EACH STATEMENT EXECUTE FUNCTION audit_record_stays();
+
+-- The one lawful change: what a group says is removed, with its salt, and its hash stays. Granted to
+-- nobody yet: who may decide it comes with retention.
+CREATE FUNCTION erase_group(at bigint, number integer, reason text) RETURNS boolean
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+DECLARE
+    was_there boolean;
+BEGIN
+    IF number NOT BETWEEN 1 AND 12 OR coalesce(reason, '') = '' THEN
+        RAISE EXCEPTION 'a group has a number from 1 to 12, and an erasure has a reason';
+    END IF;
+    PERFORM set_config('audit.erasing', 'on', true);
+    UPDATE audit_payload SET
+           hashes[number] = sha256(
+               '\x00'::bytea || convert_to(E'careplan-audit-group/v1\n', 'UTF8')
+               || salts[number] || groups[number]),
+           salts[number] = NULL,
+           groups[number] = NULL,
+           erased_at = clock_timestamp(),
+           erase_reason = reason
+     WHERE idx = at AND groups[number] IS NOT NULL;
+    was_there := FOUND;
+    PERFORM set_config('audit.erasing', 'off', true);
+    RETURN was_there;
+END
+$$;
+REVOKE EXECUTE ON FUNCTION erase_group FROM PUBLIC;
 
 -- What has been seen of each section's positions. They start at 1 and have no holes, so one that is
 -- not there below one that is there is under way in another partition, or lost.
@@ -65,5 +117,5 @@ CREATE TABLE source_stream (
     waiting_since timestamptz NOT NULL  -- since when next_position is behind last_position
 );
 
-GRANT SELECT, INSERT ON audit_record TO ledger_writer;
+GRANT SELECT, INSERT ON audit_record, audit_payload TO ledger_writer;
 GRANT SELECT, INSERT, UPDATE ON source_stream TO ledger_writer;

@@ -1,46 +1,68 @@
-"""The audit's tables: records added under one lock, positions seen, and the lists asked for."""
+"""The audit's tables: records added under one lock, each with its payload, and positions seen."""
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
-from uuid import UUID
 
 import orjson
 
-from services.audit.record.model import Actor, AuditRecord, actor_as_json
+from services.audit.record.commitment import GROUPS, SALT_BYTES
+from services.audit.record.model import AuditRecord, Sealed, digest_of, sealed
 from shared.chassis.database.database import Connection, Database
-from shared.ledger import instant
 
 _LOCK: Final = 7421  # taken before the lock of outgoing, by everybody who needs both
+_SALTS_BYTES: Final = SALT_BYTES * len(GROUPS)
+_CHANGE_GROUP: Final = GROUPS.index("change")
 
-_COLUMNS: Final = """
-    id text, kind text, operation text, recorded_at timestamptz, stated_at timestamptz,
-    plan_id uuid, section text, entry_id uuid, entry_version bigint, event_type text, code text,
-    change text, contribution_id uuid, actor_kind text, actor_id text, actor_id_system text,
-    actor_name text, actor_role text, organisation text, organisation_name text, author jsonb,
-    on_behalf_of jsonb, trace_id text, content_sha256 text, leaf_hash text, source_topic text,
-    source_partition integer, source_offset bigint, source_position bigint, bag jsonb"""
-_NAMES: Final = [column.split()[0] for column in _COLUMNS.split(",")]
-
-_GIVEN: Final = [
-    f"coalesce(given.{name}, now_.at)" if name == "recorded_at" else f"given.{name}"
-    for name in _NAMES
-]
-# Only names of our own are put into these two statements; every value is a parameter.
-_INSERT: Final = f"""
-WITH last AS (
-    SELECT idx, logged_at FROM audit_record ORDER BY idx DESC LIMIT 1
-), now_ AS (
-    SELECT greatest(clock_timestamp(), (SELECT logged_at FROM last)) AS at
-), given AS (
-    SELECT * FROM ROWS FROM (jsonb_to_recordset($1::jsonb) AS ({_COLUMNS}))
-             WITH ORDINALITY AS given ({", ".join(_NAMES)}, n)
+_COLUMNS: Final = (
+    "idx",
+    "id",
+    "kind",
+    "operation",
+    "type",
+    "recorded_at",
+    "stated_at",
+    "logged_at",
+    "plan_id",
+    "section",
+    "entry_id",
+    "entry_version",
+    "contribution_id",
+    "change",
+    "code",
+    "actor_kind",
+    "actor_id",
+    "organisation",
+    "purpose",
+    "policy_version",
+    "trace_id",
+    "source_topic",
+    "source_partition",
+    "source_offset",
+    "source_position",
+    "kafka_at",
+    "commitment",
+    "leaf",
 )
-INSERT INTO audit_record (idx, logged_at, {", ".join(_NAMES)})
-SELECT coalesce((SELECT idx FROM last), -1) + given.n, now_.at, {", ".join(_GIVEN)}
-  FROM given CROSS JOIN now_ ORDER BY given.n
-"""  # noqa: S608
+
+_PLACE: Final = """
+SELECT coalesce(last.idx, -1) + 1 AS idx, greatest(clock_timestamp(), last.logged_at) AS logged_at
+  FROM (VALUES (true)) AS always LEFT JOIN
+       (SELECT idx, logged_at FROM audit_record ORDER BY idx DESC LIMIT 1) AS last ON true
+"""
+
+_HELD: Final = """
+SELECT r.id, r.operation, r.type, r.plan_id, r.contribution_id, r.code, r.actor_id, r.organisation,
+       p.groups
+  FROM audit_record r JOIN audit_payload p USING (idx) WHERE r.id = ANY ($1)
+"""
+
+_BEFORE: Final = """
+SELECT r.id, p.groups[$2::integer] AS changed
+  FROM audit_record r JOIN audit_payload p USING (idx) WHERE r.id = ANY ($1)
+"""
 
 _SEEN: Final = """
 INSERT INTO source_stream AS s (source, seen, waiting_since)
@@ -83,23 +105,8 @@ class Gap:
     seconds: float
 
 
-@dataclass(frozen=True)
-class Wanted:
-    """Which records are asked for; what is ``None`` narrows nothing."""
-
-    plan_id: UUID | None = None
-    organisation: str | None = None
-    contributor: str | None = None
-    section: str | None = None
-    operation: str | None = None
-    since: datetime | None = None
-    until: datetime | None = None
-    below: int | None = None
-    limit: int = 50
-
-
 class AuditStore:
-    """Adds and reads audit records; nothing here changes or removes one."""
+    """Adds audit records; nothing here changes or removes one."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -111,6 +118,7 @@ class AuditStore:
         """
         if not records:
             return Appended(0, 0, ())
+        hash_of = await self._hashes_before(connection, records)
         # In a statement of its own: the next one then sees what was committed before it.
         await connection.execute(f"SELECT pg_advisory_xact_lock({_LOCK})")
         held = await self._held(connection, [record.record_id for record in records])
@@ -121,10 +129,10 @@ class AuditStore:
             first = held.setdefault(record.record_id, identity)
             if first is identity:
                 fresh.append(record)
-            elif first != identity:
+            elif not _are_the_same(first, identity):
                 conflicts.append(place)
         if fresh:
-            await connection.execute(_INSERT, _as_rows(fresh))
+            await self._insert(connection, fresh, hash_of)
         repeats = len(records) - len(fresh) - len(conflicts)
         return Appended(len(fresh), repeats, tuple(conflicts))
 
@@ -142,127 +150,107 @@ class AuditStore:
         async with self._database.pool.acquire() as connection:
             return [Gap(**row) for row in await connection.fetch(_GAPS)]
 
-    async def records(self, wanted: Wanted) -> list[dict[str, Any]]:
-        """The newest records that are wanted, newest first, as answers give them."""
-        conditions, values = _conditions(wanted)
-        where = f"WHERE {' AND '.join(conditions)}" if conditions else ""
-        query = f"SELECT * FROM audit_record {where} ORDER BY idx DESC LIMIT {wanted.limit:d}"  # noqa: S608
-        async with self._database.pool.acquire() as connection:
-            rows = await connection.fetch(query, *values)
-        return [_as_item(row) for row in rows]
-
-    async def _held(
-        self, connection: Connection, ids: Sequence[str]
-    ) -> dict[str, tuple[str, str | None]]:
-        rows = await connection.fetch(
-            """SELECT id, operation, CASE WHEN operation = 'change' THEN content_sha256 END AS said
-                 FROM audit_record WHERE id = ANY ($1)""",
-            list(ids),
+    async def _insert(
+        self,
+        connection: Connection,
+        records: Sequence[AuditRecord],
+        hash_of: Mapping[str, str | None],
+    ) -> None:
+        place = await connection.fetchrow(_PLACE)
+        first, logged_at = place["idx"], place["logged_at"]
+        rows: list[tuple[Any, ...]] = []
+        payloads: list[tuple[Any, ...]] = []
+        for idx, record in enumerate(records, first):
+            before = None if record.entry_before is None else hash_of.get(record.entry_before)
+            committed = sealed(record, os.urandom(_SALTS_BYTES), logged_at, before)
+            rows.append(_row(idx, record, committed, logged_at))
+            payloads.append((idx, committed.salts, committed.groups))
+        await connection.copy_records_to_table("audit_record", records=rows, columns=_COLUMNS)
+        await connection.copy_records_to_table(
+            "audit_payload", records=payloads, columns=("idx", "salts", "groups")
         )
-        return {row["id"]: (row["operation"], row["said"]) for row in rows}
+
+    async def _hashes_before(
+        self, connection: Connection, records: Sequence[AuditRecord]
+    ) -> dict[str, str | None]:
+        """The hash of each entry's previous event, from this batch or from what is held.
+
+        It came before on the same partition, so it can be looked up before the lock is taken.
+        """
+        wanted = {record.entry_before for record in records} - {None}
+        told = {
+            record.record_id: digest_of(record.groups)
+            for record in records
+            if record.record_id in wanted
+        }
+        if wanted:
+            rows = await connection.fetch(_BEFORE, list(wanted), _CHANGE_GROUP + 1)
+            told.update((row["id"], _after_hash(row["changed"])) for row in rows)
+        return told
+
+    async def _held(self, connection: Connection, ids: Sequence[str]) -> dict[str, tuple[Any, ...]]:
+        rows = await connection.fetch(_HELD, list(ids))
+        return {row["id"]: (*tuple(row)[1:-1], _digest(row["groups"])) for row in rows}
 
 
-def _as_rows(records: Sequence[AuditRecord]) -> str:
-    return orjson.dumps([_as_row(record) for record in records]).decode()
+class _Erased:
+    """What stands for a hash that nobody can tell any more."""
 
 
-def _as_row(record: AuditRecord) -> dict[str, Any]:
-    actor = record.actor
-    return {
-        "id": record.record_id,
-        "kind": record.kind,
-        "operation": record.operation,
-        "recorded_at": record.recorded_at,
-        "stated_at": record.stated_at,
-        "plan_id": _text(record.plan_id),
-        "section": record.section,
-        "entry_id": _text(record.entry_id),
-        "entry_version": record.entry_version,
-        "event_type": record.event_type,
-        "code": record.code,
-        "change": record.change,
-        "contribution_id": _text(record.contribution_id),
-        "actor_kind": actor and actor.kind,
-        "actor_id": actor and actor.id,
-        "actor_id_system": actor and actor.id_system,
-        "actor_name": actor and actor.name,
-        "actor_role": actor and actor.role,
-        "organisation": actor and actor.organisation,
-        "organisation_name": actor and actor.organisation_name,
-        "author": record.author,
-        "on_behalf_of": record.on_behalf_of,
-        "trace_id": record.trace_id,
-        "content_sha256": record.content_sha256,
-        "leaf_hash": record.leaf_hash,
-        "source_topic": record.source.topic,
-        "source_partition": record.source.partition,
-        "source_offset": record.source.offset,
-        "source_position": record.source.position,
-        "bag": record.bag,
-    }
+_ERASED: Final = _Erased()
 
 
-def _conditions(wanted: Wanted) -> tuple[list[str], list[Any]]:
-    narrowed = {
-        "plan_id = ": wanted.plan_id,
-        "organisation = ": wanted.organisation,
-        "actor_id = ": wanted.contributor,
-        "section = ": wanted.section,
-        "operation = ": wanted.operation,
-        "recorded_at >= ": wanted.since,
-        "recorded_at < ": wanted.until,
-        "idx < ": wanted.below,
-    }
-    given = {condition: value for condition, value in narrowed.items() if value is not None}
-    return [f"{condition}${n}" for n, condition in enumerate(given, 1)], list(given.values())
+def _are_the_same(held: tuple[Any, ...], given: tuple[Any, ...]) -> bool:
+    return held[:-1] == given[:-1] and (held[-1] is _ERASED or held[-1] == given[-1])
 
 
-def _as_item(row: Mapping[str, Any]) -> dict[str, Any]:
-    item = {
-        "record_id": row["id"],
-        "idx": row["idx"],
-        "at": instant(row["recorded_at"]),
-        "logged_at": instant(row["logged_at"]),
-        "operation": row["operation"],
-        "actor": _actor(row),
-        "on_behalf_of": _json(row["on_behalf_of"]),
-        "plan_id": _text(row["plan_id"]),
-        "section": row["section"],
-        "entry_id": _text(row["entry_id"]),
-        "entry_version": row["entry_version"],
-        "contribution_id": _text(row["contribution_id"]),
-        "content_sha256": row["content_sha256"],
-        "trace_id": row["trace_id"],
-    }
-    optional = {
-        "event_type": row["event_type"],
-        "change": row["change"],
-        "code": row["code"],
-        "stated_at": row["stated_at"] and instant(row["stated_at"]),
-        "author": _json(row["author"]),
-        "leaf_hash": row["leaf_hash"],
-    }
-    return {**item, **{name: given for name, given in optional.items() if given is not None}}
+def _digest(stored: Sequence[bytes | None]) -> str | _Erased | None:
+    groups = dict(zip(GROUPS, stored, strict=True))
+    wanted = {name: groups[name] for name in ("change", "view", "ext")}
+    told = {name: _members(group) for name, group in wanted.items() if group is not None}
+    digest = digest_of(told)
+    return _ERASED if digest is None and len(told) < len(wanted) else digest
 
 
-def _actor(row: Mapping[str, Any]) -> dict[str, Any] | None:
-    if row["actor_kind"] is None:
-        return None
-    return actor_as_json(
-        Actor(
-            kind=row["actor_kind"],
-            id=row["actor_id"],
-            name=row["actor_name"],
-            role=row["actor_role"],
-            organisation=row["organisation"],
-            organisation_name=row["organisation_name"],
-        )
+def _after_hash(stored: bytes | None) -> str | None:
+    after_hash: str | None = None if stored is None else _members(stored).get("after_hash")
+    return after_hash
+
+
+def _members(group: bytes) -> Mapping[str, Any]:
+    members: Mapping[str, Any] | None = orjson.loads(group)[1]
+    return members or {}
+
+
+def _row(idx: int, record: AuditRecord, committed: Sealed, logged_at: datetime) -> tuple[Any, ...]:
+    source = record.source
+    return (
+        idx,
+        record.record_id,
+        record.kind,
+        record.operation,
+        record.type,
+        record.recorded_at or logged_at,
+        record.stated_at,
+        logged_at,
+        record.plan_id,
+        record.section,
+        record.entry_id,
+        record.entry_version,
+        record.contribution_id,
+        record.change,
+        record.code,
+        record.actor_kind,
+        record.actor_id,
+        record.organisation,
+        record.purpose,
+        record.policy_version,
+        record.trace_id,
+        source.topic,
+        source.partition,
+        source.offset,
+        source.position,
+        source.kafka_at,
+        committed.commitment,
+        committed.leaf,
     )
-
-
-def _json(stored: str | None) -> Any:
-    return None if stored is None else orjson.loads(stored)
-
-
-def _text(given: UUID | None) -> str | None:
-    return None if given is None else str(given)

@@ -22,11 +22,12 @@ def judge_audit(
     records: Sequence[Mapping[str, Any]],
     found: Findings,
 ) -> None:
-    """``records`` are all that the audit shows, newest first."""
-    places = [record["idx"] for record in records]
-    found.unless(places == list(range(len(records)))[::-1], "wrong", "the audit has a hole")
-    logged = [record["logged_at"] for record in records]
-    found.unless(logged == sorted(logged, reverse=True), "reordered", "the audit's clock falls")
+    """``records`` are all that the audit shows, with the two hashes that it keeps apart."""
+    in_the_log = sorted(records, key=lambda record: int(record["idx"]))
+    places = [record["idx"] for record in in_the_log]
+    found.unless(places == list(range(len(records))), "wrong", "the audit has a hole")
+    logged = [record["logged_at"] for record in in_the_log]
+    found.unless(logged == sorted(logged), "reordered", "the audit's clock falls")
     operations = {record["operation"] for record in records}
     found.unless(operations <= {"change", "refusal"}, "wrong", f"the audit has {operations}")
     changes = [record for record in records if record["operation"] == "change"]
@@ -60,9 +61,9 @@ def _judge_change(
         "wrong",
         f"the audit: {event.key} is another",
     )
-    if published is not None and record.get("content_sha256") is not None:
+    if published is not None:
         found.unless(
-            record["content_sha256"] == hashlib.sha256(published.content).hexdigest(),
+            record["after_hash"] == hashlib.sha256(published.content).hexdigest(),
             "wrong",
             f"the audit: {event.key} is hashed otherwise than it was published",
         )

@@ -80,7 +80,9 @@ class Checker:
         looked_at = {plan_id: ledger[plan_id] for plan_id in plans if plan_id in ledger}
         async with self._evidence.doors() as doors:
             await judge_doors(doors, looked_at, first, found)
-            judge_audit(everything, reused, events, first, await doors.audit(), found)
+            kept = await self._evidence.kept_apart()
+            records = [record | kept[record["idx"]] for record in await doors.audit()]
+            judge_audit(everything, reused, events, first, records, found)
         return found
 
     async def _has_settled(self) -> bool:

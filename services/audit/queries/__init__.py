@@ -1,0 +1,1 @@
+"""What the audit is asked: SQL and answers; nothing here changes anything."""

@@ -1,0 +1,174 @@
+"""The list of records: newest first, narrowed by what an index can find, as answers give it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any, Final
+from uuid import UUID
+
+import orjson
+
+from services.audit.record.commitment import GROUPS
+from services.audit.record.model import Operation, organisation_as_json
+from shared.chassis.database.database import Database
+from shared.ledger import instant
+
+_COLUMNS: Final = """r.idx, r.id, r.operation, r.type, r.recorded_at, r.logged_at, r.plan_id,
+       r.section, r.entry_id, r.entry_version, r.contribution_id, r.code, r.actor_kind, r.actor_id,
+       r.organisation, r.purpose, r.policy_version, r.trace_id, p.groups"""
+
+_AS_TOLD: Final = {
+    "why": ("purpose_of_use", "case", "relationship", "override", "decision", "inputs_sha256"),
+    "object": ("what", "plan_version", "as_at", "sections", "result_count"),
+    "view": (
+        "status",
+        "via",
+        "redactions",
+        "body_sha256",
+        "body_length",
+        "media_type",
+        "build",
+    ),
+}
+"""Members that an answer takes from the groups of a record as they stand there."""
+
+_MIDNIGHT: Final = "({}::timestamp AT TIME ZONE 'Europe/London')"
+_AUTHN: Final = ("jti", "client_id", "idp", "acr", "auth_time")
+
+Groups = Mapping[str, Mapping[str, Any]]
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Which records are asked for; what is ``None`` narrows nothing.
+
+    ``since`` and ``until`` are instants or days of London, both included. ``after`` is the place of
+    the last record of the page before.
+    """
+
+    plan_id: UUID | None = None
+    organisation: str | None = None
+    contributor: str | None = None
+    contribution_id: UUID | None = None
+    section: str | None = None
+    operation: str | None = None
+    since: date | datetime | None = None
+    until: date | datetime | None = None
+    after: int | None = None
+    limit: int = 50
+
+
+class RecordList:
+    """Finds records; each list is a range of one index, read from its newest end."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def newest(self, wanted: Wanted, *, shows_authn: bool) -> list[dict[str, Any]]:
+        """The newest records that are wanted, newest first, as answers give them."""
+        async with self._database.pool.acquire() as connection:
+            at = None
+            if wanted.after is not None:
+                at = await connection.fetchval(
+                    "SELECT recorded_at FROM audit_record WHERE idx = $1", wanted.after
+                )
+                if at is None:
+                    return []
+            query, values = statement(wanted, at)
+            rows = await connection.fetch(query, *values)
+        return [_as_item(row, shows_authn=shows_authn) for row in rows]
+
+
+def statement(wanted: Wanted, after_at: datetime | None) -> tuple[str, list[Any]]:
+    """The statement of a page, and its values; ``after_at`` is when ``wanted.after`` happened."""
+    by = {
+        "r.plan_id = {}": wanted.plan_id,
+        "r.organisation = {}": wanted.organisation,
+        "r.actor_id = {}": wanted.contributor,
+        "r.contribution_id = {}": wanted.contribution_id,
+        "r.section = {}": wanted.section,
+        "r.operation = {}": wanted.operation,
+    }
+    times = {
+        f"r.recorded_at >= {_begin(wanted.since)}": wanted.since,
+        f"r.recorded_at {_end(wanted.until)}": wanted.until,
+    }
+    narrowed = {**by, **times}
+    given = {condition: value for condition, value in narrowed.items() if value is not None}
+    conditions = [condition.format(f"${number}") for number, condition in enumerate(given, 1)]
+    values: list[Any] = list(given.values())
+    if after_at is not None:
+        values += [after_at, wanted.after]
+        conditions.append(f"(r.recorded_at, r.idx) < (${len(values) - 1}, ${len(values)})")
+    if not any(by.values()):
+        conditions.append("r.idx >= 0")
+    where = " AND ".join(conditions)
+    # Only names of our own are put into the statement; every value is a parameter.
+    query = f"""SELECT {_COLUMNS}
+  FROM (SELECT * FROM audit_record r WHERE {where}
+         ORDER BY r.recorded_at DESC, r.idx DESC LIMIT {wanted.limit:d}) AS r
+  JOIN audit_payload p USING (idx) ORDER BY r.recorded_at DESC, r.idx DESC"""  # noqa: S608
+    return query, values
+
+
+def _begin(since: date | datetime | None) -> str:
+    return "{}" if isinstance(since, datetime) else _MIDNIGHT.format("{}::date")
+
+
+def _end(until: date | datetime | None) -> str:
+    return "<= {}" if isinstance(until, datetime) else f"< {_MIDNIGHT.format('({}::date + 1)')}"
+
+
+def _as_item(row: Mapping[str, Any], *, shows_authn: bool) -> dict[str, Any]:
+    groups = _groups(row["groups"])
+    told = {
+        name: groups.get(group, {}).get(name) for group, names in _AS_TOLD.items() for name in names
+    }
+    actor = groups.get("actor", {})
+    authn = groups.get("authn", {}) if shows_authn else {}
+    is_change = row["operation"] == Operation.CHANGE
+    return {
+        "record_id": row["id"],
+        "idx": row["idx"],
+        "at": instant(row["recorded_at"]),
+        "logged_at": instant(row["logged_at"]),
+        "operation": row["operation"],
+        "type": row["type"],
+        "what": told.pop("what"),
+        "status": told.pop("status"),
+        "code": row["code"],
+        "event_type": row["type"] if is_change else groups.get("change", {}).get("event_type"),
+        "via": told.pop("via"),
+        "trace_id": row["trace_id"],
+        "actor": None if row["actor_kind"] is None else _actor(row, actor),
+        "on_behalf_of": actor.get("on_behalf_of"),
+        "authn": {name: authn.get(name) for name in _AUTHN} if authn else None,
+        "purpose": row["purpose"],
+        "policy_version": row["policy_version"],
+        "plan_id": _text(row["plan_id"]),
+        "section": row["section"],
+        "entry_id": _text(row["entry_id"]),
+        "entry_version": row["entry_version"],
+        "contribution_id": _text(row["contribution_id"]),
+        **told,
+    }
+
+
+def _actor(row: Mapping[str, Any], told: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "kind": row["actor_kind"],
+        "id": row["actor_id"],
+        "name": told.get("name_at_time"),
+        "role": told.get("role"),
+        "organisation": organisation_as_json(row["organisation"], told.get("org_name")),
+    }
+
+
+def _groups(stored: Sequence[bytes | None]) -> Groups:
+    """What the groups say; of one that was erased, nothing."""
+    told = zip(GROUPS, stored, strict=True)
+    return {name: orjson.loads(group)[1] or {} for name, group in told if group is not None}
+
+
+def _text(given: UUID | None) -> str | None:
+    return None if given is None else str(given)

@@ -1,0 +1,351 @@
+"""Audit records made from what arrives: an event, a service's word, a message nobody could read."""
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+from uuid import UUID
+
+from services.audit.record.checks import (
+    Unfit,
+    free_in,
+    in_utc,
+    instant_in,
+    members_in,
+    object_in,
+    sha256_in,
+    short_text_in,
+    text_in,
+    trace_id_in,
+    trace_of,
+    uuid_in,
+    uuid_or_none,
+    version_in,
+)
+from services.audit.record.groups import (
+    AUTHN,
+    actor_group,
+    agent_in,
+    authn_of_headers,
+    entry_in_list,
+    source_group,
+    speaker,
+    supporter,
+    voice_of,
+    where_group,
+)
+from services.audit.record.model import (
+    AuditRecord,
+    Operation,
+    Source,
+    header_group,
+    type_of,
+    without_nulls,
+)
+from shared.ledger import RecordedEvent
+
+HEADERS: Final = ("traceparent", "ce_authtype", "ce_authclaims", "ce_policyversion")
+"""The headers of an event of which the audit keeps more than the event says."""
+
+_LARGEST_POSITION: Final = 2**63 - 1  # one more is the open end of a range
+_LONGEST_NUMBER: Final = 20
+
+_WHY: Final = (
+    "purpose_of_use",
+    "case",
+    "relationship",
+    "override",
+    "decision",
+    "decision_id",
+    "inputs_sha256",
+)
+_OBJECT: Final = ("what", "plan_version", "as_at", "sections", "result_count")
+_VIEW: Final = (
+    "status",
+    "via",
+    "redactions",
+    "body_sha256",
+    "body_length",
+    "media_type",
+    "build",
+    "delivery",
+)
+_CHANGE: Final = ("fields", "reason", "kept", "count")
+_ELSEWHERE: Final = (
+    "record_id",
+    "at",
+    "recorded_at",
+    "operation",
+    "type",
+    "actor",
+    "authn",
+    "on_behalf_of",
+    "purpose",
+    "policy_version",
+    "plan_id",
+    "section",
+    "entry_id",
+    "entry_version",
+    "event_type",
+    "change",
+    "command",
+    "code",
+    "contribution_id",
+    "content_sha256",
+    "stated_by",
+    "supported_by",
+    "system",
+    "trace_id",
+)
+_KNOWN: Final = frozenset((*_ELSEWHERE, *_WHY, *_OBJECT, *_VIEW, *_CHANGE))
+
+
+def record_of_event(
+    event: RecordedEvent, source: Source, headers: Mapping[str, str] | None = None
+) -> AuditRecord:
+    """The record of a change; raises ``Unfit``. A section never heard of is like any other."""
+    told, given = event.provenance, headers or {}
+    recorded_by = object_in(told.get("recorded_by"), "provenance.recorded_by")
+    if recorded_by is None:
+        raise Unfit("nobody recorded it")
+    leaf_hash = sha256_in(event.leaf_hash, "ce_leafhash")
+    actor = agent_in(recorded_by, "provenance.recorded_by")
+    section = short_text_in(event.section, "section") or ""
+    record_id = change_id(section, event.entry_id, event.entry_version)
+    type_ = short_text_in(event.type, "type") or ""
+    reason = told.get("reason") or event.content.get("reason")
+    digest = hash_of_content(event.content)
+    policy_version = text_in(given.get("ce_policyversion"), "ce_policyversion")
+    trace_id = trace_of(given.get("traceparent") or event.traceparent)
+    groups = {
+        "hdr": header_group(
+            record_id,
+            Operation.CHANGE,
+            type_,
+            change=event.change,
+            contribution_id=event.contribution_id,
+        ),
+        "subject": {"plan_id": str(event.plan_id)},
+        "actor": actor_group(actor, told.get("on_behalf_of")),
+        "authn": authn_of_headers(given),
+        "why": without_nulls(policy_version=policy_version),
+        "object": {
+            "sections": [section],
+            "entries": [entry_in_list(section, event.entry_id, event.entry_version)],
+        },
+        "change": without_nulls(
+            fields=[text_in(path, "fields") for path in event.fields],
+            reason=text_in(reason, "reason") if isinstance(reason, str) else None,
+            after_hash=digest,
+            author=speaker(told.get("stated_by"), "provenance.stated_by"),
+            voice=voice_of(told),
+            supported_by=supporter(told.get("supported_by")),
+        ),
+        "where": where_group(told.get("system"), told.get("location"), told.get("source_ref")),
+        "source": source_group(source, trace_id, leaf_hash),
+    }
+    return AuditRecord(
+        record_id=record_id,
+        operation=Operation.CHANGE,
+        source=source,
+        groups={name: group for name, group in groups.items() if group},
+        type=type_,
+        recorded_at=in_utc(event.recorded_at),
+        stated_at=instant_in(told.get("stated_at"), "provenance.stated_at"),
+        plan_id=event.plan_id,
+        section=section,
+        entry_id=event.entry_id,
+        entry_version=event.entry_version,
+        contribution_id=event.contribution_id,
+        change=event.change,
+        actor_kind=actor.kind,
+        actor_id=actor.id,
+        organisation=actor.organisation,
+        policy_version=policy_version,
+        trace_id=trace_id,
+        entry_before=None
+        if event.entry_version == 1
+        else change_id(section, event.entry_id, event.entry_version - 1),
+    )
+
+
+def record_of_message(
+    told: Mapping[str, Any], traceparent: str | None, source: Source
+) -> AuditRecord:
+    """The record that a service wrote about what it saw; raises ``Unfit``.
+
+    Members that are not known here are kept in the bag, and an operation that is not known here is
+    kept as ``unknown``, with its own word as the type.
+    """
+    record_id = short_text_in(told.get("record_id"), "record_id")
+    word = short_text_in(told.get("operation"), "operation")
+    if not record_id or not word:
+        raise Unfit("it has no record_id or no operation")
+    if word == Operation.CHANGE:
+        raise Unfit("a change is recorded from its event alone")
+    operation = _operation(word)
+    given = told.get("at") if told.get("at") is not None else told.get("recorded_at")
+    recorded_at = instant_in(given, "at")
+    if recorded_at is None:
+        raise Unfit("it does not say when")
+    told_actor = object_in(told.get("actor"), "actor")
+    actor = None if told_actor is None else agent_in(told_actor, "actor")
+    plan_id = uuid_in(told.get("plan_id"), "plan_id")
+    section = short_text_in(told.get("section"), "section")
+    entry_id = uuid_in(told.get("entry_id"), "entry_id")
+    entry_version = version_in(told.get("entry_version"), "entry_version")
+    contribution_id = uuid_in(told.get("contribution_id"), "contribution_id")
+    code = short_text_in(told.get("code"), "code")
+    type_ = word if operation is Operation.UNKNOWN else short_text_in(told.get("type"), "type")
+    type_ = type_ or type_of(operation)
+    purpose = short_text_in(told.get("purpose"), "purpose")
+    policy_version = short_text_in(told.get("policy_version"), "policy_version")
+    content_hash = sha256_in(told.get("content_sha256"), "content_sha256")
+    trace_id = trace_id_in(told.get("trace_id"), "trace_id") or trace_of(traceparent)
+    bag = {name: item for name, item in told.items() if name not in _KNOWN}
+    groups = {
+        "hdr": header_group(
+            record_id, operation, type_, contribution_id=contribution_id, code=code
+        ),
+        "subject": without_nulls(plan_id=None if plan_id is None else str(plan_id)),
+        "actor": actor_group(actor, told.get("on_behalf_of")),
+        "authn": members_in(object_in(told.get("authn"), "authn") or {}, AUTHN),
+        "why": {
+            **without_nulls(purpose=purpose, policy_version=policy_version),
+            **members_in(told, _WHY),
+        },
+        "object": {
+            **without_nulls(
+                section=section,
+                entries=None
+                if entry_id is None
+                else [entry_in_list(section, entry_id, entry_version)],
+            ),
+            **members_in(told, _OBJECT),
+        },
+        "view": members_in(told, _VIEW),
+        "change": {
+            **without_nulls(
+                op=text_in(told.get("command"), "command"),
+                event_type=text_in(told.get("event_type"), "event_type"),
+                change=text_in(told.get("change"), "change"),
+                content_sha256=content_hash,
+                author=speaker(told.get("stated_by"), "stated_by"),
+                supported_by=supporter(told.get("supported_by")),
+            ),
+            **members_in(told, _CHANGE),
+        },
+        "where": where_group(told.get("system"), None),
+        "source": source_group(source, trace_id),
+        "ext": _bag(bag),
+    }
+    return AuditRecord(
+        record_id=record_id,
+        operation=operation,
+        source=source,
+        groups={name: group for name, group in groups.items() if group},
+        type=type_,
+        recorded_at=recorded_at,
+        plan_id=plan_id,
+        section=section,
+        entry_id=entry_id,
+        entry_version=entry_version,
+        contribution_id=contribution_id,
+        code=code,
+        actor_kind=None if actor is None else actor.kind,
+        actor_id=None if actor is None else actor.id,
+        organisation=None if actor is None else actor.organisation,
+        purpose=purpose,
+        policy_version=policy_version,
+        trace_id=trace_id,
+    )
+
+
+def record_of_unreadable(
+    reason: str, headers: Mapping[str, str], raw: bytes, source: Source
+) -> AuditRecord:
+    """The record of a Kafka message that could not be read, with what its headers tell."""
+    record_id = unreadable_id(source)
+    plan_id = uuid_or_none(headers.get("ce_partitionkey"))
+    contribution_id = uuid_or_none(headers.get("ce_causationid"))
+    section = section_of_topic(source.topic)
+    trace_id = trace_of(headers.get("traceparent"))
+    raw_hash = hashlib.sha256(raw).hexdigest()
+    type_ = type_of(Operation.UNREADABLE)
+    groups = {
+        "hdr": header_group(
+            record_id, Operation.UNREADABLE, type_, contribution_id=contribution_id, code=reason
+        ),
+        "subject": without_nulls(plan_id=None if plan_id is None else str(plan_id)),
+        "object": without_nulls(section=section),
+        "source": source_group(source, trace_id),
+        "ext": {"raw_sha256": raw_hash},
+    }
+    return AuditRecord(
+        record_id=record_id,
+        operation=Operation.UNREADABLE,
+        source=source,
+        groups={name: group for name, group in groups.items() if group},
+        type=type_,
+        plan_id=plan_id,
+        section=section,
+        contribution_id=contribution_id,
+        code=reason,
+        trace_id=trace_id,
+    )
+
+
+def change_id(section: str, entry_id: UUID, entry_version: int) -> str:
+    """The id of an event's record."""
+    return f"{section}/{entry_id}.{entry_version}"
+
+
+def unreadable_id(source: Source) -> str:
+    """The id of the record of a message that the audit itself could not read."""
+    return f"audit/{source.topic}/{source.partition}.{source.offset}"
+
+
+def source_position(told: str | None) -> int | None:
+    """A section's store position as a header tells it; raises ``Unfit`` where it is none."""
+    if told is None:
+        return None
+    position = int(told) if told.isascii() and told.isdigit() and len(told) < _LONGEST_NUMBER else 0
+    if not 0 < position < _LARGEST_POSITION:
+        raise Unfit("the position is not a position")
+    return position
+
+
+def section_of_topic(topic: str) -> str | None:
+    """``careplan.about-me.events.v1`` → ``about-me``; ``None`` where it is no event topic."""
+    found = re.search(r"careplan\.([a-z-]+)\.events\.v1$", topic)
+    return found[1] if found else None
+
+
+def hash_of_content(content: Mapping[str, Any]) -> str:
+    """SHA-256 of a content's bytes as published: JSON without spaces, members in their order."""
+    try:
+        published = json.dumps(content, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    except RecursionError as error:
+        raise Unfit("the content is nested too deeply") from error
+    return hashlib.sha256(published.encode()).hexdigest()
+
+
+def _bag(unknown: Mapping[str, Any]) -> dict[str, Any]:
+    """Members that are not known here: kept, as text where they have no canonical form."""
+    if not unknown:
+        return {}
+    try:
+        return {"bag": free_in(unknown, "a member")}
+    except Unfit:
+        try:
+            return {"bag_as_json": json.dumps(unknown)}
+        except RecursionError as error:
+            raise Unfit("a member is nested too deeply") from error
+
+
+def _operation(word: str) -> Operation:
+    try:
+        return Operation(word)
+    except ValueError:
+        return Operation.UNKNOWN
