@@ -5,6 +5,7 @@ import hashlib
 import os
 import signal
 import sys
+from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -245,6 +246,12 @@ def history(entries: int = 20, versions: int = 3) -> list[Message]:
     ]
 
 
+def ids_of(messages: Sequence[Message]) -> list[str]:
+    """What the records of these events are known by."""
+    told = [orjson.loads(message.value or b"") for message in messages]
+    return [f"{one['section']}/{one['entry_id']}.{one['entry_version']}" for one in told]
+
+
 async def test_records_when_events_come_twice_and_two_consume_then_each_is_there_once(
     bench: Bench,
 ) -> None:
@@ -256,7 +263,7 @@ async def test_records_when_events_come_twice_and_two_consume_then_each_is_there
         await bench.until_consumed(2 * len(messages))
 
     ids = await bench.ids()
-    assert len(ids) == len(set(ids)) == len(messages)
+    assert sorted(ids) == sorted(ids_of(messages))
     for entry in range(20):
         of_entry = [id_ for id_ in ids if id_.startswith(f"goals/{UUID(int=entry)}.")]
         assert of_entry == sorted(of_entry)
@@ -617,7 +624,8 @@ async def test_records_when_the_consumer_dies_then_the_next_one_leaves_nothing_o
 
     async with bench.consumer(store):
         await bench.until_consumed(len(messages) + 1)
-    assert len(await bench.ids()) == len(messages) + 1
+    [letter] = Counter(await bench.ids()) - Counter(ids_of(messages))
+    assert letter.startswith(f"audit/{bench.prefix}{events_topic('goals')}/")
     assert len(await bench.rows("SELECT 1 FROM outgoing")) == 1
 
 
@@ -657,8 +665,7 @@ async def test_records_when_the_process_is_killed_again_and_again_then_each_is_t
         published = len(await bench.ids())
     async with bench.consumer(instance="audit-1"):
         await bench.until_consumed(len(messages))
-    ids = await bench.ids()
-    assert len(ids) == len(set(ids)) == len(messages)
+    assert sorted(await bench.ids()) == sorted(ids_of(messages))
 
 
 async def test_records_when_the_database_hangs_up_then_the_batch_is_tried_again(
@@ -681,7 +688,7 @@ async def test_records_when_the_database_hangs_up_then_the_batch_is_tried_again(
     finally:
         await admin.close()
     assert not bench.has_stopped
-    assert len(await bench.ids()) == len(messages)
+    assert sorted(await bench.ids()) == sorted(ids_of(messages))
 
 
 async def _consumed_as(admin: asyncpg.Connection) -> int:
