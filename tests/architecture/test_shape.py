@@ -311,8 +311,9 @@ def codes_given_to(name: str, folder: str) -> Iterator[tuple[str, str]]:
         where = str(path.relative_to(ROOT))
         if where.startswith(folder):
             for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-                is_a_call = isinstance(node, ast.Call) and dotted(node.func) == name
-                if is_a_call and node.args and isinstance(node.args[0], ast.Constant):
+                if not isinstance(node, ast.Call) or dotted(node.func) != name:
+                    continue
+                if node.args and isinstance(node.args[0], ast.Constant):
                     yield str(node.args[0].value), where
 
 
