@@ -7,6 +7,7 @@ from typing import Final
 import asyncpg
 
 from tests.faults.judge.audit import judge_audit
+from tests.faults.judge.commitments import hashes_of, judge_commitments
 from tests.faults.judge.evidence import EVENT_TOPICS, Evidence, Stored, Surroundings
 from tests.faults.judge.findings import Findings
 from tests.faults.judge.plans import judge_changes, judge_doors, judge_ledger
@@ -80,7 +81,9 @@ class Checker:
         looked_at = {plan_id: ledger[plan_id] for plan_id in plans if plan_id in ledger}
         async with self._evidence.doors() as doors:
             await judge_doors(doors, looked_at, first, found)
-            kept = await self._evidence.kept_apart()
+            log = await self._evidence.log()
+            judge_commitments(log, found)
+            kept = hashes_of(log)
             records = [record | kept[record["idx"]] for record in await doors.audit()]
             judge_audit(everything, reused, events, first, records, found)
         return found

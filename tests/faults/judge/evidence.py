@@ -178,18 +178,13 @@ class Evidence:
             await consumer.stop()
         return records
 
-    async def kept_apart(self) -> dict[int, dict[str, str | None]]:
-        """Of each audit record the hashes that its payload holds, by its place in the log."""
-        rows = await self.ask("audit", "SELECT idx, groups FROM audit_payload")
-        kept = {}
-        for row in rows:
-            told = dict(json.loads(group) for group in row["groups"])
-            change, source = told["change"] or {}, told["source"]
-            kept[row["idx"]] = {
-                "after_hash": change.get("after_hash"),
-                "leaf_hash": source.get("leaf_hash"),
-            }
-        return kept
+    async def log(self) -> Sequence[Mapping[str, Any]]:
+        """What the audit's log commits to, with what is kept apart from it, in its order."""
+        return await self.ask(
+            "audit",
+            "SELECT idx, kind, logged_at, commitment, leaf, salts, groups"
+            " FROM audit_record LEFT JOIN audit_payload USING (idx) ORDER BY idx",
+        )
 
     @asynccontextmanager
     async def doors(self) -> AsyncIterator["Doors"]:

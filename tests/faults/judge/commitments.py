@@ -1,0 +1,65 @@
+"""What each audit record commits to, computed from what is kept of it: ``audit.md`` 4.5."""
+
+import hashlib
+import json
+import struct
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from tests.faults.judge.findings import Findings
+from tests.faults.judge.published import canonical
+
+GROUPS: Final = (
+    *("hdr", "time", "subject", "actor", "authn", "why"),
+    *("object", "view", "change", "where", "source", "ext"),
+)
+
+_DOMAIN: Final = b"\0careplan-audit-group/v1\n"
+_BEGAN: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def judge_commitments(rows: Sequence[Mapping[str, Any]], found: Findings) -> None:
+    """Each record's commitment is that of its groups, its leaf that of the commitment."""
+    salts: set[bytes] = set()
+    for row in rows:
+        what = f"the audit's record {row['idx']}"
+        groups = [bytes(group) for group in row["groups"] or ()]
+        names = [json.loads(group)[0] for group in groups]
+        found.unless(names == list(GROUPS), "wrong", f"{what} has the groups {names}")
+        plain = all(canonical(json.loads(group)).encode() == group for group in groups)
+        found.unless(plain, "wrong", f"{what}: a group is not in its canonical form")
+        its = [bytes(salt) for salt in row["salts"] or ()]
+        found.unless(
+            len(set(its)) == len(GROUPS) and salts.isdisjoint(its), "wrong", f"{what}: a salt again"
+        )
+        salts.update(its)
+        hashes = [
+            hashlib.sha256(_DOMAIN + salt + group).digest()
+            for salt, group in zip(its, groups, strict=False)
+        ]
+        root = _root(hashes) if len(hashes) == len(GROUPS) else b""
+        found.unless(row["commitment"] == root, "wrong", f"{what} commits to something else")
+        logged_ms = (row["logged_at"] - _BEGAN) // timedelta(milliseconds=1)
+        leaf = struct.pack(">BBHQ", 1, row["kind"], 0, logged_ms) + root
+        found.unless(row["leaf"] == leaf, "wrong", f"{what} has the leaf of another")
+
+
+def hashes_of(rows: Sequence[Mapping[str, Any]]) -> dict[int, dict[str, str | None]]:
+    """The two hashes that the groups of each record hold, by its place in the log."""
+    kept = {}
+    for row in rows:
+        told = dict(json.loads(group) for group in row["groups"] or ())
+        kept[row["idx"]] = {
+            "after_hash": (told.get("change") or {}).get("after_hash"),
+            "leaf_hash": (told.get("source") or {}).get("leaf_hash"),
+        }
+    return kept
+
+
+def _root(hashes: Sequence[bytes]) -> bytes:
+    """The tree of RFC 6962 over these leaf hashes."""
+    if len(hashes) == 1:
+        return hashes[0]
+    left = 1 << (len(hashes) - 1).bit_length() - 1
+    return hashlib.sha256(b"\1" + _root(hashes[:left]) + _root(hashes[left:])).digest()

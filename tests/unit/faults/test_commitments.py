@@ -1,0 +1,78 @@
+"""The judge's own computation of what an audit record commits to."""
+
+import hashlib
+import json
+import struct
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from tests.faults.judge.commitments import GROUPS, hashes_of, judge_commitments
+from tests.faults.judge.findings import Findings
+
+Row = dict[str, Any]
+
+
+def sha(*parts: bytes) -> bytes:
+    return hashlib.sha256(b"".join(parts)).digest()
+
+
+def row(idx: int = 0) -> Row:
+    """Written out: eight groups on the left, four on the right."""
+    told = {"change": {"after_hash": "aa"}, "source": {"leaf_hash": "bb"}}
+    groups = [json.dumps([name, told.get(name)], separators=(",", ":")).encode() for name in GROUPS]
+    salts = [bytes([idx, number]) * 16 for number in range(12)]
+    g = [
+        sha(b"\x00careplan-audit-group/v1\n", salt, group)
+        for salt, group in zip(salts, groups, strict=True)
+    ]
+    two = [sha(b"\x01", g[n], g[n + 1]) for n in range(0, 12, 2)]
+    left = sha(b"\x01", sha(b"\x01", two[0], two[1]), sha(b"\x01", two[2], two[3]))
+    commitment = sha(b"\x01", left, sha(b"\x01", two[4], two[5]))
+    logged_at = datetime(2026, 11, 24, 8, 0, 0, 123_999, tzinfo=UTC)
+    leaf = struct.pack(">BBHQ", 1, 3, 0, 1_795_507_200_123) + commitment
+    return {
+        "idx": idx,
+        "kind": 3,
+        "logged_at": logged_at,
+        "commitment": commitment,
+        "leaf": leaf,
+        "salts": salts,
+        "groups": groups,
+    }
+
+
+def judged(*rows: Row) -> list[str]:
+    found = Findings()
+    judge_commitments(rows, found)
+    return found.lines()
+
+
+def test_records_that_commit_to_what_is_kept_of_them() -> None:
+    assert judged(row(0), row(1)) == []
+    assert hashes_of([row(7)]) == {7: {"after_hash": "aa", "leaf_hash": "bb"}}
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda it: it.update(commitment=b"\0" * 32),
+        lambda it: it.update(kind=4),
+        lambda it: it["groups"].__setitem__(8, b'["change",{"after_hash":"ac"}]'),
+        lambda it: it["groups"].__setitem__(1, b'["time", null]'),
+        lambda it: it["salts"].__setitem__(3, b"\0" * 32),
+        lambda it: it["groups"].pop(),
+        lambda it: it.update(logged_at=datetime(2026, 11, 24, 8, 0, 1, tzinfo=UTC)),
+        lambda it: it.update(salts=None, groups=None),
+    ],
+)
+def test_one_that_does_not_is_found(spoil: Callable[[Row], object]) -> None:
+    it = row(1)
+    spoil(it)
+    assert judged(row(0), it) != []
+
+
+def test_a_salt_is_never_used_again() -> None:
+    assert judged(row(0), row(0)) == ["wrong: the audit's record 0: a salt again"]
