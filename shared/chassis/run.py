@@ -77,7 +77,10 @@ def main() -> None:
     end_on_sigterm()
     telemetry.configure(settings.service)
     refuse_closed_connections()
-    app = app_of(settings.service, settings)
+    try:
+        app = app_of(settings.service, settings)
+    except SettingUnusable as unusable:
+        raise _refusal(str(unusable)) from None
     collect_rarely()
     try:
         uvicorn.run(

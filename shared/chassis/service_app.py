@@ -9,6 +9,7 @@ from fastapi import APIRouter, FastAPI
 from shared.chassis.database.database import Database
 from shared.chassis.http.answers import CorrelationIds, HeadLikeGet, problem_handlers
 from shared.chassis.http.health import health_routes
+from shared.chassis.http.overload import Overload
 from shared.chassis.http.spans import HttpSpans
 from shared.chassis.kafka.consumer import BatchConsumer
 from shared.chassis.kafka.relay import Relay
@@ -65,6 +66,7 @@ def service_app(
         app.include_router(router)
     app.include_router(health_routes(asked, settings.service, door=door))
     app.exception_handlers.update(problem_handlers())
+    app.add_middleware(Overload, limit=settings.request_limit)
     app.add_middleware(HttpSpans)
     app.add_middleware(HeadLikeGet)
     app.add_middleware(CorrelationIds)

@@ -61,13 +61,16 @@ class Settings(BaseSettings):
     kafka_servers: Annotated[str, AfterValidator(kafka_addresses)] = "127.0.0.1:19092"
     host: str = "127.0.0.1"
     port: _Port = 8000
-    issuer: str | None = None
+    issuer: str = ""
     jwks: str = ""
     instance: str = ""
     topic_prefix: str = ""
     event_partitions: _Count = 24
     traces_file: str = ""
 
+    request_limit: _Count = Field(
+        default=2_000, description="requests in hand; more are answered 503"
+    )
     queue_limit: _Count = Field(default=5_000, description="appends waiting; more are answered 503")
     queue_bytes: _Count = Field(default=67_108_864, description="the same, in bytes")
     entry_cache: _Count = Field(default=2_000, description="entries kept in memory")

@@ -28,7 +28,9 @@ def files(named: Mapping[str, str]) -> dict[str, Json]:
 def document(service: str, named: Mapping[str, str]) -> Json:
     """One service's document."""
     # Found at run time, as the services themselves are: no import leads from here to a service.
-    settings = import_module("shared.chassis.settings").Settings(service=service)
+    settings = import_module("shared.chassis.settings").Settings(
+        service=service, issuer="https://issuer.example", jwks="jwks.json"
+    )
     told: Json = import_module("shared.chassis.run").app_of(service, settings).openapi()
     told["info"]["license"] = {"name": "Apache-2.0", "identifier": "Apache-2.0"}
     codes = {code: status_of_refusal(code) for code in sorted({*STATUS, *_rules_of(service)})}

@@ -13,7 +13,6 @@ from shared.ledger.values import (
     Location,
     Organisation,
     Shape,
-    Text,
     value,
 )
 
@@ -111,9 +110,9 @@ class Supporter:
 class SourceSystem:
     """The system that a contribution comes from (PRSB Provenance 1.2, Device)."""
 
-    name: Text
-    maker: str | None = None
-    version: str | None = None
+    name: Annotated[str, Shape(pattern=CAN_BE_SEEN, max_length=255)]
+    maker: Annotated[str, Shape(max_length=255)] | None = None
+    version: Annotated[str, Shape(max_length=255)] | None = None
 
 
 @value

@@ -53,7 +53,8 @@ OF_THE_CHASSIS = {
     "": {"run.py", "section_app.py", "service_app.py", "settings.py"},
     "http": {
         "contributions.py", "identity.py", "key_set.py", "answers.py", "body.py", "health.py",
-        "parameters.py", "spans.py", "server.py",
+        "parameters.py", "overload.py", "spans.py",
+        "server.py",
     },
     "kafka": {
         "consumer.py", "running.py", "offsets.py", "dead_letters.py", "commands.py",
@@ -69,7 +70,7 @@ OF_THE_CHASSIS = {
     "database": {"database.py", "migrate.py", "outgoing.py"},
     "wire": {
         "problem.py", "strict_json.py", "shapes.py", "exact.py", "validation_errors.py",
-        "plain_json.py", "position.py",
+        "plain_json.py", "position.py", "remembered.py",
     },
     "telemetry": {
         "names.py", "tracing.py", "metrics.py", "counters.py", "log_lines.py", "library_lines.py",

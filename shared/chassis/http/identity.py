@@ -3,8 +3,8 @@
 import re
 import time
 from base64 import urlsafe_b64decode
-from collections import OrderedDict
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any, Final, cast, get_args
@@ -18,7 +18,9 @@ from joserfc.errors import JoseError
 from starlette.requests import Request
 
 from shared.chassis.http.key_set import ALGORITHMS, KeySource, TokenRegistry
+from shared.chassis.settings import SettingUnusable
 from shared.chassis.wire.problem import Problem
+from shared.chassis.wire.remembered import Remembered
 from shared.chassis.wire.strict_json import read
 from shared.ledger import (
     LOCAL_ID,
@@ -33,11 +35,16 @@ from shared.ledger import (
     id_in,
 )
 from shared.ledger.provenance import Kind
+from shared.ledger.text import says_something
 
 AUDIENCE: Final = "careplan"
 TOKEN_LIMIT: Final = 8_192
 TEXT_LIMIT: Final = 255
-REMEMBERED_TOKENS: Final = 4_096
+REMEMBERED_BYTES: Final = 8 * 2**20
+"""Of tokens and who they prove; some 8,000 ordinary ones."""
+
+# What a remembered token takes beside its claims, whose texts are no longer than the token.
+_OF_EACH_TOKEN: Final = 512
 
 _KINDS: Final = frozenset(get_args(Kind))
 _TOKEN: Final = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
@@ -52,36 +59,51 @@ class _Invalid(Exception):
     """Why a token does not count, in words of ours."""
 
 
+@dataclass(frozen=True)
+class _Proven:
+    """Whom a token proves, until when, and by which key."""
+
+    contributor: Contributor
+    expires: float
+    thumbprint: str
+
+
 class Identity(SecurityBase):
     """Tells the contributor from the ``Authorization`` of a request.
 
-    ``jwks`` is a file or a URL. Raises ``Problem``: ``token-missing``, ``token-invalid``,
+    ``jwks`` is a file or a URL; ``SettingUnusable`` where it or the issuer is not set. Raises
+    ``Problem``: ``token-missing``, ``token-invalid``,
     ``token-expired``, and ``unavailable`` while no keys could be read yet.
     """
 
     def __init__(
         self,
         jwks: str,
-        issuer: str | None,
+        issuer: str,
         leeway: int = 60,
         *,
         clock: Callable[[], float] = time.time,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
+        # Without one, whoever has any of the keys could sign for anybody.
+        if not issuer:
+            raise SettingUnusable("CAREPLAN_ISSUER is not set. Name the issuer of the tokens.")
+        if not jwks:
+            raise SettingUnusable("CAREPLAN_JWKS is not set. Name the file or URL of the keys.")
         self.model = HTTPBearer(bearerFormat="JWT")
         self.scheme_name = "token"
         self._issuer = issuer
         self._leeway = leeway
         self._clock = clock
         self._keys = KeySource(jwks, transport=transport)
-        self._seen: OrderedDict[bytes, tuple[float, Contributor]] = OrderedDict()
+        self._seen: Remembered[bytes, _Proven] = Remembered(REMEMBERED_BYTES)
         self._seen_with = -1
 
     async def __call__(self, request: Request) -> Contributor:
         """The contributor of a request, for ``Depends``."""
         given = request.headers.getlist("authorization")
         if len(given) > 1:
-            raise _refused("There is more than one Authorization.")
+            raise _refused("Send one `Authorization`; there is more than one.")
         return await self.contributor(given[0] if given else None)
 
     async def contributor(self, authorization: str | None) -> Contributor:
@@ -89,50 +111,52 @@ class Identity(SecurityBase):
         token = _token_in(authorization)
         await self._keys.refresh()
         if self._keys.generation != self._seen_with:
-            # A key may have been withdrawn: what it signed has to prove itself again.
-            self._seen.clear()
+            # What was signed with a key that was withdrawn has to prove itself again.
+            self._seen.keep_only(lambda one: self._keys.holds(one.thumbprint))
             self._seen_with = self._keys.generation
         name = sha256(token).digest()
-        expires, contributor = self._seen.get(name) or await self._verify(token)
-        if self._clock() >= expires + self._leeway:
-            self._seen.pop(name, None)
-            raise Problem("token-expired", "Ask for a new token.")
-        self._seen[name] = expires, contributor
-        self._seen.move_to_end(name)
-        if len(self._seen) > REMEMBERED_TOKENS:
-            self._seen.popitem(last=False)
-        return contributor
+        proven = self._seen.get(name)
+        if proven is None:
+            proven = await self._verify(token)
+            if self._clock() < proven.expires + self._leeway:
+                self._seen.put(name, proven, _OF_EACH_TOKEN + len(token))
+        if self._clock() >= proven.expires + self._leeway:
+            self._seen.forget(name)
+            raise Problem("token-expired", "The token has expired. Ask for a new one.")
+        return proven.contributor
 
-    async def _verify(self, token: bytes) -> tuple[float, Contributor]:
+    async def _verify(self, token: bytes) -> _Proven:
         try:
-            claims = await self._claims_of(token)
+            claims, thumbprint = await self._claims_of(token)
             expires = self._judge_claims(claims)
-            return expires, _contributor_of(claims)
+            return _Proven(_contributor_of(claims), expires, thumbprint)
         except _Invalid as error:
             raise _refused(str(error)) from None
 
-    async def _claims_of(self, token: bytes) -> Mapping[str, Any]:
+    async def _claims_of(self, token: bytes) -> tuple[Mapping[str, Any], str]:
         # The header is read here first: the library's own reader knows no limit of depth.
         header = _object_in(token.partition(b".")[0], "header")
         algorithm, key_id = header.get("alg"), header.get("kid")
         if algorithm not in ALGORITHMS:
-            raise _Invalid("Its algorithm is not taken.")
+            raise _Invalid("Its algorithm is not accepted here.")
         if "crit" in header or "b64" in header:
             raise _Invalid("Its header asks for something that is not known here.")
         if key_id is not None and not isinstance(key_id, str):
             raise _Invalid("Its key id is not text.")
-        key = await self._keys.find(key_id, algorithm)
-        if key is None:
+        fitting = await self._keys.find(key_id, algorithm)
+        if not fitting:
             raise _Invalid("Its key is not known.")
-        try:
-            signed = jws.deserialize_compact(token, key, registry=_REGISTRY)
-        except (JoseError, ValueError, TypeError):
-            raise _Invalid("Its signature does not hold.") from None
-        return _claims_in(signed.payload)
+        for one in fitting:
+            try:
+                signed = jws.deserialize_compact(token, one.key, registry=_REGISTRY)
+            except (JoseError, ValueError, TypeError):
+                continue
+            return _claims_in(signed.payload), one.thumbprint
+        raise _Invalid("Its signature does not hold.")
 
     def _judge_claims(self, claims: Mapping[str, Any]) -> float:
-        if self._issuer is not None and claims.get("iss") != self._issuer:
-            raise _Invalid("Its issuer is not the one trusted here.")
+        if claims.get("iss") != self._issuer:
+            raise _Invalid("Its issuer is not trusted here.")
         audience = claims.get("aud")
         if audience != AUDIENCE and not (isinstance(audience, list) and AUDIENCE in audience):
             raise _Invalid("It is meant for somebody else.")
@@ -276,8 +300,8 @@ def _optional_text(claims: Mapping[str, Any], name: str) -> str | None:
     value = claims.get(name)
     if value is None:
         return None
-    if not isinstance(value, str) or not value.strip() or len(value) > TEXT_LIMIT:
-        raise _Invalid(f"Its {name} is no text, or too long.")
+    if not isinstance(value, str) or len(value) > TEXT_LIMIT or not says_something(value):
+        raise _Invalid(f"Its {name} must be a text of at most {TEXT_LIMIT} characters.")
     return value
 
 

@@ -24,6 +24,7 @@ LOOK_EVERY_SECONDS: Final = 1.0
 ASK_AGAIN_SECONDS: Final = 10.0
 RENEW_SECONDS: Final = 300.0
 RSA_BITS: Final = 2_048
+TRIED_KEYS: Final = 8
 
 VerificationKey = RSAKey | ECKey | OKPKey
 
@@ -44,10 +45,19 @@ class TokenRegistry(JWSRegistry):
 
 
 @dataclass(frozen=True)
+class NamedKey:
+    """A key, the id it goes by, and its thumbprint (RFC 7638): the same key wherever it stands."""
+
+    key_id: str | None
+    thumbprint: str
+    key: VerificationKey
+
+
+@dataclass(frozen=True)
 class _Known:
     """One reading of the document."""
 
-    keys: tuple[tuple[str | None, VerificationKey], ...] = ()
+    keys: tuple[NamedKey, ...] = ()
     stamp: tuple[int, ...] = ()
 
 
@@ -86,21 +96,31 @@ class KeySource:
         if self._known is None:
             raise Problem("unavailable", "The keys that tokens are signed with cannot be read.")
 
-    async def find(self, key_id: str | None, algorithm: str) -> VerificationKey | None:
-        """The key of that id; without an id, the only key there is for the algorithm."""
+    def holds(self, thumbprint: str) -> bool:
+        """True while that key is among them."""
+        known = self._known.keys if self._known else ()
+        return any(one.thumbprint == thumbprint for one in known)
+
+    async def find(self, key_id: str | None, algorithm: str) -> tuple[NamedKey, ...]:
+        """The keys of that id that fit the algorithm; without an id, all that fit it.
+
+        Mostly that is one. While an issuer changes its keys there may be more, and the signature
+        tells which it was; beyond ``TRIED_KEYS`` an issuer has to name them.
+        """
         found = self._find(key_id, algorithm)
-        if found is None:
+        if not found:
             await self._look(0.0 if self._path else ASK_AGAIN_SECONDS)
             found = self._find(key_id, algorithm)
         return found
 
-    def _find(self, key_id: str | None, algorithm: str) -> VerificationKey | None:
-        fitting = [
-            key
-            for name, key in (self._known.keys if self._known else ())
-            if key.key_type == _KEY_TYPE[algorithm] and (key_id is None or name == key_id)
-        ]
-        return fitting[0] if len(fitting) == 1 else None
+    def _find(self, key_id: str | None, algorithm: str) -> tuple[NamedKey, ...]:
+        # By thumbprint: a key that stands there twice is still one key.
+        fitting = {
+            one.thumbprint: one
+            for one in (self._known.keys if self._known else ())
+            if one.key.key_type == _KEY_TYPE[algorithm] and key_id in (None, one.key_id)
+        }
+        return tuple(fitting.values())[:TRIED_KEYS]
 
     def _is_due(self, every: float) -> bool:
         return self._clock() - self._looked_at >= every
@@ -162,12 +182,13 @@ def _keys_in(document: bytes) -> _Known:
         raise ValueError("the document of keys is too long")
     given = read(document)
     keys = given.get("keys") if isinstance(given, dict) else None
-    usable: list[tuple[str | None, VerificationKey]] = []
+    usable: list[NamedKey] = []
     for one in keys if isinstance(keys, list) else ():
         key = _key_of(one) if isinstance(one, dict) else None
         if key is not None:
             name = one.get("kid")
-            usable.append((name if isinstance(name, str) else None, key))
+            key_id = name if isinstance(name, str) else None
+            usable.append(NamedKey(key_id, key.thumbprint(), key))
     if not usable:
         raise ValueError("the document holds no key that can be used")
     return _Known(tuple(usable))

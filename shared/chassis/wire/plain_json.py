@@ -2,15 +2,18 @@
 
 from dataclasses import is_dataclass
 from datetime import datetime
-from functools import cache, lru_cache
+from functools import cache
 from typing import Any, Final
 
 import orjson
 
+from shared.chassis.wire.remembered import Remembered
 from shared.ledger import Agent, Provenance, instant, plain
 
 _OPTIONS: Final = orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_DATETIME
-_REMEMBERED_AGENTS: Final = 4_096
+# An agent takes some three times its JSON, and about so much beside.
+_REMEMBERED_BYTES: Final = 4 * 2**20
+_OF_EACH_AGENT: Final = 1_024
 
 
 def plain_json(given: Any, *, sort_keys: bool = False) -> bytes:
@@ -57,10 +60,17 @@ def _of_provenance(given: Provenance) -> dict[str, Any]:
     return told
 
 
-@lru_cache(_REMEMBERED_AGENTS)
 def _agent_json(agent: Agent) -> orjson.Fragment:
     # Who is behind a contribution contributes often.
-    return orjson.Fragment(fitted(plain_json(_named(agent))))
+    found = _AGENTS.get(agent)
+    if found is None:
+        json = fitted(plain_json(_named(agent)))
+        found = orjson.Fragment(json)
+        _AGENTS.put(agent, found, _OF_EACH_AGENT + 3 * len(json))
+    return found
+
+
+_AGENTS: Final[Remembered[Agent, orjson.Fragment]] = Remembered(_REMEMBERED_BYTES)
 
 
 def _named(given: Any) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from joserfc.jwk import ECKey, KeySet, OctKey, OKPKey, RSAKey
 from shared.chassis.http import identity as module
 from shared.chassis.http.answers import problem_handlers
 from shared.chassis.http.identity import Identity
+from shared.chassis.settings import SettingUnusable
 from shared.chassis.wire.problem import Problem
 from shared.ledger import Authentication, Contributor
 
@@ -307,14 +308,77 @@ async def test_a_token_is_verified_once(
 
 
 @pytest.mark.asyncio
-async def test_the_tokens_remembered_are_bounded(
-    identity: Identity, monkeypatch: pytest.MonkeyPatch
+async def test_the_tokens_remembered_are_bounded_in_bytes(
+    jwks: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "REMEMBERED_TOKENS", 3)
-    for number in range(10):
-        await identity.contributor(f"Bearer {token(claims(jti=f'token-{number}'))}")
+    monkeypatch.setattr(module, "REMEMBERED_BYTES", 20_000)
+    identity = Identity(str(jwks), ISSUER, clock=clock)
+    for size in (1, 3_000):
+        for number in range(20):
+            made = token(claims(jti=f"token-{size}-{number}", more="x" * size))
+            await identity.contributor(f"Bearer {made}")
 
-    assert len(identity._seen) == 3
+    assert 0 < len(identity._seen) < 20
+    assert identity._seen.weight <= 20_000
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("issuer", ["", None])
+async def test_without_a_trusted_issuer_nothing_starts(jwks: Path, issuer: Any) -> None:
+    with pytest.raises(SettingUnusable, match="CAREPLAN_ISSUER is not set"):
+        Identity(str(jwks), issuer)
+    with pytest.raises(SettingUnusable, match="CAREPLAN_JWKS is not set"):
+        Identity("", ISSUER)
+
+
+# What an issuer may do to its keys without locking anybody out
+
+
+def other_ed25519(kid: str | None = "ed") -> OKPKey:
+    return OKPKey.generate_key("Ed25519", {"kid": kid} if kid else None)
+
+
+@pytest.mark.asyncio
+async def test_a_key_that_stands_twice_is_one_key(jwks: Path, identity: Identity) -> None:
+    write_text(jwks, json.dumps({"keys": [ED25519.as_dict(private=False)] * 2}))
+
+    assert (await identity.contributor(f"Bearer {token(claims())}")).sub == "sub-1"
+    assert (await identity.contributor(f"Bearer {token(claims(), kid=...)}")).sub == "sub-1"
+
+
+@pytest.mark.asyncio
+async def test_several_keys_without_an_id_or_with_the_same_one_are_each_tried(
+    jwks: Path, identity: Identity
+) -> None:
+    other, stranger = other_ed25519(), other_ed25519()
+    write_keys(jwks, other, ED25519, P256)
+
+    for key in (other, ED25519):
+        for kid in (key.kid, ...):
+            made = token(claims(), key, kid=kid)
+            assert (await identity.contributor(f"Bearer {made}")).sub == "sub-1"
+    assert await refused(identity, f"Bearer {token(claims(), stranger)}") == "token-invalid"
+    assert await refused(identity, f"Bearer {token(claims(), stranger, kid=...)}") == (
+        "token-invalid"
+    )
+
+
+@pytest.mark.asyncio
+async def test_a_rotation_keeps_what_was_signed_with_a_key_that_stays(
+    jwks: Path, identity: Identity, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    staying = [f"Bearer {token(claims(jti=f'token-{number}'))}" for number in range(5)]
+    going = f"Bearer {token(claims(), P256, 'ES256')}"
+    for one in (*staying, going):
+        await identity.contributor(one)
+    replace_keys(jwks, ED25519, other_ed25519("new"))
+    await identity._keys._look(0.0)
+    monkeypatch.setattr("joserfc.jws.deserialize_compact", None)  # nothing is proven again
+
+    for one in staying:
+        assert (await identity.contributor(one)).sub == "sub-1"
+    assert len(identity._seen) == len(staying)
+    assert await refused(identity, going) == "token-invalid"
 
 
 def signed_by_ed25519(signed: bytes) -> bytes:
