@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import count
 from pathlib import Path
@@ -81,7 +81,7 @@ class Bench:
         """The trial of this fault with this seed."""
         began = monotonic()
         rng = Random(f"{seed}/fault")  # noqa: S311 - the same for the same seed
-        load = self.load(seed)
+        load = self.load(seed, replace(A_FEW, patience=2 * self._patience))
         await load.open_plans()
         load.begin()
         note, recovered = "", 0.0

@@ -16,7 +16,7 @@ class Contributors:
     """How many there are at each door, of how many plans, and how they behave.
 
     ``pace`` is the longest pause between two contributions of one of them, ``abandoned`` the share
-    of which they do not wait for the answer.
+    of which they do not wait for the answer. After ``patience`` seconds without one they give up.
     """
 
     http: int = 6
@@ -24,6 +24,7 @@ class Contributors:
     plans: int = 3
     pace: float = 0.08
     abandoned: float = 0.08
+    patience: float = PATIENCE
 
 
 A_FEW: Final = Contributors()
@@ -55,7 +56,7 @@ class Load(Deeds):
 
     def begin(self) -> None:
         """All contributors at once."""
-        self._http.patience = self._kafka.patience = PATIENCE
+        self._http.patience = self._kafka.patience = self._how.patience
         for number in range(self._how.http + self._how.kafka):
             door = "http" if number < self._how.http else "kafka"
             rng = Random(f"{self._seed}/{number}")  # noqa: S311
