@@ -1,5 +1,6 @@
 """Settings: the only place that reads the environment."""
 
+import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Final, TypeVar
 from urllib.parse import urlsplit
@@ -33,6 +34,26 @@ def postgres_address(text: str) -> str:
     return text
 
 
+def key_set_address(text: str) -> str:
+    """A file, or an address that begins with ``http://`` or ``https://``."""
+    try:
+        usable = "://" not in text or bool(
+            urlsplit(text).scheme in ("http", "https") and urlsplit(text).hostname
+        )
+    except ValueError:
+        usable = False
+    if not usable:
+        raise ValueError("must be a file, or an address like https://issuer.example/jwks.json")
+    return text
+
+
+def name_on_kafka(text: str) -> str:
+    """What may be a part of a topic's name and of a group member's."""
+    if not re.fullmatch(r"[A-Za-z0-9._-]{0,100}", text):
+        raise ValueError("may hold letters, digits, dots, hyphens and underscores, at most 100")
+    return text
+
+
 def _is_port(text: str) -> bool:
     return text.isascii() and text.isdigit() and 0 < int(text[:6]) < 1 << 16
 
@@ -62,9 +83,9 @@ class Settings(BaseSettings):
     host: str = "127.0.0.1"
     port: _Port = 8000
     issuer: str = ""
-    jwks: str = ""
-    instance: str = ""
-    topic_prefix: str = ""
+    jwks: Annotated[str, AfterValidator(key_set_address)] = ""
+    instance: Annotated[str, AfterValidator(name_on_kafka)] = ""
+    topic_prefix: Annotated[str, AfterValidator(name_on_kafka)] = ""
     event_partitions: _Count = 24
     traces_file: str = ""
 

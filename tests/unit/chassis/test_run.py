@@ -23,6 +23,11 @@ from shared.chassis.settings import Settings, SettingUnusable, from_environment
         ("CAREPLAN_KAFKA_SERVERS", "kafka", "host:port"),
         ("CAREPLAN_DATABASE_URL", "postgresql://u:secret@h:port/d", "postgresql://"),
         ("CAREPLAN_DATABASE_URL", "jdbc:postgresql://h/d", "postgresql://"),
+        ("CAREPLAN_JWKS", "http://[keys", "a file, or an address"),
+        ("CAREPLAN_JWKS", "ftp://keys/jwks.json", "a file, or an address"),
+        ("CAREPLAN_JWKS", "https:///jwks.json", "a file, or an address"),
+        ("CAREPLAN_TOPIC_PREFIX", "a topic/", "letters, digits"),
+        ("CAREPLAN_INSTANCE", "x" * 101, "at most 100"),
     ],
 )
 def test_a_variable_with_an_odd_value_ends_the_service_with_a_sentence_and_code_2(
