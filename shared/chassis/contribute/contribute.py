@@ -17,7 +17,7 @@ from shared.chassis.settings import Settings
 from shared.chassis.store.event_store import EventStore, EventTooLarge, Moved, completed
 from shared.chassis.store.rows import Appended, ReceiptRow
 from shared.chassis.telemetry import Attribute, Count, counter, log, tracer
-from shared.chassis.wire.problem import STATUS, Problem, title_of
+from shared.chassis.wire.problem import Problem, status_of_refusal, title_of
 from shared.ledger import Contribution, Contributor, Entry, Receipt, Refused, Section, plain
 
 RETRYABLE = frozenset({"plan-unknown", "plan-not-open", "no-live-relationship", "proxy-not-live"})
@@ -145,7 +145,10 @@ class Contributions:
             if decided.refused is not None and not afresh:
                 # Another replica may have moved the entry on, and no append will say so.
                 decided = await self._decide(prepared, afresh=True)
-            if decided.refused is not None and STATUS[decided.refused.code] == _FORBIDDEN:
+            if (
+                decided.refused is not None
+                and status_of_refusal(decided.refused.code) == _FORBIDDEN
+            ):
                 # A colleague may have the right, and rights change: no such answer is kept.
                 return await self._unkept(prepared, decided.refused, reply_to)
             answer = await self._append(prepared, decided, reply_to)
