@@ -1,7 +1,8 @@
 """One trial: contributions come in, something goes wrong, and the judge looks at what is left."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -26,6 +27,7 @@ from tests.faults.load.sent import Sent
 from tests.faults.stack.target import Target, are_none, target_in
 
 _UNDER_WAY = 40
+_OFTEN = 15
 _AFTERWARDS = 40
 _UNDER_WAY_WITHIN = 120.0
 _PATIENCE = 120.0
@@ -109,6 +111,8 @@ class Bench:
                 raise failure
             findings.add("lost", str(failure))
         findings.all += (await self.judge(load)).all
+        for command in never_accepted(self._sent):
+            findings.add("wrong", f"{command}: sent again and again, and never accepted")
         refused = sum(1 for sent in load.sent if not sent.is_accepted) + len(load.reused)
         total = len(load.sent) + len(load.reused)
         took = monotonic() - began
@@ -148,6 +152,13 @@ class Bench:
             return wanted - {str(row[0]) for row in await connection.fetch(query)}
         finally:
             connection.terminate()
+
+
+def never_accepted(everything: Sequence[Sent]) -> list[str]:
+    """Commands that the load cannot do at all: what it does not do is not judged."""
+    sent = Counter(one.contribution["command"] for one in everything)
+    accepted = {one.contribution["command"] for one in everything if one.is_accepted}
+    return [one for one, times in sent.items() if times >= _OFTEN and one not in accepted]
 
 
 @asynccontextmanager

@@ -144,7 +144,7 @@ class Deeds:
             "what": [{"text": f"Walk with {nonce}"}, {"text": "then rest"}],
             "goal_ids": [{"section": "goals", "entry_id": rng.choice(plan.goals).id}],
             "strategies": ["If dizzy, sit and drink", f"Ring {nonce}"],
-            "confidence": rng.randrange(1, 11),
+            "status": {"value": "not-started"},
         }
         entry = Entry("goals", "action", identifier(rng), rng.choice(ORGANISATIONS))
         if await self._say_of(

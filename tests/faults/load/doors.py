@@ -16,12 +16,13 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaError
 
 from shared.cli.token import Signer, person, professional
-from tests.faults.load.sent import FORBIDDEN, REUSED, SECTIONS, Party, Sent, is_final
+from tests.faults.load.sent import REUSED, SECTIONS, Party, Sent, is_final
 
 PATIENCE = 240.0
 _ANSWERED_WITHIN = 20.0
 _RECEIPT_WITHIN = 30.0
 _PAUSE = 0.2
+_FORBIDDEN = 403
 _SIGNED_IN_SECONDS_AGO = 2 * 3600
 _RECEIPT_PARTITIONS = 3
 
@@ -103,7 +104,8 @@ class HttpDoor:
             return False
         told = _object(answer)
         receipt = told if "outcome" in told else told.get("receipt")
-        if told.get("code") in (REUSED, FORBIDDEN):
+        is_forbidden = answer.status_code == _FORBIDDEN and not told.get("retryable")
+        if is_forbidden or told.get("code") == REUSED:
             receipt = {"outcome": "refused", "code": told["code"], "kept": False}
         if receipt is not None:
             sent.answers.append(receipt)

@@ -8,7 +8,6 @@ SECTIONS: Final = {"person": "person", "about_me": "about-me", "goals": "goals"}
 """Folder of a section, and its name on the wire."""
 
 REUSED: Final = "contribution-id-reused"
-FORBIDDEN: Final = "role-may-not-contribute"
 
 
 @dataclass(frozen=True)
@@ -58,8 +57,9 @@ class Sent:
 
     @property
     def is_forbidden(self) -> bool:
-        """True where whoever sent it may not use the command: no receipt of that is kept."""
-        return any(answer.get("code") == FORBIDDEN for answer in self.answers)
+        """True where whoever sent it may not do this: no receipt of that is kept."""
+        receipt = self.receipt
+        return receipt is not None and not is_kept(receipt) and receipt["code"] != REUSED
 
 
 def is_kept(answer: Mapping[str, Any]) -> bool:
@@ -69,4 +69,4 @@ def is_kept(answer: Mapping[str, Any]) -> bool:
 
 def is_final(answer: Mapping[str, Any]) -> bool:
     """Kept, or a refusal that sending again would not change."""
-    return is_kept(answer) or answer.get("code") in (REUSED, FORBIDDEN)
+    return is_kept(answer) or not answer.get("retryable", False)

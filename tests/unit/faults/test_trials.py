@@ -6,6 +6,8 @@ import pytest
 
 from tests.faults.__main__ import of_seed, spread
 from tests.faults.catalogue import FAULTS
+from tests.faults.load.sent import Party, Sent
+from tests.faults.trial import never_accepted
 
 
 @pytest.mark.parametrize("number", [1, len(FAULTS), 50, 200])
@@ -30,3 +32,16 @@ def test_a_trial_is_found_again_by_its_seed() -> None:
     assert of_seed(trial.seed) == trial
     with pytest.raises(SystemExit):
         of_seed("monday/kill-nobody/1")
+
+
+def test_a_command_that_the_load_can_never_do_is_noticed() -> None:
+    def sent(command: str, outcome: str) -> Sent:
+        contribution = {"command": command, "content": {}}
+        return Sent(
+            "goals", contribution, Party("person"), "http", "n", answers=[{"outcome": outcome}]
+        )
+
+    refused = [sent("a", "refused")] * 20
+    assert never_accepted(refused) == ["a"]
+    assert never_accepted([*refused, sent("a", "accepted")]) == []
+    assert never_accepted(refused[:3]) == []
