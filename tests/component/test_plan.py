@@ -1,14 +1,15 @@
 """The plan on a real broker and a real database: folded once, in order, and read as it is."""
 
 import asyncio
-import random
 import re
 from collections import Counter
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from pathlib import Path
+from random import Random
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -25,13 +26,14 @@ import shared.chassis
 from deploy.local.stack.issuer import ISS, Issuer
 from services.plan.app import create_app
 from services.plan.doors.events import CONSUMER, FoldEvents
+from services.plan.reads.as_at import PastPlans
+from services.plan.reads.current import CurrentPlans
 from services.plan.store.projection import PlanStore
 from shared.chassis import telemetry
 from shared.chassis.database.database import Connection, Database
 from shared.chassis.database.outgoing import headers_from_bytes
 from shared.chassis.http.parameters import cursor_of
 from shared.chassis.kafka.consumer import BatchConsumer
-from shared.chassis.kafka.dead_letters import Record
 from shared.chassis.kafka.offsets import Transaction
 from shared.chassis.policy.decide import POLICY_VERSION
 from shared.chassis.settings import Settings
@@ -39,8 +41,10 @@ from shared.chassis.wire.position import Position
 from shared.cli.token import person, professional, related_person
 from shared.ledger import RecordedEvent, instant
 from shared.ledger.topics import AUDIT_RECORDS, EVENTS_PATTERN, PLAN_CHANGES, dead_letters_topic
-from shared.testing.events import History, headers_of, value_of
+from shared.testing import plain_fold
+from shared.testing.events import History, headers_of, record_of, value_of
 from shared.testing.eventually import eventually
+from shared.testing.hostile import as_it_comes, history_of
 from shared.testing.raw_names import raw_name, raw_names_written
 from shared.testing.stack import TestDatabase, create_topics, fresh_database, fresh_prefix
 from tests.faults.judge.published import difference
@@ -330,34 +334,19 @@ async def test_five_consumers_meet_on_one_plan_and_its_versions_follow_on(bench:
     assert len(await bench.outgoing(PLAN_CHANGES)) == len(events)
 
 
-async def fold_directly(bench: Bench, store: PlanStore, events: Sequence[RecordedEvent]) -> int:
+async def fold_directly(
+    bench: Bench, store: PlanStore, events: Sequence[RecordedEvent], *, limit: int = 0
+) -> int:
     """What one of several replicas does with its share: batches, in one transaction each."""
     handle = FoldEvents(store, topic_prefix=bench.prefix, folded=lambda: None)
     settings = bench.settings()
     for start in range(0, len(events), 7):
         records = [
-            record(bench, event, start + number)
+            record_of(event, prefix=bench.prefix, offset=start + number)
             for number, event in enumerate(events[start : start + 7])
         ]
-        await handle(records, Transaction(CONSUMER, bench.database, settings, {}, 0))
+        await handle(records, Transaction(CONSUMER, bench.database, settings, {}, limit))
     return len(events)
-
-
-def record(bench: Bench, event: RecordedEvent, offset: int) -> Record:
-    topic, key, value, headers = message(event)
-    return Record(
-        topic=bench.prefix + topic,
-        partition=0,
-        offset=offset,
-        timestamp=0,
-        timestamp_type=0,
-        key=key,
-        value=value,
-        checksum=None,
-        serialized_key_size=0,
-        serialized_value_size=0,
-        headers=headers,
-    )
 
 
 async def test_three_members_of_the_group_apply_everything_once(bench: Bench) -> None:
@@ -373,6 +362,162 @@ async def test_three_members_of_the_group_apply_everything_once(bench: Bench) ->
         its_own = [event for event in events if event.plan_id == history.plan_id]
         await bench.must_be_folded(history.plan_id, its_own)
     assert not bench.has_stopped
+
+
+async def test_nobody_could_have_seen_a_version_at_the_time_of_the_next(bench: Bench) -> None:
+    """Whoever waits for the lock of the ledger has no time yet: its time is that of its commit."""
+    history = History()
+    store = plan_store(bench.prefix, "one")
+    async with bench.database.pool.acquire() as holder, holder.transaction():
+        await holder.execute("SELECT pg_advisory_xact_lock(7411)")
+        folding = asyncio.create_task(fold_directly(bench, store, [history.opened()]))
+        waits = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+        await eventually(
+            lambda: bench.database.pool.fetchval(waits), "the plan waits", holds=lambda n: n == 1
+        )
+        released_at = await holder.fetchval("SELECT clock_timestamp()")
+    await folding
+    (row,) = await bench.ledger(history.plan_id)
+    assert row["projected_at"] > released_at
+
+
+async def test_the_time_of_a_version_is_never_before_that_of_the_one_before(bench: Bench) -> None:
+    """A replica's clock may be behind that of the one which wrote the version before."""
+    history = History()
+    store, other = plan_store(bench.prefix, "one"), plan_store(bench.prefix, "two")
+    await fold_directly(bench, store, [history.opened()])
+    owner = await asyncpg.connect(bench.made.owner_url)
+    try:
+        await owner.execute("UPDATE ledger.plan_ledger SET projected_at = '2099-01-01T00:00:00Z'")
+    finally:
+        await owner.close()
+    for number, replica in enumerate((other, other, store), 2):
+        found = history.event("needs", "found", uuid4(), "created", {"what": number})
+        await fold_directly(bench, replica, [found])
+    years = [row["projected_at"].year for row in await bench.ledger(history.plan_id)]
+    assert years == [2099] * 4
+
+
+async def test_the_ledger_keeps_every_fact_of_an_event(bench: Bench) -> None:
+    """What no reading again could recover: the headers, what it meant, and by which policy."""
+    history = History()
+    goal = uuid4()
+    trace = f"00-{1:032x}-{2:016x}-01"
+    agreed = history.event(
+        "goals",
+        "agreed",
+        goal,
+        "created",
+        {"aim": {"text": "Walk"}, "starts_at": "2026-12-01T09:00:00+01:00", "reason": "So"},
+        traceparent=trace,
+        stated_by={"kind": "person"},
+    )
+    agreed = replace(agreed, leaf_hash="ab" * 32)
+    left = history.event(
+        "goals", "left", goal, "withdrawn", {"ends_at": "2026-11-30T00:00:00Z", "live_until": "x"}
+    )
+    confirmed = history.event("goals", "confirmed", goal)
+    await fold_directly(
+        bench, plan_store(bench.prefix, "one"), [history.opened(), agreed, left, confirmed]
+    )
+    _, first, second, third = await bench.ledger(history.plan_id)
+    assert first["fields"] == ["aim", "starts_at"]
+    assert orjson.loads(first["stated_by"]) == {"kind": "person"}
+    by = orjson.loads(first["by"])
+    assert list(by) == ["kind", "name", "role", "organisation"]
+    assert by["organisation"] == {"ods": "ZZG01", "name": "Northmoor Surgery"}
+    assert first["leaf_hash"] == bytes.fromhex("ab" * 32)
+    assert first["schema"] == "urn:careplan:contract:careplan.goals.agreed:1.0"
+    assert first["traceparent"] == trace
+    assert first["policy_version"] == POLICY_VERSION
+    assert first["stated_at"] == agreed.recorded_at - timedelta(hours=1)
+    assert first["event"] == value_of(agreed)
+    starts = datetime(2026, 12, 1, 8, tzinfo=UTC)
+    assert (first["effective_from"], first["effective_to"]) == (starts, None)
+    # It says that the entry ended before it began, so it counts from when that did.
+    assert second["effective_from"] == starts
+    assert second["effective_to"] == datetime(2026, 11, 30, tzinfo=UTC)
+    assert (second["leaf_hash"], second["traceparent"]) == (None, None)
+    assert [row["in_order"] for row in (first, second, third)] == [True, True, True]
+    shown = orjson.loads(third["entry"])
+    assert (shown["entry_version"], shown["state"], third["current"]) == (3, "withdrawn", False)
+    assert orjson.loads(third["leaves"]) == {
+        "aim": 1,
+        "starts_at": 1,
+        "ends_at": 2,
+        "live_until": 2,
+    }
+    assert orjson.loads(third["head"])["state"] == "open"
+    assert orjson.loads(third["positions"]) == {"person": 1, "goals": 3}
+    assert third["feed"] == third["plan_version"] == 4
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [
+        "(plan_id, recorded_at)",
+        "(plan_id, projected_at)",
+        "(section, entry_id, plan_version)",
+        "(section, entry_id, recorded_at, entry_version)",
+    ],
+)
+async def test_the_ledger_can_be_sought_by_each_clock(bench: Bench, columns: str) -> None:
+    """An index that comes late is built while nobody can write."""
+    found = await bench.database.pool.fetch(
+        "SELECT indexdef FROM pg_indexes WHERE schemaname = 'ledger'"
+    )
+    assert any(row["indexdef"].endswith(f"btree {columns}") for row in found)
+
+
+async def test_whatever_comes_the_plan_is_that_of_the_plain_fold(bench: Bench) -> None:
+    """Repeats, gaps, disorder, strays and merges: documents, past plans and authors."""
+    random = Random(20261130)  # noqa: S311 - histories, no secret
+    plan_ids = [UUID(int=random.getrandbits(128)) for _ in range(12)]
+    entries = {
+        plan_id: [UUID(int=random.getrandbits(128)) for _ in range(3)] for plan_id in plan_ids
+    }
+    events = [
+        event for plan_id in plan_ids for event in history_of(random, plan_id, 25, entries[plan_id])
+    ]
+    # Under another plan than its entry's: it is nobody's, whenever it comes.
+    strays = [
+        replace(event, plan_id=random.choice(plan_ids))
+        for event in random.sample(events, 30)
+        if event.entry_version > 1
+    ]
+    came = [event for batch in as_it_comes(random, [*events, *strays]) for event in batch]
+    # What has come last of all settles whose each entry is.
+    came += events
+    stores = [plan_store(bench.prefix, name) for name in ("one", "two")]
+    for start in range(0, len(came), 40):
+        await fold_directly(bench, random.choice(stores), came[start : start + 40], limit=1_000)
+    plans, past = CurrentPlans(bench.database), PastPlans(bench.database)
+    for plan_id in plan_ids:
+        rows = await bench.ledger(plan_id)
+        of_the_plan = {one.natural_key: one for one in events if one.plan_id == plan_id}
+        order = [(row["section"], row["entry_id"], row["entry_version"]) for row in rows]
+        told = plain_fold.Taken([of_the_plan[key] for key in order])
+        assert len(order) == 25
+        view = await plans.current(plan_id)
+        assert view is not None
+        assert view.body == plain_fold.document(plan_id, told)
+        for version in (1, 13, 25):
+            then = await past.version(plan_id, version, frozenset({"withdrawn", "authorship"}))
+            assert then is not None
+            told_then = plain_fold.Taken(told.events[:version])
+            wanted = orjson.loads(plain_fold.document(plan_id, told_then, withdrawn=True))
+            shown = orjson.loads(then.body)
+            del shown["as_at"]
+            for section, its_entries in shown["sections"].items():
+                for entry in its_entries:
+                    authors = {
+                        leaf: said["entry_version"]
+                        for leaf, said in entry.pop("authorship").items()
+                    }
+                    key = (section, UUID(entry["entry_id"]))
+                    mine = [event for event in told_then.events if event.entry == key]
+                    assert authors == plain_fold.authors(mine)
+            assert shown == wanted
 
 
 async def test_the_same_id_in_two_sections_is_two_entries(bench: Bench) -> None:
@@ -411,6 +556,40 @@ async def test_an_entry_named_under_another_plan_is_a_dead_letter(bench: Bench) 
     assert "goals" not in (await bench.document(other.plan_id))["sections"]
     told = await bench.document(history.plan_id)
     assert told["sections"]["goals"][0]["entry_version"] == 2
+
+
+async def test_no_odd_text_in_an_event_stops_the_plan(bench: Bench) -> None:
+    """What PostgreSQL cannot store or index is left out; the event counts all the same."""
+    histories = [History() for _ in range(4)]
+    odd: list[RecordedEvent | Message] = []
+    for history, into in zip(histories, ("a\x00b", "x" * 12_000, "no id", 5), strict=True):
+        odd.append(history.opened())
+        told = {"merged_into": into}
+        odd.append(history.event("person", "plan-merged", history.plan_id, "amended", told))
+    goal = uuid4()
+    agreed = histories[0].event("goals", "agreed", goal, "created", {"aim": 1})
+    waits = histories[0].event("goals", "reworded", goal, "amended", {"aim": 2})
+    headers: list[tuple[str, bytes | None]] = [
+        *headers_of(waits),
+        ("traceparent", b"00-\x00"),
+        ("ce_leafhash", b"\x00" * 64),
+        ("ce_dataschema", b"x" * 12_000),
+    ]
+    odd.append((*message(waits)[:3], headers))
+    async with bench.consumer():
+        await bench.publish(*odd)
+        tally = await bench.until_consumed(len(odd))
+        assert tally["parked"] == 1
+        await bench.publish(agreed)
+        tally = await bench.until_consumed(len(odd) + 1)
+    assert (tally["applied"], tally["parked"], tally["dead_lettered"]) == (len(odd) + 1, 0, 0)
+    assert not bench.has_stopped
+    for history in histories:
+        told = await bench.document(history.plan_id)
+        assert told["state"] == "merged"
+        assert "merged_into" not in told
+    row = (await bench.ledger(histories[0].plan_id))[-1]
+    assert (row["traceparent"], row["leaf_hash"], row["schema"]) == (None, None, None)
 
 
 async def test_what_waits_in_another_plan_than_its_entry_leaves_as_a_dead_letter(
@@ -465,6 +644,15 @@ async def test_what_cannot_be_read_is_a_dead_letter_and_its_neighbours_are_serve
         (topic, key, value.replace(b'"goal"', b'"g\\u0000"'), headers),
         (topic, key, late, headers),
         (topic, key, value, [*headers, (raw_name(b"\xe9tiquette"), b"x")]),
+        # A type is of its section: no other section ends a plan, whatever it writes.
+        (
+            topic,
+            key,
+            value.replace(b"careplan.goals.agreed", b"careplan.person.plan-ended"),
+            headers,
+        ),
+        (topic, key, value.replace(b"goals.agreed", b"goals." + b"x" * 12_000), headers),
+        (topic, key, value.replace(b'"goal"', b'"%b"' % (b"g" * 12_000)), headers),
         (topic, key, value.replace(b'"why":"Shop"', b'"why":' + b"[" * 300 + b"]" * 300), headers),
     ]
     fine: list[Message] = [
@@ -887,7 +1075,10 @@ async def test_a_merged_plan_stays_readable_and_both_name_each_other(bench: Benc
                 {"merged_into": str(right.plan_id), "reason": "The same person"},
             ),
         )
-        await bench.publish(right.opened(), *merged)
+        await bench.publish(right.opened())
+        alone = await shown(client, right.plan_id, 1)
+        assert "merged_from" not in alone.json()
+        await bench.publish(*merged)
         one = (await shown(client, left.plan_id, 2)).json()
         assert (one["state"], one["merged_into"]) == ("merged", str(right.plan_id))
         other = await shown(client, right.plan_id, 1)
@@ -900,10 +1091,33 @@ async def test_a_merged_plan_stays_readable_and_both_name_each_other(bench: Benc
         assert again.headers["etag"] != other.headers["etag"]
 
 
+async def test_what_is_kept_of_plans_is_bounded_by_its_bytes_and_never_old(bench: Bench) -> None:
+    histories = [History() for _ in range(8)]
+    store = plan_store(bench.prefix, "one")
+    await fold_directly(bench, store, [history.opened() for history in histories])
+    stored = {history.plan_id: await bench.document(history.plan_id) for history in histories}
+    size = max(len(orjson.dumps(document)) for document in stored.values())
+    plans = CurrentPlans(bench.database, kept_bytes=3 * size)
+    for _ in range(2):
+        views = await asyncio.gather(*(plans.current(plan_id) for plan_id in stored))
+        assert [orjson.loads(view.body) for view in views if view] == list(stored.values())
+        assert 0 < plans.kept_bytes <= 3 * size
+    last = histories[-1]
+    again = await plans.current(last.plan_id)
+    assert again is not None
+    assert (await plans.current(last.plan_id)) is again
+    found = last.event("needs", "found", uuid4(), "created", {"what": 1})
+    await fold_directly(bench, store, [found])
+    view = await plans.current(last.plan_id)
+    assert view is not None
+    assert view.version == 2
+    assert await plans.current(uuid4()) is None
+
+
 async def test_the_changes_are_published_in_the_order_of_the_plan(bench: Bench) -> None:
     history = History()
     events = short_history(history)
-    random.Random(7).shuffle(events)  # noqa: S311 - an order, no secret
+    Random(7).shuffle(events)  # noqa: S311 - an order, no secret
     async with bench.service() as client:
         await bench.publish(*events)
         await shown(client, history.plan_id, 5)

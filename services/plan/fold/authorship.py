@@ -1,11 +1,11 @@
 """Who said each leaf of an entry, and each item of a list that has an id of its own."""
 
 from collections.abc import Mapping
-from typing import Protocol
+from typing import Any, Protocol
 
 
 class _Value(Protocol):
-    def parts(self) -> "Mapping[str, _Value]": ...
+    def parts_since(self, before: Any) -> Mapping[str, bool]: ...
 
 
 class Leaves:
@@ -19,7 +19,7 @@ class Leaves:
         self._version = version
         self._below: dict[str, list[str]] | None = None
 
-    def set(self, path: str, before: _Value | None, after: _Value | None) -> None:
+    def set(self, path: str, before: Any, after: _Value | None) -> None:
         """A leaf got a value, or lost the one it had; with it goes what was said of its parts."""
         said = self._said
         parts_said = {
@@ -32,13 +32,8 @@ class Leaves:
             return
         said[path] = self._version
         self._note_below(path)
-        parts = after.parts()
-        if not parts:
-            return
-        parts_before = before.parts() if before is not None else {}
-        for name, part in parts.items():
+        for name, is_the_same in after.parts_since(before).items():
             below = f"{path}.{name}"
-            is_the_same = parts_before.get(name) == part
             said[below] = parts_said.get(below, self._version) if is_the_same else self._version
             self._note_below(below)
 

@@ -57,8 +57,11 @@ class Value(Protocol):
     def members(self) -> "Mapping[str, Value]":
         """What an object holds; anything else holds nothing."""
 
-    def parts(self) -> "Mapping[str, Value]":
-        """The items that have an id of their own, by their path below this value."""
+    def parts_since(self, before: Any) -> Mapping[str, bool]:
+        """The items that have an id of their own, by their path below this value.
+
+        Each with whether it is equal to the one that it had before.
+        """
 
     def text(self) -> str | None:
         """The text, where it is one."""
@@ -277,7 +280,7 @@ def _set_leaves(entry: PlanEntry, event: PlanEvent) -> bool:
         given = event.content.get(key)
         held = content.get(key)
         if not leaf:
-            leaves.set(key, None if isinstance(held, dict) else held, given or None)
+            leaves.set(key, held, given or None)
             _set(content, key, given)
             continue
         if not isinstance(held, dict):

@@ -39,6 +39,10 @@ class LedgerRow:
     facts: tuple[Any, ...]
     projected_at: datetime | None = None
 
+    def named(self) -> dict[str, Any]:
+        """Its columns by their names."""
+        return dict(zip(_COLUMNS, self.facts, strict=False))
+
 
 def row_of(plan: Plan, entry: PlanEntry, accepted: Accepted, shown: Shown) -> LedgerRow:
     """What the ledger keeps of an event, with plan and entry as they are after it."""
@@ -77,7 +81,7 @@ def row_of(plan: Plan, entry: PlanEntry, accepted: Accepted, shown: Shown) -> Le
 
 def change_of(row: LedgerRow, topic: str) -> Outgoing:
     """What subscribers are told of a row that has been added: what changed, and never who."""
-    told = dict(zip(_COLUMNS, row.facts, strict=False))
+    told = row.named()
     trace = told["traceparent"]
     told["projected_at"] = row.projected_at
     plan_id = str(row.plan_id)

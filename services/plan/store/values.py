@@ -37,14 +37,16 @@ class Json(bytes):
             return {}
         return {name: Json(raw) for name, raw in _members(self).items()}
 
-    def parts(self) -> "Mapping[str, Json]":
-        """Items of a list by their ``item_id``, media of an object by their ``media_id``."""
-        if self[0] == _LIST:
-            return _items_by("item_id", self) if self.find(b'"item_id"') > 0 else {}
-        if self[0] != _OBJECT or self.find(b'"media_id"') < 0:
-            return {}
-        found = _items_by("media_id", self.members().get("media"))
-        return {f"media.{media_id}": item for media_id, item in found.items()}
+    def parts_since(self, before: Any) -> dict[str, bool]:
+        """Items of a list by their ``item_id``, media of an object by their ``media_id``.
+
+        Each with whether it is equal to the one with its id before.
+        """
+        parts = _parts(self)
+        if not parts or before is None:
+            return dict.fromkeys(parts, False)
+        held = _parts(before)
+        return {name: name in held and _are_equal(part, held[name]) for name, part in parts.items()}
 
     def text(self) -> str | None:
         """The text, where it is one."""
@@ -71,9 +73,20 @@ def object_of(members: Mapping[str, Any]) -> bytes:
     )
 
 
+def _parts(value: "Json | Mapping[str, Json]") -> dict[str, Json]:
+    if isinstance(value, Json):
+        if value[0] == _LIST:
+            return _items_by("item_id", value)
+        if value[0] != _OBJECT or value.find(b'"media_id"') < 0:
+            return {}
+        value = value.members()
+    media = _items_by("media_id", value.get("media"))
+    return {f"media.{media_id}": item for media_id, item in media.items()}
+
+
 def _items_by(name: str, held: Json | None) -> dict[str, Json]:
     """The items of a list that have such an id."""
-    if held is None or held[0] != _LIST:
+    if held is None or held[0] != _LIST or held.find(b'"%b"' % name.encode()) < 0:
         return {}
     found = {}
     for raw in _items(held):
@@ -83,6 +96,17 @@ def _items_by(name: str, held: Json | None) -> dict[str, Json]:
         if text is not None:
             found[text] = item
     return found
+
+
+def _are_equal(one: Json, other: Json) -> bool:
+    """The keys of an object have no order of their own."""
+    if one == other or len(one) != len(other):
+        return one == other
+    return _sorted(one) == _sorted(other)
+
+
+def _sorted(value: Json) -> bytes:
+    return orjson.dumps(orjson.loads(bytes(value)), option=orjson.OPT_SORT_KEYS)
 
 
 @lru_cache(4_096)

@@ -1,0 +1,101 @@
+"""Histories that no section would write, in orders in which they never come; the same by seed."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from random import Random
+from typing import Any
+from uuid import UUID
+
+from shared.ledger import RecordedEvent
+from shared.testing.events import GP, History
+
+_PARTIES: Sequence[Mapping[str, Any]] = (
+    GP,
+    {"kind": "person", "name": "Edith Marlow-Synth"},
+    {"kind": "system", "organisation": {"local_id": "x", "name": "A charity"}},
+    {"kind": "related-person", "name": "Ruth Marlow-Synth", "relationship": "daughter"},
+)
+_NAMES = ("made", "changed", "confirmed", "table-confirmed", "restricted", "entered-in-error")
+_OF_THE_PERSON = ("plan-ended", "plan-reopened", "plan-merged", "plan-unmerged", *_NAMES)
+_CHANGES = ("created", "amended", "amended", "withdrawn", "restored")
+_SCALARS = (None, True, False, 0, 7, -1, 1.0, 0.1, 1e300, 2**60, "", "x", "é\u0000", '"]}', "null")
+_KEYS = ("a", "b", "media", "visibility", "responses")
+_DEEPEST = 3
+_LEAVES = ("a", "b", "media", "never said")
+
+
+def history_of(
+    random: Random, plan_id: UUID, events: int, entries: Sequence[UUID]
+) -> list[RecordedEvent]:
+    """Events of one plan in their order, whatever they say."""
+    history = History(plan_id)
+    made = [history.opened()]
+    while len(made) < events:
+        section = random.choice(("goals", "about-me", "person", "sleep-diary"))
+        is_of_the_plan = section == "person" and _mostly(random)
+        content: dict[str, Any] = {
+            key: _value(random) for key in random.sample(_KEYS, random.randrange(4))
+        }
+        fields = list(content)
+        if _rarely(random):
+            key = random.choice(("responses", "a"))
+            leaves = random.sample(_LEAVES, random.randrange(1, 4))
+            content[key] = {leaf: _value(random) for leaf in leaves if leaf != "never said"}
+            fields += [f"{key}.{leaf}" for leaf in leaves]
+        if is_of_the_plan:
+            content["merged_into"] = str(UUID(int=random.randrange(2, 4)))
+        random.shuffle(fields)
+        event = history.event(
+            section,
+            random.choice(_OF_THE_PERSON if is_of_the_plan else _NAMES),
+            plan_id if is_of_the_plan else random.choice(entries),
+            random.choice(_CHANGES),
+            content,
+            entry_type=random.choice(("goal", "goal", "comment")),
+            fields=fields,
+            recorded_by=random.choice(_PARTIES),
+            stated_by=random.choice(_PARTIES),
+        )
+        if _rarely(random):
+            ref = {"system": {"name": random.choice(("EPR", "App"))}, "source_ref": {"id": "7"}}
+            event = replace(event, provenance={**event.provenance, **ref})
+        made.append(event)
+    return made
+
+
+def as_it_comes(random: Random, events: Sequence[RecordedEvent]) -> list[list[RecordedEvent]]:
+    """The events with repeats, gaps and disorder, cut into batches."""
+    came = [event for event in events for _ in range(random.choice((1, 1, 1, 2, 0)))]
+    if random.choice((True, False)):
+        random.shuffle(came)
+    cuts = sorted(random.randrange(len(came) + 1) for _ in range(random.randrange(5)))
+    return [came[a:b] for a, b in zip([0, *cuts], [*cuts, len(came)], strict=True)]
+
+
+def _mostly(random: Random) -> bool:
+    return random.choice((True, True, False))
+
+
+def _rarely(random: Random) -> bool:
+    return random.choice((True, False, False, False))
+
+
+def _value(random: Random, depth: int = 0) -> Any:
+    kind = random.choice(("scalar", "list", "object")) if depth < _DEEPEST else "scalar"
+    if kind == "scalar":
+        return random.choice(_SCALARS)
+    if kind == "list":
+        return [_item(random, depth) for _ in range(random.randrange(4))]
+    keys = random.sample(("a", "media", "text"), random.randrange(3))
+    return {key: _value(random, depth + 1) for key in keys}
+
+
+def _item(random: Random, depth: int) -> Any:
+    if _rarely(random):
+        return _value(random, depth + 1)
+    item: dict[str, Any] = {"n": random.randrange(2)}
+    if _mostly(random):
+        item["item_id"] = random.choice(("i", "j", "i.j", 5))
+    if _mostly(random):
+        item["media_id"] = random.choice(("m", "n"))
+    return item if _mostly(random) else dict(reversed(item.items()))

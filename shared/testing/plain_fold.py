@@ -1,0 +1,220 @@
+"""A plan from its events by the plainest reading of the rules: slow, and independent of services.
+
+Whatever a service makes of a plan in a faster way is compared with this, byte for byte.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+import orjson
+
+from shared.ledger import RecordedEvent
+
+_STATES = {
+    "plan-opened": "open",
+    "plan-ended": "ended",
+    "plan-reopened": "open",
+    "plan-merged": "merged",
+    "plan-unmerged": "open",
+    "entered-in-error": "ended",
+}
+_NO_UPDATE = ("confirmed", "restricted", "restriction-lifted")
+
+Key = tuple[str, UUID]
+
+
+@dataclass
+class Taken:
+    """The events of one plan in the order in which they count, and those that wait."""
+
+    events: list[RecordedEvent] = field(default_factory=list)
+    waiting: dict[tuple[Key, int], RecordedEvent] = field(default_factory=dict)
+
+
+def taken(plan_id: UUID, came: Iterable[RecordedEvent]) -> Taken:
+    """What counts of all that came under this plan: each version of an entry once, in order."""
+    told = Taken()
+    versions: dict[Key, int] = {}
+    for event in came:
+        if event.plan_id != plan_id or event.entry_version <= versions.get(event.entry, 0):
+            continue
+        told.waiting.setdefault((event.entry, event.entry_version), event)
+        while (event.entry, versions.get(event.entry, 0) + 1) in told.waiting:
+            versions[event.entry] = versions.get(event.entry, 0) + 1
+            told.events.append(told.waiting.pop((event.entry, versions[event.entry])))
+    return told
+
+
+def document(plan_id: UUID, told: Taken, *, withdrawn: bool = False) -> bytes:
+    """The plan as it is given."""
+    plan: dict[str, Any] = {
+        "plan_id": str(plan_id),
+        "plan_version": len(told.events),
+        "state": "unknown",
+        "opened_at": None,
+        "last_updated": None,
+    }
+    merged_into = None
+    of_entries: dict[Key, list[RecordedEvent]] = {}
+    for event in told.events:
+        of_entries.setdefault(event.entry, []).append(event)
+        if not _named(event, *_NO_UPDATE) and event.entry_type != "comment":
+            plan["last_updated"] = max(plan["last_updated"] or event.recorded_at, event.recorded_at)
+        merged_into = _note_state(plan, merged_into, event)
+    sections: dict[str, list[dict[str, Any]]] = {}
+    for (section, _), events in of_entries.items():
+        shown = entry(events)
+        if shown["current"] or withdrawn:
+            sections.setdefault(section, []).append(shown)
+    plan["complete"] = plan["state"] != "unknown" and not told.waiting
+    plan |= {"sections": sections, "parked": _parked(told)}
+    if merged_into is not None:
+        plan["merged_into"] = merged_into
+    return orjson.dumps(plan, option=orjson.OPT_UTC_Z)
+
+
+def entry(events: Sequence[RecordedEvent]) -> dict[str, Any]:
+    """One entry as it is shown after these events of it."""
+    content: dict[str, Any] = {}
+    state, said, confirmed_at = "current", events[0], None
+    refs: dict[str, Any] = {}
+    for event in events:
+        content = event.applied_to(content)
+        if _named(event, "entered-in-error"):
+            state = "entered-in-error"
+        elif event.change in ("created", "restored"):
+            is_in_error = state == "entered-in-error" and event.change == "created"
+            state = state if is_in_error else "current"
+        elif event.change == "withdrawn" and state != "entered-in-error":
+            state = "withdrawn"
+        if any(path.partition(".")[0] != "visibility" for path in event.fields):
+            said = event
+        if _named(event, "confirmed"):
+            confirmed_at = _stated_at(event)
+        if "source_ref" in event.provenance:
+            system = event.provenance["system"]["name"]
+            refs[system] = {"system": system, **event.provenance["source_ref"]}
+    shown: dict[str, Any] = {
+        "entry_id": str(events[0].entry_id),
+        "entry_type": events[0].entry_type,
+        "entry_version": len(events),
+        "current": state == "current",
+        "state": state,
+        "recorded_at": said.recorded_at,
+        "stated_at": _stated_at(said),
+        "by": _without(said.provenance["recorded_by"], "identifier", "relationship"),
+        "stated_by": _without(said.provenance["stated_by"], "identifier"),
+    }
+    if confirmed_at is not None:
+        shown["confirmed_at"] = confirmed_at
+    if refs:
+        shown["external_refs"] = list(refs.values())
+    return {**shown, "content": content}
+
+
+def authors(events: Sequence[RecordedEvent]) -> dict[str, int]:
+    """The version that set each leaf, and each item that has an id of its own."""
+    said: dict[str, int] = {}
+    content: dict[str, Any] = {}
+    for event in events:
+        for path in event.fields:
+            before = content
+            content = _only(event, path).applied_to(content)
+            value = _at(content, path)
+            kept = {name: said[name] for name in said if name.startswith(f"{path}.")}
+            said = {name: by for name, by in said.items() if name != path and name not in kept}
+            key = path.partition(".")[0]
+            if key not in content:
+                said.pop(key, None)
+            if value is None:
+                continue
+            said[path] = event.entry_version
+            items = _items(_at(before, path))
+            for name, item in _items(value).items():
+                is_the_same = name in items and _canonical(items[name]) == _canonical(item)
+                author = kept.get(f"{path}.{name}") if is_the_same else None
+                said[f"{path}.{name}"] = author or event.entry_version
+    return said
+
+
+def _only(event: RecordedEvent, path: str) -> RecordedEvent:
+    one = object.__new__(RecordedEvent)
+    vars(one).update({**vars(event), "fields": (path,)})
+    return one
+
+
+def _at(content: Mapping[str, Any], path: str) -> Any:
+    key, _, leaf = path.partition(".")
+    held = content.get(key)
+    if not leaf:
+        return held
+    return held.get(leaf) if isinstance(held, dict) else None
+
+
+def _items(value: Any) -> dict[str, Any]:
+    if isinstance(value, list):
+        return _by_id(value, "item_id", "")
+    if isinstance(value, dict) and isinstance(value.get("media"), list):
+        return _by_id(value["media"], "media_id", "media.")
+    return {}
+
+
+def _canonical(value: Any) -> bytes:
+    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+
+
+def _by_id(items: Sequence[Any], name: str, below: str) -> dict[str, Any]:
+    return {
+        below + item[name]: item
+        for item in items
+        if isinstance(item, dict) and isinstance(item.get(name), str)
+    }
+
+
+def _note_state(plan: dict[str, Any], merged_into: str | None, event: RecordedEvent) -> str | None:
+    if event.section != "person" or event.entry_id != event.plan_id:
+        return merged_into
+    for name, state in _STATES.items():
+        if not _named(event, name):
+            continue
+        if plan["state"] == "merged" and name not in ("plan-merged", "plan-unmerged"):
+            return merged_into
+        plan["state"] = state
+        if name == "plan-opened":
+            plan["opened_at"] = event.recorded_at
+        return event.content.get("merged_into") if name == "plan-merged" else None
+    return merged_into
+
+
+def _parked(told: Taken) -> list[dict[str, Any]]:
+    versions: dict[Key, int] = {}
+    for event in told.events:
+        versions[event.entry] = event.entry_version
+    waiting: dict[Key, list[datetime]] = {}
+    for (key, _), event in told.waiting.items():
+        waiting.setdefault(key, []).append(event.recorded_at)
+    return [
+        {
+            "section": key[0],
+            "entry_id": str(key[1]),
+            "waiting_from_version": versions.get(key, 0) + 1,
+            "since": min(waiting[key]),
+        }
+        for key in sorted(waiting)
+    ]
+
+
+def _named(event: RecordedEvent, *names: str) -> bool:
+    last = event.type.rpartition(".v")[0].rpartition(".")[2]
+    return any(last == name or last.endswith(f"-{name}") for name in names)
+
+
+def _stated_at(event: RecordedEvent) -> datetime:
+    return datetime.fromisoformat(event.provenance["stated_at"]).astimezone(UTC)
+
+
+def _without(agent: Mapping[str, Any], *names: str) -> dict[str, Any]:
+    return {name: held for name, held in agent.items() if name not in names}

@@ -1,0 +1,92 @@
+"""The fast fold against the plain one: byte for byte, whatever comes, however it is cut."""
+
+from collections.abc import Sequence
+from random import Random
+from typing import Any
+from uuid import UUID
+
+import orjson
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from services.plan.fold.domain import Plan
+from services.plan.store.batch import HeldPlan
+from services.plan.store.document import document_of, entries_of
+from services.plan.store.projection import plan_from
+from services.plan.store.reading import read_event
+from shared.ledger import RecordedEvent
+from shared.testing import plain_fold
+from shared.testing.events import record_of
+from shared.testing.hostile import as_it_comes, history_of
+
+PLAN_ID = UUID(int=1)
+SEEDS = st.integers(0, 2**32)
+ENTRIES = [UUID(int=number) for number in (5, 6, 7)]
+
+
+def comes(random: Random) -> list[list[RecordedEvent]]:
+    return as_it_comes(random, history_of(random, PLAN_ID, random.randrange(2, 25), ENTRIES))
+
+
+@settings(deadline=None, max_examples=400)
+@given(SEEDS)
+def test_the_document_is_that_of_the_plain_fold_byte_for_byte(seed: int) -> None:
+    random = Random(seed)  # noqa: S311 - a history, no secret
+    held = HeldPlan(Plan(PLAN_ID), 0)
+    came: list[RecordedEvent] = []
+    for batch in comes(random):
+        held = held if random.random() < 0.5 else stored_and_loaded(held, came)
+        for event in batch:
+            held.fold(read_event(record_of(event)))
+        came += batch
+        held.write_out()
+        told = plain_fold.taken(PLAN_ID, came)
+        is_empty = not told.events and not told.waiting
+        assert held.document == (b"" if is_empty else plain_fold.document(PLAN_ID, told))
+        for key, shown in held.shown.items():
+            mine = [event for event in told.events if event.entry == key]
+            assert shown.leaves == plain_fold.authors(mine)
+
+
+@settings(deadline=None, max_examples=200)
+@given(SEEDS)
+def test_the_ledger_has_each_entry_as_it_was_after_each_event(seed: int) -> None:
+    """A past plan is the last row of each entry and the head of the version: nothing to fold."""
+    held = HeldPlan(Plan(PLAN_ID), 0)
+    came = [event for batch in comes(Random(seed)) for event in batch]  # noqa: S311
+    for event in came:
+        held.fold(read_event(record_of(event)))
+    told = plain_fold.taken(PLAN_ID, came)
+    assert len(held.rows) == len(told.events)
+    last: dict[tuple[str, UUID], dict[str, Any]] = {}
+    for version, row in enumerate(held.rows, 1):
+        facts = row.named()
+        key = facts["section"], facts["entry_id"]
+        last[key] = facts
+        bodies = [(one["section"], one["entry"]) for one in last.values() if one["current"]]
+        then = plain_fold.Taken(told.events[:version])
+        shown = document_of(PLAN_ID, version, orjson.loads(facts["head"]), bodies)
+        assert shown == plain_fold.document(PLAN_ID, then)
+        mine = [event for event in then.events if event.entry == key]
+        assert orjson.loads(facts["leaves"]) == plain_fold.authors(mine)
+
+
+def stored_and_loaded(held: HeldPlan, came: Sequence[RecordedEvent]) -> HeldPlan:
+    """As another process takes the plan up, from its row and from what waits."""
+    if not held.document:
+        return held
+    plan = held.plan
+    row = {
+        "plan_id": plan.plan_id,
+        "version": plan.version,
+        "state": plan.state,
+        "opened_at": plan.opened_at,
+        "last_updated": plan.last_updated,
+        "merged_into": plan.merged_into,
+        "positions": orjson.dumps(plan.positions),
+    }
+    loaded = HeldPlan(plan_from(row), held.revision)
+    loaded.shown = {one.key: one for one in entries_of(held.document, held.rest)}
+    for event in plain_fold.taken(PLAN_ID, came).waiting.values():
+        loaded.park(read_event(record_of(event)).event)
+    return loaded
