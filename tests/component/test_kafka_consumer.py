@@ -412,7 +412,8 @@ async def test_a_second_member_joins_while_a_batch_is_in_hand(bench: Bench) -> N
             for partition in (0, 1):
                 await bench.send("things", *[b"y"] * 20, partition=partition)
             seen = await bench.until_seen(160)
-    assert len(seen) == 160
+    topic = bench.prefix + "things"
+    assert seen == [(topic, partition, offset) for partition in (0, 1) for offset in range(80)]
     assert not bench.has_stopped
     by_instance = await bench.database.pool.fetch("SELECT DISTINCT instance FROM seen")
     assert {row[0] for row in by_instance} == {"one", "two"}

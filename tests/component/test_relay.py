@@ -191,9 +191,12 @@ def _position(record: Record) -> int:
 def in_order_once_repeats_are_dropped(records: Sequence[Record]) -> list[int]:
     """What a consumer of the topic applies: every entry's versions from 1, none missing."""
     held: dict[UUID, int] = defaultdict(int)
+    first: dict[tuple[UUID, int], bytes | None] = {}
     applied = []
     for record in records:
         event = event_of(record)
+        said = first.setdefault((event.entry_id, event.entry_version), record.value)
+        assert record.value == said, "a repeat says something else"
         if event.entry_version <= held[event.entry_id]:
             continue
         assert event.entry_version == held[event.entry_id] + 1, "a version came too early"
