@@ -1,4 +1,4 @@
-"""The organisations that contribute over Kafka, as `organisations.toml` names them."""
+"""The organisations that contribute over Kafka, from `organisations.toml`."""
 
 import tomllib
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Brings the broker's topics in line with what is declared: makes those missing, alters none."""
+"""Creates the declared topics that the broker does not have; changes none that it has."""
 
 from collections.abc import Sequence
 
@@ -9,7 +9,7 @@ from shared.contracts.topics import Topic
 
 
 class TopicsDiffer(Exception):
-    """A topic is there with another number of partitions, which would break the order of a plan."""
+    """A topic exists with another number of partitions, which would break the order of a plan."""
 
 
 async def ensure_topics(
@@ -54,6 +54,6 @@ async def _create(
     )
     for name, code, *message in answer.topic_errors:
         error = for_code(code)
-        # Somebody else may be creating the same topics at this moment.
+        # Another process may be creating the same topics at this moment.
         if code and error is not TopicAlreadyExistsError:
             raise error(f"{name}: {message[0] if message else ''}")

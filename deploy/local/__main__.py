@@ -62,9 +62,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         settings = stack_settings()
         terminal = _terminal(settings, as_json=asked.json)
         with place.taken(settings.folder):
-            # Never closed: that would wait for the threads of a download that was cut short.
+            # Never closed: that would wait for the threads of an interrupted download.
             asyncio.Runner().run(run(settings, terminal))
-    except KeyboardInterrupt:  # before anything had been started
+    except KeyboardInterrupt:  # before anything was started
         return 130
     except _GIVES_UP as error:
         sys.stdout.flush()
@@ -127,5 +127,5 @@ if __name__ == "__main__":
     status = main()
     sys.stdout.flush()
     sys.stderr.flush()
-    # At once, for the same threads.
+    # At once, because of the same threads.
     os._exit(status)

@@ -1,4 +1,4 @@
-"""`make seed`: loads the example plan into the stack that runs."""
+"""`make seed`: loads the example plan into the running stack."""
 
 import asyncio
 import sys
@@ -17,7 +17,7 @@ def _print(text: str) -> None:
 
 
 def main() -> int:
-    """Loads the example into the stack that runs."""
+    """Loads the example plan into the running stack."""
     try:
         settings = stack_settings()
         stack = StackFile(settings.folder / "stack.json").read()

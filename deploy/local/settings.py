@@ -1,4 +1,4 @@
-"""What can be set of the development stack: folders, ports, servers of one's own."""
+"""The settings of the development stack: folders, ports, and servers that you already have."""
 
 from pathlib import Path
 from typing import Annotated, Final
@@ -86,21 +86,21 @@ class StackSettings(BaseSettings):
 
     @property
     def cache_folder(self) -> Path:
-        """Where jars and the broker's start-up cache are kept, for all clones of a user."""
+        """The folder of the jars and of the broker's start-up cache, for all clones of one user."""
         if self.cache is not None:
             return self.cache
         home = self.cache_home or Path("~/.cache").expanduser()
         return home / "careplan-ledger"
 
     def service_ports(self, services: list[str]) -> dict[str, int]:
-        """A port for each service: its own, or for those unknown here the next from 8140."""
+        """A port for each service: the one listed here, or the next from 8140."""
         others = (name for name in sorted(services) if name not in PORTS)
         given = {name: _FIRST_OTHER + number for number, name in enumerate(others)}
         return {name: PORTS.get(name, given.get(name, 0)) + self.port_offset for name in services}
 
 
 def stack_settings() -> StackSettings:
-    """What the environment asks for; a `Problem` where a variable of it cannot be used."""
+    """The settings from the environment; a `Problem` if a variable cannot be used."""
     try:
         return from_environment(StackSettings)
     except SettingUnusable as unusable:
@@ -108,5 +108,5 @@ def stack_settings() -> StackSettings:
 
 
 def cache_folder() -> Path:
-    """The cache folder that the environment asks for."""
+    """The cache folder from the environment."""
     return stack_settings().cache_folder

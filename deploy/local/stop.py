@@ -13,7 +13,7 @@ _LONGEST = 15.0
 
 
 def main() -> int:
-    """Status 0 when nothing runs any more."""
+    """The exit code: 0 when nothing is running any more."""
     try:
         folder = stack_settings().folder
     except Problem as problem:

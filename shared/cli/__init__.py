@@ -1,1 +1,1 @@
-"""The command `careplan`: it talks to the doors and never imports a service."""
+"""The command `careplan`: it uses HTTP and never imports a service."""

@@ -1,4 +1,4 @@
-"""`careplan contract`: whether a file is what the contract asks for, before it is sent."""
+"""`careplan contract`: checks a file against the contract before it is sent."""
 
 import sys
 from pathlib import Path
@@ -25,7 +25,7 @@ def validate(
     json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
 ) -> None:
     """Check the form of a contribution, a batch, or a Kafka record with its key and headers."""
-    # Here and not above: it brings the doors' own reading with it.
+    # Imported here: it loads much, and the other commands do not need it.
     from shared.contracts.validate import validate as judged  # noqa: PLC0415
 
     report = judged(_bytes_of(file), command)

@@ -1,4 +1,4 @@
-"""How the command speaks: JSON for programs, tables for people, errors on stderr with a status."""
+"""The output of the command: JSON for programs, tables for people, errors with an exit code."""
 
 from collections.abc import Sequence
 from typing import Any, NoReturn
@@ -14,9 +14,9 @@ def as_json(value: Any) -> None:
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Writes a table on stdout: every word of it, however wide the window is.
+    """Writes a table on stdout, complete even in a narrow window or a pipe.
 
-    The last column is not padded, so that a line that is too long is folded there alone.
+    No line ends in spaces, so a narrow window wraps as few lines as possible.
     """
     console = Console()
     widths = [max(map(len, column)) for column in zip(columns, *rows, strict=True)]

@@ -11,6 +11,6 @@ def every_part_ready(readiness: dict[str, Any]) -> bool:
 
 
 def lag(readiness: dict[str, Any]) -> int | None:
-    """How far behind its slowest part is; None where no part says."""
+    """How far behind its slowest part is; None if no part says."""
     known = [part["lag"] for part in readiness.get("parts", {}).values() if "lag" in part]
     return max((int(value or 0) for value in known), default=None)

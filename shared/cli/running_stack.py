@@ -20,7 +20,7 @@ StackDir = Annotated[
 
 
 def read(folder: Path) -> dict[str, Any]:
-    """The content of the folder's `stack.json`; one clear line where no stack has written one."""
+    """The content of the folder's `stack.json`; ends the command with one line if there is none."""
     path = folder / "stack.json"
     try:
         content = orjson.loads(path.read_bytes())

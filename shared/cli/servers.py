@@ -1,4 +1,4 @@
-"""Whether PostgreSQL and Kafka of a stack answer, asked from outside as a client would."""
+"""Asks PostgreSQL and Kafka of a stack, as a client would, whether they answer."""
 
 import asyncio
 import logging
@@ -34,7 +34,7 @@ async def _postgres(url: str) -> dict[str, Any]:
 
 
 async def _kafka(servers: str) -> dict[str, Any]:
-    # That a broker does not answer is what was asked, and no news for the screen.
+    # Whether the broker answers is the question; the client's own errors would only confuse.
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     client = AIOKafkaClient(bootstrap_servers=servers, request_timeout_ms=int(_WITHIN * 1000))
     try:

@@ -1,4 +1,4 @@
-"""`careplan stack`: what runs, and how well."""
+"""`careplan stack`: shows what is running, and how well."""
 
 from typing import Annotated, Any
 

@@ -104,7 +104,7 @@ def organisation(org: str, name: str | None = None) -> dict[str, str]:
 
 
 def subject(*parts: str) -> str:
-    """The same for the same contributor each time, and no name in it: subjects reach logs."""
+    """Always the same for the same contributor, and without a name, since subjects reach logs."""
     return str(uuid.uuid5(_SUBJECTS, "|".join(parts)))
 
 

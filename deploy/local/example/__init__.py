@@ -1,1 +1,1 @@
-"""The example plan, and how it is loaded through the HTTP doors."""
+"""The example plan, and how it is loaded over HTTP."""

@@ -14,7 +14,7 @@ _PLAN: Final = str(uuid.uuid5(_IDS, "plan"))
 
 @dataclass(frozen=True)
 class Contributor:
-    """A professional of an organisation, or, without one, the person herself."""
+    """A professional of an organisation; without an organisation, the person herself."""
 
     name: str
     org: str = ""
@@ -35,7 +35,7 @@ class Said:
 
     @property
     def type(self) -> str:
-        """The command as it is called on the wire."""
+        """The type of the command on the wire."""
         return f"careplan.{self.section.replace('_', '-')}.commands.{self.command}.v1"
 
 
@@ -63,12 +63,12 @@ class Sown:
 
 
 def example_id(name: str) -> str:
-    """A fixed id for what the example calls by a short name."""
+    """A fixed id for a short name in the example."""
     return str(uuid.uuid5(_IDS, name))
 
 
 def entry_id(entry: str) -> str:
-    """The entry's id; where a plan has one entry of a kind, it follows from the plan's."""
+    """The entry's id; where a plan has only one such entry, it is derived from the plan's id."""
     if entry == "person":
         return _PLAN
     if entry == "about-me":

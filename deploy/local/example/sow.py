@@ -1,4 +1,4 @@
-"""Loads the example plan through the HTTP doors, so that it obeys every rule."""
+"""Loads the example plan over HTTP, so that it obeys every rule."""
 
 import asyncio
 import time
@@ -29,7 +29,7 @@ _LONGEST_PAUSE: Final = 2.0
 
 
 class SeedFailed(Exception):
-    """A step of the example was not taken; its text says which and why."""
+    """A step of the example failed; the text says which one and why."""
 
 
 async def sow(
@@ -63,7 +63,7 @@ class _Sower:
     last_contribution: str = ""
 
     async def contribute(self, step: Step) -> int:
-        """Sends what the step says, in order; leaves out sections that do not run here."""
+        """Sends the contributions of the step in order, except to sections that do not run here."""
         token = self.signer.sign(self._claims(step.by))
         said = [one for one in step.contributions if one.section in self.urls]
         for one in said:
@@ -155,7 +155,7 @@ class _Sower:
             pause = min(pause * 2, _LONGEST_PAUSE)
 
     async def _until_answered(self, request: Callable[[], Any]) -> httpx.Response:
-        """Sends again what may be sent again: no connection, or an answer that says so."""
+        """Sends a request again if there was no connection, or if the answer allows it."""
         deadline = time.monotonic() + _PATIENCE
         pause = _FIRST_PAUSE
         while True:

@@ -1,1 +1,1 @@
-"""What is kept running: child processes, what they print, and why a start is given up."""
+"""Child processes: how they are kept running, what they print, and why a start fails."""

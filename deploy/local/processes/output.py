@@ -1,4 +1,4 @@
-"""What the person sees: short lines on the terminal; and a log file for each child."""
+"""What is shown on the terminal, in short lines, and a log file for each child process."""
 
 import json
 import shutil
@@ -16,10 +16,10 @@ _ROTATED_AT = 10 * 1024 * 1024
 
 
 class Terminal:
-    """Lines with a name before each: for people, or as JSON for programs.
+    """Prints lines, each with a name in front: as text for people, or as JSON for programs.
 
-    Colour, and lines cut at the window's edge, are for somebody who looks at a terminal; what is
-    piped on is plain and whole.
+    On a terminal there is colour, and long lines are cut at the edge of the window. In a pipe or a
+    file, lines are plain and complete.
     """
 
     def __init__(
@@ -44,7 +44,7 @@ class Terminal:
             self._write(f"{self._prefix('stack')} {text}")
 
     def show(self, name: str, text: str) -> None:
-        """A line of a child: made short for people, left as it is for programs."""
+        """A line of a child process: shortened for people, unchanged for programs."""
         if self._as_json:
             whole = text if as_object(text) is not None else None
             self._write(whole or json.dumps({"service": name, "message": text}))
@@ -70,7 +70,7 @@ class Terminal:
             self._stream.write(line + "\n")
             self._stream.flush()
         except OSError:
-            self._stream = None  # nobody reads any more (a closed pipe): the files go on
+            self._stream = None  # a closed pipe: nobody reads any more, but the log files go on
 
     def _prefix(self, name: str) -> str:
         if name not in self._names:
@@ -103,7 +103,7 @@ def _cut(text: str, room: int) -> str:
 
 
 class LogFile:
-    """One child's output; at a certain size it becomes `<name>.log.1` and begins anew."""
+    """The output of one child process; at a certain size the file is renamed to `<name>.log.1`."""
 
     def __init__(self, path: Path, rotated_at: int = _ROTATED_AT) -> None:
         self.path = path
@@ -112,7 +112,7 @@ class LogFile:
         self._told = False
 
     def write(self, text: str) -> None:
-        """Adds a line; a full disk costs lines of the log, never the child."""
+        """Adds a line. On a full disk, lines of the log are lost; the child process goes on."""
         try:
             if self._file is None:
                 self.path.parent.mkdir(parents=True, exist_ok=True)

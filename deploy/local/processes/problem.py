@@ -1,10 +1,10 @@
-"""What stops the stack, said in one line for the person who started it."""
+"""Why the stack stops, in one line for the person who started it."""
 
 import errno
 
 
 class Problem(Exception):
-    """A reason not to go on, with an exit code; its text is one line that says what to do."""
+    """A reason to give up, with an exit code. The text is one line that says what to do."""
 
     def __init__(self, text: str, *, status: int = 1) -> None:
         super().__init__(text)
@@ -12,10 +12,10 @@ class Problem(Exception):
 
 
 def from_output(what: str, output: str) -> Problem:
-    """What a program said when it failed, in one line, with a full disk named as such."""
+    """The error that a program printed, in one line; a full disk is named as such."""
     if "No space left on device" in output:
         return Problem(f"{what}: the disk is full: free some space and start again")
-    lines = output.strip().splitlines() or ["no word why"]
+    lines = output.strip().splitlines() or ["it did not say why"]
     errors = [line for line in lines if "error" in line.lower()]
     return Problem(f"{what}: {errors[0] if errors else lines[-1]}")
 

@@ -1,4 +1,4 @@
-"""Facts about processes: which one a pid stands for, and how a child dies with its parent."""
+"""Processes: which one a pid means, and how a child ends with its parent."""
 
 import asyncio
 import ctypes
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _PR_SET_PDEATHSIG = 1
-# Loaded once and before any fork: between fork and exec as little as possible may happen.
+# Loaded before any fork: as little as possible may happen between fork and exec.
 _libc = ctypes.CDLL(None) if sys.platform == "linux" else None
 
 
@@ -35,7 +35,7 @@ def born(pid: int) -> str | None:
 
 
 def dying_with_parent(death_signal: signal.Signals) -> Callable[[], None]:
-    """What a child runs before its program: should the supervisor die, the kernel signals it."""
+    """Runs in a child before its program: if the supervisor dies, the kernel signals the child."""
     parent = os.getpid()
 
     def in_child() -> None:
@@ -49,14 +49,14 @@ def dying_with_parent(death_signal: signal.Signals) -> Callable[[], None]:
 
 @dataclass(frozen=True)
 class Ended:
-    """How a short program ended, and what it said on both streams."""
+    """The exit status of a short program, and what it printed on both streams."""
 
     status: int
     output: str
 
 
 async def run(command: Sequence[str]) -> Ended:
-    """Runs a short program to its end; cancelled, or orphaned, it is killed."""
+    """Runs a short program to its end; kills it if this task is cancelled or this process dies."""
     process = await asyncio.create_subprocess_exec(
         *command,
         stdin=asyncio.subprocess.DEVNULL,
@@ -74,7 +74,7 @@ async def run(command: Sequence[str]) -> Ended:
 
 
 async def gone(pid: int, birth: str, seconds: float) -> bool:
-    """Waits until that very process has ended; False where it has not within the time."""
+    """Waits until exactly this process has ended; False if it has not within the time."""
     deadline = time.monotonic() + seconds
     while born(pid) == birth:
         if time.monotonic() > deadline:

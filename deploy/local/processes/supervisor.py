@@ -1,4 +1,4 @@
-"""Keeps child processes running: readiness, restart, prefixed output, a clean stop in order."""
+"""Keeps child processes running: readiness, restart, output, and an orderly stop."""
 
 import asyncio
 import os
@@ -25,7 +25,7 @@ _FAILURES_BEFORE_READY = 3
 
 @dataclass(frozen=True)
 class Child:
-    """One process to keep running; what it prints goes to its log, what is worth it on screen."""
+    """One process to keep running. Its output goes to its log, and what matters to the screen."""
 
     name: str
     command: Sequence[str]
@@ -40,7 +40,7 @@ class Child:
 
 
 class _Kept:
-    """A child, and what is known of the process that runs it at the moment."""
+    """A child, and what is known about its current process."""
 
     def __init__(self, child: Child, log: LogFile) -> None:
         self.child = child
@@ -61,7 +61,7 @@ class _Kept:
 
 @dataclass(frozen=True)
 class Seen:
-    """What others may know of a child: its process, since when, and whether it is ready."""
+    """What others may know about a child: its process, its start, and whether it is ready."""
 
     pid: int | None
     born: str | None
@@ -69,7 +69,7 @@ class Seen:
 
 
 class Supervisor:
-    """Starts children, restarts those that end, and stops them; nothing outlives it.
+    """Starts children, restarts those that end, and stops them all; none outlives it.
 
     The kernel ends the children of a supervisor that was killed. `changed` is called whenever a
     child starts, ends, or turns ready or not.
@@ -105,7 +105,7 @@ class Supervisor:
         }
 
     async def until_ready(self, *names: str, seconds: float = 60.0) -> None:
-        """Waits until these have been ready once; says which one is not, and why."""
+        """Waits until each of these has been ready once; the error says which is not, and why."""
         waiting = asyncio.create_task(self._all_ready(names))
         failing = asyncio.create_task(self._failed.wait())
         try:
@@ -125,12 +125,12 @@ class Supervisor:
             )
 
     async def stop(self, *names: str, grace: float | None = None) -> None:
-        """Stops these side by side: their signal, their grace (or this one), then SIGKILL."""
+        """Stops these together: each by its signal, and after its grace, or this one, by SIGKILL."""
         kept = [self._kept[name] for name in names if name in self._kept]
         await asyncio.gather(*(self._stop(one, grace or one.child.grace) for one in kept))
 
     def kill(self) -> None:
-        """Ends everything at once, for whoever will not wait for a clean stop."""
+        """Kills everything at once, for somebody who will not wait for an orderly stop."""
         for kept in self._kept.values():
             kept.stopping.set()
             if kept.pid is not None:

@@ -1,4 +1,4 @@
-"""Things done side by side that succeed or fail as one."""
+"""Tasks that run at the same time and succeed or fail together."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def first_error() -> Iterator[None]:
-    """Around a TaskGroup: its first error by itself, once the other tasks have been cancelled."""
+    """Around a TaskGroup: raises the first error alone, once the other tasks are cancelled."""
     try:
         yield
     except BaseExceptionGroup as several:

@@ -1,4 +1,4 @@
-"""PostgreSQL and Kafka alone, in a folder of their own: for tests, benchmarks and the stack."""
+"""PostgreSQL and Kafka together, in one folder: for tests, benchmarks and the stack."""
 
 import asyncio
 import re
@@ -16,9 +16,9 @@ from deploy.local.servers.kafka import Broker, free_port
 from deploy.local.servers.postgres import Cluster
 from deploy.local.settings import cache_folder
 
-# While it starts or recovers it turns connections away, ours among them: no news.
+# While it starts or recovers, it refuses connections, and ours too: that is expected.
 _POSTGRES_TROUBLE = re.compile(r" (WARNING|ERROR|PANIC|FATAL):  (?!the database system is)")
-# Nor is a controller that is slow, or asked before it leads, while it starts: it is asked again.
+# So is a controller that is slow, or not the leader yet, while it starts: it is asked again.
 _KAFKA_TROUBLE = re.compile(
     r" (ERROR|FATAL) (?!\[QuorumController id=\d+\] Exceptionally slow"
     r"|\[ControllerApis nodeId=\d+\] Unexpected error handling request "
@@ -66,7 +66,7 @@ def kafka_child(broker: Broker) -> Child:
 async def running(
     folder: Path, *, postgres_port: int | None = None, kafka_port: int | None = None
 ) -> AsyncIterator[Servers]:
-    """Both servers in the folder, on free ports unless told; stopped at the end."""
+    """Runs both servers in the folder, on free ports unless given; stops them at the end."""
     cluster = Cluster(folder / "postgres", postgres_port or free_port())
     broker = Broker(folder / "kafka", kafka_port or free_port(), cache_folder())
     terminal = Terminal(sys.stderr, colour=False)

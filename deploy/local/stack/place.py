@@ -1,4 +1,4 @@
-"""The place the stack runs in: its folder taken for itself, its ports free, its disk not full."""
+"""The place where the stack runs: its folder is its own, its ports are free, its disk has room."""
 
 import fcntl
 import json
@@ -19,7 +19,7 @@ _LEAST_FREE = 200 * 1024 * 1024
 
 @contextmanager
 def taken(folder: Path) -> Iterator[None]:
-    """Holds the folder for this process; the kernel lets go of it when the process ends."""
+    """Locks the folder for this process; the kernel releases the lock when the process ends."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         held = (folder / "lock").open("a+")
@@ -45,7 +45,7 @@ def taken(folder: Path) -> Iterator[None]:
 
 
 def holder(folder: Path) -> int | None:
-    """The process that holds the folder; None where nobody does."""
+    """The process that holds the folder; None if no process does."""
     try:
         with (folder / "lock").open("r+") as lock:
             try:
@@ -59,7 +59,7 @@ def holder(folder: Path) -> int | None:
 
 
 def check_disk(folder: Path) -> None:
-    """Stops a start that would only fail in the middle."""
+    """Refuses a start that would fail later for lack of disk space."""
     free = shutil.disk_usage(folder).free
     if free < _LEAST_FREE:
         raise Problem(
@@ -69,10 +69,10 @@ def check_disk(folder: Path) -> None:
 
 
 def check_ports(ports: Mapping[str, int]) -> None:
-    """Stops a start that would find a port in use."""
+    """Refuses a start if a port is in use."""
     for name, port in ports.items():
         with socket.socket() as probe:
-            # As the servers do: connections of an earlier start may still be in TIME_WAIT.
+            # As the servers set it: connections of an earlier start may still be in TIME_WAIT.
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
                 probe.bind(("127.0.0.1", port))
@@ -102,16 +102,16 @@ class Pids:
         self._path.unlink(missing_ok=True)
 
     async def tidy_up(self, report: Callable[[str], None]) -> None:
-        """Waits for what an earlier, killed start has left behind; ends what does not end."""
+        """Waits for the processes of a killed start to end; kills those that do not."""
         try:
             left = json.loads(self._path.read_text())
         except (FileNotFoundError, ValueError):
             return
         alive = {n: (pid, birth) for n, (pid, birth) in left.items() if born(pid) == birth}
         if alive:
-            report(f"waiting for what an earlier start has left: {', '.join(alive)}")
+            report(f"waiting for processes of an earlier start to end: {', '.join(alive)}")
         for name, (pid, birth) in alive.items():
-            # The kernel has signalled it already: it is on its way out, or it is stuck.
+            # The kernel has signalled it already: it is about to end, or it hangs.
             if not await gone(pid, birth, seconds=8):
                 report(f"{name} (pid {pid}) did not end and was killed")
                 os.killpg(pid, signal.SIGKILL)

@@ -1,4 +1,4 @@
-"""The services of the stack: found in their folders, each with a port, tables and a process."""
+"""The services of the stack, found in their folders; each has a port, tables and a process."""
 
 import re
 import sys
@@ -12,8 +12,8 @@ from deploy.local.processes.supervisor import Child
 from shared.cli.readiness import every_part_ready
 from shared.contracts import discover
 
-# Anything but a JSON line of level info or debug, or of the Kafka client: while the broker is away
-# it repeats itself, and the service's own lines say the same once.
+# Not a JSON line of level info or debug, and not one of the Kafka client: while the broker is away
+# the client repeats itself, and the service's own lines say it once.
 _WORTH_SHOWING = re.compile(r'^(?!\{.*"level": ?"(info|debug)")(?!\{.*"logger": ?"aiokafka[."])')
 ROOT = Path(__file__).parents[3]
 
@@ -27,7 +27,7 @@ class Service:
 
     @property
     def migrations(self) -> tuple[Path, ...]:
-        """The folders its tables come from, in order."""
+        """The folders of its migrations, in order."""
         shared = ROOT / "shared" / "chassis" / "database" / "migrations"
         own = (
             shared / "section" if self.is_section else ROOT / "services" / self.name / "migrations"

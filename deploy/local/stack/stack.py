@@ -24,7 +24,7 @@ from deploy.local.stack.stack_file import StackFile
 from deploy.organisations import organisations
 from shared.contracts.topics import declared_topics
 
-# What services and broker leave of it, at least 2 s, is for the last checkpoint of PostgreSQL.
+# Services and broker leave at least 2 s of it to PostgreSQL, for its last checkpoint.
 _ALL_DOWN_WITHIN = 9.2
 
 
@@ -62,7 +62,7 @@ class Stack:
         place.check_disk(self.folder)
         await self.pids.tidy_up(say)
         place.check_ports(self.needed_ports())
-        self.file.remove()  # of a start that was killed
+        self.file.remove()  # left by a start that was killed
         self.issuer.prepare()
 
         with first_error():
@@ -82,7 +82,7 @@ class Stack:
         self.terminal.write("\nCtrl-C stops it.")
 
     async def databases(self) -> dict[str, str]:
-        """PostgreSQL up, and in it every service's database at its newest form."""
+        """Starts PostgreSQL, and brings every service's database up to date."""
         if self.own_postgres:
             await self.cluster.prepare(self.terminal.say)
             self.supervisor.start(postgres_child(self.cluster))
@@ -100,7 +100,7 @@ class Stack:
         return {name: task.result() for name, task in made.items()}
 
     async def topics(self) -> None:
-        """Kafka up, and on it every declared topic."""
+        """Starts Kafka, and creates every declared topic."""
         if self.own_kafka:
             await self.broker.prepare(self.terminal.say)
             self.supervisor.start(kafka_child(self.broker))
@@ -117,7 +117,7 @@ class Stack:
         self.terminal.say(f"{len(declared)} topics ({len(created)} new)")
 
     async def sow(self) -> None:
-        """The example plan, through the HTTP doors; the stack is of use without it too."""
+        """Loads the example plan over HTTP; without it the stack still runs."""
         self.terminal.write("")
         self.terminal.say("loading the example plan")
         try:
@@ -128,7 +128,7 @@ class Stack:
         welcome.requests(self.terminal, self.urls, self.folder, sown)
 
     def environment(self, service: Service, database_url: str) -> dict[str, str]:
-        """What a service is told about its surroundings."""
+        """The environment of a service."""
         return {
             "CAREPLAN_SERVICE": service.name,
             "CAREPLAN_DATABASE_URL": database_url,
@@ -141,7 +141,7 @@ class Stack:
         }
 
     def needed_ports(self) -> dict[str, int]:
-        """Every port that has to be free, by what will use it."""
+        """Every port that must be free, by what will use it."""
         ports = dict(self.ports)
         if self.own_postgres:
             ports["PostgreSQL"] = self.cluster.port
@@ -151,11 +151,11 @@ class Stack:
 
     @property
     def admin_url(self) -> str:
-        """Whoever may create databases and roles."""
+        """The address of a role that may create databases and roles."""
         return self.settings.database_url or self.cluster.url
 
     def note(self) -> None:
-        """Puts on disk what runs now."""
+        """Writes down what is running now."""
         try:
             self.pids.write(self.supervisor.seen())
             self.file.write(self.content())
@@ -163,7 +163,7 @@ class Stack:
             self.terminal.say(f"stack.json could not be written: {plainly(error)}")
 
     def content(self) -> dict[str, Any]:
-        """`stack.json`, as it has to read at this moment."""
+        """The content of `stack.json` at this moment."""
         seen = self.supervisor.seen()
         pids = {name: one.pid for name, one in seen.items()}
         services = {
@@ -188,7 +188,7 @@ class Stack:
         return content
 
     async def shut_down(self) -> None:
-        """Services first, so that they finish their work; then Kafka, then PostgreSQL."""
+        """Stops the services first, so that they finish their work; then Kafka, then PostgreSQL."""
         latest = time.monotonic() + _ALL_DOWN_WITHIN
         await self.supervisor.stop(*self.urls)
         await self.supervisor.stop("kafka")

@@ -1,4 +1,4 @@
-"""`stack.json`: what runs, where, and with which process; always whole, always current."""
+"""`stack.json`: what is running, where, and in which process; always complete and current."""
 
 import json
 from pathlib import Path
@@ -6,14 +6,14 @@ from typing import Any
 
 
 class StackFile:
-    """Replaces the file at once whenever something in it has changed."""
+    """Replaces the whole file whenever something in it changes."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._written: dict[str, Any] | None = None
 
     def read(self) -> dict[str, Any]:
-        """What an earlier start has left; empty where it left nothing that can be read."""
+        """What is in the file; empty if it cannot be read."""
         try:
             content = json.loads(self._path.read_text())
         except (OSError, ValueError):
@@ -21,7 +21,7 @@ class StackFile:
         return content if isinstance(content, dict) else {}
 
     def write(self, content: dict[str, Any]) -> None:
-        """The new content; readers see the old or the new one, never a half."""
+        """Writes the new content; readers see the old or the new one, never a part."""
         if content == self._written:
             return
         unfinished = self._path.with_suffix(".unfinished")
