@@ -125,7 +125,7 @@ class Supervisor:
             )
 
     async def stop(self, *names: str, grace: float | None = None) -> None:
-        """Stops these together by their signals; after the grace, theirs or this one, by SIGKILL."""
+        """Stops these together, by their signals; by SIGKILL after their grace or this one."""
         kept = [self._kept[name] for name in names if name in self._kept]
         await asyncio.gather(*(self._stop(one, grace or one.child.grace) for one in kept))
 

@@ -213,14 +213,14 @@ MUCH = {
 def test_what_holds_too_much_is_refused_before_anything_is_made_of_it(body: bytes) -> None:
     usual = json.dumps([{"aim": {"text": "an ordinary text"}}] * 6_000).encode()
     assert len(body) <= 1_300_000
-    started = time.perf_counter()
+    started = time.process_time()
     read(usual)
-    ordinary = time.perf_counter() - started
+    ordinary = time.process_time() - started
 
     tracemalloc.start()
-    started = time.perf_counter()
+    started = time.process_time()
     problem = problem_of(body)
-    took = time.perf_counter() - started
+    took = time.process_time() - started
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
 
