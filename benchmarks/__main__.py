@@ -12,8 +12,9 @@ from typing import NoReturn
 import structlog
 import uvloop
 
-from benchmarks import clusters, report
-from benchmarks.measure import Sample
+from benchmarks import report
+from benchmarks.measuring import clusters
+from benchmarks.measuring.measure import Sample
 from benchmarks.rows import LONG, ROWS, SCENARIOS, Row
 from deploy.local.processes.problem import Problem
 from shared.chassis.run import collect_rarely

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import orjson
 
-from benchmarks.measure import Sample
+from benchmarks.measuring.measure import Sample
 from benchmarks.rows import Judgement, Row
 
 _PACKAGES: Final = (

@@ -4,9 +4,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from benchmarks import append, doors, full_stack, projection, publishing, reads
-from benchmarks.append import Scenario
-from benchmarks.measure import Sample
+from benchmarks.measuring.measure import Sample
+from benchmarks.scenarios import append, doors, full_stack, projection, publishing, reads
+from benchmarks.scenarios.append import Scenario
 
 Round = Mapping[str, Sample]
 """The samples of one round, by the name of their scenario."""

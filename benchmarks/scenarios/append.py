@@ -11,11 +11,11 @@ from eventsourcing.persistence import ApplicationRecorder, InfrastructureFactory
 from eventsourcing.utils import Environment
 from uuid_utils.compat import uuid7
 
-from benchmarks import pgbench
-from benchmarks.clusters import Servers
-from benchmarks.ledgers import fresh_ledger, must_hold
-from benchmarks.measure import Sample, closed_loop, must_be
-from benchmarks.subject import LONGEST_STREAM, agreed, receipt, reword
+from benchmarks.measuring import pgbench
+from benchmarks.measuring.clusters import Servers
+from benchmarks.measuring.measure import Sample, closed_loop, must_be
+from benchmarks.scenarios.ledgers import fresh_ledger, must_hold
+from benchmarks.scenarios.subject import LONGEST_STREAM, agreed, receipt, reword
 from services.goals.domain.goal import Goal
 from services.goals.section import SECTION
 from shared.chassis.database.database import Database

@@ -1,7 +1,7 @@
 """Load on an HTTP door: requests over kept connections, each as soon as the last is answered.
 
-``python -m benchmarks.load`` reads what to do from standard input as JSON and prints the sample.
-It speaks just enough HTTP/1.1 that the client costs little beside the server.
+``python -m benchmarks.measuring.load`` reads what to do from standard input, as JSON, and prints
+the sample. It speaks just enough HTTP/1.1, so that the client costs little beside the server.
 """
 
 import asyncio
@@ -13,7 +13,7 @@ from uuid import uuid4
 import orjson
 import uvloop
 
-from benchmarks.measure import Sample, closed_loop, must_be
+from benchmarks.measuring.measure import Sample, closed_loop, must_be
 
 PLACE = "{new-uuid}"
 """In the body: replaced by another UUID in every request."""
@@ -55,7 +55,7 @@ async def apply(load: Load) -> Sample:
 async def apply_from_elsewhere(load: Load) -> Sample:
     """The same from a process of its own."""
     running = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "benchmarks.load"),
+        *(sys.executable, "-m", "benchmarks.measuring.load"),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
     )

@@ -12,12 +12,12 @@ from uuid import UUID, uuid4
 
 import orjson
 
-from benchmarks.append import Scenario
-from benchmarks.clusters import Servers
-from benchmarks.load import PLACE, Load, apply_from_elsewhere
-from benchmarks.measure import Sample, must_be
-from benchmarks.processor import Processes, Used
-from benchmarks.subject import NURSE
+from benchmarks.measuring.clusters import Servers
+from benchmarks.measuring.load import PLACE, Load, apply_from_elsewhere
+from benchmarks.measuring.measure import Sample, must_be
+from benchmarks.measuring.processor import Processes, Used
+from benchmarks.scenarios.append import Scenario
+from benchmarks.scenarios.subject import NURSE
 from deploy.local.servers.kafka import free_port
 from services.goals.section import SECTION
 from shared.testing.eventually import eventually
@@ -26,7 +26,7 @@ from shared.testing.tokens import TestIssuer
 
 PLANS = 2_000
 WARM_UP = 1.0  # shapes are made, and tokens seen, the first time
-_ROOT = Path(__file__).parents[1]
+_ROOT = Path(__file__).parents[2]
 
 
 def command_to_receipt(in_flight: int) -> Scenario:
@@ -57,7 +57,7 @@ def constant(in_flight: int, method: str = "POST") -> Scenario:
     async def scenario(servers: Servers, seconds: float) -> Sample:  # noqa: ARG001 - needs none
         port = free_port()
         path, status = {"POST": ("contributions", 201), "GET": (f"plans/{uuid4()}", 200)}[method]
-        async with in_a_process("benchmarks.constant_app", str(port)) as pid:
+        async with in_a_process("benchmarks.scenarios.constant_app", str(port)) as pid:
             await until_listening(port)
             load = Load(
                 port=port,

@@ -14,12 +14,12 @@ from uuid_utils.compat import uuid7
 import services.audit
 import services.plan
 import shared.chassis
-from benchmarks.append import Scenario
-from benchmarks.clusters import Servers
-from benchmarks.doors import PLANS, WARM_UP, contributing, in_a_process
-from benchmarks.load import apply_from_elsewhere
-from benchmarks.measure import Sample, must_be
-from benchmarks.processor import Processes, Used
+from benchmarks.measuring.clusters import Servers
+from benchmarks.measuring.load import apply_from_elsewhere
+from benchmarks.measuring.measure import Sample, must_be
+from benchmarks.measuring.processor import Processes, Used
+from benchmarks.scenarios.append import Scenario
+from benchmarks.scenarios.doors import PLANS, WARM_UP, contributing, in_a_process
 from deploy.local.servers.kafka import free_port
 from services.goals.section import SECTION
 from shared.ledger.topics import PLAN_CHANGES, dead_letters_topic, events_topic

@@ -12,7 +12,7 @@ from uuid_utils.compat import uuid7
 
 import services.plan
 import shared.chassis
-from benchmarks.clusters import Servers
+from benchmarks.measuring.clusters import Servers
 from shared.chassis.settings import Settings
 from shared.ledger import RecordedEvent
 from shared.ledger.topics import PLAN_CHANGES, dead_letters_topic, events_topic

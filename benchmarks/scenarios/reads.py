@@ -11,12 +11,13 @@ import asyncpg
 import httpx
 from uuid_utils.compat import uuid7
 
-from benchmarks.append import Scenario
-from benchmarks.clusters import Servers
-from benchmarks.doors import in_a_process, measured
-from benchmarks.load import Load
-from benchmarks.measure import Sample, must_be
-from benchmarks.plan_events import (
+from benchmarks.measuring.clusters import Servers
+from benchmarks.measuring.load import Load
+from benchmarks.measuring.measure import Sample, must_be
+from benchmarks.measuring.processor import Processes
+from benchmarks.scenarios.append import Scenario
+from benchmarks.scenarios.doors import in_a_process, measured
+from benchmarks.scenarios.plan_events import (
     EVENTS_OF_A_PLAN,
     Message,
     fresh_plan,
@@ -25,8 +26,7 @@ from benchmarks.plan_events import (
     publish,
     said,
 )
-from benchmarks.processor import Processes
-from benchmarks.subject import NURSE
+from benchmarks.scenarios.subject import NURSE
 from deploy.local.servers.kafka import free_port
 from shared.testing.events import History
 from shared.testing.eventually import eventually

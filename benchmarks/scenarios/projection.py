@@ -17,11 +17,12 @@ from uuid_utils.compat import uuid7
 
 import services.plan
 import shared.chassis
-from benchmarks.append import Goals
-from benchmarks.clusters import Servers
-from benchmarks.ledgers import fresh_ledger
-from benchmarks.measure import Sample, must_be, of_latencies
-from benchmarks.plan_events import (
+from benchmarks.measuring.clusters import Servers
+from benchmarks.measuring.measure import Sample, must_be, of_latencies
+from benchmarks.measuring.processor import Processes, Used
+from benchmarks.scenarios.append import Goals
+from benchmarks.scenarios.ledgers import fresh_ledger
+from benchmarks.scenarios.plan_events import (
     EVENTS_OF_A_PLAN,
     fresh_plan,
     history,
@@ -29,8 +30,7 @@ from benchmarks.plan_events import (
     publish,
     said,
 )
-from benchmarks.processor import Processes, Used
-from benchmarks.subject import receipt, sample_state
+from benchmarks.scenarios.subject import receipt, sample_state
 from services.goals.section import SECTION
 from services.plan.doors.events import BATCH, CONSUMER, FoldEvents
 from services.plan.fold.domain import Plan

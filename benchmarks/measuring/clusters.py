@@ -11,7 +11,7 @@ from pathlib import Path
 
 import asyncpg
 
-from benchmarks.flush_probe import SECONDS
+from benchmarks.measuring.flush_probe import SECONDS
 from deploy.local.processes.output import Terminal
 from deploy.local.processes.process import run
 from deploy.local.processes.supervisor import Supervisor

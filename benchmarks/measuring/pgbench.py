@@ -7,9 +7,9 @@ from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
 
-from benchmarks.clusters import Servers
-from benchmarks.measure import Sample, must_be
-from benchmarks.subject import sample_state
+from benchmarks.measuring.clusters import Servers
+from benchmarks.measuring.measure import Sample, must_be
+from benchmarks.scenarios.subject import sample_state
 
 _TPS = re.compile(r"tps = ([\d.]+) \(without initial")
 _DONE = re.compile(r"transactions actually processed: (\d+)")

@@ -1,0 +1,1 @@
+"""How it is measured: the servers, the load, latencies, and processor time."""

@@ -1,0 +1,1 @@
+"""What is measured: each module is one path of the ledger, or what it is compared with."""
