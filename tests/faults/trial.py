@@ -19,7 +19,7 @@ from tests.faults.catalogue import Broken, Fault
 from tests.faults.guards.in_database import prepare
 from tests.faults.judge.checker import Checker
 from tests.faults.judge.evidence import Surroundings
-from tests.faults.judge.findings import Findings
+from tests.faults.judge.findings import Finding, Findings
 from tests.faults.load.contributors import A_FEW, Contributors, Load
 from tests.faults.load.deeds import ORGANISATIONS
 from tests.faults.load.doors import HttpDoor, KafkaDoor, NotAnswered
@@ -67,6 +67,7 @@ class Bench:
         self._serials = count(1)
         self._sent: list[Sent] = []
         self._reused: list[Sent] = []
+        self._told: set[Finding] = set()
         self.checker = Checker(
             Surroundings(
                 database=target.admin_url,
@@ -113,6 +114,8 @@ class Bench:
         findings.all += (await self.judge(load)).all
         for command in never_accepted(self._sent):
             findings.add("wrong", f"{command}: sent again and again, and never accepted")
+        findings.all = [one for one in findings.all if one not in self._told]
+        self._told.update(findings.all)
         refused = sum(1 for sent in load.sent if not sent.is_accepted) + len(load.reused)
         total = len(load.sent) + len(load.reused)
         took = monotonic() - began
