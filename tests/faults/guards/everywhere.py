@@ -15,3 +15,10 @@ def replace(old: Any, new: Any, package: str) -> None:
                     found += 1
     if not found:
         raise ValueError(f"no module of {package} has {old!r}")
+
+
+def replace_method(of: type, name: str, new: Any) -> None:
+    """In a class that has it; ``ValueError`` where it has none of that name."""
+    if name not in vars(of):
+        raise ValueError(f"{of.__name__} has no {name}")
+    setattr(of, name, new)

@@ -22,7 +22,7 @@ from shared.chassis.kafka import faststream_adapter, offsets
 from shared.chassis.kafka.relay import Relay
 from shared.chassis.settings import Settings
 from shared.chassis.store.recorder import Recorder
-from tests.faults.guards.everywhere import replace
+from tests.faults.guards.everywhere import replace, replace_method
 
 DANGEROUS_MOMENT: Final = 0.15
 
@@ -236,8 +236,7 @@ def without_comparison() -> None:
 
 def without_rehash() -> None:
     """A row's leaf hash is made of its content alone: the same for the same words elsewhere."""
-    recorder: Any = Recorder
-    recorder._leaf_hash = lambda _, stored: hashlib.sha256(stored.state).digest()
+    replace_method(Recorder, "_leaf_hash", lambda _, stored: hashlib.sha256(stored.state).digest())
 
 
 def slow_to_mark() -> None:
