@@ -7,16 +7,14 @@ from uuid import UUID, uuid5
 from eventsourcing.domain import event
 
 from shared.ledger import (
-    KEEP,
     PERSON,
+    PROXY,
     Change,
     Code,
     Entry,
-    Keep,
     Media,
     Provenance,
     Refused,
-    Supporter,
     is_blank,
     need_reason,
     value,
@@ -59,12 +57,10 @@ class AboutMe(Entry):
     class Begun(Entry.Creation):
         change = Change.CREATED
         responses: Responses
-        supported_by: Supporter | None = None
 
     class Reworded(Entry.Event):
         change = Change.AMENDED
         responses: Responses
-        supported_by: Supporter | Keep | None = KEEP
 
     class Cleared(Entry.Event):
         change = Change.AMENDED
@@ -96,34 +92,22 @@ class AboutMe(Entry):
         return uuid5(plan_id, "about-me")
 
     @classmethod
-    def begin(
-        cls, provenance: Provenance, responses: Responses, supported_by: Supporter | None = None
-    ) -> Self:
-        """Write under one heading or more for the first time."""
+    def begin(cls, provenance: Provenance, responses: Responses) -> Self:
+        """Write under one heading or more for the first time, or anew after an error."""
         _must_be_theirs(provenance)
-        _must_name_a_supporter(provenance, supported_by)
         _must_say_something(responses)
-        return cls._create(
-            cls.Begun, responses=responses, supported_by=supported_by, provenance=provenance
-        )
+        return cls._create(cls.Begun, responses=responses, provenance=provenance)
 
-    def reword(
-        self,
-        provenance: Provenance,
-        responses: Responses,
-        supported_by: Supporter | Keep | None = KEEP,
-    ) -> None:
+    def reword(self, provenance: Provenance, responses: Responses) -> None:
         """Say anew what stands under the headings named; the others stay."""
         self._must_be_current()
         _must_be_theirs(provenance)
-        _must_name_a_supporter(provenance, None if supported_by is KEEP else supported_by)
         _must_say_something(responses)
-        self.trigger_event(
-            self.Reworded, responses=responses, supported_by=supported_by, provenance=provenance
-        )
+        self.trigger_event(self.Reworded, responses=responses, provenance=provenance)
 
     def clear(self, provenance: Provenance, heading: Heading, reason: str | None = None) -> None:
         """Leave one heading empty."""
+        self._must_be_current()
         _must_be_theirs(provenance)
         if heading not in self.responses:
             raise Refused("heading-already-empty", "There is nothing to clear.", field="heading")
@@ -136,6 +120,7 @@ class AboutMe(Entry):
 
     def add_media(self, provenance: Provenance, heading: Heading, media: Media) -> None:
         """Show or play something under a heading."""
+        self._must_be_current()
         _must_be_theirs(provenance)
         _must_have_a_checksum(media, "media.sha256")
         held = self.responses.get(heading, Response())
@@ -147,6 +132,7 @@ class AboutMe(Entry):
         self, provenance: Provenance, media_id: UUID, reason: str | None = None
     ) -> None:
         """Take something away that was shown or played, wherever it stands."""
+        self._must_be_current()
         _must_be_theirs(provenance)
         after = {
             heading: _without(held, media_id)
@@ -232,17 +218,22 @@ def _must_be_theirs(provenance: Provenance) -> None:
             "These are the person's own words, or said on their behalf; others comment.",
             field="stated_by",
         )
-
-
-def _must_name_a_supporter(provenance: Provenance, supporter: Supporter | None) -> None:
-    if provenance.recorded_by.kind == PERSON:
-        return
-    if supporter is None or (is_blank(supporter.name) and is_blank(supporter.how)):
+    if provenance.recorded_by.kind != PERSON and not _is_supported(provenance):
         raise Refused(
             "supporter-missing",
-            "Say who supported the person, or how it was written for them.",
+            "Say in `provenance.supported_by` who supported the person and how; "
+            "where somebody speaks on their behalf, `how` is needed.",
             field="supported_by",
         )
+
+
+def _is_supported(provenance: Provenance) -> bool:
+    """True where it says who supported the person, or how; for a proxy it has to say how."""
+    supporter = provenance.supported_by
+    if supporter is None:
+        return False
+    says_how = not is_blank(supporter.how)
+    return says_how or (provenance.voice != PROXY and not is_blank(supporter.name))
 
 
 def _must_say_something(responses: Responses) -> None:

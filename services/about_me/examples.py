@@ -55,9 +55,9 @@ EXAMPLES: Final = (
         "begin",
         {
             "responses": {"my_wellness": {"text": "She is often tired"}},
-            "supported_by": {"name": "Tom Okafor-Synth", "relationship": "physiotherapist"},
         },
         "only-the-person-writes-about-me",
+        supported_by={"name": "Tom Okafor-Synth", "relationship": "physiotherapist"},
     ),
     example(
         "written down, and nobody says who supported her",
@@ -88,8 +88,8 @@ EXAMPLES: Final = (
                 },
                 "how_i_communicate": COMMUNICATING,
             },
-            "supported_by": {**RUTH, "how": "Ruth read the questions aloud"},
         },
+        supported_by={**RUTH, "how": "Ruth read the questions aloud"},
         **_ON_HER_WORD,
     ),
     example(
@@ -108,7 +108,6 @@ EXAMPLES: Final = (
                     "text": "Was a school cook for 30 years; proud of my pastry."
                 }
             },
-            "supported_by": None,
         },
         **_THE_PERSON,
     ),
@@ -116,13 +115,15 @@ EXAMPLES: Final = (
     example(
         "a professional rewords it",
         "reword",
-        {"responses": {"my_wellness": {"text": "Often tired"}}, "supported_by": RUTH},
+        {"responses": {"my_wellness": {"text": "Often tired"}}},
         "only-the-person-writes-about-me",
+        supported_by=RUTH,
     ),
     example(
         "show a film",
         "add-media",
         {"heading": "how_i_communicate", "media": FILM},
+        supported_by={"how": "Tom held the camera"},
         **_ON_HER_WORD,
     ),
     example(
@@ -171,4 +172,25 @@ EXAMPLES: Final = (
     example("confirm what was set aside", "confirm", {}, "about-me-set-aside", **_THE_PERSON),
     example("resume it", "resume", {}, **_THE_PERSON),
     *examples_of_every_entry(COMMANDS, "about-me"),
+    example(
+        "reword what was in error",
+        "reword",
+        {"responses": {"my_wellness": {"text": "Often tired"}}},
+        "entry-entered-in-error",
+        **_THE_PERSON,
+    ),
+    example(
+        "begin anew after the error",
+        "begin",
+        {"responses": {"also_worth_knowing": {"text": "Was a school cook for 30 years"}}},
+        **_THE_PERSON,
+    ),
+    example(
+        "begin once more",
+        "begin",
+        {"responses": {"also_worth_knowing": {"text": "Was a cook"}}},
+        "about-me-already-begun",
+        **_THE_PERSON,
+    ),
+    example("still right after all", "confirm", {}, **_THE_PERSON),
 )

@@ -7,7 +7,7 @@ from shared.ledger.contribution import (
     item_id,
     with_item_ids,
 )
-from shared.ledger.entry import LIFTING, Change, Entry, MayContribute
+from shared.ledger.entry import LIFTING, Change, Entry, MayContribute, change_of
 from shared.ledger.errors import LedgerError, Refused, need_reason
 from shared.ledger.names import (
     LOCAL_ID,
@@ -123,6 +123,7 @@ __all__ = [
     "Text",
     "Visibility",
     "When",
+    "change_of",
     "id_in",
     "instant",
     "is_blank",

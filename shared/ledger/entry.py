@@ -51,6 +51,9 @@ class Entry(Aggregate):
 
         change: ClassVar[Change]
         not_fields: ClassVar[frozenset[str]] = frozenset({"reason"})
+        beside: ClassVar[tuple[type["Entry.Event"], ...]] = ()
+        """All events of its entry; the section says which."""
+
         provenance: Provenance
 
     class Creation(Event, Aggregate.Created):
@@ -66,6 +69,13 @@ class Entry(Aggregate):
             aggregate.is_the_persons = self.provenance.stated_by.kind == PERSON
             aggregate.remember_visibility(self.visibility, self.provenance.origin)
             super().apply(aggregate)
+
+        def mutate(self, aggregate: Any) -> Any:
+            """The entry; where it was marked in error, begun again under the same restriction."""
+            begun: Any = super().mutate(None)
+            if aggregate is not None and self.visibility is None:
+                begun.remember_visibility(aggregate.visibility, aggregate.restricted_by)
+            return begun
 
     class EnteredInError(Event):
         change = Change.WITHDRAWN
@@ -112,6 +122,9 @@ class Entry(Aggregate):
     def fixed_id(cls, plan_id: UUID) -> UUID | None:  # noqa: ARG003 - for those that have one
         """The entry's id where a plan has only one of its kind; else ``None``."""
         return None
+
+    def judge_again(self, before: "Entry") -> None:
+        """Refuse that this takes the place of the one marked in error, where that may not be."""
 
     def unique_keys(self) -> frozenset[str]:
         """What no other entry of this section may hold at the same time, as the entry stands."""
@@ -172,11 +185,7 @@ class Entry(Aggregate):
         is_hidden_from_them = standing.withheld_from_person and provenance.is_from_the_persons_side
         is_theirs = provenance.origin is not None and provenance.origin == self.restricted_by
         if is_hidden_from_them or not (is_theirs or LIFTING.name in granted):
-            raise Refused(
-                "restriction-is-not-yours-to-lift",
-                "Whoever restricted this takes from the restriction, or a privacy officer or "
-                "Caldicott guardian; the person does not where it is withheld from them.",
-            )
+            raise _not_theirs_to_lift()
 
     def _must_be_origin(self, provenance: Provenance) -> None:
         if self.origin is None or provenance.origin != self.origin:
@@ -190,16 +199,37 @@ class Entry(Aggregate):
             self._must_be_origin(provenance)
 
 
-def restricted_from_the_start(
-    entry: Entry, visibility: Visibility, provenance: Provenance
+def begun(
+    entry: Entry, visibility: Visibility | None, provenance: Provenance, before: Entry | None
 ) -> Entry:
-    """The same new entry, whose first event says who does not see it."""
-    judge_visibility(visibility, provenance)
+    """The new entry, restricted from the start; ``before`` is the one in error that it follows."""
+    standing = before.visibility if before is not None else None
+    if visibility is not None:
+        judge_visibility(visibility, provenance)
+        if standing is not None and not visibility.takes_nothing_from(standing):
+            raise _not_theirs_to_lift()
     (created,) = entry.collect_events()
-    first = replace(cast("Any", created), visibility=visibility)
-    restricted: Entry = first.mutate(None)
-    restricted.pending_events.append(first)
-    return restricted
+    version = created.originator_version if before is None else before.version + 1
+    first = replace(cast("Any", created), visibility=visibility, originator_version=version)
+    made: Entry = first.mutate(before)
+    if before is not None:
+        made.judge_again(before)
+    made.pending_events.append(first)
+    return made
+
+
+def change_of(event: type[Entry.Event], entry_version: int) -> Change:
+    """What such an event does to the plan: one that creates restores what is begun again."""
+    is_again = entry_version > 1 and issubclass(event, Entry.Creation)
+    return Change.RESTORED if is_again else event.change
+
+
+def _not_theirs_to_lift() -> Refused:
+    return Refused(
+        "restriction-is-not-yours-to-lift",
+        "Whoever restricted this takes from the restriction, or a privacy officer or "
+        "Caldicott guardian; the person does not where it is withheld from them.",
+    )
 
 
 def judge_visibility(visibility: Visibility, provenance: Provenance) -> None:

@@ -27,6 +27,7 @@ class Example:
     organisation: str | None = "ZZC01"
     stated_by_kind: Kind | None = None
     visibility: Mapping[str, Any] | None = None
+    supported_by: Mapping[str, Any] | None = None
     refused: str | None = None
 
 

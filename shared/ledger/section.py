@@ -9,7 +9,7 @@ from typing import Any
 
 from eventsourcing.utils import register_topic
 
-from shared.ledger.entry import LIFTING, Change, Entry, restricted_from_the_start
+from shared.ledger.entry import LIFTING, Change, Entry, begun
 from shared.ledger.names import kebab
 from shared.ledger.provenance import Provenance, ServiceRole
 from shared.ledger.values import KEEP, Visibility
@@ -50,19 +50,27 @@ class Command:
         rules = (rule for who in self.entry.may_contribute.values() for rule in who)
         return frozenset({LIFTING, *(rule for rule in rules if isinstance(rule, ServiceRole))})
 
+    def begins_again(self, held: Entry) -> bool:
+        """True where the entry that is there may be begun again: the plan's one, in error."""
+        return held.is_in_error and self.entry.fixed_id(held.plan_id) is not None
+
     def create(
         self,
         provenance: Provenance,
         granted: frozenset[str],
         arguments: Mapping[str, Any],
         visibility: Visibility | None = None,
+        before: Entry | None = None,
     ) -> Entry:
-        """The new entry, withheld from the start where the contribution says so."""
+        """The new entry, withheld from the start where the contribution says so.
+
+        ``before`` is the entry of the same id that was marked in error, and is begun again.
+        """
         decide = getattr(self.entry, self.method)
         entry: Entry = decide(provenance=provenance, **self._rights(granted), **arguments)
-        if visibility is None:
+        if visibility is None and before is None:
             return entry
-        return restricted_from_the_start(entry, visibility, provenance)
+        return begun(entry, visibility, provenance, before)
 
     def change(
         self,
@@ -118,6 +126,7 @@ class Section:
                 _add(commands, type_, Command(type_, entry, method, creates))
         for topic, event in events.items():
             event.TOPIC = topic  # type: ignore[attr-defined]
+            event.beside = tuple(_events_of(self._owners[topic]))
             register_topic(topic, event)
         object.__setattr__(self, "commands", commands)
         object.__setattr__(self, "events", events)

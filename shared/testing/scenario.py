@@ -18,7 +18,7 @@ import pytest
 from eventsourcing.utils import get_topic
 
 from shared.chassis.store.mapper import EntryMapper
-from shared.ledger import Agent, Entry, OnBehalfOf, Provenance, Refused
+from shared.ledger import Agent, Entry, OnBehalfOf, Provenance, Refused, Supporter
 from shared.testing.people import EDITH, Professional, Relative, SyntheticPerson
 
 PLAN: Final = EDITH.plan_id
@@ -154,6 +154,7 @@ def said(
     plan_id: UUID = PLAN,
     entry_id: UUID = ENTRY,
     stated_at: datetime | None = None,
+    supported_by: Supporter | None = None,
 ) -> Provenance:
     """A provenance: somebody says it, and records it unless somebody else does."""
     if isinstance(by, Provenance):
@@ -165,6 +166,7 @@ def said(
         recorded_by=_agent(by if recorded_by is None else recorded_by),
         stated_by=_agent(by),
         stated_at=stated_at,
+        supported_by=supported_by,
     )
 
 

@@ -9,7 +9,9 @@ from uuid import UUID
 
 import orjson
 import pytest
+from eventsourcing.domain import CanInitAggregate
 from eventsourcing.persistence import StoredEvent
+from eventsourcing.utils import resolve_topic
 from jsonschema import Draft202012Validator
 
 from shared.chassis.store.mapper import EntryMapper
@@ -63,7 +65,7 @@ def stored(event: Any) -> StoredEvent:
         "provenance": {**event["provenance"], **ids},
         "timestamp": event["recorded_at"],
     }
-    if event["entry_version"] == 1:
+    if issubclass(resolve_topic(event["type"]), CanInitAggregate):
         state["originator_topic"] = f"careplan.{event['section']}.entries.{event['entry_type']}"
     return StoredEvent(
         UUID(event["entry_id"]), event["entry_version"], event["type"], orjson.dumps(state)

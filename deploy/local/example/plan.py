@@ -32,6 +32,7 @@ class Said:
     creates: bool = True
     by_the_person: bool = False
     location: Mapping[str, str] | None = None
+    supported_by: Mapping[str, str] | None = None
 
     @property
     def type(self) -> str:
@@ -356,11 +357,11 @@ STEPS: Final = (
                             "text": "Was a school cook for 30 years; proud of my pastry."
                         },
                     },
-                    "supported_by": {
-                        "name": "Ruth Marlow-Synth",
-                        "relationship": "daughter and carer",
-                        "contact": "07700 900101",
-                    },
+                },
+                supported_by={
+                    "name": "Ruth Marlow-Synth",
+                    "relationship": "daughter and carer",
+                    "contact": "07700 900101",
                 },
             ),
         ),

@@ -117,6 +117,8 @@ class _Sower:
         provenance: dict[str, Any] = {"stated_at": step.stated_at}
         if said.by_the_person:
             provenance["stated_by"] = {"kind": "person"}
+        if said.supported_by:
+            provenance["supported_by"] = said.supported_by
         if said.location:
             provenance["location"] = said.location
         contribution: dict[str, Any] = {

@@ -171,10 +171,12 @@ class Contributions:
         command = prepared.command
         granted = rights_of(prepared.contributor, self._settings.roles, command.service_roles)
         if command.creates:
+            before = await self._to_begin_again(prepared) if afresh else None
             try:
                 self._refuse_future(prepared)
                 entry = command.create(
-                    prepared.provenance, granted, prepared.arguments, prepared.visibility
+                    *(prepared.provenance, granted, prepared.arguments),
+                    *(prepared.visibility, before),
                 )
             except Refused as refused:
                 return Decided(None, refused=refused)
@@ -195,6 +197,14 @@ class Contributions:
         except Refused as refused:
             return Decided(None, refused=refused, refused_entry=(entry.id, version))
         return Decided(entry, held_keys)
+
+    async def _to_begin_again(self, prepared: Prepared) -> Entry | None:
+        """The entry in error that a creation follows; only the one of its kind may be followed."""
+        command = prepared.command
+        if command.entry.fixed_id(prepared.plan_id) is None:
+            return None
+        held = await self._store.load(prepared.entry_id, afresh=True)
+        return held if held is not None and command.begins_again(held) else None
 
     def _named(self, prepared: Prepared, entry: Entry | None) -> Entry:
         wanted = prepared.command.entry
@@ -277,7 +287,7 @@ class Contributions:
                 "An open plan has this verified identifier.",
                 existing_plan_id=str(appended.entry_id),
             )
-        if prepared.command.creates:
+        if prepared.command.creates and await self._to_begin_again(prepared) is None:
             return Refused(entry.already_exists, "There is an entry with this id.")
         return None
 
@@ -286,7 +296,8 @@ class Contributions:
         entry = decided.entry
         if entry is None:
             return decided
-        if prepared.command.creates and await self._store.load(entry.id, afresh=True) is not None:
+        is_new = prepared.command.creates and entry.version == 1
+        if is_new and await self._store.load(entry.id, afresh=True) is not None:
             exists = Refused(prepared.command.entry.already_exists)
             return Decided(None, refused=exists)
         for key in entry.unique_keys() - decided.held_keys:

@@ -30,7 +30,7 @@ from shared.ledger import Contributor, id_in
 _VERSION_TAG = re.compile(r'"([1-9][0-9]{0,15})"')
 _BATCH_LIMIT = 100
 # What a refusal may point at that stands beside the content.
-_OF_THE_PROVENANCE = frozenset({"stated_at", "stated_by", "on_behalf_of"})
+_OF_THE_PROVENANCE = frozenset({"stated_at", "stated_by", "on_behalf_of", "supported_by"})
 
 
 def contribution_routes(contributions: Contributions, identity: Identity) -> APIRouter:

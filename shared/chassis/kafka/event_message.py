@@ -1,8 +1,8 @@
 """Events between their stored and their published form: CloudEvents 1.0, Kafka binary mode."""
 
-from collections.abc import Callable, Mapping
+import builtins
+from collections.abc import Mapping
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -22,6 +22,7 @@ from shared.ledger import (
     Entry,
     RecordedEvent,
     Section,
+    change_of,
     instant,
 )
 
@@ -62,8 +63,7 @@ class _Facts(NamedTuple):
     """What is the same for all events of a type."""
 
     entry_type: str
-    change: str
-    fields: Callable[[Mapping[str, Any]], list[str]]
+    event: builtins.type[Entry.Event]
     maps: frozenset[str]
     type: tuple[str, bytes]
     schema: tuple[str, bytes]
@@ -81,8 +81,7 @@ class EventPublisher:
         self._facts = {
             type_: _Facts(
                 section.entry_type(section.entry_of_event(type_)),
-                event.change.value,
-                partial(fields_of, event),
+                event,
                 _maps_of(event),
                 ("ce_type", type_.encode()),
                 ("ce_dataschema", _schema_of(type_, contracts).encode()),
@@ -114,15 +113,17 @@ class EventPublisher:
                 "entry_type": facts.entry_type,
                 "entry_version": row.entry_version,
                 "type": row.type,
-                "change": facts.change,
+                "change": change_of(facts.event, row.entry_version).value,
                 "contribution_id": contribution_id,
                 "recorded_at": recorded_at,
                 "content": content,
-                "fields": facts.fields(
+                "fields": fields_of(
+                    facts.event,
                     {
                         name: _opened(value) if name in facts.maps else None
                         for name, value in content.items()
-                    }
+                    },
+                    row.entry_version,
                 ),
                 "provenance": told,
             }
@@ -173,7 +174,7 @@ def _maps_of(event: type[Entry.Event]) -> frozenset[str]:
     return frozenset(
         name
         for name in event.__dataclass_fields__
-        if fields_of(event, {name: {"key": None}}) == [f"{name}.key"]
+        if fields_of(event, {name: {"key": None}}, 1) == [f"{name}.key"]
     )
 
 

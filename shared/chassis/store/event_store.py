@@ -164,7 +164,9 @@ class EventStore:
         return [
             {
                 "entry_version": row["originator_version"],
-                "fields": self._mapper.fields(row["topic"], row["state"]),
+                "fields": self._mapper.fields(
+                    row["topic"], row["state"], row["originator_version"]
+                ),
                 "by": _by(orjson.loads(row["state"])["provenance"]["recorded_by"]),
                 "at": instant(row["recorded_at"]),
             }

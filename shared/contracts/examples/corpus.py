@@ -19,6 +19,7 @@ from shared.contracts.examples.playing import Answered, NotTaken, play
 from shared.contracts.schemas import CONTRIBUTION, EVENT, RECEIPT, without_major
 from shared.ledger import (
     Section,
+    change_of,
     instant,
     plain,
 )
@@ -178,11 +179,11 @@ def _published(section: Section, event: Any, stated_at: datetime, recorded_at: d
         "entry_type": section.entry_type(section.entry_of_event(type_)),
         "entry_version": event.originator_version,
         "type": type_,
-        "change": event.change.value,
+        "change": change_of(type(event), event.originator_version).value,
         "contribution_id": provenance["contribution_id"],
         "recorded_at": instant(recorded_at),
         "content": content,
-        "fields": fields_of(type(event), content),
+        "fields": fields_of(type(event), content, event.originator_version),
         "provenance": told,
     }
 

@@ -111,6 +111,9 @@ def contribution_of(
         contribution["based_on"] = based_on
     if example.visibility is not None:
         contribution["visibility"] = example.visibility
+    provenance: dict[str, Any] = {}
+    if example.supported_by is not None:
+        provenance["supported_by"] = example.supported_by
     kind = example.stated_by_kind
     if kind is not None:
         stated_by = {"kind": kind, "name": _NAMES[kind]}
@@ -118,7 +121,9 @@ def contribution_of(
             stated_by["role"] = example.role or "nurse"
         if kind == RELATED_PERSON:
             stated_by["relationship"] = "daughter"
-        contribution["provenance"] = {"stated_by": stated_by}
+        provenance["stated_by"] = stated_by
+    if provenance:
+        contribution["provenance"] = provenance
     return contribution
 
 
@@ -165,8 +170,9 @@ def _decide(prepared: Prepared, played: Played) -> tuple[Any, ...]:
     granted = rights_of(prepared.contributor, USUAL_ROLES, command.service_roles)
     said = (prepared.provenance, granted, prepared.arguments)
     if command.creates:
-        entry = command.create(*said, prepared.visibility)
-        if held is not None:
+        before = held if held is not None and command.begins_again(held) else None
+        entry = command.create(*said, prepared.visibility, before)
+        if held is not None and before is None:
             raise Refused(command.entry.already_exists)
     else:
         if held is None:

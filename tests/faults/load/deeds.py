@@ -168,8 +168,6 @@ class Deeds:
             return await self.goal(rng, plan, door)
         [(change, content)] = rng.choices(possible, [change.weight for change, _ in possible])
         org = entry.origin if change.is_the_origins else ""
-        if door == "kafka" and change.command in ("begin", "reword") and entry.kind == "about-me":
-            content["supported_by"] = {"name": "Helper-Synth", "relationship": "neighbour"}
         if await self._say_of(rng, plan, entry, door, change.command, content, nonce, org=org):
             change.leads_to(entry, content)
         return None
@@ -277,6 +275,8 @@ class Deeds:
             by = Party("system", org)
             provenance["stated_by"] = said
             provenance["system"] = {"name": f"EPR of {org}", "version": "1"}
+            if section == "about_me":
+                provenance["supported_by"] = {"name": "Helper-Synth", "relationship": "neighbour"}
             provenance["source_ref"] = {"id": entry_id, "version": nonce}
         elif section == "about_me":
             by = Party("person", plan_id=plan_id)

@@ -18,7 +18,7 @@ RESPONSES = {"what_is_most_important": CAT, "how_i_communicate": HEARING}
 FILM = Media(uuid4(), "how-i-say-yes-and-no", "video/mp4", sha256="0" * 64)
 PICTURE = Media(uuid4(), "my-cat", "image/jpeg", sha256="1" * 64)
 SUPPORTER = RUTH.supporter("Ruth read the questions aloud")
-TOLD_TO_TOM = said(EDITH, recorded_by=TOM)
+TOLD_TO_TOM = said(EDITH, recorded_by=TOM, supported_by=SUPPORTER)
 
 BEGUN = do(AboutMe.begin, EDITH, responses=RESPONSES)
 WITH_FILM = do(AboutMe.add_media, EDITH, heading="how_i_communicate", media=FILM)
@@ -37,27 +37,41 @@ class TestWhoseWordsTheyAre:
     @pytest.mark.parametrize(
         "by",
         [
-            TOLD_TO_TOM,
+            said(EDITH, recorded_by=TOM),
             said(EDITH, recorded_by=RUTH),
             acting(RUTH, EDITH),
             acting(RUTH, EDITH, recorded_by=TOM),
         ],
         ids=["to a professional", "to a daughter", "by a proxy", "by a proxy to a professional"],
     )
-    def test_whoever_else_records_it_names_the_supporter(self, by: Any) -> None:
-        given().when(do(AboutMe.begin, by, responses=RESPONSES, supported_by=SUPPORTER)).then(
-            happened(AboutMe.Begun, responses=RESPONSES, supported_by=SUPPORTER)
+    def test_whoever_else_records_it_names_the_supporter_each_time(self, by: Any) -> None:
+        """The kind: somebody is shown as the supporter of words that they did not support."""
+        supported = replace(by, supported_by=SUPPORTER)
+        for method, event, content in (
+            (AboutMe.reword, AboutMe.Reworded, {"responses": RESPONSES}),
+            (AboutMe.confirm, AboutMe.Confirmed, {}),
+            (AboutMe.set_aside, AboutMe.SetAside, {"reason": "Not now"}),
+        ):
+            given(BEGUN).when(do(method, supported, **content)).then(happened(event, **content))
+            for nobody in (None, Supporter(), Supporter(name="\u200b", relationship="daughter")):
+                unsupported = replace(by, supported_by=nobody)
+                given(BEGUN).when(do(method, unsupported, **content)).refused(
+                    "supporter-missing", "supported_by"
+                )
+
+    def test_who_speaks_on_her_behalf_says_how(self) -> None:
+        named = replace(acting(RUTH, EDITH), supported_by=Supporter(name="Ruth Marlow-Synth"))
+        given().when(do(AboutMe.begin, named, responses=RESPONSES)).refused("supporter-missing")
+        by_a_nurse = said(EDITH, recorded_by=TOM, supported_by=Supporter(name="Tom"))
+        given().when(do(AboutMe.begin, by_a_nurse, responses=RESPONSES)).then(
+            happened(AboutMe.Begun, responses=RESPONSES)
         )
-        for supporter in (None, Supporter(), Supporter(name=" ", relationship="daughter")):
-            given().when(
-                do(AboutMe.begin, by, responses=RESPONSES, supported_by=supporter)
-            ).refused("supporter-missing", "supported_by")
 
     @pytest.mark.parametrize("by", [TOM, RUTH, said(TOM, recorded_by=EDITH)])
     @pytest.mark.parametrize(
         ("method", "content"),
         [
-            (AboutMe.reword, {"responses": RESPONSES, "supported_by": SUPPORTER}),
+            (AboutMe.reword, {"responses": RESPONSES}),
             (AboutMe.clear, {"heading": "how_i_communicate", "reason": "Wrong"}),
             (AboutMe.add_media, {"heading": "my_wellness", "media": FILM}),
             (AboutMe.remove_media, {"media_id": FILM.media_id, "reason": "Wrong"}),
@@ -71,7 +85,8 @@ class TestWhoseWordsTheyAre:
         )
 
     def test_nobody_else_begins_or_resumes(self) -> None:
-        given().when(do(AboutMe.begin, TOM, responses=RESPONSES, supported_by=SUPPORTER)).refused(
+        supported = replace(said(TOM), supported_by=SUPPORTER)
+        given().when(do(AboutMe.begin, supported, responses=RESPONSES)).refused(
             "only-the-person-writes-about-me"
         )
         given(BEGUN, SET_ASIDE).when(do(AboutMe.resume, TOM)).refused(
@@ -122,13 +137,17 @@ class TestReword:
         )
         assert about_me.responses["how_i_communicate"] == HEARING
 
-    def test_names_who_supports_now_and_nobody_else(self) -> None:
-        by_tom = {"responses": {"my_wellness": CAT}}
-        history = given(do(AboutMe.begin, TOLD_TO_TOM, responses=RESPONSES, supported_by=SUPPORTER))
-        history.when(do(AboutMe.reword, TOLD_TO_TOM, **by_tom)).refused("supporter-missing")
-        history.when(do(AboutMe.reword, EDITH, supported_by=None, **by_tom)).then(
-            happened(AboutMe.Reworded, supported_by=None, **by_tom)
+    def test_alone_leaves_no_supporter_standing_beside_her_words(self) -> None:
+        reworded: dict[str, Any] = {"responses": {"my_wellness": CAT}}
+        about_me = (
+            given(do(AboutMe.begin, TOLD_TO_TOM, responses=RESPONSES))
+            .when(do(AboutMe.reword, EDITH, **reworded))
+            .then(happened(AboutMe.Reworded, **reworded))
         )
+        events: Any = about_me.pending_events
+        first, second = events
+        assert first.provenance.supported_by == SUPPORTER
+        assert second.provenance.supported_by is None
 
 
 class TestClear:
@@ -225,7 +244,14 @@ def test_set_aside_and_resume() -> None:
 
 @pytest.mark.parametrize(
     "step",
-    [do(AboutMe.reword, EDITH, responses=RESPONSES), do(AboutMe.confirm, EDITH), SET_ASIDE],
+    [
+        do(AboutMe.reword, EDITH, responses=RESPONSES),
+        do(AboutMe.clear, EDITH, heading="how_i_communicate", reason="Private"),
+        do(AboutMe.add_media, EDITH, heading="how_i_communicate", media=FILM),
+        do(AboutMe.remove_media, EDITH, media_id=FILM.media_id, reason="Gone"),
+        do(AboutMe.confirm, EDITH),
+        SET_ASIDE,
+    ],
     ids=lambda step: step.method.__name__,
 )
 def test_what_was_set_aside_is_resumed_first(step: Step) -> None:
