@@ -102,8 +102,26 @@ EXAMPLES: Final = (
     example(
         "neither a number nor a reason for having none",
         "open-plan",
-        {**WITHOUT_NUMBER, "nhs_number": {"verification": "none-with-reason"}},
+        {**WITHOUT_NUMBER, "nhs_number": None},
         "person-needs-an-identifier",
+    ),
+    example(
+        "no number, and nobody says why",
+        "open-plan",
+        {**WITHOUT_NUMBER, "nhs_number": {"verification": "none-with-reason"}},
+        "reason-missing",
+    ),
+    example(
+        "a number that is typed where there is none",
+        "open-plan",
+        {**EDITH, "nhs_number": {"value": "9999999999", "verification": "present-not-verified"}},
+        "nhs-number-invalid",
+    ),
+    example(
+        "traced after today",
+        "open-plan",
+        {**EDITH, "source": {"system": "PDS", "traced_at": "2099-01-01T00:00:00Z"}},
+        "traced-in-the-future",
     ),
     example(
         "an alias that says nothing",
@@ -118,6 +136,12 @@ EXAMPLES: Final = (
         EDITH,
         "plan-already-open",
         plan="second",
+    ),
+    example(
+        "the national service verifies her number",
+        "refresh-demographics",
+        {"nhs_number": EDITH["nhs_number"], "traced_at": "2026-02-04T09:00:00Z"},
+        **_A_SERVICE,
     ),
     example("open a plan without a number", "open-plan", WITHOUT_NUMBER, plan="without-number"),
     example(
@@ -142,6 +166,13 @@ EXAMPLES: Final = (
         **_A_SERVICE,
     ),
     example(
+        "refresh with what is traced after today",
+        "refresh-demographics",
+        {"gender": "2", "traced_at": "2099-01-01T00:00:00Z"},
+        "traced-in-the-future",
+        **_A_SERVICE,
+    ),
+    example(
         "refresh with what is older than what is held",
         "refresh-demographics",
         {"gender": "2", "traced_at": "2026-02-28T06:00:00Z"},
@@ -159,7 +190,7 @@ EXAMPLES: Final = (
     example(
         "correct what another organisation said",
         "correct-demographics",
-        {"addresses": [{"line1": "4 Sample Court"}], "reason": "She says so"},
+        {"addresses": None, "reason": "She says so"},
         "correction-belongs-to-the-origin",
     ),
     example(
@@ -236,4 +267,12 @@ EXAMPLES: Final = (
         organisation="ZZC01",
     ),
     *examples_of_every_entry(COMMANDS, "person", plan="of-the-trust"),
+    example(
+        "open it again for somebody else",
+        "open-plan",
+        {**EDITH, "name": {"first": "Somebody", "family": "Else-Synth"}},
+        "opened-for-somebody-else",
+        plan="of-the-trust",
+        organisation="ZZC01",
+    ),
 )

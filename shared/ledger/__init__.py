@@ -37,6 +37,7 @@ from shared.ledger.provenance import (
 )
 from shared.ledger.recorded_event import RecordedEvent
 from shared.ledger.section import Command, Section
+from shared.ledger.text import CAN_BE_SEEN
 from shared.ledger.values import (
     KEEP,
     Code,
@@ -68,6 +69,7 @@ from shared.ledger.values import (
 )
 
 __all__ = [
+    "CAN_BE_SEEN",
     "KEEP",
     "LIFTING",
     "LOCAL_ID",

@@ -43,6 +43,9 @@ class Entry(Aggregate):
 
     already_exists: ClassVar[str] = "entry-already-exists"
     key_taken: ClassVar[str] = "entry-already-exists"
+    key_taken_detail: ClassVar[str] = "Another entry has the same key."
+    key_holder: ClassVar[str] = "existing_entry_id"
+    """The member of a refusal that names the entry which has it."""
     opens_plan: ClassVar[str | None] = None
     """The command that opens the plan, on the one entry that decides about plans."""
 

@@ -17,7 +17,7 @@ from shared.chassis.kafka.dead_letters import Record
 from shared.chassis.kafka.event_message import event_of, header
 from shared.chassis.policy.decide import POLICY_VERSION
 from shared.chassis.store.mapper import fields_of
-from shared.chassis.wire.problem import STATUS
+from shared.chassis.wire.problem import status_of_refusal
 from shared.chassis.wire.shapes import event_schema
 from shared.contracts import discover
 from shared.contracts.examples.playing import contribution_of, contributor_of, entry_of, plan_of
@@ -135,7 +135,7 @@ class Play:
             is_first = self.asked[given["contribution_id"]] == 1
             assert answer.status_code == (201 if is_first else 200)
             return body
-        assert answer.status_code == STATUS[body["code"]], body
+        assert answer.status_code == status_of_refusal(body["code"]), body
         unkept = {"outcome": "refused", "code": body["code"], "section": self.section.wire_name}
         told: dict[str, Any] = body.get("receipt") or {**unkept, "kept": False, **given}
         return told

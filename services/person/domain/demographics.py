@@ -4,13 +4,13 @@ import re
 from typing import Annotated, Literal
 from uuid import UUID
 
-from shared.ledger import Instant, OdsCode, Shape, is_blank, value
+from shared.ledger import CAN_BE_SEEN, Instant, OdsCode, Shape, is_blank, value
 
 PlanState = Literal["open", "ended", "merged"]
 
-OneLetter = Annotated[str, Shape(min_length=1, max_length=1)]
-TwoLetters = Annotated[str, Shape(min_length=1, max_length=2)]
-ThreeLetters = Annotated[str, Shape(min_length=1, max_length=3)]
+OneLetter = Annotated[str, Shape(pattern=CAN_BE_SEEN, min_length=1, max_length=1)]
+TwoLetters = Annotated[str, Shape(pattern=CAN_BE_SEEN, min_length=1, max_length=2)]
+ThreeLetters = Annotated[str, Shape(pattern=CAN_BE_SEEN, min_length=1, max_length=3)]
 Preference = Annotated[int, Shape(ge=1, le=5)]
 
 _TEN_DIGITS = re.compile("[0-9]{10}")
@@ -42,9 +42,19 @@ class NhsNumber:
     reason: str | None = None
 
     @property
+    def is_verified(self) -> bool:
+        """True where the national service has traced and verified it."""
+        return self.verification == "traced-and-verified"
+
+    @property
     def says_why_none(self) -> bool:
         """True where it gives the reason for having no number."""
         return self.verification == "none-with-reason" and not is_blank(self.reason)
+
+    @property
+    def lacks_its_reason(self) -> bool:
+        """True where there is said to be none, and not why."""
+        return self.verification == "none-with-reason" and is_blank(self.reason)
 
     @property
     def is_valid(self) -> bool:
@@ -146,8 +156,9 @@ class Source:
 
 
 def is_nhs_number(text: str) -> bool:
-    """True for ten digits of which the last is the check digit, modulus 11."""
-    if not _TEN_DIGITS.fullmatch(text):
+    """True for ten digits, not all the same, of which the last is the check digit, modulus 11."""
+    # 9999999999 and its like have the right check digit, and are what people type for "unknown".
+    if not _TEN_DIGITS.fullmatch(text) or len(set(text)) == 1:
         return False
     *digits, check = (int(digit) for digit in text)
     weighted = sum(weight * digit for weight, digit in zip(range(10, 1, -1), digits, strict=True))

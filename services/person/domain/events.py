@@ -34,6 +34,20 @@ DEMOGRAPHICS = (
     "gp_practices",
 )
 
+ITEMISED = frozenset({"other_identifiers", "addresses", "gp_practices"})
+"""Lists whose items may come from several organisations, each with its own origin."""
+
+
+class PracticesSaid(Entry.Event):
+    """A practice has come or gone; each of the others keeps its origin."""
+
+    gp_practices: tuple[GpPractice, ...]
+
+    def apply(self, aggregate: Any) -> None:
+        """The item that is new comes from whoever says so."""
+        super().apply(aggregate)
+        aggregate.remember({"gp_practices": self.gp_practices}, self.provenance.origin)
+
 
 class DemographicsEvent(Entry.Event):
     """An event that may set any of them; the person remembers where each came from."""

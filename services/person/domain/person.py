@@ -21,8 +21,21 @@ from services.person.domain.demographics import (
     ThreeLetters,
     TwoLetters,
 )
-from services.person.domain.events import DemographicsChanged, DemographicsGiven
-from services.person.domain.rules import judge, judge_identifiers, must_be_the_practice
+from services.person.domain.events import (
+    ITEMISED,
+    DemographicsChanged,
+    DemographicsGiven,
+    PracticesSaid,
+)
+from services.person.domain.rules import (
+    DEMOGRAPHICS_SERVICE,
+    PLAN_ENDING,
+    as_far_as_is_known,
+    judge,
+    judge_identifiers,
+    judge_traced,
+    must_be_the_practice,
+)
 from shared.ledger import (
     KEEP,
     PERSON,
@@ -37,15 +50,12 @@ from shared.ledger import (
     OdsCode,
     Provenance,
     Refused,
-    ServiceRole,
     item_id,
     need_reason,
 )
 
-DEMOGRAPHICS_SERVICE: Final = ServiceRole("demographics", ("pds-connection",))
-"""The national service, which alone traces people and verifies their numbers."""
-
-PLAN_ENDING: Final = ServiceRole("plan_ending", ("gp", "practice-manager", "lead-professional"))
+_KEY_KINDS: Final = frozenset({"hc-number", "chi"})
+"""Identifiers of other nations that no two open plans may share; local ones say nothing."""
 
 
 class Person(Entry):
@@ -62,6 +72,8 @@ class Person(Entry):
         "reopen_plan": (PLAN_ENDING,),
     }
     key_taken: ClassVar[str] = "plan-already-open"
+    key_taken_detail: ClassVar[str] = "This person has an open plan; it has the same identifier."
+    key_holder: ClassVar[str] = "existing_plan_id"
     opens_plan: ClassVar[str | None] = "open_plan"
 
     class PlanOpened(DemographicsGiven, Entry.Creation):
@@ -77,13 +89,11 @@ class Person(Entry):
         change = Change.AMENDED
         reason: str
 
-    class RegisteredWithPractice(Entry.Event):
+    class RegisteredWithPractice(PracticesSaid):
         change = Change.AMENDED
-        gp_practices: tuple[GpPractice, ...]
 
-    class LeftPractice(Entry.Event):
+    class LeftPractice(PracticesSaid):
         change = Change.AMENDED
-        gp_practices: tuple[GpPractice, ...]
 
     class PlanEnded(Entry.Event):
         change = Change.AMENDED
@@ -103,13 +113,41 @@ class Person(Entry):
         return plan_id
 
     def unique_keys(self) -> frozenset[str]:
-        """A verified NHS number, as long as the plan is open: no second plan may have it."""
+        """What no second open plan may have: a number with the date of birth, verified or not.
+
+        A verified NHS number alone as well. So a number that somebody mistyped or made up stands
+        in nobody's way, and leads into nobody else's plan.
+        """
+        if self.plan_state != "open" or self.is_in_error:
+            return frozenset()
         number = self.nhs_number
-        if self.plan_state != "open" or self.is_in_error or number is None:
-            return frozenset()
-        if number.verification != "traced-and-verified" or number.value is None:
-            return frozenset()
-        return frozenset({f"nhs-number:{number.value}"})
+        numbers = [(other.kind, other.value) for other in self.other_identifiers]
+        keys = {f"{kind}:{value}" for kind, value in numbers if kind in _KEY_KINDS}
+        if number is not None and number.value is not None:
+            keys.add(f"nhs-number:{number.value}")
+        with_birth = {f"{key}+{self.date_of_birth}" for key in keys}
+        if number is not None and number.is_verified:
+            return frozenset({f"nhs-number:{number.value}", *with_birth})
+        return frozenset(with_birth)
+
+    def judge_again(self, before: Entry) -> None:
+        """Opened again only for the same person: the rest of the plan is about them."""
+        is_another = not isinstance(before, Person) or (
+            before.date_of_birth != self.date_of_birth or not before.named & self.named
+        )
+        if is_another:
+            raise Refused(
+                "opened-for-somebody-else",
+                "This plan was about somebody else: the date of birth and one identifier must be "
+                "those it had. Open a plan with another plan_id.",
+            )
+
+    @property
+    def named(self) -> frozenset[tuple[str, str]]:
+        """Every identifier, with its kind."""
+        number = self.nhs_number
+        own = {("nhs-number", number.value)} if number is not None and number.value else set()
+        return frozenset({*own, *((one.kind, one.value) for one in self.other_identifiers)})
 
     @classmethod
     def open_plan(
@@ -130,8 +168,12 @@ class Person(Entry):
         country_of_birth: ThreeLetters | None = None,
         marital_status: OneLetter | None = None,
         gp_practices: tuple[GpPractice, ...] = (),
+        granted: frozenset[str] = frozenset(),
     ) -> Self:
         """Open the one plan of a person."""
+        judge_traced(source.traced_at)
+        if nhs_number is not None:
+            nhs_number = as_far_as_is_known(nhs_number, granted)
         given: dict[str, Any] = {
             "name": name,
             "date_of_birth": date_of_birth,
@@ -174,6 +216,7 @@ class Person(Entry):
         gp_practices: tuple[GpPractice, ...] | Keep | None = KEEP,
     ) -> None:
         """Take over what the national service says, unless something newer is held."""
+        judge_traced(traced_at)
         if self.traced_at is not None and traced_at < self.traced_at:
             raise Refused(
                 "demographics-older-than-held", "What is held was traced later.", field="traced_at"
@@ -220,8 +263,11 @@ class Person(Entry):
         marital_status: OneLetter | Keep | None = KEEP,
         gp_practices: tuple[GpPractice, ...] | Keep | None = KEEP,
         reason: str | None = None,
+        granted: frozenset[str] = frozenset(),
     ) -> None:
         """Put right what the same organisation, or the person, had said wrongly."""
+        if isinstance(nhs_number, NhsNumber):
+            nhs_number = as_far_as_is_known(nhs_number, granted)
         given: dict[str, Any] = {
             "name": name,
             "date_of_birth": date_of_birth,
@@ -239,7 +285,11 @@ class Person(Entry):
             "gp_practices": gp_practices,
         }
         for field, value in given.items():
-            if value is not KEEP:
+            if value is KEEP:
+                continue
+            if field in ITEMISED:
+                given[field] = self._corrected(field, value or (), provenance)
+            else:
                 self._must_be_where_it_came_from(field, provenance)
         self._judge_changed(given, provenance)
         self.trigger_event(
@@ -249,13 +299,18 @@ class Person(Entry):
             provenance=provenance,
         )
 
-    def register_with_practice(self, provenance: Provenance, practice: GpPractice) -> None:
+    def register_with_practice(
+        self,
+        provenance: Provenance,
+        practice: GpPractice,
+        granted: frozenset[str] = frozenset(),
+    ) -> None:
         """Add a practice; the national service says so, or the practice itself."""
         if practice.ods is None:
             raise Refused(
                 "practice-needs-a-code", "Give the practice's code.", field="practice.ods"
             )
-        must_be_the_practice(practice.ods, provenance)
+        must_be_the_practice(practice.ods, provenance, granted)
         if any(held.ods == practice.ods for held in self.gp_practices):
             raise Refused("already-registered-there", field="practice.ods")
         item = item_id(provenance.contribution_id, "gp_practices/0")
@@ -265,9 +320,11 @@ class Person(Entry):
             provenance=provenance,
         )
 
-    def leave_practice(self, provenance: Provenance, ods: OdsCode) -> None:
+    def leave_practice(
+        self, provenance: Provenance, ods: OdsCode, granted: frozenset[str] = frozenset()
+    ) -> None:
         """Take a practice away; the national service says so, or the practice itself."""
-        must_be_the_practice(ods, provenance)
+        must_be_the_practice(ods, provenance, granted)
         remaining = tuple(held for held in self.gp_practices if held.ods != ods)
         if len(remaining) == len(self.gp_practices):
             raise Refused("not-registered-there", field="ods")
@@ -292,8 +349,8 @@ class Person(Entry):
 
     def reopen_plan(self, provenance: Provenance, reason: str | None = None) -> None:
         """Open an ended plan again, unless the person has another by now."""
-        if self.plan_state == "open":
-            raise Refused("plan-not-ended", "This plan is open.")
+        if self.plan_state != "ended":
+            raise Refused("plan-not-ended", f"This plan is {self.plan_state}, and has not ended.")
         self.trigger_event(
             self.PlanReopened,
             plan_state="open",
@@ -312,17 +369,31 @@ class Person(Entry):
     def _must_be_where_it_came_from(self, field: str, provenance: Provenance) -> None:
         came_from = self.origins.get(field) or self.origin
         if came_from is None or provenance.origin != came_from:
-            raise Refused(
-                "correction-belongs-to-the-origin",
-                "Only where this came from is it corrected.",
-                field=field,
-            )
+            raise _not_its_origin(field)
+
+    def _corrected(
+        self, field: str, items: tuple[Any, ...], provenance: Provenance
+    ) -> tuple[Any, ...]:
+        """The list as it is afterwards: the items of others stay, whether they are named or not."""
+        came_from = self.item_origins.get(field, {})
+        held = {item.item_id: item for item in getattr(self, field)}
+        theirs = {key for key in held if came_from.get(key) != provenance.origin}
+        for item in items:
+            if item.item_id in theirs and item != held[item.item_id]:
+                raise _not_its_origin(field)
+        if theirs == held.keys() and theirs and not items:
+            raise _not_its_origin(field)
+        named = {item.item_id for item in items}
+        return (*(held[key] for key in held if key in theirs - named), *items)
 
     @event(PlanOpened)
     def __init__(self, source: Source, plan_state: PlanState) -> None:
         self.plan_state = plan_state
         self.traced_at: datetime | None = source.traced_at
         self.origins: dict[str, str | None] = {}
+        self.item_origins: dict[str, dict[UUID | None, str | None]] = {}
+        self.date_of_birth: date | None = None
+        self.addresses: tuple[Address, ...] = ()
         self.nhs_number: NhsNumber | None = None
         self.other_identifiers: tuple[OtherIdentifier, ...] = ()
         self.gp_practices: tuple[GpPractice, ...] = ()
@@ -330,21 +401,29 @@ class Person(Entry):
     def remember(self, said: Mapping[str, Any], origin: str | None) -> None:
         """Keep of some demographics what later decisions need; events call this, nobody else."""
         self.origins = {**self.origins, **dict.fromkeys(said, origin)}
+        for field in ITEMISED & said.keys():
+            self._remember_items(field, said[field] or (), origin)
+        self.date_of_birth = said.get("date_of_birth", self.date_of_birth)
+        self.addresses = said.get("addresses", self.addresses) or ()
         self.nhs_number = said.get("nhs_number", self.nhs_number)
         self.other_identifiers = said.get("other_identifiers", self.other_identifiers) or ()
         self.gp_practices = said.get("gp_practices", self.gp_practices) or ()
 
+    def _remember_items(self, field: str, items: tuple[Any, ...], origin: str | None) -> None:
+        """An item that stands as it stood keeps its origin."""
+        held = {item.item_id: item for item in getattr(self, field)}
+        came_from = self.item_origins.get(field, {})
+        after = {
+            item.item_id: came_from[item.item_id]
+            if item.item_id in came_from and held.get(item.item_id) == item
+            else origin
+            for item in items
+        }
+        self.item_origins = {**self.item_origins, field: after}
+
     @event(DemographicsRefreshed)
     def _apply_refreshed(self, source: Source) -> None:
         self.traced_at = source.traced_at
-
-    @event(RegisteredWithPractice)
-    def _apply_registered(self, gp_practices: tuple[GpPractice, ...]) -> None:
-        self.gp_practices = gp_practices
-
-    @event(LeftPractice)
-    def _apply_left(self, gp_practices: tuple[GpPractice, ...]) -> None:
-        self.gp_practices = gp_practices
 
     @event(PlanEnded)
     def _apply_ended(self, plan_state: PlanState) -> None:
@@ -353,3 +432,11 @@ class Person(Entry):
     @event(PlanReopened)
     def _apply_reopened(self, plan_state: PlanState) -> None:
         self.plan_state = plan_state
+
+
+def _not_its_origin(field: str) -> Refused:
+    return Refused(
+        "correction-belongs-to-the-origin",
+        "Only where this came from is it corrected.",
+        field=field,
+    )

@@ -1,11 +1,36 @@
 """What demographics must be, whoever says them and however they come."""
 
 from collections.abc import Mapping
-from datetime import UTC, date, datetime
-from typing import Any
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from typing import Any, Final
 
 from services.person.domain.demographics import NhsNumber, OtherIdentifier
-from shared.ledger import SYSTEM, Provenance, Refused, is_blank
+from shared.ledger import Provenance, Refused, ServiceRole, is_blank
+
+DEMOGRAPHICS_SERVICE: Final = ServiceRole("demographics", ("pds-connection",))
+"""The national service, which alone traces people and verifies their numbers."""
+
+PLAN_ENDING: Final = ServiceRole("plan_ending", ("gp", "practice-manager", "lead-professional"))
+
+
+A_MINUTE: Final = timedelta(minutes=1)
+"""How far clocks may differ: what is said to be later than that lies in the future."""
+
+
+def as_far_as_is_known(number: NhsNumber, granted: frozenset[str]) -> NhsNumber:
+    """The number as whoever gives it may claim it: only the national service verifies one."""
+    if number.is_verified and DEMOGRAPHICS_SERVICE.name not in granted:
+        return replace(number, verification="present-not-verified")
+    return number
+
+
+def judge_traced(traced_at: datetime | None) -> None:
+    """Refuse a time of tracing ahead of the clock, which would shut out all that is traced next."""
+    if traced_at is not None and traced_at > datetime.now(UTC) + A_MINUTE:
+        raise Refused(
+            "traced-in-the-future", "`traced_at` lies ahead of the clock.", field="traced_at"
+        )
 
 
 def judge(given: Mapping[str, Any], provenance: Provenance) -> None:
@@ -18,6 +43,10 @@ def judge(given: Mapping[str, Any], provenance: Provenance) -> None:
             "date-of-birth-in-the-future", "Nobody is born after today.", field="date_of_birth"
         )
     nhs_number = given.get("nhs_number")
+    if nhs_number is not None and nhs_number.lacks_its_reason:
+        raise Refused(
+            "reason-missing", "Say why there is no NHS number.", field="nhs_number.reason"
+        )
     if nhs_number is not None and not nhs_number.is_valid:
         raise Refused(
             "nhs-number-invalid", "This cannot be an NHS number.", field="nhs_number.value"
@@ -42,18 +71,30 @@ def judge_identifiers(
         )
 
 
-def must_be_the_practice(ods: str, provenance: Provenance) -> None:
+def must_be_the_practice(ods: str, provenance: Provenance, granted: frozenset[str]) -> None:
     """Refuse whoever is neither that practice nor the national service."""
-    # A system that speaks for nobody was let in for its role: the national service.
-    if provenance.voice != SYSTEM and provenance.organisation_code != ods:
+    if DEMOGRAPHICS_SERVICE.name not in granted and provenance.organisation_code != ods:
         raise Refused(
             "role-may-not-contribute",
             "Registration is said by the practice itself, or by the national service.",
         )
 
 
+def day_in_london(at: datetime) -> date:
+    """The day that it was there: from the last Sunday of March to that of October an hour on."""
+    begins, ends = (_last_sunday(at.year, month) for month in (3, 10))
+    is_summer = begins <= at < ends
+    return (at + timedelta(hours=1) if is_summer else at).date()
+
+
+def _last_sunday(year: int, month: int) -> datetime:
+    """One in the morning in Greenwich, when the clocks change; both months have 31 days."""
+    last = datetime(year, month, 31, 1, tzinfo=UTC)
+    return last - timedelta(days=last.isoweekday() % 7)
+
+
 def _day_of(provenance: Provenance) -> date:
-    return (provenance.stated_at or datetime.now(UTC)).astimezone(UTC).date()
+    return day_in_london((provenance.stated_at or datetime.now(UTC)).astimezone(UTC))
 
 
 def _has_blanks(given: Any) -> bool:

@@ -282,11 +282,7 @@ class Contributions:
         """The refusal for an append that came too late, or ``None``: decide again."""
         entry = prepared.command.entry
         if appended.verdict == "taken":
-            return Refused(
-                entry.key_taken,
-                "An open plan has this verified identifier.",
-                existing_plan_id=str(appended.entry_id),
-            )
+            return _taken(entry, appended.entry_id)
         if prepared.command.creates and await self._to_begin_again(prepared) is None:
             return Refused(entry.already_exists, "There is an entry with this id.")
         return None
@@ -303,8 +299,7 @@ class Contributions:
         for key in entry.unique_keys() - decided.held_keys:
             holder = await self._store.holder(key)
             if holder is not None and holder != entry.id:
-                taken = Refused(prepared.command.entry.key_taken, existing_plan_id=str(holder))
-                return Decided(None, refused=taken)
+                return Decided(None, refused=_taken(prepared.command.entry, holder))
         return decided
 
     async def _first_receipt(self, prepared: Prepared, reply_to: str | None) -> Answer | None:
@@ -406,6 +401,11 @@ class Contributions:
             contributor=prepared.contributor.sub,
             organisation=code,
         )
+
+
+def _taken(entry: type[Entry], holder: UUID | None) -> Refused:
+    facts: dict[str, Any] = {entry.key_holder: str(holder)}
+    return Refused(entry.key_taken, entry.key_taken_detail, **facts)
 
 
 def refuse_who_may_not(prepared: Prepared, roles: Roles) -> None:

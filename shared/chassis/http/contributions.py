@@ -90,8 +90,7 @@ def refusal(answer: Answer) -> Problem:
     receipt = answer.receipt
     code = str(answer.code)
     members: dict[str, Any] = {"contribution_id": receipt["contribution_id"]}
-    if "existing_plan_id" in receipt:
-        members["existing_plan_id"] = receipt["existing_plan_id"]
+    members.update({name: of for name, of in receipt.items() if name.startswith("existing_")})
     status = status_of_refusal(code)
     if status == HTTPStatus.FORBIDDEN:
         members["policy_version"] = POLICY_VERSION

@@ -1,6 +1,7 @@
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from hypothesis import given as for_all
@@ -18,7 +19,10 @@ from services.person.domain import (
     Phone,
     Source,
 )
-from services.person.domain.person import DEMOGRAPHICS_SERVICE, PLAN_ENDING
+from services.person.domain.rules import DEMOGRAPHICS_SERVICE, PLAN_ENDING, day_in_london
+from services.person.section import SECTION
+from shared.chassis.wire.problem import Problem
+from shared.chassis.wire.shapes import command_shape
 from shared.ledger import CodedText, Organisation, Refused, item_id
 from shared.testing.people import (
     DEMOGRAPHICS_CONNECTION,
@@ -35,7 +39,10 @@ from shared.testing.scenario import ENTRY, PLAN, Step, do, given, happened, repl
 NAME = PersonName("Edith Mary", "Marlow-Synth", preferred="Edie")
 BORN = date(1938, 3, 14)
 VERIFIED = NhsNumber("traced-and-verified", EDITH.nhs_number)
+AS_CLAIMED = NhsNumber("present-not-verified", EDITH.nhs_number)
+PDS = frozenset({DEMOGRAPHICS_SERVICE.name})
 KEY = f"nhs-number:{EDITH.nhs_number}"
+KEY_WITH_BIRTH = f"{KEY}+1938-03-14"
 TRACED_AT = datetime(2026, 2, 3, 9, tzinfo=UTC)
 SOURCE = Source("PDS", TRACED_AT)
 LARKFIELD = GpPractice("ZZG01", "Larkfield Surgery (synthetic)")
@@ -80,14 +87,42 @@ class TestOpenPlan:
                     Person.PlanOpened,
                     name=NAME,
                     date_of_birth=BORN,
-                    nhs_number=VERIFIED,
+                    nhs_number=AS_CLAIMED,
                     source=SOURCE,
                     plan_state="open",
                     **content,
                 )
             )
         )
-        assert person.unique_keys() == {KEY}
+        assert person.unique_keys() == {KEY_WITH_BIRTH}
+
+    def test_only_the_national_service_verifies_a_number(self) -> None:
+        """The kind: something that only one service can know, claimed by somebody else."""
+        by_pds: Any = given().when(opened(granted=PDS)).entry
+        assert by_pds.nhs_number == VERIFIED
+        assert by_pds.unique_keys() == {KEY, KEY_WITH_BIRTH}
+        step = do(
+            Person.correct_demographics, PRIYA, nhs_number=VERIFIED, reason="She showed her card"
+        )
+        corrected: Any = given(opened(nhs_number=A_REASON)).when(step).entry
+        assert corrected.nhs_number == AS_CLAIMED
+
+    @pytest.mark.parametrize("digit", "0123456789")
+    def test_ten_times_the_same_digit_is_no_number(self, digit: str) -> None:
+        number = NhsNumber("present-not-verified", digit * 10)
+        given().when(opened(nhs_number=number)).refused("nhs-number-invalid", "nhs_number.value")
+
+    def test_what_is_traced_later_than_now_would_shut_out_all_that_follows(self) -> None:
+        """The kind: a time that a contributor gives, and that what comes later is measured by."""
+        ahead = datetime.now(UTC) + timedelta(minutes=2)
+        given().when(opened(source=Source("PDS", ahead))).refused(
+            "traced-in-the-future", "traced_at"
+        )
+        given(opened()).when(refreshed(datetime(2099, 1, 1, tzinfo=UTC))).refused(
+            "traced-in-the-future", "traced_at"
+        )
+        nearly_now = datetime.now(UTC) + timedelta(seconds=20)
+        assert given(opened()).when(refreshed(nearly_now)).refusal is None
 
     @pytest.mark.parametrize(
         ("content", "code", "field"),
@@ -107,7 +142,7 @@ class TestOpenPlan:
                 None,
             ),
             ({"nhs_number": None}, "person-needs-an-identifier", "nhs_number"),
-            ({"nhs_number": NO_REASON}, "person-needs-an-identifier", None),
+            ({"nhs_number": NO_REASON}, "reason-missing", "nhs_number.reason"),
             ({"religion": CodedText(" ")}, "needs-code-or-text", "religion"),
             ({"aliases": ("Edie", "")}, "needs-code-or-text", "aliases"),
             ({"addresses": (Address(),)}, "needs-code-or-text", "addresses"),
@@ -120,7 +155,7 @@ class TestOpenPlan:
         given().when(opened(**content)).refused(code, field)
 
     def test_nobody_is_born_after_today(self) -> None:
-        tomorrow = datetime.now(UTC).date() + timedelta(days=1)
+        tomorrow = day_in_london(datetime.now(UTC)) + timedelta(days=1)
         given().when(opened(date_of_birth=tomorrow)).refused(
             "date-of-birth-in-the-future", "date_of_birth"
         )
@@ -134,19 +169,47 @@ class TestOpenPlan:
         given().when(born_later).refused("date-of-birth-in-the-future")
 
     @pytest.mark.parametrize(
-        "content",
+        ("said_at", "born"),
         [
-            {"nhs_number": A_REASON},
-            {"nhs_number": NhsNumber("present-not-verified", EDITH.nhs_number)},
-            {"nhs_number": None, "other_identifiers": (OtherIdentifier("chi", "1403380001"),)},
+            (datetime(2026, 7, 1, 23, 20, tzinfo=UTC), date(2026, 7, 2)),
+            (datetime(2026, 3, 29, 0, 59, tzinfo=UTC), date(2026, 3, 29)),
+            (datetime(2026, 3, 28, 23, 30, tzinfo=UTC), date(2026, 3, 28)),
+            (datetime(2026, 10, 24, 23, 30, tzinfo=UTC), date(2026, 10, 25)),
+            (datetime(2026, 10, 25, 23, 30, tzinfo=UTC), date(2026, 10, 25)),
+            (datetime(2026, 12, 31, 23, 30, tzinfo=UTC), date(2026, 12, 31)),
         ],
     )
-    def test_without_a_verified_number_no_other_plan_is_kept_out(
-        self, content: dict[str, Any]
+    def test_a_baby_is_born_on_the_day_that_it_is_in_london(
+        self, said_at: datetime, born: date
+    ) -> None:
+        assert day_in_london(said_at) == born
+        by = said(PRIYA, stated_at=said_at)
+        least = {"name": NAME, "source": Source("other"), "nhs_number": VERIFIED}
+        assert given().when(do(Person.open_plan, by, date_of_birth=born, **least)).refusal is None
+        later = do(Person.open_plan, by, date_of_birth=born + timedelta(days=1), **least)
+        given().when(later).refused("date-of-birth-in-the-future")
+
+    @pytest.mark.parametrize(
+        ("content", "keys"),
+        [
+            ({"nhs_number": A_REASON}, set()),
+            ({"nhs_number": AS_CLAIMED}, {KEY_WITH_BIRTH}),
+            (
+                {"nhs_number": None, "other_identifiers": (OtherIdentifier("chi", "1403380001"),)},
+                {"chi:1403380001+1938-03-14"},
+            ),
+            (
+                {"nhs_number": None, "other_identifiers": (OtherIdentifier("local", "NM-1"),)},
+                set(),
+            ),
+        ],
+    )
+    def test_a_number_that_is_not_verified_keeps_out_only_the_same_birth(
+        self, content: dict[str, Any], keys: set[str]
     ) -> None:
         person = given().when(opened(**content)).entry
         assert person is not None
-        assert person.unique_keys() == frozenset()
+        assert person.unique_keys() == keys
 
     def test_the_persons_entry_has_the_plans_id(self) -> None:
         assert Person.fixed_id(PLAN) == PLAN
@@ -189,14 +252,17 @@ class TestRefreshDemographics:
     def test_that_verifies_a_number_keeps_other_plans_out(self) -> None:
         person = given(opened(nhs_number=A_REASON)).when(refreshed(nhs_number=VERIFIED)).entry
         assert person is not None
-        assert person.unique_keys() == {KEY}
+        assert person.unique_keys() == {KEY, KEY_WITH_BIRTH}
 
     def test_with_another_number_gives_the_first_back(self) -> None:
         other = somebody(1).nhs_number
         step = refreshed(nhs_number=NhsNumber("traced-and-verified", other))
         person = given(opened()).when(step).entry
         assert person is not None
-        assert person.unique_keys() == {f"nhs-number:{other}"}
+        assert person.unique_keys() == {
+            f"nhs-number:{other}",
+            f"nhs-number:{other}+1938-03-14",
+        }
 
 
 class TestCorrectDemographics:
@@ -254,7 +320,12 @@ class TestPractices:
         given(opened()).when(step).refused("role-may-not-contribute")
 
     def test_the_national_service_does(self) -> None:
-        step = do(Person.register_with_practice, DEMOGRAPHICS_CONNECTION, practice=CANAL_STREET)
+        step = do(
+            Person.register_with_practice,
+            DEMOGRAPHICS_CONNECTION,
+            practice=CANAL_STREET,
+            granted=PDS,
+        )
         given(opened()).when(step).then(
             happened(Person.RegisteredWithPractice, gp_practices=(as_item_of(step),))
         )
@@ -306,7 +377,7 @@ class TestTheEndOfAPlan:
             .when(REOPENED)
             .then(happened(Person.PlanReopened, plan_state="open", reason="Came back"))
         )
-        assert person.unique_keys() == {KEY}
+        assert person.unique_keys() == {KEY_WITH_BIRTH}
 
     def test_happens_once_and_for_a_reason(self) -> None:
         given(opened(), ENDED).when(ENDED).refused("plan-already-ended")
@@ -341,7 +412,7 @@ def test_a_number_is_held_exactly_while_the_plan_is_open(steps: list[Step]) -> N
         else:
             step.take(person)
             is_open = is_open if opens is None else opens
-        assert (person.unique_keys() == {KEY}) == is_open
+        assert (person.unique_keys() == {KEY_WITH_BIRTH}) == is_open
     again = replayed(person.pending_events)
     assert again.unique_keys() == person.unique_keys()
     assert again.id == ENTRY
@@ -353,3 +424,86 @@ def test_who_may_use_which_command() -> None:
     assert rules["refresh_demographics"] == (DEMOGRAPHICS_SERVICE,)
     assert rules["end_plan"] == rules["reopen_plan"] == (PLAN_ENDING,)
     assert RUTH.agent.kind not in rules["*"]
+
+
+class TestItemsOfSeveralOrigins:
+    """The kind: a list corrected whole by the origin of one item takes away those of others."""
+
+    OWN = replace(LARKFIELD, item_id=uuid4())
+    OPENED = opened(gp_practices=(OWN,))
+
+    def corrected(self, *practices: GpPractice, by: Any = PRIYA) -> Step:
+        return do(
+            Person.correct_demographics, by, gp_practices=practices or None, reason="Mistyped"
+        )
+
+    def test_the_opener_does_not_erase_a_practice_that_registered_itself(self) -> None:
+        hers = replace(self.OWN, gp_name="Dr A. Quill-Synth")
+        theirs = as_item_of(REGISTERED)
+        given(self.OPENED, REGISTERED).when(self.corrected(hers)).then(
+            happened(Person.DemographicsCorrected, gp_practices=(theirs, hers), reason="Mistyped")
+        )
+        given(self.OPENED, REGISTERED).when(self.corrected()).then(
+            happened(Person.DemographicsCorrected, gp_practices=(theirs,), reason="Mistyped")
+        )
+
+    def test_nor_changes_what_it_said_of_itself(self) -> None:
+        changed = replace(as_item_of(REGISTERED), temporary=False)
+        given(self.OPENED, REGISTERED).when(self.corrected(self.OWN, changed)).refused(
+            "correction-belongs-to-the-origin", "gp_practices"
+        )
+
+    def test_the_practice_corrects_its_own(self) -> None:
+        changed = replace(as_item_of(REGISTERED), temporary=False)
+        given(self.OPENED, REGISTERED).when(self.corrected(changed, by=CLERK)).then(
+            happened(
+                Person.DemographicsCorrected,
+                gp_practices=(self.OWN, changed),
+                reason="Mistyped",
+            )
+        )
+
+
+def test_a_plan_that_was_merged_is_not_reopened() -> None:
+    merged: Any = opened().take(None)
+    merged.plan_state = "merged"
+    with pytest.raises(Refused, match="plan-not-ended"):
+        REOPENED.take(merged)
+
+
+class TestOpenedAgain:
+    OPEN = SECTION.commands["careplan.person.commands.open-plan.v1"]
+
+    def again(self, **content: Any) -> Any:
+        before: Any = opened().take(None)
+        do(Person.mark_in_error, PRIYA, reason="Wrong plan").take(before)
+        least = {"name": NAME, "date_of_birth": BORN, "source": SOURCE, "nhs_number": VERIFIED}
+        arguments = {**least, **content}
+        return self.OPEN.create(said(PRIYA, entry_id=ENTRY), frozenset(), arguments, None, before)
+
+    def test_for_the_same_person(self) -> None:
+        person = self.again(name=PersonName("Edith", "Marlow-Synth"))
+        assert (person.version, person.is_in_error, person.plan_state) == (3, False, "open")
+        assert person.unique_keys() == {KEY_WITH_BIRTH}
+
+    @pytest.mark.parametrize(
+        "content",
+        [{"date_of_birth": date(1938, 3, 15)}, {"nhs_number": A_REASON}],
+    )
+    def test_for_nobody_else(self, content: dict[str, Any]) -> None:
+        with pytest.raises(Refused, match="opened-for-somebody-else"):
+            self.again(**content)
+
+
+@pytest.mark.parametrize("field", ["gender", "sex", "ethnicity", "country_of_birth"])
+@pytest.mark.parametrize("blank", [" ", "\u200b"])
+def test_a_letter_that_nobody_can_see_is_none(field: str, blank: str) -> None:
+    content = {
+        "name": {"first": "Edith", "family": "Marlow-Synth"},
+        "date_of_birth": "1938-03-14",
+        "source": {"system": "other"},
+        field: blank,
+    }
+    with pytest.raises(Problem) as caught:
+        command_shape(TestOpenedAgain.OPEN).read(content)
+    assert caught.value.errors[0]["pointer"] == f"/content/{field}"
