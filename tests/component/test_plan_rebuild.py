@@ -1,0 +1,141 @@
+"""The read model is made again from the ledger, beside the live one, and is provably the same."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from pathlib import Path
+from random import Random
+from uuid import UUID, uuid4
+
+import asyncpg
+import pytest
+import pytest_asyncio
+
+import services.plan
+import shared.chassis
+from services.plan.doors.events import CONSUMER, FoldEvents
+from services.plan.rebuild import ModelsDiffer, rebuild
+from services.plan.store.projection import PlanStore
+from shared.chassis.database.database import Database
+from shared.chassis.kafka.offsets import Transaction
+from shared.chassis.policy.decide import POLICY_VERSION
+from shared.chassis.settings import Settings
+from shared.ledger import RecordedEvent
+from shared.testing.events import History, record_of
+from shared.testing.hostile import as_it_comes, history_of
+from shared.testing.stack import fresh_database
+
+pytestmark = [pytest.mark.component, pytest.mark.asyncio(loop_scope="session")]
+
+FOLDERS = (
+    Path(shared.chassis.__path__[0]) / "database" / "migrations" / "every_service",
+    Path(services.plan.__path__[0]) / "migrations",
+)
+EVERYTHING = "SELECT * FROM plan ORDER BY plan_id"
+
+
+class Model:
+    """A plan's database, written as the service writes it."""
+
+    def __init__(self, database: Database, owner: asyncpg.Connection) -> None:
+        self.database = database
+        self.owner = owner
+        store = PlanStore(topic_prefix="", instance="one", policy_version=POLICY_VERSION)
+        self._handle = FoldEvents(store, topic_prefix="", folded=lambda: None)
+
+    async def take(self, *events: RecordedEvent) -> None:
+        settings = Settings(service="plan")
+        transaction = Transaction(CONSUMER, self.database, settings, {}, 0)
+        await self._handle([record_of(event) for event in events], transaction)
+
+    async def rows(self) -> list[asyncpg.Record]:
+        return list(await self.database.pool.fetch(EVERYTHING))
+
+    async def schema(self) -> str:
+        found: str = await self.owner.fetchval(
+            "SELECT table_schema FROM information_schema.view_table_usage WHERE view_name = 'plan'"
+        )
+        return found
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def model(postgres_url: str) -> AsyncIterator[Model]:
+    async with AsyncExitStack() as opened:
+        made = await opened.enter_async_context(fresh_database(postgres_url, "plan", *FOLDERS))
+        database = await opened.enter_async_context(Database(made.url))
+        owner = await asyncpg.connect(made.owner_url)
+        opened.push_async_callback(owner.close)
+        yield Model(database, owner)
+
+
+async def some_plans(model: Model) -> None:
+    random = Random(7)  # noqa: S311 - histories, no secret
+    for _ in range(60):
+        plan_id, entries = uuid4(), [uuid4(), uuid4()]
+        for batch in as_it_comes(random, history_of(random, plan_id, 15, entries)):
+            await model.take(*batch)
+    # One that an event has named and nothing else: it is in the model, and says nothing.
+    await model.owner.execute("INSERT INTO plan (plan_id) VALUES ($1)", uuid4())
+
+
+async def test_a_model_that_was_made_again_is_the_same_and_is_written_on(model: Model) -> None:
+    await some_plans(model)
+    before = await model.rows()
+    assert await rebuild(model.owner, "projection_v2") == len(before) == 61
+    assert await model.schema() == "projection_v2"
+    assert await model.rows() == before
+    history = History()
+    await model.take(history.opened())
+    assert await model.owner.fetchval("SELECT count(*) FROM projection_v2.plan") == 62
+    assert await model.owner.fetchval("SELECT count(*) FROM projection_v1.plan") == 61
+    again = history.event("needs", "found", uuid4(), "created", {"what": 1})
+    await model.take(again)
+    assert await rebuild(model.owner, "projection_v3") == 62
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "UPDATE plan SET document = document || '\\x20' WHERE plan_id = $1",
+        "UPDATE plan SET rest = '[]' WHERE plan_id = $1",
+        "UPDATE plan SET state = 'ended' WHERE plan_id = $1",
+        "UPDATE plan SET positions = '{}' WHERE plan_id = $1",
+        "DELETE FROM plan WHERE plan_id = $1",
+    ],
+)
+async def test_one_difference_stops_it_before_the_swap(model: Model, damage: str) -> None:
+    histories = [History() for _ in range(3)]
+    await model.take(*(history.opened() for history in histories))
+    odd: UUID = histories[1].plan_id
+    await model.owner.execute(damage, odd)
+    before = await model.rows()
+    with pytest.raises(ModelsDiffer) as stopped:
+        await rebuild(model.owner, "projection_v2")
+    assert stopped.value.plan_ids == [odd]
+    assert await model.schema() == "projection_v1"
+    assert await model.rows() == before
+
+
+async def test_what_comes_while_it_is_made_is_in_it(model: Model) -> None:
+    """Readers are served all the time, and no writer is lost between the two models."""
+    histories = [History() for _ in range(150)]
+    await model.take(*(history.opened() for history in histories))
+    stop = asyncio.Event()
+    written = 0
+
+    async def write() -> None:
+        nonlocal written
+        while not stop.is_set():
+            history = histories[written % len(histories)]
+            await model.take(history.event("needs", "found", uuid4(), "created", {"n": written}))
+            written += 1
+
+    writing = asyncio.create_task(write())
+    for number in range(2, 5):
+        before = written
+        await rebuild(model.owner, f"projection_v{number}")
+        assert written > before
+    stop.set()
+    await writing
+    assert sum(row["version"] for row in await model.rows()) == 150 + written
+    assert await rebuild(model.owner, "projection_v9") == 150
