@@ -6,7 +6,11 @@ from fastapi import FastAPI
 
 from shared.chassis.contribute.contribute import Contributions
 from shared.chassis.database.database import Database
-from shared.chassis.http.contributions import contribution_routes
+from shared.chassis.http.contributions import (
+    CONTRIBUTIONS,
+    contribution_routes,
+    plain_contribution,
+)
 from shared.chassis.http.identity import Identity
 from shared.chassis.kafka.commands import CommandDoor
 from shared.chassis.kafka.consumer import BatchConsumer
@@ -70,6 +74,7 @@ def create_app(section: Section, settings: Settings) -> FastAPI:
         database=database,
         relay=relay,
         routes=[contribution_routes(contributions, identity)],
+        plain={CONTRIBUTIONS: plain_contribution(contributions, identity)},
         consumers=consumers,
         opens=[commits],
         parts={"appends": appends_part},

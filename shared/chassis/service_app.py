@@ -9,7 +9,8 @@ from fastapi import APIRouter, FastAPI
 from shared.chassis.database.database import Database
 from shared.chassis.http.answers import CorrelationIds, HeadLikeGet, problem_handlers
 from shared.chassis.http.health import health_routes
-from shared.chassis.http.overload import Overload
+from shared.chassis.http.overload import InHand, Overload
+from shared.chassis.http.plain_requests import Plain, PlainRequests
 from shared.chassis.http.spans import HttpSpans
 from shared.chassis.kafka.consumer import BatchConsumer
 from shared.chassis.kafka.relay import Relay
@@ -25,6 +26,7 @@ def service_app(
     database: Database,
     relay: Relay,
     routes: Sequence[APIRouter],
+    plain: Mapping[str, Plain] | None = None,
     consumers: Mapping[str, BatchConsumer],
     opens: Sequence[AbstractAsyncContextManager[Any]] = (),
     parts: Mapping[str, AskPart] | None = None,
@@ -35,7 +37,7 @@ def service_app(
 
     Opened in this order and closed in reverse: the database, ``opens``, the relay, the consumers.
     ``parts`` are asked for their health beside those three; the service is ready when the parts
-    named in ``door`` are.
+    named in ``door`` are. ``plain`` are the paths with a short way for plain requests.
     """
     figures: dict[Gauge, Callable[[], Reading]] = {
         Gauge.RELAY_LAG: lambda: float(relay.lag),
@@ -66,8 +68,11 @@ def service_app(
         app.include_router(router)
     app.include_router(health_routes(asked, settings.service, door=door))
     app.exception_handlers.update(problem_handlers())
-    app.add_middleware(Overload, limit=settings.request_limit)
+    in_hand = InHand(settings.request_limit)
+    app.add_middleware(Overload, in_hand=in_hand)
     app.add_middleware(HttpSpans)
     app.add_middleware(HeadLikeGet)
     app.add_middleware(CorrelationIds)
+    if plain:
+        app.add_middleware(PlainRequests, posts=plain, in_hand=in_hand)
     return app

@@ -53,7 +53,8 @@ OF_THE_CHASSIS = {
     "": {"run.py", "section_app.py", "service_app.py", "settings.py"},
     "http": {
         "contributions.py", "identity.py", "key_set.py", "answers.py", "body.py", "health.py",
-        "parameters.py", "overload.py", "spans.py",
+        "parameters.py", "overload.py",
+        "plain_requests.py", "spans.py",
         "server.py",
     },
     "kafka": {

@@ -5,7 +5,7 @@ import re
 from collections import defaultdict
 from collections.abc import Mapping
 from http import HTTPStatus
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import orjson
 from fastapi import APIRouter, Depends, Request, Response
@@ -18,6 +18,7 @@ from shared.chassis.http.answers import correlation_id_of
 from shared.chassis.http.body import read_body
 from shared.chassis.http.identity import Identity
 from shared.chassis.http.parameters import judge_parameters, parameter_invalid
+from shared.chassis.http.plain_requests import Plain
 from shared.chassis.policy.decide import POLICY_VERSION
 from shared.chassis.store.event_store import EventTooLarge
 from shared.chassis.store.group_commit import QueueFull, Unavailable
@@ -26,6 +27,8 @@ from shared.chassis.wire.problem import Problem, problem_body, status_of_refusal
 from shared.chassis.wire.strict_json import read
 from shared.chassis.wire.validation_errors import pointer
 from shared.ledger import Contributor, id_in
+
+CONTRIBUTIONS: Final = "/v1/contributions"
 
 _VERSION_TAG = re.compile(r'"([1-9][0-9]{0,15})"')
 _BATCH_LIMIT = 100
@@ -38,7 +41,7 @@ def contribution_routes(contributions: Contributions, identity: Identity) -> API
     router = APIRouter(tags=["contributions"])
     Caller = Annotated[Contributor, Depends(identity)]  # noqa: N806 - a type
 
-    @router.post("/v1/contributions", status_code=201)
+    @router.post(CONTRIBUTIONS, status_code=201)
     async def contribute(request: Request, contributor: Caller) -> Response:
         """Take one contribution, or a batch of up to 100, and answer after the commit."""
         judge_parameters(request)
@@ -70,6 +73,19 @@ def contribution_routes(contributions: Contributions, identity: Identity) -> API
         return _json(found)
 
     return router
+
+
+def plain_contribution(contributions: Contributions, identity: Identity) -> Plain:
+    """What ``POST /v1/contributions`` does with one contribution, for plain requests."""
+
+    async def contribute(authorization: str | None, body: bytes) -> Response | None:
+        contributor = await identity.contributor(authorization)
+        given = read(body)
+        if isinstance(given, dict) and "contributions" in given:
+            return None
+        return _receipt_response(await receive(contributions, given, contributor))
+
+    return contribute
 
 
 async def receive(contributions: Contributions, given: Any, contributor: Contributor) -> Answer:

@@ -9,7 +9,7 @@ from fastapi import FastAPI, Request
 
 from shared.chassis.http.answers import CorrelationIds, problem_handlers
 from shared.chassis.http.body import read_body
-from shared.chassis.http.overload import Overload
+from shared.chassis.http.overload import InHand, Overload
 
 JSON = {"Content-Type": "application/json"}
 
@@ -25,7 +25,7 @@ class Busy:
         self.app.get("/v1/things")(self.read)
         self.app.post("/v1/things")(self.write)
         self.app.get("/livez")(self.alive)
-        self.app.add_middleware(Overload, limit=2)
+        self.app.add_middleware(Overload, in_hand=InHand(2))
         self.app.add_middleware(CorrelationIds)
         transport = httpx.ASGITransport(self.app, raise_app_exceptions=False)
         self.client = httpx.AsyncClient(transport=transport, base_url="http://test")

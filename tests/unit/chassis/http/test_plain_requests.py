@@ -1,0 +1,239 @@
+"""Every answer of the short way is byte for byte that of the declared route."""
+
+import asyncio
+from collections.abc import Iterator
+from typing import Any, cast
+from uuid import UUID
+
+import orjson
+import pytest
+from fastapi import FastAPI
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.types import Message
+
+from shared.chassis.contribute.receipts import Answer
+from shared.chassis.http.answers import CorrelationIds, HeadLikeGet, problem_handlers
+from shared.chassis.http.contributions import (
+    CONTRIBUTIONS,
+    contribution_routes,
+    plain_contribution,
+)
+from shared.chassis.http.overload import InHand, Overload
+from shared.chassis.http.plain_requests import PlainRequests
+from shared.chassis.http.spans import HttpSpans
+from shared.chassis.store.group_commit import QueueFull
+from shared.chassis.wire.problem import Problem
+from shared.chassis.wire.strict_json import BODY_LIMIT
+from shared.ledger import Contribution, Contributor
+
+ID = "0199c0de-0000-7000-8000-000000000001"
+Head = list[tuple[bytes, bytes]]
+Said = tuple[int, Head, bytes]
+
+
+class Deciding:
+    """Answers by what a command is called; ``number`` of them came here."""
+
+    def __init__(self) -> None:
+        self.number = 0
+
+    async def receive(self, given: Contribution, _: Contributor) -> Answer:
+        self.number += 1
+        told: dict[str, Any] = {"contribution_id": str(given.contribution_id), "section": "x"}
+        accepted = {"outcome": "accepted", "entry_version": 3, "ledger_position": "p"}
+        no = {"outcome": "refused", "detail": "No."}
+        match given.command:
+            case "accept":
+                return Answer({**told, **accepted}, kept=True)
+            case "repeat":
+                return Answer({**told, **accepted}, kept=True, repeated=True)
+            case "refuse":
+                code = "goal-needs-a-need"
+                return Answer({**told, **no, "code": code, "field": "need_ids"}, kept=True)
+            case "refuse-again":
+                code = "goal-needs-a-need"
+                return Answer({**told, **no, "code": code}, kept=True, repeated=True)
+            case "forbid":
+                return Answer({**told, **no, "code": "not-permitted"}, kept=False)
+            case "unknown":
+                raise Problem("command-unknown", "There is no such command.")
+            case "full":
+                raise QueueFull
+            case "away":
+                raise ConnectionRefusedError
+            case "late":
+                raise TimeoutError
+        raise RuntimeError(given.command)
+
+
+class Proving:
+    """An identity that believes one token."""
+
+    async def __call__(self, request: Request) -> Contributor:
+        told = request.headers.getlist("authorization")
+        if len(told) > 1:
+            raise Problem("token-invalid", "There is more than one.")
+        return await self.contributor(told[0] if told else None)
+
+    async def contributor(self, authorization: str | None) -> Contributor:
+        if authorization is None:
+            raise Problem("token-missing")
+        if authorization != "Bearer good":
+            raise Problem("token-invalid", "It does not hold.")
+        return Contributor("system", "them")
+
+
+class Service:
+    """The same service with and without its short way."""
+
+    def __init__(self, *, short: bool, limit: int = 100) -> None:
+        self.deciding = Deciding()
+        deciding, proving = cast("Any", self.deciding), cast("Any", Proving())
+        in_hand = InHand(limit)
+        chain = [
+            Middleware(CorrelationIds),
+            Middleware(HeadLikeGet),
+            Middleware(HttpSpans),
+            Middleware(Overload, in_hand=in_hand),
+        ]
+        self.app = FastAPI(
+            middleware=chain, exception_handlers=problem_handlers(), redirect_slashes=False
+        )
+        self.app.include_router(contribution_routes(deciding, proving))
+        self.door: Any = self.app
+        if short:
+            posts = {CONTRIBUTIONS: plain_contribution(deciding, proving)}
+            self.door = PlainRequests(self.app, posts, in_hand)
+
+    def ask(self, method: str, path: str, query: bytes, head: Head, parts: list[bytes]) -> Said:
+        """Send a request in these parts; the answer whole."""
+        messages: list[Message] = [
+            {"type": "http.request", "body": part, "more_body": at < len(parts) - 1}
+            for at, part in enumerate(parts)
+        ]
+        told: list[Message] = []
+
+        async def receive() -> Message:
+            return messages.pop(0) if messages else {"type": "http.disconnect"}
+
+        async def send(message: Message) -> None:
+            told.append(message)
+
+        scope = {
+            "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": method,
+            "path": path, "raw_path": path.encode(), "query_string": query, "root_path": "",
+            "scheme": "http", "headers": head, "client": ("1.2.3.4", 5), "server": ("x", 80),
+            "state": {},
+        }  # fmt: skip
+
+        async def asked() -> None:
+            try:
+                await self.door(scope, receive, send)
+            except Exception:  # noqa: BLE001 - the framework tells the server of what it answered
+                assert told
+
+        asyncio.run(asked())
+        return (
+            told[0]["status"],
+            list(told[0]["headers"]),
+            b"".join(message.get("body", b"") for message in told[1:]),
+        )
+
+
+@pytest.fixture(autouse=True, scope="module")
+def one_correlation_id() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("shared.chassis.http.answers.uuid4", lambda: UUID(int=7))
+        yield
+
+
+COMMANDS = ("accept", "repeat", "refuse", "refuse-again", "forbid", "unknown", "full", "away",
+            "late", "break")  # fmt: skip
+ORDINARY: Head = [(b"host", b"x"), (b"authorization", b"Bearer good"),
+                  (b"content-type", b"application/json")]  # fmt: skip
+
+
+def one(command: str, **more: Any) -> bytes:
+    return orjson.dumps({"contribution_id": ID, "command": command, **more})
+
+
+BODIES = st.one_of(
+    st.sampled_from(COMMANDS).map(one),
+    st.sampled_from(COMMANDS).map(lambda command: one(command, mood=None, plan_id="x")),
+    st.lists(st.sampled_from(COMMANDS).map(lambda name: orjson.loads(one(name))), max_size=3).map(
+        lambda items: orjson.dumps({"contributions": items})
+    ),
+    st.sampled_from([b"", b"{", b"[]", b"null", b'{"a": 1, "a": 2}', b'{"contributions": 1}',
+                     b"[" * 70, b'{"command": "\\u0000"}', b" " * (BODY_LIMIT + 1),
+                     one("accept") + b" " * BODY_LIMIT]),
+    st.binary(max_size=40),
+)  # fmt: skip
+FURTHER = st.sampled_from([
+    (b"content-type", b"application/json; charset=utf-8"), (b"content-type", b"text/plain"),
+    (b"content-type", b"application/json"), (b"content-type", b"APPLICATION/JSON"),
+    (b"content-encoding", b"gzip"), (b"content-encoding", b""), (b"if-match", b'"3"'),
+    (b"if-match", b"x"), (b"authorization", b"Bearer good"), (b"authorization", b"Bearer \xe9"),
+    (b"x-correlation-id", b"mine"), (b"x-correlation-id", b"\xff"), (b"x-request-id", b"r-1"),
+    (b"content-length", b"5"), (b"content-length", b"9999999"), (b"expect", b"100-continue"),
+    (b"transfer-encoding", b"chunked"), (b"accept", b"text/html"), (b"traceparent", b"00-x"),
+    (b"accept-encoding", b"gzip"), (b"connection", b"keep-alive"), (b"origin", b"https://x"),
+])  # fmt: skip
+
+
+@st.composite
+def requests(draw: st.DrawFn) -> tuple[str, str, bytes, Head, list[bytes]]:
+    method = draw(st.sampled_from(["POST", "POST", "POST", "GET", "HEAD", "PUT", "OPTIONS"]))
+    path = draw(
+        st.sampled_from([CONTRIBUTIONS] * 5 + [f"{CONTRIBUTIONS}/", f"{CONTRIBUTIONS}:odd", "/v1"])
+    )
+    head = [pair for pair in ORDINARY if draw(st.integers(0, 9))]
+    head += draw(st.lists(FURTHER, max_size=2))
+    body = draw(BODIES)
+    cut = draw(st.integers(0, len(body)))
+    parts = draw(st.sampled_from([[body], [body], [body[:cut], body[cut:]], [body, b""]]))
+    return method, path, draw(st.sampled_from([b"", b"", b"", b"dry=1"])), head, parts
+
+
+SHORT, DECLARED = Service(short=True), Service(short=False)
+
+
+@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(requests())
+def test_the_short_way_answers_as_the_declared_route(
+    asked: tuple[str, str, bytes, Head, list[bytes]],
+) -> None:
+    method, path, query, head, parts = asked
+    assert SHORT.ask(method, path, query, head, parts) == DECLARED.ask(
+        method, path, query, head, parts
+    )
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_an_ordinary_contribution_takes_the_short_way_and_gets_the_same_answer(
+    command: str,
+) -> None:
+    short, declared = Service(short=True), Service(short=False)
+    asked = ("POST", CONTRIBUTIONS, b"", ORDINARY, [one(command)])
+    wanted = declared.ask(*asked)
+    short.app.middleware_stack = None
+    short.app.router.routes.clear()  # nothing is left but the short way
+
+    assert short.ask(*asked) == wanted
+    assert short.deciding.number == 1
+
+
+def test_what_is_passed_on_is_whole() -> None:
+    short = Service(short=True)
+    body = orjson.dumps({"contributions": [orjson.loads(one("accept"))] * 3})
+    status, _, told = short.ask("POST", CONTRIBUTIONS, b"", ORDINARY, [body])
+    assert (status, len(orjson.loads(told)["receipts"])) == (200, 3)
+
+
+def test_the_short_way_has_the_same_bound_of_requests_in_hand() -> None:
+    full, declared = Service(short=True, limit=0), Service(short=False, limit=0)
+    asked = ("POST", CONTRIBUTIONS, b"", ORDINARY, [one("accept")])
+    assert full.ask(*asked) == declared.ask(*asked)
+    assert full.ask(*asked)[0] == 503
