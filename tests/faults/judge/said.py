@@ -32,6 +32,12 @@ def _as_given(said: Content, given: Content) -> str:
     return difference({name: said[name] for name in given if name in said}, dict(given))
 
 
+def _opened(said: Content, given: Content) -> str:
+    """Only the national service verifies a number, and it sends nothing here."""
+    number = {**given["nhs_number"], "verification": "present-not-verified"}
+    return _as_given(said, {**given, "nhs_number": number, "plan_state": "open"})
+
+
 def _cleared(said: Content, given: Content) -> str:
     wanted = {"responses": {given["heading"]: None}, "reason": given["reason"]}
     return difference(dict(said), wanted)
@@ -78,6 +84,7 @@ def _state(state: str) -> Callable[[Content, Content], str]:
 
 
 _OTHERWISE: Final[Mapping[str, Callable[[Content, Content], str]]] = {
+    "open-plan": _opened,
     "clear": _cleared,
     "add-media": _media_added,
     "remove-media": _media_removed,

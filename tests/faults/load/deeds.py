@@ -164,7 +164,7 @@ class Deeds:
     async def _change_of(self, rng: Random, plan: Plan, entry: Entry, door: str) -> None:
         nonce = _nonce(rng)
         possible = changes_of(entry, rng, nonce)
-        if not any(change.weight for change, _ in possible):
+        if not possible:
             return await self.goal(rng, plan, door)
         [(change, content)] = rng.choices(possible, [change.weight for change, _ in possible])
         org = entry.origin if change.is_the_origins else ""
@@ -233,7 +233,8 @@ class Deeds:
         role: str = "nurse",
     ) -> bool:
         """Says it of this entry as it was last heard of; true where it is accepted."""
-        based_on = entry.version or None
+        # Whatever creates names no version, also where an entry is begun again after an error.
+        based_on = None if command == "begin" else entry.version or None
         sent = self._new(
             rng,
             door,

@@ -106,7 +106,7 @@ def _restriction(rng: Random, nonce: str, entry: Entry) -> Content | None:
     return content
 
 
-def _of_every_entry(before: str = "", *, error: int = 1) -> tuple[Change, ...]:
+def _of_every_entry(before: str = "") -> tuple[Change, ...]:
     """What can be done to every entry, by the commands of this kind."""
     return (
         Change(
@@ -121,7 +121,7 @@ def _of_every_entry(before: str = "", *, error: int = 1) -> tuple[Change, ...]:
             _lifted,
         ),
         Change(
-            f"{before}mark-in-error", error, _says(lambda n: {"reason": f"Never right: {n}"}),
+            f"{before}mark-in-error", 1, _says(lambda n: {"reason": f"Never right: {n}"}),
             _in_error, is_the_origins=True,
         ),
     )  # fmt: skip
@@ -147,6 +147,12 @@ def _begin(rng: Random, nonce: str, entry: Entry) -> Content | None:
     if entry.version and not entry.is_in_error:
         return None
     return {"responses": {heading: response(nonce) for heading in rng.sample(HEADINGS, 2)}}
+
+
+def _begun(entry: Entry, content: Content) -> None:
+    entry.is_in_error = entry.is_withdrawn = False
+    entry.media.clear()
+    entry.headings = set(content["responses"])
 
 
 def _said_under(entry: Entry, content: Content) -> None:
@@ -222,7 +228,7 @@ CHANGES: Final[Mapping[str, tuple[Change, ...]]] = {
         *_of_every_entry("action-"),
     ),
     "about-me": (
-        Change("begin", 40, _begin, _said_under),
+        Change("begin", 40, _begin, _begun),
         Change(
             "reword", 20,
             lambda rng, nonce, entry: (
@@ -238,7 +244,7 @@ CHANGES: Final[Mapping[str, tuple[Change, ...]]] = {
         Change("remove-media", 4, _remove_media, _has_media_no_longer),
         Change("confirm", 3, _says(lambda _: {})),
         *_comes_and_goes(),
-        *_of_every_entry(error=0),
+        *_of_every_entry(),
     ),
     "person": (
         Change(

@@ -84,6 +84,18 @@ def practice(ods: str, details: str = "") -> Json:
             {"responses": {"g": {"media": [{"media_id": "m"}]}}},
         ),
         (
+            "open-plan",
+            {"nhs_number": {"value": "1", "verification": "traced-and-verified"}},
+            {
+                "nhs_number": {"value": "1", "verification": "present-not-verified"},
+                "plan_state": "open",
+            },
+            {
+                "nhs_number": {"value": "1", "verification": "traced-and-verified"},
+                "plan_state": "open",
+            },
+        ),
+        (
             "end-plan",
             {"reason": "r"},
             {"reason": "r", "plan_state": "ended"},
