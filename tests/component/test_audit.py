@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import os
+import random
 import signal
 import sys
 from collections import Counter
@@ -481,6 +482,33 @@ async def test_gaps_when_a_position_never_came_then_it_is_seen_until_it_comes(
         await bench.publish(event(position=4, entry=4))
         await bench.until_recorded(6)
         assert await store.gaps() == []
+
+
+async def test_gaps_when_positions_come_in_any_order_then_just_those_missing_are_told(
+    bench: Bench,
+) -> None:
+    """What is kept follows the holes alone, whatever their number (the kind of fault 21)."""
+    chance = random.Random(7)  # noqa: S311 - no secret
+    store = AuditStore(bench.database)
+    waiting = [*range(1, 301)] * 2
+    chance.shuffle(waiting)
+    came: set[int] = set()
+    while waiting:
+        count = chance.randint(1, 40)
+        batch, waiting = waiting[:count], waiting[count:]
+        async with bench.database.transaction() as connection:
+            await store.note_positions(connection, [("goals", position) for position in batch])
+        came.update(batch)
+        missing = set(range(1, max(came))) - came
+        rows = await bench.rows("SELECT first, beyond FROM source_gap ORDER BY first")
+        kept = [position for row in rows for position in range(row["first"], row["beyond"])]
+        assert kept == sorted(missing)
+        told = [(gap.source, gap.first, gap.missing) for gap in await store.gaps()]
+        assert told == ([("goals", min(missing), len(missing))] if missing else [])
+    assert await bench.rows("SELECT * FROM source_gap") == []
+    assert await bench.rows("SELECT * FROM source_stream") == [
+        {"source": "goals", "last_position": 300}
+    ]
 
 
 async def test_gaps_when_something_is_lost_for_good_then_it_is_counted(

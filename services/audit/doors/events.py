@@ -21,7 +21,8 @@ from services.audit.record.reading import (
     section_of_topic,
     source_position,
 )
-from services.audit.store.records import AuditStore, Gap
+from services.audit.store.positions import Gap
+from services.audit.store.records import AuditStore
 from shared.chassis import telemetry
 from shared.chassis.database.database import UNREACHABLE
 from shared.chassis.database.outgoing import Outgoing, append_outgoing

@@ -106,16 +106,60 @@ END
 $$;
 REVOKE EXECUTE ON FUNCTION erase_group FROM PUBLIC;
 
--- What has been seen of each section's positions. They start at 1 and have no holes, so one that is
--- not there below one that is there is under way in another partition, or lost.
+-- How far each section's positions have come, and which have not come although a later one has: they
+-- start at 1 and have no holes, so such a one is under way in another partition, or lost. A batch
+-- touches the gaps that it opens, narrows or closes, and no others.
 CREATE TABLE source_stream (
     source        text PRIMARY KEY,
-    seen          int8multirange NOT NULL,
-    last_position bigint NOT NULL GENERATED ALWAYS AS (upper(seen) - 1) STORED,
-    next_position bigint NOT NULL
-        GENERATED ALWAYS AS (lower(int8multirange(int8range(1, NULL)) - seen)) STORED,
-    waiting_since timestamptz NOT NULL  -- since when next_position is behind last_position
+    last_position bigint NOT NULL
 );
+
+CREATE TABLE source_gap (
+    source text NOT NULL,
+    first  bigint NOT NULL,
+    beyond bigint NOT NULL CHECK (beyond > first),
+    since  timestamptz NOT NULL,
+    PRIMARY KEY (source, first)
+);
+
+-- Ranges of positions that have come: from first up to beyond, which is not among them.
+CREATE FUNCTION note_positions(sources text[], firsts bigint[], beyonds bigint[])
+RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    came record;
+    reached bigint;
+BEGIN
+    FOR came IN
+        SELECT * FROM unnest(sources, firsts, beyonds) AS given (source, first, beyond)
+         ORDER BY source, first
+    LOOP
+        INSERT INTO source_stream AS s (source, last_position) VALUES (came.source, 0)
+            ON CONFLICT (source) DO UPDATE SET last_position = s.last_position
+            RETURNING s.last_position INTO reached;
+        IF came.first > reached + 1 THEN
+            INSERT INTO source_gap (source, first, beyond, since)
+            VALUES (came.source, reached + 1, came.first, clock_timestamp());
+        ELSIF came.first <= reached THEN
+            WITH closed AS (
+                DELETE FROM source_gap AS gap
+                 WHERE gap.source = came.source
+                   AND gap.first < came.beyond AND gap.beyond > came.first
+                RETURNING gap.first, gap.beyond, gap.since
+            )
+            INSERT INTO source_gap (source, first, beyond, since)
+            SELECT came.source, left_over.first, left_over.beyond, closed.since
+              FROM closed CROSS JOIN LATERAL (VALUES
+                   (closed.first, least(closed.beyond, came.first)),
+                   (greatest(closed.first, came.beyond), closed.beyond)
+                   ) AS left_over (first, beyond)
+             WHERE left_over.first < left_over.beyond;
+        END IF;
+        UPDATE source_stream SET last_position = came.beyond - 1
+         WHERE source = came.source AND last_position < came.beyond - 1;
+    END LOOP;
+END
+$$;
 
 GRANT SELECT, INSERT ON audit_record, audit_payload TO ledger_writer;
 GRANT SELECT, INSERT, UPDATE ON source_stream TO ledger_writer;
+GRANT SELECT, INSERT, DELETE ON source_gap TO ledger_writer;

@@ -10,6 +10,7 @@ import orjson
 
 from services.audit.record.commitment import GROUPS, SALT_BYTES
 from services.audit.record.model import AuditRecord, Sealed, digest_of, sealed
+from services.audit.store.positions import Gap, gaps, note_positions
 from shared.chassis.database.database import Connection, Database
 
 _LOCK: Final = 7421  # taken before the lock of outgoing, by everybody who needs both
@@ -64,27 +65,6 @@ SELECT r.id, p.groups[$2::integer] AS changed
   FROM audit_record r JOIN audit_payload p USING (idx) WHERE r.id = ANY ($1)
 """
 
-_SEEN: Final = """
-INSERT INTO source_stream AS s (source, seen, waiting_since)
-SELECT source, range_agg(int8range(position, position + 1)), clock_timestamp()
-  FROM unnest($1::text[], $2::bigint[]) AS given (source, position)
- GROUP BY source ORDER BY source
-    ON CONFLICT (source) DO UPDATE SET
-       seen = s.seen + excluded.seen,
-       waiting_since = CASE
-           WHEN s.next_position > s.last_position OR s.next_position <@ excluded.seen
-           THEN clock_timestamp() ELSE s.waiting_since END
-"""
-
-_GAPS: Final = """
-SELECT source, next_position AS first,
-       extract(epoch FROM clock_timestamp() - waiting_since)::float8 AS seconds, (
-           SELECT sum(upper(hole) - lower(hole))
-             FROM unnest(int8multirange(int8range(1, last_position + 1)) - seen) AS hole
-       )::bigint AS missing
-  FROM source_stream WHERE next_position <= last_position ORDER BY source
-"""
-
 
 @dataclass(frozen=True)
 class Appended:
@@ -93,16 +73,6 @@ class Appended:
     added: int
     repeats: int
     conflicts: tuple[int, ...]
-
-
-@dataclass(frozen=True)
-class Gap:
-    """Positions of a source that have not come although later ones have, and for how long."""
-
-    source: str
-    first: int
-    missing: int
-    seconds: float
 
 
 class AuditStore:
@@ -140,15 +110,12 @@ class AuditStore:
         self, connection: Connection, positions: Sequence[tuple[str, int]]
     ) -> None:
         """Remember that these positions of these sources have come."""
-        if positions:
-            await connection.execute(
-                _SEEN, [source for source, _ in positions], [at for _, at in positions]
-            )
+        await note_positions(connection, positions)
 
     async def gaps(self) -> list[Gap]:
         """The sources of which something has not come yet."""
         async with self._database.pool.acquire() as connection:
-            return [Gap(**row) for row in await connection.fetch(_GAPS)]
+            return await gaps(connection)
 
     async def _insert(
         self,

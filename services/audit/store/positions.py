@@ -1,0 +1,51 @@
+"""What has come of each source, and what has not although something later has."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from shared.chassis.database.database import Connection
+
+_GAPS: Final = """
+SELECT source, min(first) AS first, sum(beyond - first)::bigint AS missing,
+       extract(epoch FROM clock_timestamp() - (array_agg(since ORDER BY first))[1])::float8
+           AS seconds
+  FROM source_gap GROUP BY source ORDER BY source
+"""
+
+
+@dataclass(frozen=True)
+class Gap:
+    """Positions of a source that have not come although later ones have, and for how long."""
+
+    source: str
+    first: int
+    missing: int
+    seconds: float
+
+
+async def note_positions(connection: Connection, positions: Sequence[tuple[str, int]]) -> None:
+    """Remember, in the caller's transaction, that these positions of these sources have come."""
+    ranges = list(_ranges(positions))
+    if ranges:
+        sources, firsts, beyonds = zip(*ranges, strict=True)
+        await connection.execute("SELECT note_positions($1, $2, $3)", sources, firsts, beyonds)
+
+
+async def gaps(connection: Connection) -> list[Gap]:
+    """The sources of which something has not come yet."""
+    return [Gap(**row) for row in await connection.fetch(_GAPS)]
+
+
+def _ranges(positions: Iterable[tuple[str, int]]) -> Iterator[tuple[str, int, int]]:
+    """Positions that follow one another as one range each, with the position beyond it."""
+    held: tuple[str, int, int] | None = None
+    for source, position in sorted(set(positions)):
+        if held is not None and held[0] == source and held[2] == position:
+            held = (source, held[1], position + 1)
+            continue
+        if held is not None:
+            yield held
+        held = (source, position, position + 1)
+    if held is not None:
+        yield held
