@@ -695,6 +695,12 @@ UNREADABLE: dict[str, tuple[bytes, int, str, str]] = {
     "a relative without a relationship": (
         changed(provenance={"stated_by": {"kind": "related-person"}}), 422, "content-invalid",
         "/provenance/stated_by/relationship"),
+    "a role that cannot be seen": (
+        changed(provenance={"stated_by": {"kind": "professional", "role": "\u2060\u00ad"}}),
+        422, "content-invalid", "/provenance/stated_by/role"),
+    "a relationship that cannot be seen": (
+        changed(provenance={"stated_by": {"kind": "related-person", "relationship": "\u3164"}}),
+        422, "content-invalid", "/provenance/stated_by/relationship"),
     "an organisation in lower case": (
         changed(provenance={"stated_by": {"kind": "person", "organisation": {"ods": "zzg01"}}}),
         422, "content-invalid", "/provenance/stated_by/organisation/ods"),

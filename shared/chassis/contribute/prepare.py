@@ -26,6 +26,7 @@ from shared.ledger import (
     Section,
     Visibility,
     id_in,
+    is_blank,
     with_item_ids,
 )
 
@@ -64,24 +65,26 @@ class Prepared:
 def contribution_from_json(given: Any) -> Contribution:
     """A contribution from a JSON value; raises ``Problem("content-invalid")`` with pointers."""
     if not isinstance(given, dict):
-        raise _invalid("", "object", "A contribution is a JSON object.")
+        raise _invalid("", "object", "This must be an object.")
     errors = [
-        _error(pointer(key), "unknown-key", "There is no such key.")
+        _error(pointer(key), "unknown-key", "This is not known here.")
         for key in given
         if key not in _KEYS
     ]
     ids = {key: _id(given, key, errors) for key in ("contribution_id", "plan_id", "entry_id")}
     if given.get("contribution_id") is None:
-        errors.append(_error("/contribution_id", "missing", "This is required."))
+        errors.append(_error("/contribution_id", "missing", "This is missing."))
     command = given.get("command")
     if not isinstance(command, str):
-        errors.append(_error("/command", "text", "The type of the command, as text."))
+        errors.append(_error("/command", "text", "This must be the type of a command, as text."))
     based_on = given.get("based_on")
     if based_on is not None and (type(based_on) is not int or based_on < 1):
-        errors.append(_error("/based_on", "version", "An entry version: a whole number from 1."))
+        errors.append(
+            _error("/based_on", "version", "This must be an entry version, a whole number from 1.")
+        )
     content = given.get("content")
     if content is not None and not isinstance(content, dict):
-        errors.append(_error("/content", "object", "The content is a JSON object."))
+        errors.append(_error("/content", "object", "This must be an object."))
     if errors:
         raise Problem("content-invalid", errors=errors)
     return Contribution(
@@ -103,19 +106,23 @@ def prepare(section: Section, contribution: Contribution, contributor: Contribut
         raise Problem(
             "command-unknown",
             f"The section {section.wire_name} has no such command.",
-            errors=[_error("/command", "unknown-command", "There is no such command here.")],
+            errors=[
+                _error("/command", "unknown-command", "This is not a command of this section.")
+            ],
         )
     arguments = command_shape(command).read(contribution.content)
     plan_id = contribution.plan_id
     if plan_id is None:
         if not command.opens_plan:
-            raise _invalid("/plan_id", "missing", "This is required.")
+            raise _invalid("/plan_id", "missing", "This is missing.")
         plan_id = uuid7()
     entry_id, is_chosen = _entry_id(command, contribution, plan_id)
     if command.creates and contribution.based_on is not None:
-        raise _invalid("/based_on", "creates", "A command that creates is based on no version.")
+        raise _invalid("/based_on", "creates", "This must be left out in a command that creates.")
     if not command.creates and contribution.visibility is not None:
-        message = "Only a command that creates takes this; otherwise send the command restrict."
+        message = (
+            "This may stand only in a command that creates; otherwise send the command `restrict`."
+        )
         raise _invalid("/visibility", "changes", message)
     provenance = _provenance(contribution, contributor, plan_id, entry_id)
     return Prepared(
@@ -139,12 +146,16 @@ def _entry_id(command: Command, contribution: Contribution, plan_id: UUID) -> tu
     chosen = contribution.entry_id
     if fixed is not None:
         if chosen is not None and chosen != fixed:
-            raise _invalid("/entry_id", "follows-from-plan", "The id follows from the plan_id.")
+            raise _invalid(
+                "/entry_id",
+                "follows-from-plan",
+                "This must be left out, or the id that follows from `plan_id`.",
+            )
         return fixed, True
     if chosen is not None:
         return chosen, True
     if not command.creates:
-        raise _invalid("/entry_id", "missing", "Name the entry to be changed.")
+        raise _invalid("/entry_id", "missing", "This is missing; name the entry to change.")
     return uuid7(), False
 
 
@@ -183,15 +194,15 @@ def _stated_by(claim: Claim, recorded_by: Agent) -> Agent:
     stated_by = claim.stated_by
     if stated_by is None:
         return recorded_by
-    if stated_by.kind == "professional" and stated_by.role is None:
+    if stated_by.kind == "professional" and is_blank(stated_by.role):
         raise _invalid(
-            "/provenance/stated_by/role", "missing", "A professional is named with a role."
+            "/provenance/stated_by/role", "missing", "This is missing; a professional has a role."
         )
-    if stated_by.kind == RELATED_PERSON and stated_by.relationship is None:
+    if stated_by.kind == RELATED_PERSON and is_blank(stated_by.relationship):
         raise _invalid(
             "/provenance/stated_by/relationship",
             "missing",
-            "Somebody else than the person is named with the relationship.",
+            "This is missing; a related person has a relationship.",
         )
     return stated_by
 
@@ -224,7 +235,7 @@ def _id(given: dict[str, Any], key: str, errors: list[dict[str, str]]) -> UUID |
         return None
     found = id_in(value)
     if found is None:
-        errors.append(_error(f"/{key}", "uuid", "A UUID in lower case."))
+        errors.append(_error(f"/{key}", "uuid", "This must be a UUID in lower case."))
     return found
 
 

@@ -187,6 +187,11 @@ def test_who_recorded_it_is_proven_and_who_said_it_is_claimed() -> None:
     [
         ({"kind": "professional", "name": "A"}, "/provenance/stated_by/role"),
         ({"kind": "related-person", "name": "A"}, "/provenance/stated_by/relationship"),
+        ({"kind": "professional", "role": "\u200b"}, "/provenance/stated_by/role"),
+        (
+            {"kind": "related-person", "relationship": " \u3164"},
+            "/provenance/stated_by/relationship",
+        ),
     ],
 )
 def test_who_said_it_is_named_with_what_makes_them_that(
