@@ -22,7 +22,11 @@ from shared.chassis.settings import Settings
 
 def create_app(settings: Settings) -> FastAPI:
     """Events and audit records in by Kafka, records out by HTTP, dead letters out by the relay."""
-    database = Database(settings.database_url)
+    database = Database(
+        settings.database_url,
+        wait_seconds=settings.pool_wait_seconds,
+        waiting_limit=settings.request_limit,
+    )
     store = AuditStore(database)
     identity = Identity(settings.jwks, settings.issuer)
     relay = Relay(settings.database_url, settings, section=None)

@@ -21,7 +21,12 @@ from shared.ledger.topics import EVENTS_PATTERN
 
 def create_app(settings: Settings) -> FastAPI:
     """The plan's HTTP door, Kafka door and relay, over one read model."""
-    database = Database(settings.database_url, size=8)
+    database = Database(
+        settings.database_url,
+        size=8,
+        wait_seconds=settings.pool_wait_seconds,
+        waiting_limit=settings.request_limit,
+    )
     identity = Identity(settings.jwks, settings.issuer)
     relay = Relay(settings.database_url, settings, section=None)
     plans = PlanStore(

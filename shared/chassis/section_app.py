@@ -5,6 +5,7 @@ import re
 from fastapi import FastAPI
 
 from shared.chassis.contribute.contribute import Contributions
+from shared.chassis.contribute.validate import Validations
 from shared.chassis.database.database import Database
 from shared.chassis.http.contributions import (
     CONTRIBUTIONS,
@@ -28,7 +29,11 @@ from shared.ledger.topics import commands_topic
 
 def create_app(section: Section, settings: Settings) -> FastAPI:
     """One section's HTTP door, Kafka door and relay, over one event store."""
-    database = Database(settings.database_url)
+    database = Database(
+        settings.database_url,
+        wait_seconds=settings.pool_wait_seconds,
+        waiting_limit=settings.request_limit,
+    )
     identity = Identity(settings.jwks, settings.issuer)
     relay = Relay(settings.database_url, settings, section)
     commits = appends(
@@ -46,6 +51,7 @@ def create_app(section: Section, settings: Settings) -> FastAPI:
     )
     plan_states = PlanStates(database, wait_seconds=settings.copy_wait_seconds)
     contributions = Contributions(section, store, plan_states, settings)
+    validations = Validations(section, store, plan_states, settings)
     consumers = {
         "commands": BatchConsumer(
             consumer=section.wire_name,
@@ -73,7 +79,7 @@ def create_app(section: Section, settings: Settings) -> FastAPI:
         settings,
         database=database,
         relay=relay,
-        routes=[contribution_routes(contributions, identity)],
+        routes=[contribution_routes(contributions, validations, identity)],
         plain={CONTRIBUTIONS: plain_contribution(contributions, identity)},
         consumers=consumers,
         opens=[commits],

@@ -92,6 +92,9 @@ class Settings(BaseSettings):
     request_limit: _Count = Field(
         default=2_000, description="requests in hand; more are answered 503"
     )
+    pool_wait_seconds: float = Field(
+        default=5.0, gt=0, le=60, description="how long a request waits for a connection"
+    )
     queue_limit: _Count = Field(default=5_000, description="appends waiting; more are answered 503")
     queue_bytes: _Count = Field(default=67_108_864, description="the same, in bytes")
     entry_cache: _Count = Field(default=2_000, description="entries kept in memory")

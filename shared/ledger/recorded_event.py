@@ -3,8 +3,26 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
+
+OPEN: Final = "open"
+ENDED: Final = "ended"
+MERGED: Final = "merged"
+
+PLAN_OPENED: Final = "careplan.person.plan-opened"
+PLAN_MERGED: Final = "careplan.person.plan-merged"
+PLAN_UNMERGED: Final = "careplan.person.plan-unmerged"
+
+_STATE_AFTER: Final = {
+    PLAN_OPENED: OPEN,
+    "careplan.person.plan-ended": ENDED,
+    "careplan.person.plan-reopened": OPEN,
+    PLAN_MERGED: MERGED,
+    PLAN_UNMERGED: OPEN,
+    # A plan that was opened in error takes nothing more; the person may be given another.
+    "careplan.person.entered-in-error": ENDED,
+}
 
 
 @dataclass(frozen=True)
@@ -63,3 +81,8 @@ def _set(content: dict[str, Any], key: str, value: Any) -> None:
         content.pop(key, None)
     else:
         content[key] = value
+
+
+def plan_state_after(name: str) -> str | None:
+    """The state of a plan after an event with this name: its type without the major version."""
+    return _STATE_AFTER.get(name)

@@ -62,7 +62,7 @@ OF_THE_CHASSIS = {
         "local_copy.py", "relay.py", "windows.py", "event_message.py", "client.py",
         "faststream_adapter.py",
     },
-    "contribute": {"prepare.py", "contribute.py", "receipts.py"},
+    "contribute": {"prepare.py", "contribute.py", "decisions.py", "validate.py", "receipts.py"},
     "policy": {"decide.py", "plan_states.py", "relationships.py"},
     "store": {
         "event_store.py", "group_commit.py", "rows.py", "mapper.py", "recorder.py",
@@ -84,8 +84,9 @@ OF_THE_CHASSIS = {
 LARGEST_FOLDER = 12
 """Python files in a folder, `__init__.py` aside; more than these need packages."""
 
-# Plan states and relationships are copies of what two services publish (promise P8).
-MAY_NAME_A_SERVICE = {"relationships.py", "plan_states.py"}
+# Plan states and relationships are copies of what two services publish (promise P8); what the
+# events of the one say of a plan stands with the published event, for all who read it.
+MAY_NAME_A_SERVICE = {"relationships.py", "plan_states.py", "recorded_event.py"}
 SECTIONS = discover.sections()
 
 

@@ -23,9 +23,17 @@ from shared.chassis.kafka.event_message import header
 from shared.chassis.policy.decide import POLICY_VERSION
 from shared.chassis.policy.plan_states import PlanStates
 from shared.chassis.section_app import create_app
+from shared.chassis.store import event_store
 from shared.chassis.store.event_store import EventStore
 from shared.chassis.store.rows import appends
-from shared.ledger import Authentication, Contribution, Contributor, Organisation
+from shared.ledger import (
+    Authentication,
+    Claim,
+    Contribution,
+    Contributor,
+    Organisation,
+    SourceSystem,
+)
 from shared.ledger.topics import events_topic, receipts_topic
 from shared.testing.events import History, headers_of, value_of
 from shared.testing.eventually import eventually
@@ -255,7 +263,7 @@ async def test_the_same_from_many_at_once_is_one_contribution(goals: Running) ->
     answers = await side_by_side(goals.door.contribute(refused, NURSE) for _ in range(60))
     assert Counter(answer.status_code for answer in answers) == {409: 1, 200: 59}
     others = [{**given, "contribution_id": str(uuid4()), "entry_id": str(uuid4())}] * 30
-    others = [dict(one, content={**GOAL, "importance": 1 + n % 10}) for n, one in enumerate(others)]
+    others = [dict(one, content={**GOAL, "why": f"{n % 10}"}) for n, one in enumerate(others)]
     answers = await side_by_side(goals.door.contribute(one, NURSE) for one in others)
     assert Counter(answer.status_code for answer in answers) == {201: 1, 200: 2, 409: 27}
     assert {a.json()["code"] for a in answers if a.status_code == 409} == {"contribution-id-reused"}
@@ -402,6 +410,72 @@ async def test_how_the_contributor_was_authenticated_is_kept_and_told_to_the_aud
     for one in records:
         assert (one["authn"], one["policy_version"]) == (claims, POLICY_VERSION)
         assert one["command"] == AGREE
+
+
+async def test_each_refusal_that_differs_in_sender_content_or_code_has_a_record(
+    goals: Running,
+) -> None:
+    """Kind: a record whose id is that of another thing that happened is dropped as a repeat."""
+    plan_id, unheard = await a_plan(goals), uuid4()
+    colleague = works_for("ZZC01", sub="a-colleague")
+    wrong = Contribution(
+        uuid4(),
+        AGREE,
+        plan_id,
+        content={**GOAL, "need_ids": []},
+        provenance=Claim(reason="asked", system=SourceSystem("EPR")),
+    )
+    other = replace(wrong, content={**GOAL, "why": "other"})
+    too_soon = replace(wrong, contribution_id=uuid4(), plan_id=unheard)
+    refused: list[tuple[str, str | None]] = []
+    async with contributions_of(goals.bench) as contributions:
+
+        async def ask(given: Contribution, by: Contributor) -> None:
+            reply = await contributions.receive(given, by, wait=False)
+            if not reply.repeated:
+                refused.append((str(given.contribution_id), reply.code))
+
+        for _ in range(2):  # what comes again is the same refusal
+            await ask(wrong, NURSE)
+            await ask(wrong, works_for("ZZH01"))
+            await ask(other, NURSE)
+            await ask(other, colleague)
+            await ask(too_soon, NURSE)
+            await ask(too_soon, colleague)
+        await goals.bench.know_plans([unheard])
+        await ask(too_soon, NURSE)
+    rows = await goals.bench.pool.fetch(
+        "SELECT value FROM outgoing WHERE topic LIKE '%careplan.audit.records.v1'"
+        " AND key = ANY($1) ORDER BY position",
+        [str(plan_id).encode(), str(unheard).encode()],
+    )
+    records = [orjson.loads(row["value"]) for row in rows]
+    assert [(one["contribution_id"], one["code"]) for one in records] == refused
+    different = {one["record_id"]: (one["contribution_id"], one["code"]) for one in records}
+    assert Counter(different.values()) == {
+        (str(wrong.contribution_id), "goal-needs-a-need"): 1,
+        (str(wrong.contribution_id), "contribution-id-reused"): 3,
+        (str(too_soon.contribution_id), "plan-unknown"): 2,
+        (str(too_soon.contribution_id), "goal-needs-a-need"): 1,
+    }
+    first = records[0]
+    assert first["reason"] == "asked"
+    assert first["fields"] == ["aim", "need_ids"]
+    assert first["system"] == {"name": "EPR"}
+    assert first["stated_by"]["role"] == "nurse"
+    assert first["supported_by"] is None
+
+
+async def test_an_entry_that_would_grow_too_large_is_a_problem_also_when_validated(
+    goals: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(event_store, "MAX_EVENT_BYTES", 1_000)
+    large = contribution(AGREE, {**GOAL, "why": "x" * 2_000}, await a_plan(goals))
+    for answer in (
+        await goals.door.contribute(large, NURSE),
+        await goals.door.validate(large, NURSE),
+    ):
+        assert (answer.status_code, answer.json()["code"]) == (413, "body-too-large")
 
 
 # Plans

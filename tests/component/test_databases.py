@@ -3,11 +3,13 @@
 import asyncio
 import uuid
 from pathlib import Path
+from time import monotonic
 
 import asyncpg
 import pytest
 
 from deploy.local.servers.databases import create_service_database, drop_database
+from shared.chassis.database.database import UNREACHABLE, Database, PoolBusy
 from shared.chassis.database.migrate import MigrationChanged
 
 pytestmark = [pytest.mark.component, pytest.mark.asyncio]
@@ -113,3 +115,44 @@ async def test_a_migration_that_fails_leaves_nothing_of_itself(
         assert await create_service_database(postgres_url, "goals", [folder], suffix) == url
     finally:
         await drop_database(postgres_url, url)
+
+
+async def test_nobody_waits_for_ever_for_a_connection_and_only_so_many_wait(
+    postgres_url: str,
+) -> None:
+    """Kind: a wait without an end, and a line of those who wait without a bound."""
+    async with Database(postgres_url, size=1, wait_seconds=0.3, waiting_limit=5) as database:
+        pool = database.pool
+        async with pool.acquire():
+            began = monotonic()
+            waiting = [asyncio.create_task(pool.fetchval("SELECT 1")) for _ in range(5)]
+            await asyncio.sleep(0)
+            with pytest.raises(PoolBusy):
+                await pool.fetchval("SELECT 1")
+            assert monotonic() - began < 0.2, "at once"
+            # Whether the database answers is asked beside all of them.
+            assert await database.is_answering()
+            ended = await asyncio.gather(*waiting, return_exceptions=True)
+            assert [type(error) for error in ended] == [TimeoutError] * 5
+            with pytest.raises(TimeoutError):
+                async with database.transaction():
+                    pass
+            assert isinstance(PoolBusy(), UNREACHABLE), "a door answers it as it does a lost one"
+        assert await pool.fetchval("SELECT 1") == 1
+        assert await asyncio.gather(*(pool.fetchval("SELECT 1") for _ in range(5))) == [1] * 5
+
+
+async def test_a_database_that_is_away_does_not_answer_and_does_again(postgres_url: str) -> None:
+    async with Database(postgres_url) as database:
+        assert await database.is_answering()
+        admin = await asyncpg.connect(postgres_url)
+        mine = "application_name = 'careplan-probe'"
+        ended = await admin.fetchval(
+            f"SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE {mine}"  # noqa: S608
+        )
+        await admin.close()
+        assert ended == 1
+        answers = [await database.is_answering() for _ in range(2)]
+        assert answers[-1]
+    away = Database("postgresql://nobody@127.0.0.1:1/nowhere")
+    assert not await away.is_answering()

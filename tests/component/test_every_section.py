@@ -365,8 +365,10 @@ async def _judge_audit(section: Section, answered: list[Answered], audit: TopicR
         assert value["section"] == section.wire_name
         assert value["kept"] is ("kept" not in one.told)
         assert value["plan_id"] == one.given["plan_id"]
-        digest = value["content_sha256"][:16]
-        assert value["record_id"] == f"{section.wire_name}/{one.contribution_id}.{digest}"
+        named, digest, code = value["record_id"].split(".")
+        assert (named, code) == (f"{section.wire_name}/{one.contribution_id}", value["code"])
+        assert len(digest) == 16
+        assert value["fields"] == sorted(one.given["content"].keys() - {"reason"})
         assert header(record, "ce_type") == "careplan.audit.record.v1"
         assert header(record, "ce_id") == value["record_id"]
         assert "content" not in value

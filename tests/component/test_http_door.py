@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -568,7 +569,50 @@ async def test_validating_tells_the_receipt_and_stores_nothing(goals: Goals) -> 
         "content-invalid",
         "/contributions",
     )
-    assert await goals.bench.rows() == before
+    after = await goals.bench.rows()
+    assert after.pop("outgoing") > before.pop("outgoing"), "who looked is recorded"
+    assert after == before
+
+
+async def test_validating_is_a_look_into_a_plan_and_recorded_before_it_is_answered(
+    goals: Goals,
+) -> None:
+    """Kind: an answer that shows something of a plan and leaves no trace."""
+
+    async def record_of(answer: httpx.Response) -> dict[str, Any]:
+        value = await goals.bench.pool.fetchval(
+            "SELECT value FROM outgoing WHERE topic LIKE '%careplan.audit.records.v1'"
+            " AND convert_from(value, 'utf8')::jsonb->>'record_id' = $1",
+            answer.headers["ledger-access-id"],
+        )
+        record: dict[str, Any] = orjson.loads(value)
+        return record
+
+    asked = contribution(AGREE, GOAL, PLAN)
+    answer = await goals.door.validate(asked, NURSE)
+    assert answer.headers["cache-control"] == "private, no-cache"
+    read = await record_of(answer)
+    assert (read["operation"], read["what"], read["decision"]) == ("read", "validate", "permit")
+    assert (read["plan_id"], read["section"]) == (str(PLAN), "goals")
+    assert (read["status"], read["code"], read["via"]) == (200, None, "api")
+    assert (read["purpose"], read["purpose_of_use"]) == ("direct-care", "TREAT")
+    assert read["actor"]["id"] == NURSE.sub
+    assert read["authn"]["jti"]
+    assert read["policy_version"] == POLICY_VERSION
+    assert read["body_sha256"] == sha256(answer.content).hexdigest()
+    assert read["body_length"] == len(answer.content)
+    assert "Walk" not in orjson.dumps(read).decode()
+    # A refusal by a rule is shown as well, and what nobody is shown is a denial.
+    stale = {**contribution(REWORD, {"why": "x"}, PLAN), "entry_id": str(uuid4()), "based_on": 1}
+    assert (await record_of(await goals.door.validate(stale, NURSE)))["operation"] == "read"
+    own = await record_of(await goals.door.validate(contribution(AGREE, GOAL, PLAN), PERSON))
+    assert (own["purpose"], own["purpose_of_use"]) == ("own-access", "PATRQT")
+    elsewhere = await goals.door.validate(contribution(AGREE, GOAL, uuid4()), PERSON)
+    assert (elsewhere.status_code, elsewhere.json()["code"]) == (200, "not-permitted")
+    denial = await record_of(elsewhere)
+    assert (denial["operation"], denial["code"]) == ("denial", "not-permitted")
+    assert (denial["type"], denial["decision"]) == ("decision.deny", "deny")
+    assert "body_sha256" not in denial
 
 
 # What cannot be read

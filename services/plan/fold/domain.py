@@ -13,21 +13,17 @@ from uuid import UUID
 from services.plan.fold.authorship import Leaves
 from services.plan.fold.effective import Effect, effect_of
 from shared.ledger import Change
+from shared.ledger.recorded_event import (
+    MERGED,
+    PLAN_MERGED,
+    PLAN_OPENED,
+    PLAN_UNMERGED,
+    plan_state_after,
+)
 
 EntryKey = tuple[str, UUID]
 
 _PERSON: Final = "person"
-_OPENED: Final = "careplan.person.plan-opened"
-_MERGED: Final = "careplan.person.plan-merged"
-_UNMERGED: Final = "careplan.person.plan-unmerged"
-_STATE_AFTER: Final = {
-    _OPENED: "open",
-    "careplan.person.plan-ended": "ended",
-    "careplan.person.plan-reopened": "open",
-    _MERGED: "merged",
-    _UNMERGED: "open",
-    "careplan.person.entered-in-error": "ended",
-}
 _IN_PLAN: Final = {
     Change.CREATED.value: True,
     Change.RESTORED.value: True,
@@ -307,15 +303,16 @@ def _set(content: dict[str, Any], key: str, value: Value | None) -> None:
 
 def _note_state(plan: Plan, event: PlanEvent, name: str) -> None:
     """What the plan's Person says of the plan; a merged plan stays so until it is unmerged."""
-    state = _STATE_AFTER.get(name)
+    state = plan_state_after(name)
     if state is None or event.entry_id != plan.plan_id:
         return
-    if plan.state == "merged" and name not in (_MERGED, _UNMERGED):
+    if plan.state == MERGED and name not in (PLAN_MERGED, PLAN_UNMERGED):
         return
     plan.state = state
-    if name == _OPENED:
+    if name == PLAN_OPENED:
         plan.opened_at = event.recorded_at
-    plan.merged_into = _plan_named_in(event.content.get("merged_into")) if name == _MERGED else None
+    into = event.content.get("merged_into") if name == PLAN_MERGED else None
+    plan.merged_into = _plan_named_in(into)
 
 
 def _plan_named_in(value: Value | None) -> UUID | None:

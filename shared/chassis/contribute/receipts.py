@@ -1,23 +1,42 @@
 """The answer to a contribution, and the forms in which it is published and recorded."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Any, Final
+from uuid import UUID
 
 import orjson
+from uuid_utils.compat import uuid7
 
 from shared.chassis.contribute.prepare import Prepared
 from shared.chassis.database.outgoing import Outgoing
 from shared.chassis.policy.decide import POLICY_VERSION
 from shared.chassis.telemetry import inject
 from shared.chassis.wire.plain_json import plain_json
-from shared.ledger import Agent, Authentication, Contributor, Section, plain
+from shared.chassis.wire.problem import title_of
+from shared.ledger import (
+    PERSON,
+    RELATED_PERSON,
+    Agent,
+    Authentication,
+    Contributor,
+    Entry,
+    Receipt,
+    Refused,
+    Section,
+    plain,
+)
 from shared.ledger.topics import AUDIT_RECORDS
 
 _NOT_SAID: Final = Authentication()
+_OWN: Final = ("own-access", "PATRQT")
+_FOR_THEM: Final = ("own-access", "FAMRQT")
+_CARE: Final = ("direct-care", "TREAT")
 
 
 @dataclass(frozen=True)
-class Answer:
+class Reply:
     """A receipt as JSON, whether it is kept, and whether it is the first one given again."""
 
     receipt: dict[str, Any]
@@ -37,6 +56,49 @@ class Answer:
         return code
 
 
+def acceptance(section: Section, prepared: Prepared, entry: Entry) -> Receipt:
+    """The receipt of a contribution from which these events follow."""
+    events: Sequence[Any] = entry.pending_events
+    return Receipt(
+        contribution_id=prepared.contribution_id,
+        outcome="accepted",
+        plan_id=prepared.plan_id,
+        section=section.wire_name,
+        entry_id=prepared.entry_id,
+        entry_version=entry.version,
+        events=tuple((type(event).TOPIC, event.originator_version) for event in events),
+    )
+
+
+def refusal(
+    section: Section, prepared: Prepared, refused: Refused, version: int | None = None
+) -> Receipt:
+    """The receipt of a refused one; ``version`` is that of an entry which the contributor knows."""
+    facts = dict(plain(refused.facts))
+    if refused.field is not None:
+        facts["field"] = refused.field
+    opens = prepared.command.opens_plan
+    is_named = prepared.entry_is_chosen and not (opens and prepared.asked_plan_id is None)
+    return Receipt(
+        contribution_id=prepared.contribution_id,
+        outcome="refused",
+        plan_id=prepared.asked_plan_id if opens else prepared.plan_id,
+        section=section.wire_name,
+        entry_id=prepared.entry_id if is_named else None,
+        entry_version=version,
+        code=refused.code,
+        detail=refused.detail or f"{title_of(refused.code)}.",
+        facts=facts,
+    )
+
+
+def authn_of(contributor: Contributor) -> bytes | None:
+    """How they were authenticated, as it is kept: JSON of what the token or the topic says."""
+    if contributor.authentication == _NOT_SAID:
+        return None
+    return plain_json(contributor.authentication)
+
+
 def receipt_message(topic: str, receipt: dict[str, Any], *, completes: bool = False) -> Outgoing:
     """A receipt for the topic of the organisation that contributed by Kafka."""
     key = receipt["plan_id"] or receipt["contribution_id"]
@@ -52,49 +114,85 @@ def receipt_message(topic: str, receipt: dict[str, Any], *, completes: bool = Fa
     return Outgoing(topic, key.encode(), tuple(headers), orjson.dumps(receipt), completes)
 
 
-def audit_record(
-    section: Section, prepared: Prepared, receipt: dict[str, Any], *, kept: bool, prefix: str = ""
+def refusal_record(
+    prepared: Prepared, receipt: dict[str, Any], *, kept: bool, prefix: str = ""
 ) -> Outgoing:
-    """A refusal for the audit: who, what and why; of the content only its hash."""
-    digest = prepared.content_hash.hex()
-    record_id = f"{section.wire_name}/{prepared.contribution_id}.{digest[:16]}"
-    traceparent = inject()
+    """A refusal for the audit: who, what and why; of the content only its hash and its fields.
+
+    Its members, each ``null`` where there is nothing to say: those of ``_who`` and ``record_id``,
+    ``operation`` (``refusal``), ``section``, ``entry_id``, ``entry_version``, ``command``,
+    ``code``, ``reason`` (the contributor's), ``fields`` (the names in the content),
+    ``contribution_id``, ``content_sha256``, ``stated_by`` and ``supported_by`` and ``system`` as
+    in the provenance, ``kept``, and ``recorded_at``, which the relay adds. ``record_id`` is
+    ``<section>/<contribution_id>.<16 hex digits>.<code>``; the digits are of a hash of what was
+    sent and of who sent it, so each refusal that differs in either, or in its code, has a record.
+    """
+    provenance, contributor = prepared.provenance, prepared.contributor
+    sender = f"{contributor.key}\0{contributor.sub}".encode()
+    digest = sha256(prepared.content_hash + sender).hexdigest()[:16]
+    section, code = receipt["section"], receipt["code"]
+    reason = provenance.reason or prepared.arguments.get("reason")
     record = {
-        "record_id": record_id,
+        "record_id": f"{section}/{prepared.contribution_id}.{digest}.{code}",
         "operation": "refusal",
-        "actor": actor_of(prepared.provenance.recorded_by, prepared.contributor.sub),
-        "on_behalf_of": plain(prepared.provenance.on_behalf_of),
+        **_who(prepared),
         "plan_id": receipt["plan_id"],
-        "section": section.wire_name,
+        "section": section,
         "entry_id": receipt.get("entry_id"),
         "entry_version": receipt.get("entry_version"),
         "command": prepared.command.type,
-        "code": receipt["code"],
+        "code": code,
+        "reason": reason if isinstance(reason, str) else None,
+        "fields": sorted(prepared.arguments.keys() - {"reason"}),
         "contribution_id": str(prepared.contribution_id),
-        "content_sha256": digest,
-        "authn": plain(prepared.contributor.authentication) or None,
-        "policy_version": POLICY_VERSION,
-        "trace_id": traceparent.split("-")[1] if traceparent else None,
+        "content_sha256": prepared.content_hash.hex(),
+        "stated_by": plain(provenance.stated_by),
+        "supported_by": plain(provenance.supported_by),
+        "system": plain(provenance.system),
         "kept": kept,
     }
-    key = receipt["plan_id"] or str(prepared.contribution_id)
-    headers = [
-        ("content-type", b"application/json"),
-        ("ce_specversion", b"1.0"),
-        ("ce_id", record_id.encode()),
-        ("ce_source", f"urn:careplan:section:{section.wire_name}".encode()),
-        ("ce_type", b"careplan.audit.record.v1"),
-        *_trace(),
-    ]
-    topic = f"{prefix}{AUDIT_RECORDS}"
-    return Outgoing(topic, key.encode(), tuple(headers), orjson.dumps(record), completes=True)
+    return _record(record, section, receipt["plan_id"] or str(prepared.contribution_id), prefix)
 
 
-def authn_of(contributor: Contributor) -> bytes | None:
-    """How they were authenticated, as it is kept: JSON of what the token or the topic says."""
-    if contributor.authentication == _NOT_SAID:
-        return None
-    return plain_json(contributor.authentication)
+def validation_record(
+    prepared: Prepared, receipt: dict[str, Any], *, body: bytes, denied: bool, prefix: str = ""
+) -> tuple[UUID, Outgoing]:
+    """What somebody was shown by ``:validate``, as a read, or that they were denied it; its id.
+
+    Its members are those of ``_who`` and, of an access record, those that a section can know.
+    """
+    access_id = uuid7()
+    voice = prepared.contributor.kind
+    purpose, of_use = {PERSON: _OWN, RELATED_PERSON: _FOR_THEM}.get(voice, _CARE)
+    section = receipt["section"]
+    shown = {
+        "sections": [section],
+        "redactions": [],
+        "body_sha256": sha256(body).hexdigest(),
+        "body_length": len(body),
+        "media_type": "application/json",
+    }
+    record = {
+        "record_id": str(access_id),
+        "operation": "denial" if denied else "read",
+        "type": "decision.deny" if denied else "access.read",
+        "what": "validate",
+        "status": 200,
+        "code": receipt["code"] if denied else None,
+        "via": "api",
+        **_who(prepared),
+        "purpose": purpose,
+        "purpose_of_use": of_use,
+        "relationship": None,
+        "decision": "deny" if denied else "permit",
+        "plan_id": receipt["plan_id"],
+        "section": section,
+        "entry_id": receipt.get("entry_id"),
+        "entry_version": receipt.get("entry_version"),
+        "command": prepared.command.type,
+        **({} if denied else shown),
+    }
+    return access_id, _record(record, section, receipt["plan_id"] or str(access_id), prefix)
 
 
 def actor_of(agent: Agent, sub: str) -> dict[str, Any]:
@@ -106,6 +204,31 @@ def actor_of(agent: Agent, sub: str) -> dict[str, Any]:
         "role": agent.role,
         "organisation": plain(agent.organisation),
     }
+
+
+def _who(prepared: Prepared) -> dict[str, Any]:
+    """Who did it and for whom, how they were authenticated, by which policy, in which trace."""
+    traceparent = inject()
+    return {
+        "actor": actor_of(prepared.provenance.recorded_by, prepared.contributor.sub),
+        "on_behalf_of": plain(prepared.provenance.on_behalf_of),
+        "authn": plain(prepared.contributor.authentication) or None,
+        "policy_version": POLICY_VERSION,
+        "trace_id": traceparent.split("-")[1] if traceparent else None,
+    }
+
+
+def _record(record: dict[str, Any], section: str, key: str, prefix: str) -> Outgoing:
+    headers = [
+        ("content-type", b"application/json"),
+        ("ce_specversion", b"1.0"),
+        ("ce_id", record["record_id"].encode()),
+        ("ce_source", f"urn:careplan:section:{section}".encode()),
+        ("ce_type", b"careplan.audit.record.v1"),
+        *_trace(),
+    ]
+    topic = f"{prefix}{AUDIT_RECORDS}"
+    return Outgoing(topic, key.encode(), tuple(headers), orjson.dumps(record), completes=True)
 
 
 def _trace() -> list[tuple[str, bytes]]:

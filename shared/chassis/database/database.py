@@ -1,5 +1,6 @@
 """One service's database: a pool of connections, and the only place that commits."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from types import TracebackType
@@ -38,27 +39,64 @@ class _PlainConnection(asyncpg.Connection):  # type: ignore[misc]  # no types
         return ""
 
 
+class PoolBusy(TimeoutError):
+    """So many wait for a connection already that nobody else may."""
+
+
+class _BoundedPool(asyncpg.Pool):  # type: ignore[misc]  # no types
+    """A pool for which nobody waits for ever, and only so many at once."""
+
+    def __init__(self, *given: Any, wait_seconds: float, waiting_limit: int, **named: Any) -> None:
+        super().__init__(*given, **named)
+        self._wait_seconds = wait_seconds
+        self._waiting_limit = waiting_limit
+        self._waiting = 0
+
+    async def _acquire(self, timeout: float | None) -> Any:  # noqa: ASYNC109 - the library's
+        if self._waiting >= self._waiting_limit:
+            raise PoolBusy
+        self._waiting += 1
+        try:
+            return await super()._acquire(self._wait_seconds if timeout is None else timeout)
+        finally:
+            self._waiting -= 1
+
+
 class Database:
     """The pool, opened by ``async with``; it retries while the server is not there yet.
 
-    Raises ``asyncpg.PostgresError`` and ``OSError`` as they come once it is open.
+    Whoever finds no connection free within ``wait_seconds``, or ``waiting_limit`` others waiting,
+    gets a ``TimeoutError``. Raises ``asyncpg.PostgresError`` and ``OSError`` as they come once it
+    is open.
     """
 
-    def __init__(self, url: str, *, size: int = 4) -> None:
+    def __init__(
+        self, url: str, *, size: int = 4, wait_seconds: float = 5.0, waiting_limit: int = 1_000
+    ) -> None:
         self.url = url
         self._size = size
-        self._pool: asyncpg.Pool | None = None
+        self._wait_seconds = wait_seconds
+        self._waiting_limit = waiting_limit
+        self._pool: _BoundedPool | None = None
+        self._probe: asyncpg.Connection | None = None
+        self._probing = asyncio.Lock()
 
     async def __aenter__(self) -> Self:
         async for attempt in stamina.retry_context(
             on=UNREACHABLE, attempts=None, timeout=60, wait_max=2
         ):
             with attempt:
-                self._pool = await asyncpg.create_pool(
+                self._pool = await _BoundedPool(
                     self.url,
+                    wait_seconds=self._wait_seconds,
+                    waiting_limit=self._waiting_limit,
                     min_size=1,
                     max_size=self._size,
+                    max_queries=50_000,
+                    max_inactive_connection_lifetime=300.0,
+                    loop=None,
                     connection_class=_PlainConnection,
+                    record_class=asyncpg.Record,
                     command_timeout=30,
                     timeout=5,
                 )
@@ -72,6 +110,7 @@ class Database:
     ) -> None:
         if self._pool is not None:
             self._pool.terminate()
+        self._end_probe()
 
     @property
     def pool(self) -> asyncpg.Pool:
@@ -87,10 +126,20 @@ class Database:
             yield connection
 
     async def is_answering(self) -> bool:
-        """True where a query is answered within two seconds."""
+        """True where a query is answered within two seconds, however busy the pool is."""
         try:
-            async with self.pool.acquire(timeout=2) as connection:
-                await connection.fetchval("SELECT 1", timeout=2)
+            async with asyncio.timeout(2), self._probing:
+                if self._probe is None or self._probe.is_closed():
+                    self._probe = await asyncpg.connect(
+                        self.url, server_settings={"application_name": "careplan-probe"}
+                    )
+                await self._probe.fetchval("SELECT 1")
         except (*UNREACHABLE, asyncpg.PostgresError):
+            self._end_probe()
             return False
         return True
+
+    def _end_probe(self) -> None:
+        if self._probe is not None:
+            self._probe.terminate()
+        self._probe = None

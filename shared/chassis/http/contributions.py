@@ -3,7 +3,8 @@
 import asyncio
 import re
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from http import HTTPStatus
 from typing import Annotated, Any, Final
 
@@ -12,15 +13,15 @@ from fastapi import APIRouter, Depends, Request, Response
 
 from shared.chassis.contribute.contribute import Contributions
 from shared.chassis.contribute.prepare import contribution_from_json
-from shared.chassis.contribute.receipts import Answer
+from shared.chassis.contribute.receipts import Reply
+from shared.chassis.contribute.validate import Validations
 from shared.chassis.database.database import UNREACHABLE
 from shared.chassis.http.answers import correlation_id_of
 from shared.chassis.http.body import read_body
 from shared.chassis.http.identity import Identity
-from shared.chassis.http.parameters import judge_parameters, parameter_invalid
+from shared.chassis.http.parameters import PRIVATE, judge_parameters, parameter_invalid
 from shared.chassis.http.plain_requests import Plain
 from shared.chassis.policy.decide import POLICY_VERSION
-from shared.chassis.store.event_store import EventTooLarge
 from shared.chassis.store.group_commit import QueueFull, Unavailable
 from shared.chassis.telemetry import log
 from shared.chassis.wire.problem import Problem, problem_body, status_of_refusal
@@ -36,7 +37,9 @@ _BATCH_LIMIT = 100
 _OF_THE_PROVENANCE = frozenset({"stated_at", "stated_by", "on_behalf_of", "supported_by"})
 
 
-def contribution_routes(contributions: Contributions, identity: Identity) -> APIRouter:
+def contribution_routes(
+    contributions: Contributions, validations: Validations, identity: Identity
+) -> APIRouter:
     """``POST /v1/contributions``, ``…:validate`` and ``GET /v1/contributions/{id}``."""
     router = APIRouter(tags=["contributions"])
     Caller = Annotated[Contributor, Depends(identity)]  # noqa: N806 - a type
@@ -48,19 +51,21 @@ def contribution_routes(contributions: Contributions, identity: Identity) -> API
         given = read(await read_body(request))
         if isinstance(given, dict) and "contributions" in given:
             return await _batch(contributions, given, contributor, request)
-        answer = await receive(contributions, _with_if_match(given, request), contributor)
-        return _receipt_response(answer)
+        reply = await receive(contributions, _with_if_match(given, request), contributor)
+        return _receipt_response(reply)
 
     @router.post("/v1/contributions:validate")
     async def validate(request: Request, contributor: Caller) -> Response:
         """The receipt that a contribution would get; nothing is stored."""
         judge_parameters(request)
         given = _with_if_match(read(await read_body(request)), request)
-        try:
-            told = await contributions.validate(contribution_from_json(given), contributor)
-        except EventTooLarge:
-            raise Problem("body-too-large", "The entry would grow too large.") from None
-        return _json(told)
+        with _troubles_as_problems():
+            validated = await validations.validate(contribution_from_json(given), contributor)
+        return Response(
+            validated.body,
+            media_type="application/json",
+            headers={**PRIVATE, "Ledger-Access-Id": str(validated.access_id)},
+        )
 
     @router.get("/v1/contributions/{contribution_id}")
     async def receipt(contribution_id: str, request: Request, contributor: Caller) -> Response:
@@ -88,23 +93,29 @@ def plain_contribution(contributions: Contributions, identity: Identity) -> Plai
     return contribute
 
 
-async def receive(contributions: Contributions, given: Any, contributor: Contributor) -> Answer:
-    """One contribution through the use case; the machinery's troubles become problems."""
-    try:
+async def receive(contributions: Contributions, given: Any, contributor: Contributor) -> Reply:
+    """One contribution through the use case."""
+    with _troubles_as_problems():
         return await contributions.receive(contribution_from_json(given), contributor)
+
+
+@contextmanager
+def _troubles_as_problems() -> Iterator[None]:
+    """The machinery's troubles become problems; in a batch, the answer to one of them."""
+    try:
+        yield
     except QueueFull:
         raise Problem("overloaded", "Too much is waiting here. Send the same again.") from None
     except (Unavailable, *UNREACHABLE):
-        # In a batch, that is the answer to one of them.
         raise Problem(
             "unavailable", "The outcome is not known. Send the same contribution again."
         ) from None
 
 
-def refusal(answer: Answer) -> Problem:
+def refusal(reply: Reply) -> Problem:
     """The problem that a refused contribution is answered with."""
-    receipt = answer.receipt
-    code = str(answer.code)
+    receipt = reply.receipt
+    code = str(reply.code)
     members: dict[str, Any] = {"contribution_id": receipt["contribution_id"]}
     members.update({name: of for name, of in receipt.items() if name.startswith("existing_")})
     status = status_of_refusal(code)
@@ -121,21 +132,21 @@ def refusal(answer: Answer) -> Problem:
         receipt["detail"],
         status=status,
         errors=errors,
-        receipt=receipt if answer.kept else None,
-        retryable=answer.retryable,
+        receipt=receipt if reply.kept else None,
+        retryable=reply.retryable,
         **members,
     )
 
 
-def _receipt_response(answer: Answer) -> Response:
-    receipt = answer.receipt
-    if answer.outcome == "refused" and not answer.repeated:
-        raise refusal(answer)
+def _receipt_response(reply: Reply) -> Response:
+    receipt = reply.receipt
+    if reply.outcome == "refused" and not reply.repeated:
+        raise refusal(reply)
     headers = {"Location": f"/v1/contributions/{receipt['contribution_id']}"}
-    if answer.outcome == "accepted":
+    if reply.outcome == "accepted":
         headers["ETag"] = f'"{receipt["entry_version"]}"'
         headers["Ledger-Position"] = receipt["ledger_position"]
-    return _json(receipt, status=200 if answer.repeated else 201, headers=headers)
+    return _json(receipt, status=200 if reply.repeated else 201, headers=headers)
 
 
 async def _batch(
@@ -173,10 +184,10 @@ async def _item(
 ) -> dict[str, Any]:
     correlation_id = correlation_id_of(request)
     try:
-        answer = await receive(contributions, item, contributor)
-        if answer.kept:
-            return answer.receipt
-        problem = refusal(answer)
+        reply = await receive(contributions, item, contributor)
+        if reply.kept:
+            return reply.receipt
+        problem = refusal(reply)
     except Problem as found:
         problem = found
     except Exception as error:  # noqa: BLE001 - the others of the batch are committed already

@@ -5,40 +5,24 @@ is kept.
 """
 
 import asyncio
-from collections import OrderedDict
 from collections.abc import Collection, Iterable
 from uuid import UUID
 
 from shared.chassis.database.database import Connection, Database
 from shared.ledger import RecordedEvent
+from shared.ledger.recorded_event import OPEN, plan_state_after
 from shared.ledger.topics import events_topic
 
 PLAN_EVENTS = events_topic("person")
 """Where the section that opens plans says what becomes of them."""
 
-_REMEMBERED_SECONDS = 1.0
-
-_STATE_AFTER = {
-    "careplan.person.plan-opened.v1": "open",
-    "careplan.person.plan-ended.v1": "ended",
-    "careplan.person.plan-reopened.v1": "open",
-    "careplan.person.plan-merged.v1": "merged",
-    "careplan.person.plan-unmerged.v1": "open",
-    # A plan that was opened in error takes nothing more; the person may be given another.
-    "careplan.person.entered-in-error.v1": "ended",
-}
-
 
 class PlanStates:
     """What is known of each plan; the highest version of its Person wins."""
 
-    def __init__(
-        self, database: Database, *, wait_seconds: float, remembered: int = 50_000
-    ) -> None:
+    def __init__(self, database: Database, *, wait_seconds: float) -> None:
         self._database = database
         self._wait_seconds = wait_seconds
-        self._open: OrderedDict[UUID, float] = OrderedDict()
-        self._remembered = remembered
         self._learned = asyncio.Event()
 
     async def of(self, plan_id: UUID, *, wait: bool = True) -> str | None:
@@ -47,16 +31,13 @@ class PlanStates:
         Where the answer would be a no it is asked again, for as long as the setting says, as the
         copy may be behind.
         """
-        now = asyncio.get_running_loop().time()
-        # Another replica may be told that a plan has ended: what is remembered soon grows too old.
-        if now - self._open.get(plan_id, -_REMEMBERED_SECONDS) < _REMEMBERED_SECONDS:
-            return "open"
-        deadline = now + (self._wait_seconds if wait else 0)
+        clock = asyncio.get_running_loop().time
+        deadline = clock() + (self._wait_seconds if wait else 0)
         while True:
             learned = self._learned
             state = await self._read(plan_id)
-            left = deadline - asyncio.get_running_loop().time()
-            if state == "open" or left <= 0:
+            left = deadline - clock()
+            if state == OPEN or left <= 0:
                 return state
             try:
                 # A replica of this service may be the one that reads this plan's partition, so
@@ -70,7 +51,7 @@ class PlanStates:
         """Fold events of the plans' Persons into the copy, in the caller's transaction."""
         latest: dict[UUID, tuple[str, int]] = {}
         for event in events:
-            state = _STATE_AFTER.get(event.type)
+            state = plan_state_after(event.type.rpartition(".v")[0])
             if state is None:
                 continue
             held = latest.get(event.plan_id)
@@ -90,9 +71,7 @@ class PlanStates:
         return set(latest)
 
     def learned(self, plan_ids: Collection[UUID]) -> None:
-        """Wake up whoever waits, and forget what was remembered of these plans; after commit."""
-        for plan_id in plan_ids:
-            self._open.pop(plan_id, None)
+        """Wake up whoever waits; after the commit."""
         if plan_ids:
             self._learned.set()
             self._learned = asyncio.Event()
@@ -101,8 +80,4 @@ class PlanStates:
         state: str | None = await self._database.pool.fetchval(
             "SELECT state FROM plan_state WHERE plan_id = $1", plan_id
         )
-        if state == "open":
-            self._open[plan_id] = asyncio.get_running_loop().time()
-            if len(self._open) > self._remembered:
-                self._open.popitem(last=False)
         return state

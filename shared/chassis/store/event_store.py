@@ -173,10 +173,13 @@ class EventStore:
             for row in rows
         ]
 
-    def content_of(self, row: EventRow) -> dict[str, Any]:
-        """The content that an event to be stored will be published with."""
-        state: dict[str, Any] = orjson.loads(row.state)
-        return {name: value for name, value in state.items() if name not in ENVELOPE}
+    def contents_of(self, events: Sequence[Any]) -> list[dict[str, Any]]:
+        """The contents that events would be published with; raises ``EventTooLarge``."""
+        states = (orjson.loads(row.state) for row in self.rows_of(events))
+        return [
+            {name: value for name, value in state.items() if name not in ENVELOPE}
+            for state in states
+        ]
 
     async def _with_the_rest(
         self, entry_id: UUID, entry: Entry | None, size: int, version: int | None = None
@@ -230,10 +233,10 @@ def completed(
 
 
 def _by(agent: dict[str, Any]) -> dict[str, Any]:
-    told = {name: agent.get(name) for name in ("kind", "name", "role")}
+    by = {name: agent.get(name) for name in ("kind", "name", "role")}
     if "organisation" in agent:
-        told["organisation"] = agent["organisation"]
-    return told
+        by["organisation"] = agent["organisation"]
+    return by
 
 
 def _copy_of(entry: Entry) -> Entry:

@@ -17,7 +17,7 @@ from aiokafka.coordinator.protocol import ConsumerProtocolMemberAssignment
 import services.plan.app  # noqa: F401 - so that every module that folds is loaded
 import services.plan.fold.domain as fold_module
 from services.plan.doors.events import FoldEvents
-from shared.chassis.contribute import contribute
+from shared.chassis.contribute import decisions
 from shared.chassis.kafka import faststream_adapter, offsets
 from shared.chassis.kafka.relay import Relay
 from shared.chassis.settings import Settings
@@ -228,10 +228,10 @@ class _ByTopic(RangePartitionAssignor):  # type: ignore[misc]  # aiokafka ships 
 def without_comparison() -> None:
     """An id that was used before is a repeat, whatever the content."""
 
-    def has_the_same_sender(prepared: Any, contributor: str, _content_hash: bytes) -> bool:
-        return bool(prepared.contributor.key == contributor)
+    def has_the_same_sender(prepared: Any, kept: Any) -> bool:
+        return bool(prepared.contributor.key == kept.contributor)
 
-    replace(contribute._is_same, has_the_same_sender, "shared.chassis.contribute")
+    replace(decisions.is_same, has_the_same_sender, "shared.chassis.contribute")
 
 
 def without_rehash() -> None:

@@ -1,37 +1,38 @@
 """Each item of a batch gets its own answer, also where something unexpected happens to one."""
 
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import httpx
+import orjson
 import pytest
 from fastapi import FastAPI
 
-from shared.chassis.contribute.receipts import Answer
+from shared.chassis.contribute.receipts import Reply
+from shared.chassis.contribute.validate import Validated
 from shared.chassis.http.answers import CorrelationIds, problem_handlers
 from shared.chassis.http.contributions import contribution_routes
-from shared.chassis.store.event_store import EventTooLarge
 from shared.chassis.store.group_commit import QueueFull
 from shared.ledger import Contribution, Contributor
 
 TROUBLES: dict[str, Exception] = {
     "careplan.x.commands.breaks.v1": RuntimeError("Edith keeps her key under the blue pot"),
     "careplan.x.commands.waits.v1": QueueFull(),
-    "careplan.x.commands.grows.v1": EventTooLarge(),
 }
 
 
 class Taking:
     """Accepts everything but what is named above."""
 
-    async def receive(self, given: Contribution, _: Contributor) -> Answer:
+    async def receive(self, given: Contribution, _: Contributor) -> Reply:
         if given.command in TROUBLES:
             raise TROUBLES[given.command]
         told = {"contribution_id": str(given.contribution_id), "outcome": "accepted"}
-        return Answer({**told, "entry_version": 1, "ledger_position": "x"}, kept=True)
+        return Reply({**told, "entry_version": 1, "ledger_position": "x"}, kept=True)
 
-    async def validate(self, given: Contribution, contributor: Contributor) -> dict[str, Any]:
-        return {**(await self.receive(given, contributor)).receipt, "stored": False}
+    async def validate(self, given: Contribution, contributor: Contributor) -> Validated:
+        reply = await self.receive(given, contributor)
+        return Validated(orjson.dumps({**reply.receipt, "stored": False}), uuid4())
 
 
 async def somebody() -> Contributor:
@@ -45,7 +46,7 @@ def one(verb: str) -> dict[str, Any]:
 async def sent(path: str, body: Any) -> httpx.Response:
     taking, identity = Taking(), somebody
     app = FastAPI(exception_handlers=problem_handlers())
-    app.include_router(contribution_routes(taking, identity))  # type: ignore[arg-type]
+    app.include_router(contribution_routes(taking, taking, identity))  # type: ignore[arg-type]
     app.add_middleware(CorrelationIds)
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
@@ -75,10 +76,13 @@ async def test_one_unexpected_error_in_a_batch_is_the_answer_to_that_one_alone(
 
 
 @pytest.mark.asyncio
-async def test_what_would_grow_too_large_is_told_by_validate_as_well() -> None:
-    answer = await sent("/v1/contributions:validate", one("grows"))
+async def test_what_a_validation_shows_names_the_record_of_it() -> None:
+    answer = await sent("/v1/contributions:validate", one("takes"))
 
-    assert (answer.status_code, answer.json()["code"]) == (413, "body-too-large")
+    assert (answer.status_code, answer.json()["stored"]) == (200, False)
+    assert UUID(answer.headers["ledger-access-id"]).version == 4
+    waits = await sent("/v1/contributions:validate", one("waits"))
+    assert (waits.status_code, waits.json()["code"]) == (503, "overloaded")
 
 
 @pytest.mark.asyncio

@@ -14,7 +14,7 @@ from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.types import Message
 
-from shared.chassis.contribute.receipts import Answer
+from shared.chassis.contribute.receipts import Reply
 from shared.chassis.http.answers import CorrelationIds, HeadLikeGet, problem_handlers
 from shared.chassis.http.contributions import (
     CONTRIBUTIONS,
@@ -40,24 +40,24 @@ class Deciding:
     def __init__(self) -> None:
         self.number = 0
 
-    async def receive(self, given: Contribution, _: Contributor) -> Answer:
+    async def receive(self, given: Contribution, _: Contributor) -> Reply:
         self.number += 1
         told: dict[str, Any] = {"contribution_id": str(given.contribution_id), "section": "x"}
         accepted = {"outcome": "accepted", "entry_version": 3, "ledger_position": "p"}
         no = {"outcome": "refused", "detail": "No."}
         match given.command:
             case "accept":
-                return Answer({**told, **accepted}, kept=True)
+                return Reply({**told, **accepted}, kept=True)
             case "repeat":
-                return Answer({**told, **accepted}, kept=True, repeated=True)
+                return Reply({**told, **accepted}, kept=True, repeated=True)
             case "refuse":
                 code = "goal-needs-a-need"
-                return Answer({**told, **no, "code": code, "field": "need_ids"}, kept=True)
+                return Reply({**told, **no, "code": code, "field": "need_ids"}, kept=True)
             case "refuse-again":
                 code = "goal-needs-a-need"
-                return Answer({**told, **no, "code": code}, kept=True, repeated=True)
+                return Reply({**told, **no, "code": code}, kept=True, repeated=True)
             case "forbid":
-                return Answer({**told, **no, "code": "not-permitted"}, kept=False)
+                return Reply({**told, **no, "code": "not-permitted"}, kept=False)
             case "unknown":
                 raise Problem("command-unknown", "There is no such command.")
             case "full":
@@ -102,7 +102,7 @@ class Service:
         self.app = FastAPI(
             middleware=chain, exception_handlers=problem_handlers(), redirect_slashes=False
         )
-        self.app.include_router(contribution_routes(deciding, proving))
+        self.app.include_router(contribution_routes(deciding, deciding, proving))
         self.door: Any = self.app
         if short:
             posts = {CONTRIBUTIONS: plain_contribution(deciding, proving)}

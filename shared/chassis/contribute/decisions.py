@@ -1,0 +1,228 @@
+"""What a contribution leads to: who may, the entry as it stands, and what its command says."""
+
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
+from typing import Any, Final
+from uuid import UUID
+
+from shared.chassis.contribute.prepare import Prepared
+from shared.chassis.contribute.receipts import acceptance, refusal
+from shared.chassis.policy.decide import Action, Facts, Roles, decide, rights_of
+from shared.chassis.policy.plan_states import PlanStates
+from shared.chassis.settings import Settings
+from shared.chassis.store.event_store import EventStore, KeptReceipt, Moved
+from shared.chassis.wire.problem import Problem, status_of_refusal
+from shared.ledger import Entry, Receipt, Refused, Section
+
+_OPEN: Final = "open"
+
+
+@dataclass(frozen=True)
+class Decided:
+    """What was decided: an entry with new events, or a refusal.
+
+    ``seen`` is the version of the entry that a refusal rests on, 0 where there is none; ``known``
+    is the same where the contributor may be told.
+    """
+
+    moved: Moved | None = None
+    refused: Refused | None = None
+    seen: int | None = None
+    known: int | None = None
+
+    @property
+    def is_forbidden(self) -> bool:
+        """True for a refusal that says who may not: rights change, so no such answer is kept."""
+        return (
+            self.refused is not None
+            and status_of_refusal(self.refused.code) == HTTPStatus.FORBIDDEN
+        )
+
+
+class Decisions:
+    """Loads the entry that a contribution is about, asks its command, and words the receipt."""
+
+    def __init__(
+        self, section: Section, store: EventStore, plan_states: PlanStates, settings: Settings
+    ) -> None:
+        self._section = section
+        self._store = store
+        self._plan_states = plan_states
+        self._settings = settings
+
+    def no_by_the_token(self, prepared: Prepared) -> Refused | None:
+        """What is refused before anything is looked at: this command, this plan, this claim."""
+        try:
+            refuse_who_may_not(prepared, self._settings.roles)
+        except Refused as refused:
+            return refused
+        return None
+
+    async def no_by_the_plan(self, prepared: Prepared, wait: bool) -> Refused | None:
+        """What its state refuses, after a copy that is behind was waited for."""
+        if prepared.command.entry.opens_plan is not None:
+            return None
+        state = await self._plan_states.of(prepared.plan_id, wait=wait)
+        if state is None:
+            return Refused("plan-unknown", "This section has not heard of this plan.")
+        if state != _OPEN:
+            return Refused("plan-not-open", "This plan has ended or was merged.")
+        return None
+
+    async def decide(self, prepared: Prepared, *, afresh: bool = False) -> Decided:
+        """What the command says to the entry as it stands."""
+        try:
+            refuse_who_acts_for_nobody(prepared, self._settings.roles)
+            if prepared.command.creates:
+                before = await self._to_begin_again(prepared) if afresh else None
+                return self._create(prepared, before)
+        except Refused as refused:
+            return Decided(refused=refused)
+        entry = await self._store.load(prepared.entry_id, afresh=afresh)
+        if (
+            entry is None
+            or entry.plan_id != prepared.plan_id
+            or not isinstance(entry, prepared.command.entry)
+        ):
+            return Decided(refused=_nowhere(prepared), seen=entry.version if entry else 0)
+        return self._change(prepared, entry)
+
+    async def may_follow(self, prepared: Prepared) -> bool:
+        """True where it may follow on the entry that is there: a creation only after an error."""
+        return not prepared.command.creates or await self._to_begin_again(prepared) is not None
+
+    async def _to_begin_again(self, prepared: Prepared) -> Entry | None:
+        """The entry in error that a creation follows; only the one of its kind may be followed."""
+        command = prepared.command
+        if command.entry.fixed_id(prepared.plan_id) is None:
+            return None
+        held = await self._store.load(prepared.entry_id, afresh=True)
+        return held if held is not None and command.begins_again(held) else None
+
+    def _create(self, prepared: Prepared, before: Entry | None) -> Decided:
+        command = prepared.command
+        self._refuse_future(prepared)
+        rights = rights_of(prepared.contributor, self._settings.roles, command.service_roles)
+        entry = command.create(
+            *(prepared.provenance, rights, prepared.arguments), *(prepared.visibility, before)
+        )
+        return Decided(Moved(entry))
+
+    def _change(self, prepared: Prepared, entry: Entry) -> Decided:
+        command = prepared.command
+        version, held_keys = entry.version, entry.unique_keys()
+        rights = rights_of(prepared.contributor, self._settings.roles, command.service_roles)
+        try:
+            self._refuse_version(prepared, version)
+            if entry.is_in_error:
+                raise Refused(
+                    "entry-entered-in-error", "This entry was marked in error: nothing may follow."
+                )
+            self._refuse_future(prepared)
+            command.change(entry, prepared.provenance, rights, prepared.arguments)
+        except Refused as refused:
+            return Decided(refused=refused, seen=version, known=version)
+        return Decided(Moved(entry, held_keys))
+
+    def _refuse_version(self, prepared: Prepared, version: int) -> None:
+        based_on = prepared.based_on
+        if based_on is None:
+            raise Refused(
+                "base-version-missing", "Say which version of the entry the change is based on."
+            )
+        name = self._section.entry_type(prepared.command.entry)
+        if based_on > version:
+            detail = f"There is no version {based_on}; the {name} is at version {version}."
+            raise Refused("base-version-stale", detail)
+        if based_on < version:
+            raise Refused(
+                "base-version-stale",
+                f"The {name} is at version {version}; the contribution was based on {based_on}.",
+            )
+
+    def _refuse_future(self, prepared: Prepared) -> None:
+        stated_at = prepared.provenance.stated_at
+        tolerance = timedelta(seconds=self._settings.clock_tolerance_seconds)
+        if stated_at is not None and stated_at > datetime.now(UTC) + tolerance:
+            raise Refused(
+                "stated-in-the-future",
+                "`stated_at` must not be later than now.",
+                field="stated_at",
+            )
+
+    async def receipt(self, prepared: Prepared, decided: Decided) -> Receipt:
+        """The receipt of what was decided, without what only the commit knows."""
+        if decided.moved is not None:
+            return acceptance(self._section, prepared, decided.moved.entry)
+        refused = decided.refused
+        if refused is None:
+            raise RuntimeError("neither decided nor refused")
+        receipt = refusal(self._section, prepared, refused, decided.known)
+        if refused.code != "base-version-stale":
+            return receipt
+        changes = await self._store.changes_since(prepared.entry_id, prepared.based_on or 0)
+        # It may have moved on since it was loaded; the receipt is about one moment.
+        last = decided.known or 0
+        seen = [one for one in changes if one["entry_version"] <= last]
+        return replace(receipt, facts={**receipt.facts, "changed_since": seen})
+
+
+def refuse_who_may_not(prepared: Prepared, roles: Roles) -> None:
+    """Refuse whoever may not use this command at all, or not on this plan."""
+    facts = Facts(
+        roles,
+        plan_id=prepared.plan_id,
+        who=prepared.command.who,
+        provenance=prepared.provenance,
+    )
+    decision = decide(prepared.contributor, Action.CONTRIBUTE, facts)
+    if decision.code is not None:
+        raise Refused(decision.code, decision.detail)
+
+
+def refuse_who_acts_for_nobody(prepared: Prepared, roles: Roles) -> None:
+    """Refuse whoever acts for the person without a Proxy that is live and theirs."""
+    facts = Facts(roles, plan_id=prepared.plan_id, provenance=prepared.provenance)
+    decision = decide(prepared.contributor, Action.ACT_FOR, facts)
+    if decision.code is not None:
+        raise Refused(decision.code, decision.detail, field="on_behalf_of")
+
+
+def _nowhere(prepared: Prepared) -> Refused:
+    if prepared.command.entry.opens_plan is not None:
+        return Refused("plan-unknown", "There is no such plan.")
+    return Refused("entry-unknown", "This plan has no such entry in this section.")
+
+
+def already_there(prepared: Prepared) -> Refused:
+    """The refusal of an id, or of a second entry of a kind, that is there already."""
+    return Refused(prepared.command.entry.already_exists, "There is an entry with this id.")
+
+
+def taken_by(prepared: Prepared, holder: UUID) -> Refused:
+    """The refusal of an entry that needs a key which another one holds."""
+    entry = prepared.command.entry
+    facts: dict[str, Any] = {entry.key_holder: str(holder)}
+    return Refused(entry.key_taken, entry.key_taken_detail, **facts)
+
+
+def reused() -> Refused:
+    """The refusal of an id that was used for something else."""
+    return Refused(
+        "contribution-id-reused",
+        "This id already belongs to other content or another sender. "
+        "Send a correction under a new id.",
+    )
+
+
+def too_large() -> Problem:
+    """The problem of an entry of which one event would not fit into a message."""
+    return Problem("body-too-large", "The entry would grow beyond 3 MiB.")
+
+
+def is_same(prepared: Prepared, kept: KeptReceipt) -> bool:
+    """True where this contribution, from this contributor, has the receipt that is kept."""
+    return (
+        prepared.contributor.key == kept.contributor and prepared.content_hash == kept.content_hash
+    )

@@ -1,0 +1,107 @@
+"""What a contribution would be answered, without storing it: a look into a plan, so recorded."""
+
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any, Final
+from uuid import UUID
+
+import orjson
+
+from shared.chassis.contribute.decisions import (
+    Decided,
+    Decisions,
+    already_there,
+    is_same,
+    reused,
+    taken_by,
+    too_large,
+)
+from shared.chassis.contribute.prepare import Prepared, prepare
+from shared.chassis.contribute.receipts import refusal, validation_record
+from shared.chassis.policy.plan_states import PlanStates
+from shared.chassis.settings import Settings
+from shared.chassis.store.event_store import EventStore, EventTooLarge, Moved
+from shared.chassis.wire.problem import status_of_refusal
+from shared.ledger import Contribution, Contributor, Refused, Section
+
+_ONLY_THE_COMMIT_KNOWS: Final = ("recorded_at", "ledger_position")
+
+
+@dataclass(frozen=True)
+class Validated:
+    """What a contribution would be answered, as bytes, and the id of the record of this look."""
+
+    body: bytes
+    access_id: UUID
+
+
+class Validations:
+    """Answers as ``Contributions`` would, and stores nothing but who looked."""
+
+    def __init__(
+        self, section: Section, store: EventStore, plan_states: PlanStates, settings: Settings
+    ) -> None:
+        self._section = section
+        self._store = store
+        self._settings = settings
+        self._decisions = Decisions(section, store, plan_states, settings)
+
+    async def validate(self, contribution: Contribution, contributor: Contributor) -> Validated:
+        """The receipt it would get, with the content of each event; nothing of it is stored.
+
+        What is shown is recorded before it is returned, as a read, or as a denial.
+        """
+        prepared = prepare(self._section, contribution, contributor)
+        receipt_json = await self._foreseen(prepared)
+        body = orjson.dumps({**receipt_json, "stored": False})
+        code = receipt_json.get("code")
+        access_id, record = validation_record(
+            prepared,
+            receipt_json,
+            body=body,
+            denied=code is not None and status_of_refusal(code) == HTTPStatus.FORBIDDEN,
+            prefix=self._settings.topic_prefix,
+        )
+        await self._store.publish([record])
+        return Validated(body, access_id)
+
+    async def _foreseen(self, prepared: Prepared) -> dict[str, Any]:
+        no = self._decisions.no_by_the_token(prepared)
+        if no is not None:
+            return refusal(self._section, prepared, no).as_json()
+        kept = await self._store.receipt(prepared.contribution_id)
+        if kept is not None and is_same(prepared, kept):
+            left_out = _ONLY_THE_COMMIT_KNOWS
+            return {name: v for name, v in kept.receipt.items() if name not in left_out}
+        no = reused()
+        if kept is None:
+            no = await self._decisions.no_by_the_plan(prepared, wait=True)
+        decided = await self._decide(prepared) if no is None else Decided(refused=no)
+        receipt_json = (await self._decisions.receipt(prepared, decided)).as_json()
+        if decided.moved is not None:
+            try:
+                events = self._store.contents_of(decided.moved.entry.pending_events)
+            except EventTooLarge:
+                raise too_large() from None
+            for event, content in zip(receipt_json["events"], events, strict=True):
+                event["content"] = content
+        return receipt_json
+
+    async def _decide(self, prepared: Prepared) -> Decided:
+        decided = await self._decisions.decide(prepared, afresh=True)
+        if decided.moved is None:
+            return decided
+        no = await self._no_by_others(prepared, decided.moved)
+        return decided if no is None else Decided(refused=no)
+
+    async def _no_by_others(self, prepared: Prepared, moved: Moved) -> Refused | None:
+        """What the append would refuse for the sake of entries that are there already."""
+        entry = moved.entry
+        is_new = entry.version == len(entry.pending_events)
+        if is_new and await self._store.load(entry.id, afresh=True) is not None:
+            return already_there(prepared)
+        for key in entry.unique_keys() - moved.held_keys:
+            holder = await self._store.holder(key)
+            if holder is not None and holder != entry.id:
+                return taken_by(prepared, holder)
+        return None
