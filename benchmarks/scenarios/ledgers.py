@@ -19,6 +19,10 @@ from shared.testing.stack import TestDatabase, fresh_database
 
 _MIGRATIONS = Path(shared.chassis.__path__[0]) / "database" / "migrations"
 _FOLDERS = (_MIGRATIONS / "every_service", _MIGRATIONS / "section")
+_COLUMNS = (
+    *("originator_id", "originator_version", "topic", "state"),
+    *("notification_id", "recorded_at", "traceparent", "leaf_hash"),
+)
 _TYPE = "careplan.goals.reworded.v1"
 _AT_ONCE = 10_000
 _PLANS = 500
@@ -67,7 +71,7 @@ async def _fill(database: TestDatabase, events: int) -> None:
     connection = await asyncpg.connect(database.owner_url)
     try:
         while part := list(islice(rows, _AT_ONCE)):
-            await connection.copy_records_to_table("stored_events", records=part)
+            await connection.copy_records_to_table("stored_events", records=part, columns=_COLUMNS)
         await connection.execute(
             "INSERT INTO receipt SELECT gen_random_uuid(), 'org:ZZC01', '', state, recorded_at,"
             " notification_id FROM stored_events"
