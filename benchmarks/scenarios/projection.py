@@ -229,9 +229,7 @@ class _Watched:
             instance=settings.instance_id,
             policy_version=POLICY_VERSION,
         )
-        self._handle = FoldEvents(
-            store, topic_prefix=settings.topic_prefix, folded=self._note_the_end
-        )
+        self._handle = FoldEvents(store, folded=self._note_the_end)
 
     def consumer(self, database: Database, settings: Settings) -> BatchConsumer:
         """The consumer as the plan service builds it."""

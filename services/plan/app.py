@@ -42,7 +42,7 @@ def create_app(settings: Settings) -> FastAPI:
 
     events = BatchConsumer(
         consumer=CONSUMER,
-        handle=FoldEvents(plans, topic_prefix=settings.topic_prefix, folded=after_batch),
+        handle=FoldEvents(plans, folded=after_batch),
         database=database,
         settings=settings,
         pattern=EVENTS_PATTERN,

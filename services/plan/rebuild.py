@@ -128,11 +128,11 @@ async def _made_again(
     plans = {plan_id: Plan(plan_id) for plan_id in plan_ids}
     for plan_id, of_the_plan in groupby(rows, key=itemgetter("plan_id")):
         for row in of_the_plan:
-            event = read_event(_record(row, topic_prefix), topic_prefix).event
+            event = read_event(_record(row, topic_prefix)).event
             if fold(plans[plan_id], event, _nothing) is not Outcome.APPLIED:
                 raise ModelsDiffer([plan_id])
     for record in await parked.waiting(connection, plan_ids):
-        event = read_event(record, topic_prefix).event
+        event = read_event(record).event
         fold(plans[event.plan_id], event, _nothing)
     made = {}
     for plan_id, plan in plans.items():

@@ -103,7 +103,7 @@ class Settings(BaseSettings):
         default=2.0, ge=0, le=60, description="how long a lagging copy is asked"
     )
     clock_tolerance_seconds: int = Field(default=60, ge=0, le=3600)
-    dead_letter_limit: _Count = Field(default=1_000, description="dead letters before a stop")
+    dead_letter_limit: _Count = Field(default=1_000, description="of a consumer in an hour")
     metadata_max_age_ms: _Count = Field(default=5_000, description="when a new topic is noticed")
 
     roles: dict[str, tuple[str, ...]] = Field(

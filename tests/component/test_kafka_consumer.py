@@ -18,6 +18,7 @@ from shared.chassis.database.outgoing import append_outgoing, headers_from_bytes
 from shared.chassis.kafka.consumer import BatchConsumer
 from shared.chassis.kafka.dead_letters import Record
 from shared.chassis.kafka.offsets import BatchHandler, DeadLetterLimitReached, Transaction
+from shared.chassis.kafka.running import running
 from shared.chassis.settings import Settings
 from shared.testing.eventually import eventually
 from shared.testing.raw_names import raw_name, raw_names_written
@@ -389,6 +390,87 @@ async def test_dead_letters_keep_the_record_and_beyond_the_limit_it_stops(bench:
     await bench.send("things", b"bad", b"bad", b"bad")
     stopped = await bench.until_it_stops(bench.consumer(all_dead, dead_letter_limit=2))
     assert isinstance(stopped, DeadLetterLimitReached)
+    assert len(await bench.seen()) == 2
+    # Of a batch with more than are left, what comes before the first too many is taken.
+    stopped = await bench.until_it_stops(bench.consumer(all_dead, dead_letter_limit=3))
+    assert isinstance(stopped, DeadLetterLimitReached)
+    assert [offset for _, _, offset in await bench.seen()] == [0, 1, 2]
+    # A new life of the process grants no more; an hour does.
+    stopped = await bench.until_it_stops(bench.consumer(all_dead, dead_letter_limit=3))
+    assert isinstance(stopped, DeadLetterLimitReached)
+    await bench.database.pool.execute("UPDATE dead_letter_count SET at = at - interval '1 hour'")
+    async with bench.consumer(all_dead, dead_letter_limit=3):
+        await bench.until_seen(5)
+
+
+async def test_a_stopped_consumer_tells_how_much_waits(bench: Bench) -> None:
+    async def cannot(_records: Sequence[Record], _transaction: Transaction) -> None:
+        raise ValueError("something our code cannot do")
+
+    await bench.send("things", *[b"x"] * 5)
+    async with bench.consumer(cannot) as consumer:
+        await asyncio.wait_for(consumer.has_stopped.wait(), 20)
+        await eventually(consumer.lag, "five wait", holds=lambda lag: lag == 5)
+        await bench.send("things", b"y")
+        await eventually(consumer.lag, "one more waits", holds=lambda lag: lag == 6)
+        behind = consumer.behind_seconds()
+        assert behind is not None
+        assert behind > 0
+
+
+async def test_lag_is_true_after_a_fenced_batch_and_after_transactions(bench: Bench) -> None:
+    """What nobody reads is no lag: marks of transactions, and what another member has stored."""
+    in_hand, go_on = asyncio.Event(), asyncio.Event()
+
+    async def slow(records: Sequence[Record], transaction: Transaction) -> None:
+        in_hand.set()
+        await go_on.wait()
+        async with transaction() as connection:
+            await store(connection, records, "one")
+
+    await bench.send("things", *[b"x"] * 5)
+    async with bench.consumer(slow) as consumer:
+        await asyncio.wait_for(in_hand.wait(), 20)
+        await bench.database.pool.execute(
+            "INSERT INTO consumer_offset VALUES ('bench', $1, 0, 5)", bench.prefix + "things"
+        )
+        go_on.set()
+        await eventually(consumer.lag, "nothing waits", holds=lambda lag: lag == 0)
+        assert await bench.seen() == []
+        async with AIOKafkaProducer(
+            bootstrap_servers=bench.servers, transactional_id=bench.prefix + "writer"
+        ) as producer:
+            async with producer.transaction():
+                await producer.send_and_wait(bench.prefix + "things", b"kept", partition=0)
+            await bench.until_seen(1)
+            await eventually(consumer.lag, "only a mark is left", holds=lambda lag: lag == 0)
+            await producer.begin_transaction()
+            await producer.send_and_wait(bench.prefix + "things", b"given up", partition=0)
+            await producer.abort_transaction()
+        await bench.send("things", b"last")
+        await bench.until_seen(2)
+        await eventually(consumer.lag, "caught up", holds=lambda lag: lag == 0)
+    assert not bench.has_stopped
+
+
+async def test_a_consumer_that_lost_its_client_begins_again_beside_an_open_door(
+    bench: Bench,
+) -> None:
+    """Only where that may help: what could not be applied waits, and asks for no new process."""
+    consumer = bench.consumer()
+
+    async def closed(*_: object) -> None:
+        raise RuntimeError("unable to perform operation; the handler is closed")
+
+    async with running([consumer]):
+        await eventually(consumer.part, "ready", holds=lambda said: said.ready)
+        coordinator = consumer._client()._coordinator
+        coordinator._client.coordinator_lookup = closed
+        coordinator.coordinator_dead()
+        await asyncio.wait_for(consumer.has_stopped.wait(), 20)
+        await eventually(consumer.part, "ready again", holds=lambda said: said.ready)
+        await bench.send("things", b"x")
+        await bench.until_seen(1)
 
 
 async def test_a_second_member_joins_while_a_batch_is_in_hand(bench: Bench) -> None:

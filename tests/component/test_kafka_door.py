@@ -11,15 +11,22 @@ from uuid import UUID, uuid4
 import orjson
 import pytest
 import pytest_asyncio
+from aiokafka import AIOKafkaProducer
 
 import shared.chassis.kafka.offsets
 from services.goals.domain import Goal
 from services.goals.section import SECTION
-from shared.chassis.kafka.dead_letters import Record
+from shared.chassis.kafka.dead_letters import LONGEST_VALUE, Record
 from shared.chassis.kafka.event_message import header
 from shared.chassis.kafka.offsets import fence_all
 from shared.ledger import Contributor, Organisation, Provenance
-from shared.ledger.topics import AUDIT_RECORDS, dead_letters_topic, events_topic, receipts_topic
+from shared.ledger.topics import (
+    AUDIT_RECORDS,
+    commands_topic,
+    dead_letters_topic,
+    events_topic,
+    receipts_topic,
+)
 from shared.testing.events import History
 from shared.testing.events import value_of as value_of_event
 from shared.testing.eventually import eventually
@@ -353,6 +360,39 @@ async def test_what_cannot_be_read_is_a_dead_letter_and_its_neighbours_are_serve
     assert await goals.door.not_ready() == []
 
 
+async def test_what_no_message_of_ours_holds_is_a_dead_letter_of_its_beginning(
+    goals: Goals,
+) -> None:
+    """Compressed, a record of any size comes through the broker: it must not stop the relay."""
+    large, after = agree(), agree()
+    larger_than_the_door = agree(content={**GOAL, "why": "a" * 1_048_576})
+    value = b" " * 20_000_000
+    headers = [*headers_of(large, "ZZC01"), ("x", b"y" * 5_000_000)]
+    async with AIOKafkaProducer(
+        bootstrap_servers=goals.bench.servers,
+        compression_type="gzip",
+        max_request_size=64 * 1024 * 1024,
+    ) as producer:
+        topic = goals.bench.topic(commands_topic("goals"))
+        await producer.send_and_wait(topic, value, str(PLAN).encode(), headers=headers)
+        await producer.send_and_wait(
+            topic,
+            orjson.dumps(larger_than_the_door),
+            str(PLAN).encode(),
+            headers=headers_of(larger_than_the_door, "ZZC01"),
+        )
+    await goals.bench.command(after, "ZZC01")
+    assert (await goals.told(after))["outcome"] == "accepted"
+    for given in (large, larger_than_the_door):
+        told = await goals.told(given)
+        assert (told["code"], told["kept"]) == ("body-too-large", False)
+    letter = await goals.letter(orjson.dumps(larger_than_the_door))
+    assert header(letter, "dead-letter-value") == "as it came"
+    letter = await goals.letter(value[:LONGEST_VALUE])
+    assert header(letter, "dead-letter-value") == "the first 3145728 of 20000000 bytes"
+    assert header(letter, "dead-letter-headers") == "1 left out"
+
+
 def spelt_out(name: str, value: bytes | None) -> tuple[str, bytes | None]:
     """A header as a dead letter keeps it: what is no UTF-8 in its name is written in ASCII."""
     return as_written(name).decode(errors="backslashreplace"), value
@@ -458,18 +498,25 @@ async def test_stopped_between_answers_and_offset_it_answers_with_the_first_rece
             await goals.told(item)
 
 
-async def test_a_missing_topic_of_receipts_holds_nothing_up(goals: Goals) -> None:
+async def test_an_organisation_that_nobody_registered_is_a_dead_letter(goals: Goals) -> None:
+    """Its answer has nowhere to go: nothing of it is accepted, or queued for no topic."""
     unheard = [agree() for _ in range(5)]
     heard = [agree() for _ in range(5)]
     for one, other in zip(unheard, heard, strict=True):
         await goals.bench.command(one, NO_TOPIC)
+        await goals.bench.send(b"{", key=b"key", headers=headers_of(one, NO_TOPIC))
         await goals.bench.command(other, "ZZC01")
     for item in heard:
         assert (await goals.told(item))["outcome"] == "accepted"
     council = works_for("ZZL01")
     for item in unheard:
+        letter = await goals.letter(orjson.dumps(item))
+        assert "not registered" in (header(letter, "dead-letter-reason") or "")
+        await goals.audit.until(partial(_has_one_about, letter), "its audit record")
         kept = await goals.door.receipt(item["contribution_id"], council)
-        assert kept.json()["outcome"] == "accepted"
+        assert kept.status_code == 404
+    queued = "SELECT count(*) FROM outgoing WHERE topic LIKE $1"
+    assert await goals.bench.pool.fetchval(queued, f"%receipts.{NO_TOPIC}.%") == 0
     await goals.door.until_ready()
 
 

@@ -34,6 +34,10 @@ FOLDERS = (
 EVERYTHING = "SELECT * FROM plan ORDER BY plan_id"
 
 
+async def there_is(_: str) -> bool:
+    return True
+
+
 class Model:
     """A plan's database, written as the service writes it."""
 
@@ -41,11 +45,11 @@ class Model:
         self.database = database
         self.owner = owner
         store = PlanStore(topic_prefix="", instance="one", policy_version=POLICY_VERSION)
-        self._handle = FoldEvents(store, topic_prefix="", folded=lambda: None)
+        self._handle = FoldEvents(store, folded=lambda: None)
 
     async def take(self, *events: RecordedEvent) -> None:
         settings = Settings(service="plan")
-        transaction = Transaction(CONSUMER, self.database, settings, {}, 0)
+        transaction = Transaction(CONSUMER, self.database, settings, (), there_is)
         await self._handle([record_of(event) for event in events], transaction)
 
     async def rows(self) -> list[asyncpg.Record]:

@@ -69,10 +69,7 @@ def read(kafka: Record, topic_prefix: str = "") -> Reading:
         if topic == AUDIT_RECORDS:
             told = json_object_of(kafka)
             return Reading(kafka, record_of_message(told, headers.get("traceparent"), source))
-        event = event_of(kafka)
-        if event.section == section_of_topic(topic):
-            return Reading(kafka, record_of_event(event, source, headers))
-        return unreadable(kafka, "the section is not the topic's", source)
+        return Reading(kafka, record_of_event(event_of(kafka), source, headers))
     except Unreadable as error:
         return unreadable(kafka, error.reason, source)
     except Unfit as error:

@@ -44,9 +44,8 @@ class FoldEvents:
     ``folded`` is called after each commit: whoever waits for a position looks again.
     """
 
-    def __init__(self, plans: PlanStore, *, topic_prefix: str, folded: Callable[[], None]) -> None:
+    def __init__(self, plans: PlanStore, *, folded: Callable[[], None]) -> None:
         self._plans = plans
-        self._topic_prefix = topic_prefix
         self._folded = folded
 
     async def __call__(self, records: Sequence[Record], transaction: Transaction) -> None:
@@ -68,7 +67,7 @@ class FoldEvents:
         read: list[Read | Unread] = []
         async for record in _in_turns(records):
             try:
-                read.append(read_event(record, self._topic_prefix))
+                read.append(read_event(record))
             except Unreadable as error:
                 read.append((record, error.reason))
         return read

@@ -26,7 +26,6 @@ class PlanStore:
     """Takes up the plans of a batch and writes them, their ledger and what waits."""
 
     def __init__(self, *, topic_prefix: str, instance: str, policy_version: str) -> None:
-        self._topic_prefix = topic_prefix
         self._changes_topic = topic_prefix + PLAN_CHANGES
         self._instance = instance
         self._policy_version = policy_version
@@ -108,7 +107,7 @@ class PlanStore:
         for plan_id, at in (await ledger.projected_at(connection, versions)).items():
             stored[plan_id].projected_at = at
         for record in await parked.waiting(connection, list(stored)):
-            event = read_event(record, self._topic_prefix).event
+            event = read_event(record).event
             stored[event.plan_id].park(event)
 
     async def _write_parked(self, connection: Connection, plans: Sequence[HeldPlan]) -> None:

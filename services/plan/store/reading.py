@@ -6,20 +6,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
-import orjson
-
 from services.plan.fold.domain import PlanEvent
 from services.plan.store.values import Json, json_of
 from shared.chassis.kafka.dead_letters import Record
-from shared.chassis.kafka.event_message import Unreadable, event_of
+from shared.chassis.kafka.event_message import event_of
 from shared.ledger import RecordedEvent
-from shared.ledger.topics import events_topic
 
-_LARGEST_POSITION: Final = 2**63 - 1
-_LONGEST_NAME: Final = 200  # of a type, an entry's type, another system
-_MANY_LEVELS: Final = 200
-_DEEPEST: Final = 200
-_TRACEPARENT: Final = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
+_LONGEST_NAME: Final = 200  # of another system
 _LEAF_HASH: Final = re.compile(r"[0-9a-f]{64}")
 _SCHEMA: Final = re.compile(rb"[!-~]{1,200}")
 
@@ -36,21 +29,9 @@ class Read:
     record: Record
 
 
-def read_event(record: Record, topic_prefix: str = "") -> Read:
+def read_event(record: Record) -> Read:
     """The event of a record; raises ``Unreadable``."""
-    event = event_of(record)
-    if record.topic != topic_prefix + events_topic(event.section):
-        raise Unreadable("an event of another section than its topic")
-    if not event.type.startswith(f"careplan.{event.section}."):
-        raise Unreadable("the type is not one of its section")
-    if max(len(event.type), len(event.entry_type)) > _LONGEST_NAME:
-        raise Unreadable("a type longer than any that there is")
-    if event.position is not None and event.position > _LARGEST_POSITION:
-        raise Unreadable("the position is not one of a store")
-    value = record.value or b""
-    if value.count(b"[") + value.count(b"{") > _MANY_LEVELS:
-        _refuse_too_deep(event.content, event.provenance)
-    return Read(_plan_event(event, record), record)
+    return Read(_plan_event(event_of(record), record), record)
 
 
 def stated_at_of(event: RecordedEvent) -> datetime:
@@ -70,7 +51,6 @@ def stated_at_of(event: RecordedEvent) -> datetime:
 def _plan_event(event: RecordedEvent, record: Record) -> PlanEvent:
     provenance = event.provenance
     recorded_by = provenance.get("recorded_by")
-    trace = event.traceparent
     leaf_hash = event.leaf_hash
     schema = dict(record.headers).get("ce_dataschema")
     return PlanEvent(
@@ -91,7 +71,7 @@ def _plan_event(event: RecordedEvent, record: Record) -> PlanEvent:
         source=_source_of(provenance),
         position=event.position,
         # Headers are whatever somebody wrote: only what has the form of such a thing is stored.
-        traceparent=trace if trace and _TRACEPARENT.fullmatch(trace) else None,
+        traceparent=event.traceparent,
         leaf_hash=bytes.fromhex(leaf_hash)
         if leaf_hash and _LEAF_HASH.fullmatch(leaf_hash)
         else None,
@@ -123,14 +103,3 @@ def _source_of(provenance: Mapping[str, Any]) -> tuple[str, Json] | None:
         return None
     told = {"system": name, "id": ref.get("id"), "version": ref.get("version")}
     return name, json_of({member: held for member, held in told.items() if held is not None})
-
-
-def _refuse_too_deep(*parts: object) -> None:
-    # What can be read may still be too deep to be written again.
-    wrapped: object = list(parts)
-    for _ in range(255 - _DEEPEST):
-        wrapped = [wrapped]
-    try:
-        orjson.dumps(wrapped)
-    except orjson.JSONEncodeError as error:
-        raise Unreadable("nested too deeply") from error

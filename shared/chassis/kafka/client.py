@@ -3,15 +3,17 @@
 Tests notice where a new version of it no longer works as this expects, or no longer needs it.
 """
 
+import asyncio
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from time import monotonic
 from typing import Any, Final, NamedTuple
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.codec import gzip_decode, lz4_decode, snappy_decode, zstd_decode
 from aiokafka.conn import AIOKafkaConnection, CloseReason
 from aiokafka.consumer import fetcher
-from aiokafka.errors import KafkaConnectionError
+from aiokafka.errors import KafkaConnectionError, KafkaError
 from aiokafka.record.memory_records import MemoryRecords
 
 BROKEN: Final = "\udc00"
@@ -25,6 +27,9 @@ _LOG_APPEND_TIME: Final = 0x08
 _DECODERS: Final = {1: gzip_decode, 2: snappy_decode, 3: lz4_decode, 4: zstd_decode}
 _WITH_HEADERS: Final = 2
 _LONGEST_NUMBER: Final = 70  # bits, seven in a byte
+_KNOWN_FOR: Final = 60.0
+_MISSED_FOR: Final = 2.0  # an organisation that has just been registered does not wait long
+_ANSWER_SECONDS: Final = 5.0
 
 _send = AIOKafkaConnection.send
 
@@ -69,6 +74,27 @@ def place_of(client: AIOKafkaConsumer, partition: TopicPartition) -> int | None:
         return None
     place: int = state.position
     return place
+
+
+class KnownTopics:
+    """Which topics the broker has, asked by the client of a consumer; remembered for a while."""
+
+    def __init__(self, client: Callable[[], AIOKafkaConsumer]) -> None:
+        self._client = client
+        self._there: set[str] = set()
+        self._asked_at: float | None = None
+
+    async def __call__(self, topic: str) -> bool:
+        """Whether there is such a topic; true while the broker does not say."""
+        age = _KNOWN_FOR if self._asked_at is None else monotonic() - self._asked_at
+        if age >= (_KNOWN_FOR if topic in self._there else _MISSED_FOR):
+            try:
+                async with asyncio.timeout(_ANSWER_SECONDS):
+                    self._there = await self._client().topics()
+            except (KafkaError, TimeoutError):
+                return True
+            self._asked_at = monotonic()
+        return topic in self._there
 
 
 def ask_to_join_again(client: AIOKafkaConsumer) -> None:

@@ -23,7 +23,7 @@ from shared.chassis.settings import Settings
 from shared.chassis.store.group_commit import QueueFull, Unavailable
 from shared.chassis.telemetry import Count, counter, links_of, log, process_span, tracer
 from shared.chassis.wire.problem import Problem
-from shared.chassis.wire.strict_json import read
+from shared.chassis.wire.strict_json import BODY_LIMIT, read
 from shared.ledger import (
     ORGANISATION_SOURCE,
     Authentication,
@@ -74,7 +74,7 @@ class CommandDoor:
             async with limit:
                 for record in of_one_plan:
                     try:
-                        await self._take(record, patience)
+                        await self._take(record, transaction, patience)
                     except NotTaken as error:
                         unreadable.append((record, error))
 
@@ -90,7 +90,7 @@ class CommandDoor:
             rows: list[Outgoing] = []
             for record, not_taken in unreadable:
                 rows.extend(transaction.dead_letter(record, not_taken.reason))
-                rows.extend(self._refused_answer(record, not_taken))
+                rows.extend(await self._refused_answer(record, not_taken, transaction))
             async with transaction() as connection:
                 await append_outgoing(connection, rows)
         labels = {"consumer": self._consumer}
@@ -100,10 +100,12 @@ class CommandDoor:
             counter(Count.DEAD_LETTERS).add(len(unreadable), labels)
             log.warning("commands.unreadable", count=len(unreadable), topic=self._topic)
 
-    async def _take(self, record: Record, patience: "_Patience") -> None:
+    async def _take(self, record: Record, transaction: Transaction, patience: "_Patience") -> None:
         contributor = contributor_of(record)
-        contribution = self._read(record)
         reply_to = self._reply_topic(contributor)
+        if not await transaction.topic_exists(reply_to):
+            raise NotTaken("ce_source names an organisation that is not registered")
+        contribution = self._read(record)
         while True:
             try:
                 answer = await self._contributions.receive(
@@ -132,6 +134,8 @@ class CommandDoor:
             raise NotTaken(error.reason) from None
         if not record.value:
             raise NotTaken("no value: a tombstone", "unreadable-json")
+        if len(record.value) > BODY_LIMIT:
+            raise NotTaken(f"the value has more than {BODY_LIMIT} bytes", "body-too-large")
         try:
             contribution = contribution_from_json(read(record.value))
         except Problem as problem:
@@ -152,7 +156,9 @@ class CommandDoor:
         code = contributor.organisation.code if contributor.organisation else None
         return self._settings.topic_prefix + receipts_topic(code or "")
 
-    def _refused_answer(self, record: Record, not_taken: "NotTaken") -> list[Outgoing]:
+    async def _refused_answer(
+        self, record: Record, not_taken: "NotTaken", transaction: Transaction
+    ) -> list[Outgoing]:
         """An answer, not kept, where the headers say whose message it was and which."""
         contribution_id = header(record, "ce_id")
         try:
@@ -160,6 +166,8 @@ class CommandDoor:
         except NotTaken:
             return []
         if not contribution_id or len(contribution_id) > _LONGEST_ID:
+            return []
+        if not await transaction.topic_exists(topic):
             return []
         receipt: dict[str, Any] = {
             "contribution_id": contribution_id,

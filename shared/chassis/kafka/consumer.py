@@ -24,16 +24,18 @@ from aiokafka.errors import (
 
 from shared.chassis import telemetry
 from shared.chassis.database.database import TRANSIENT, Database
-from shared.chassis.kafka.client import place_of
+from shared.chassis.kafka.client import KnownTopics, place_of
 from shared.chassis.kafka.dead_letters import Record
 from shared.chassis.kafka.faststream_adapter import POLL_MS, Subscription
 from shared.chassis.kafka.offsets import (
     BatchHandler,
+    DeadLetterLimitReached,
     Fenced,
     SeekStored,
     Span,
     Transaction,
     seek_stored,
+    spans_of,
 )
 from shared.chassis.settings import Settings
 from shared.chassis.telemetry import Part
@@ -84,7 +86,7 @@ class BatchConsumer:
         self._subscription: Subscription | None = None
         self._listener: SeekStored | None = None
         self._busy = asyncio.Lock()
-        self._dead_letters = 0
+        self._topics_there = KnownTopics(self._client)
         self._end_gauges: list[Callable[[], None]] = []
         self.has_stopped = asyncio.Event()
         self.can_begin_again = False
@@ -258,7 +260,7 @@ class BatchConsumer:
                 self._polled_at = monotonic()
                 if found:
                     batch = tuple(record for records in found.values() for record in records)
-                    self._in_hand = _spans(batch)
+                    self._in_hand = spans_of(batch)
                     return batch
         # What comes after a failed batch passes the fence: it must never be handed out.
         while True:
@@ -277,7 +279,7 @@ class BatchConsumer:
         async with self._busy:
             self._oldest_in_hand = min(record.timestamp for record in records) / 1000
             try:
-                await self._apply(records)
+                await self._apply_what_fits(records)
             except TRANSIENT as error:  # for so long that the group may have gone on without us
                 self.stop(error, can_begin_again=True)
                 return
@@ -289,6 +291,17 @@ class BatchConsumer:
             self._lags_at = -_LAG_SECONDS
         if monotonic() - self._committed_at > _COMMIT_SECONDS:
             await self._commit_to_kafka()
+
+    async def _apply_what_fits(self, records: Sequence[Record]) -> None:
+        """Of a batch with more dead letters than are allowed, all up to the first too many."""
+        try:
+            await self._apply(records)
+        except DeadLetterLimitReached as reached:
+            fitting = list(records[: records.index(reached.first)])
+            if fitting:
+                await self._apply(fitting)
+                self._in_hand = spans_of(records[len(fitting) :])
+            raise
 
     async def _apply(self, records: Sequence[Record]) -> None:
         async for attempt in stamina.retry_context(
@@ -304,14 +317,12 @@ class BatchConsumer:
         self._fenced_in_a_row = 0
 
     async def _hand_out(self, records: Sequence[Record]) -> None:
-        left = self._settings.dead_letter_limit - self._dead_letters
         transaction = Transaction(
-            self._consumer, self._database, self._settings, _spans(records), left
+            self._consumer, self._database, self._settings, records, self._topics_there
         )
         await self._handle(records, transaction)
         if not transaction.is_committed:
             raise RuntimeError(f"{self._consumer} left a batch without its transaction")
-        self._dead_letters += transaction.dead_letters
 
     async def _let_go(self) -> None:
         """Another member has stored this batch already, or our own commit went unanswered."""
@@ -342,13 +353,3 @@ class BatchConsumer:
             self.can_begin_again = can_begin_again
             telemetry.log.critical("consumer.stopped", consumer=self._consumer, error=error)
             self.has_stopped.set()
-
-
-def _spans(records: Sequence[Record]) -> dict[TopicPartition, Span]:
-    """A batch mixes partitions; one partition's records follow each other."""
-    spans: dict[TopicPartition, Span] = {}
-    for record in records:
-        partition = TopicPartition(record.topic, record.partition)
-        first, _ = spans.get(partition, (record.offset, 0))
-        spans[partition] = (first, record.offset + 1)
-    return dict(sorted(spans.items()))

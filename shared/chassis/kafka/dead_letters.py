@@ -17,6 +17,11 @@ from shared.ledger.topics import AUDIT_RECORDS, dead_letters_topic
 
 Record: TypeAlias = ConsumerRecord[bytes | None, bytes | None]
 
+LONGEST_VALUE: Final = 3 * 1024 * 1024
+"""Bytes: what is compressed on its topic may be many times what one message of ours holds."""
+_LONGEST_HEADERS: Final = 262_144
+_LONGEST_KEY: Final = 65_536
+
 _TRACEPARENT: Final = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
 _SECTION_TOPIC: Final = re.compile(r"careplan\.([a-z-]+)\.(?:events|commands)\.v\d+$")
 _ORGANISATION: Final = re.compile(ORGANISATION_SOURCE)
@@ -32,20 +37,19 @@ def dead_letter(
     """
     trace = telemetry.inject()
     traced: Headers = (("traceparent", trace.encode()),) if trace else ()
-    came: Headers = tuple(
-        (_in_utf8(name), value) for name, value in record.headers if name != BROKEN
-    )
+    came, left_out = _headers_of(record)
+    value, how = _value_of(record)
     about: Headers = (
         ("dead-letter-consumer", (reader or consumer).encode()),
         ("dead-letter-topic", record.topic.encode()),
         ("dead-letter-partition", str(record.partition).encode()),
         ("dead-letter-offset", str(record.offset).encode()),
         ("dead-letter-reason", reason.encode()),
-        ("dead-letter-value", b"null" if record.value is None else b"as it came"),
+        ("dead-letter-value", how),
+        *left_out,
     )
-    letter = Outgoing(
-        prefix + dead_letters_topic(consumer), record.key, came + about, record.value or b""
-    )
+    key = record.key if len(record.key or b"") <= _LONGEST_KEY else None
+    letter = Outgoing(prefix + dead_letters_topic(consumer), key, came + about, value)
     named = id_in(header(record, "ce_partitionkey"))
     plan_id = str(named) if named else None
     record_id = f"{reader or consumer}/{record.topic}/{record.partition}.{record.offset}"
@@ -74,6 +78,31 @@ def dead_letter(
         ),
     )
     return [letter, audited]
+
+
+def _headers_of(record: Record) -> tuple[Headers, Headers]:
+    """The headers as they came, so many as fit, and what says how many do not."""
+    came: list[tuple[str, bytes | None]] = []
+    left = _LONGEST_HEADERS
+    for name, value in record.headers:
+        told = _in_utf8(name)
+        left -= len(told) + len(value or b"")
+        if left < 0:
+            unfit = len(record.headers) - len(came)
+            return tuple(came), (("dead-letter-headers", f"{unfit} left out".encode()),)
+        if name != BROKEN:
+            came.append((told, value))
+    return tuple(came), ()
+
+
+def _value_of(record: Record) -> tuple[bytes, bytes]:
+    """The value as it came, or as much of it as a message of ours holds, and which of them."""
+    if record.value is None:
+        return b"", b"null"
+    if len(record.value) <= LONGEST_VALUE:
+        return record.value, b"as it came"
+    kept = f"the first {LONGEST_VALUE} of {len(record.value)} bytes"
+    return record.value[:LONGEST_VALUE], kept.encode()
 
 
 def _in_utf8(name: str) -> str:

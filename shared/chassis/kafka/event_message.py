@@ -1,6 +1,7 @@
 """Events between their stored and their published form: CloudEvents 1.0, Kafka binary mode."""
 
 import builtins
+import re
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,6 +14,8 @@ from asyncpg.pgproto.pgproto import UUID as DriversUUID  # noqa: N811 - made, ha
 from shared.chassis.kafka.client import BROKEN
 from shared.chassis.store.mapper import ENVELOPE, fields_of
 from shared.chassis.store.rows import StoredRow
+from shared.chassis.wire.problem import Problem
+from shared.chassis.wire.strict_json import judge_size
 from shared.ledger import (
     PERSON,
     PROFESSIONAL,
@@ -25,11 +28,24 @@ from shared.ledger import (
     change_of,
     instant,
 )
+from shared.ledger.topics import events_topic
 
 _CONTRACTS = Path(__file__).resolve().parents[3] / "contracts"
 _BRACE = ord("{")
 _CHANGES = {change.value: change.value for change in Change}
 _LONGEST_NUMBER = 18  # digits; one more could be too much for the database
+LARGEST_VALUE = 4 * 1024 * 1024
+"""Bytes of what stands on our own topics: a contribution of 1 MiB, and what an entry grows to."""
+_DEEPEST = 100
+_MOST_VALUES = 200_000
+_MOST_FIELDS = 1_000
+_LONGEST_FIELD = 500
+_NUL = "\x00"
+_WRITTEN_NUL = b"\\u0000"
+_YEARS = range(1900, 2300)
+_NAME = re.compile(r"[a-z][a-z0-9-]{0,59}")
+_TYPE = re.compile(r"careplan\.([a-z][a-z0-9-]{0,59})\.[a-z][a-z0-9-]{0,99}\.v[1-9][0-9]{0,3}")
+_TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 _AUTH_TYPES = {
     PROFESSIONAL: b"user",
     PERSON: b"app_user",
@@ -54,6 +70,7 @@ class Unreadable(Exception):
 class ConsumedRecord(Protocol):
     """The part of a Kafka record that is read here."""
 
+    topic: str
     key: bytes | None
     value: bytes | None
     headers: Any
@@ -206,37 +223,53 @@ def _header(headers: Mapping[str, Any], name: str) -> str | None:
 
 
 def event_of(record: ConsumedRecord) -> RecordedEvent:
-    """The event in a record of an event topic; raises ``Unreadable``."""
+    """The event in a record of its section's topic; raises ``Unreadable``.
+
+    Each text of the envelope has a form or a length, since readers store it.
+    """
     value = json_object_of(record)
     try:
-        content = value["content"]
-        provenance = value["provenance"]
+        section = _matched(_NAME, value["section"])
+        type_ = _matched(_TYPE, value["type"])
+        content = _mapping(value["content"])
         fields = value.get("fields")
         headers = dict(record.headers)
+        trace = _header(headers, "traceparent")
         # Not by its own constructor: a frozen class sets each of its fields by a call.
         event = object.__new__(RecordedEvent)
         vars(event).update(
             plan_id=DriversUUID(value["plan_id"]),
-            section=_text(value["section"]),
+            section=section,
             entry_id=DriversUUID(value["entry_id"]),
-            entry_type=_text(value["entry_type"]),
+            entry_type=_matched(_NAME, value["entry_type"]),
             entry_version=_version(value["entry_version"]),
-            type=_text(value["type"]),
+            type=type_,
             change=_CHANGES[value["change"]],
             contribution_id=DriversUUID(value["contribution_id"]),
             recorded_at=_instant(value["recorded_at"]),
-            content=_mapping(content),
-            provenance=_mapping(provenance),
-            fields=tuple(content) if fields is None else _texts(fields),
+            content=content,
+            provenance=_mapping(value["provenance"]),
+            fields=_fields(list(content) if fields is None else fields),
             position=_number(_header(headers, "ce_position")),
-            traceparent=_header(headers, "traceparent"),
+            # Headers are whatever somebody wrote: one that has not its form is none.
+            traceparent=trace if trace and _TRACEPARENT.fullmatch(trace) else None,
             leaf_hash=_header(headers, "ce_leafhash"),
         )
     except (KeyError, ValueError, TypeError, AttributeError, OverflowError) as error:
         raise Unreadable(f"not an event envelope ({type(error).__name__})") from error
     if record.key != str(event.plan_id).encode():
         raise Unreadable("the key is not the plan_id")
+    _judge_section(event, record.topic)
     return event
+
+
+def _judge_section(event: RecordedEvent, topic: str) -> None:
+    """An event belongs to its topic: no section speaks for another."""
+    own = events_topic(event.section)
+    if topic != own and not topic.endswith(f".{own}"):  # behind the deployment's prefix
+        raise Unreadable("an event of another section than its topic")
+    if not event.type.startswith(f"careplan.{event.section}."):
+        raise Unreadable("the type is not one of its section")
 
 
 def judge_headers(record: ConsumedRecord) -> None:
@@ -263,36 +296,55 @@ def is_text(given: str) -> bool:
 def json_object_of(record: ConsumedRecord) -> dict[str, Any]:
     """The JSON object a record holds; raises ``Unreadable``."""
     judge_headers(record)
-    if not record.value:
+    given = record.value
+    if not given:
         raise Unreadable("no value: a tombstone")
+    if len(given) > LARGEST_VALUE:
+        raise Unreadable(f"a value of more than {LARGEST_VALUE} bytes")
     try:
-        value = orjson.loads(record.value)
+        judge_size(given, depth=_DEEPEST, values_limit=_MOST_VALUES)
+        value = orjson.loads(given)
+    except Problem as problem:
+        raise Unreadable(problem.detail) from None
     except orjson.JSONDecodeError as error:
         raise Unreadable("not JSON in UTF-8") from error
     if not isinstance(value, dict):
         raise Unreadable("not a JSON object")
+    if _WRITTEN_NUL in given and _has_nul(value):
+        raise Unreadable("a text holds the character NUL")
     return value
 
 
-def _text(value: Any) -> str:
-    if not isinstance(value, str) or "\x00" in value:
-        raise TypeError("not a text")
+def _has_nul(value: Any) -> bool:
+    if isinstance(value, str):
+        return _NUL in value
+    if isinstance(value, dict):
+        return any(_NUL in name or _has_nul(held) for name, held in value.items())
+    return isinstance(value, list) and any(map(_has_nul, value))
+
+
+def _matched(form: re.Pattern[str], value: Any) -> str:
+    if not isinstance(value, str) or not form.fullmatch(value):
+        raise ValueError("not of its form")
     return value
 
 
-def _texts(value: Any) -> tuple[str, ...]:
-    if not isinstance(value, list):
-        raise TypeError("not a list")
-    return tuple(_text(item) for item in value)
+def _fields(value: Any) -> tuple[str, ...]:
+    if not isinstance(value, list) or len(value) > _MOST_FIELDS:
+        raise TypeError("not a list of fields")
+    for name in value:
+        if not isinstance(name, str) or len(name) > _LONGEST_FIELD:
+            raise TypeError("not a field")
+    return tuple(value)
 
 
 def _instant(value: Any) -> datetime:
     at = datetime.fromisoformat(value)
-    if at.tzinfo is UTC:
-        return at
     if at.tzinfo is None:
         raise ValueError("an instant without an offset")
-    return at.astimezone(UTC)
+    if at.year not in _YEARS:
+        raise ValueError("not an instant of our times")
+    return at if at.tzinfo is UTC else at.astimezone(UTC)
 
 
 def _version(value: Any) -> int:

@@ -42,8 +42,25 @@ SELECT count(*) AS passed, count(*) FILTER (WHERE held.next_offset < given.first
 """
 
 
+_COUNT_DEAD_LETTERS = """
+WITH counted AS (
+    INSERT INTO dead_letter_count AS c VALUES ($1, date_trunc('minute', clock_timestamp()), $2)
+        ON CONFLICT (consumer, at) DO UPDATE SET letters = c.letters + excluded.letters
+)
+SELECT coalesce(sum(letters), 0)::bigint FROM dead_letter_count
+ WHERE consumer = $1 AND at > clock_timestamp() - interval '1 hour'
+"""
+
+
 class DeadLetterLimitReached(Exception):
-    """More records could not be read than a deployment allows: somebody has to look."""
+    """More records could not be read within an hour than a deployment allows: look at them.
+
+    ``first`` is the first record of the batch that is too many.
+    """
+
+    def __init__(self, consumer: str, first: Record) -> None:
+        super().__init__(consumer)
+        self.first = first
 
 
 class Fenced(Exception):
@@ -96,16 +113,16 @@ class Transaction:
         consumer: str,
         database: Database,
         settings: Settings,
-        spans: dict[TopicPartition, Span],
-        dead_letters_left: int,
+        records: Sequence[Record],
+        topic_exists: Callable[[str], Awaitable[bool]],
     ) -> None:
         self._consumer = consumer
         self._database = database
         self._settings = settings
-        self._spans = spans
-        self._dead_letters_left = dead_letters_left
+        self._records = records
+        self._unreadable: set[int] = set()
+        self.topic_exists = topic_exists
         self.is_committed = False
-        self.dead_letters = 0
 
     def __call__(self) -> AbstractAsyncContextManager[Connection]:
         return self._begin()
@@ -113,8 +130,10 @@ class Transaction:
     @asynccontextmanager
     async def _begin(self) -> AsyncIterator[Connection]:
         async with self._database.transaction() as connection:
-            jumped = await fence_all(connection, self._consumer, self._spans)
+            jumped = await fence_all(connection, self._consumer, spans_of(self._records))
             yield connection
+            if self._unreadable:
+                await self._count_dead_letters(connection)
         self.is_committed = True
         if jumped:  # on our own topics it never does: somebody has moved the topic or the table
             telemetry.counter(telemetry.Count.OFFSET_JUMPS).add(
@@ -122,16 +141,33 @@ class Transaction:
             )
             telemetry.log.error("consumer.jumped", consumer=self._consumer, partitions=jumped)
 
+    async def _count_dead_letters(self, connection: Connection) -> None:
+        """In the database, so that neither a restart nor a batch of any size goes beyond it."""
+        count = len(self._unreadable)
+        before: int = await connection.fetchval(_COUNT_DEAD_LETTERS, self._consumer, count)
+        left = max(0, self._settings.dead_letter_limit - before)
+        if count > left:
+            in_order = [record for record in self._records if id(record) in self._unreadable]
+            raise DeadLetterLimitReached(self._consumer, in_order[left])
+
     def dead_letter(self, record: Record, reason: str) -> list[Outgoing]:
-        """``dead_letter``, counted: beyond the limit it raises ``DeadLetterLimitReached``."""
-        self.dead_letters += 1
-        if self.dead_letters > self._dead_letters_left:
-            raise DeadLetterLimitReached(self._consumer)
+        """``dead_letter``, counted: beyond the limit the end raises ``DeadLetterLimitReached``."""
+        self._unreadable.add(id(record))
         # A service's consumers share its one topic of dead letters.
         owner = self._settings.service or self._consumer
         return dead_letter(
             owner, record, reason, prefix=self._settings.topic_prefix, reader=self._consumer
         )
+
+
+def spans_of(records: Sequence[Record]) -> dict[TopicPartition, Span]:
+    """A batch mixes partitions; one partition's records follow each other."""
+    spans: dict[TopicPartition, Span] = {}
+    for record in records:
+        partition = TopicPartition(record.topic, record.partition)
+        first, _ = spans.get(partition, (record.offset, 0))
+        spans[partition] = (first, record.offset + 1)
+    return dict(sorted(spans.items()))
 
 
 BatchHandler = Callable[[Sequence[Record], Transaction], Awaitable[None]]

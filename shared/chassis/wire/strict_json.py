@@ -21,7 +21,6 @@ KEYS_LIMIT: Final = 200
 """Keys of one object."""
 
 # Whoever opens more than this many brackets has opened too much in any case.
-_ENOUGH_TO_SEE: Final = 2 * VALUES_LIMIT
 _BOM: Final = b"\xef\xbb\xbf"
 _DIGITS_OF_THE_LIMIT: Final = len(str(INTEGER_LIMIT))
 
@@ -58,7 +57,7 @@ def read(body: bytes) -> Any:
         text = body.decode()
     except UnicodeDecodeError:
         raise _unreadable("It is not UTF-8.") from None
-    _judge_size(body)
+    judge_size(body)
     has_long_number = _may_have_long_number(body)
     try:
         value = (_CAREFUL if has_long_number else _PLAIN).decode(text)
@@ -76,21 +75,22 @@ def _may_have_long_number(body: bytes) -> bool:
     return any(long in folded for long in _LONG_NUMBERS)
 
 
-def _judge_size(body: bytes) -> None:
+def judge_size(body: bytes, *, depth: int = DEPTH_LIMIT, values_limit: int = VALUES_LIMIT) -> None:
     """Refuse what is nested too deep or holds too much, before anything is made of it."""
+    enough_to_see = 2 * values_limit
     opened = body.count(b"[") + body.count(b"{")
-    if opened <= DEPTH_LIMIT and opened + body.count(b",") < VALUES_LIMIT:
+    if opened <= depth and opened + body.count(b",") < values_limit:
         return
     # A key and its value have two quotes each; those within a text are escaped.
-    is_too_much = body.count(b'"') - body.count(b'\\"') > 4 * VALUES_LIMIT
+    is_too_much = body.count(b'"') - body.count(b'\\"') > 4 * values_limit
     # Up to the first mistake in its form this counts as the parser does, and it stops there.
-    signs = _STRING.sub(b"", body[:_ENOUGH_TO_SEE] if is_too_much else body)
-    steps = signs.translate(_STEPS, _NOT_BRACKETS)[:_ENOUGH_TO_SEE]
-    if max(accumulate(memoryview(steps).cast("b")), default=0) > DEPTH_LIMIT:
-        raise _unreadable(f"It is nested deeper than {DEPTH_LIMIT}.")
+    signs = _STRING.sub(b"", body[:enough_to_see] if is_too_much else body)
+    steps = signs.translate(_STEPS, _NOT_BRACKETS)[:enough_to_see]
+    if max(accumulate(memoryview(steps).cast("b")), default=0) > depth:
+        raise _unreadable(f"It is nested deeper than {depth}.")
     values = signs.count(b"[") + signs.count(b"{") + signs.count(b",")
-    if is_too_much or values >= VALUES_LIMIT:
-        raise _too_much(f"A body may hold at most {VALUES_LIMIT} values.")
+    if is_too_much or values >= values_limit:
+        raise _too_much(f"A body may hold at most {values_limit} values.")
 
 
 def _too_much(message: str) -> Problem:

@@ -1,5 +1,6 @@
 """Events on the wire: what is published can be read, and nothing else is taken for an event."""
 
+import tracemalloc
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -32,6 +33,7 @@ class Record:
     key: bytes | None
     value: bytes | None
     headers: Any = ()
+    topic: str = "careplan.goals.events.v1"
 
 
 def goal(by: Kind = "person", **about: Any) -> Goal:
@@ -166,6 +168,23 @@ def test_fields_left_out_are_the_members_of_the_content() -> None:
         {"fields": {"aim": 1}},
         {"fields": ["aim", 1]},
         {"fields": ["a\x00"]},
+        {"fields": ["a" * 501]},
+        {"fields": ["a"] * 1_001},
+        {"fields": ..., "content": {"a\x00": 1}},
+        {"fields": ..., "content": {"a" * 501: 1}},
+        {"content": {"why": "a\x00b"}},
+        {"content": {"why": {"a": [{"b\x00": 1}]}}},
+        {"provenance": {"recorded_by": {"name": "a\x00b"}}},
+        {"section": "a" * 61},
+        {"section": "Goals"},
+        {"section": "goals\n"},
+        {"entry_type": "g" * 61},
+        {"entry_type": "Goal 1"},
+        {"type": "careplan.goals." + "a" * 12_000 + ".v1"},
+        {"type": "careplan.goals.agreed.v1\n"},
+        {"type": "careplan.goals.agreed"},
+        {"recorded_at": "1899-12-31T00:00:00Z"},
+        {"recorded_at": "9999-12-31T23:59:59Z"},
     ],
     ids=str,
 )
@@ -191,6 +210,62 @@ def test_anything_else_is_unreadable(members: dict[str, Any]) -> None:
 def test_a_value_that_is_no_json_object_is_unreadable(value: bytes | None) -> None:
     with pytest.raises(Unreadable):
         event_of(Record(b"key", value))
+
+
+@pytest.mark.parametrize(
+    "members",
+    [
+        {"section": "person"},
+        {"section": "person", "type": "careplan.person.plan-ended.v1"},
+        {"type": "careplan.person.plan-ended.v1"},
+        {"type": "careplan.goal.agreed.v1"},
+        {"type": "careplan.goals-too.agreed.v1"},
+    ],
+    ids=str,
+)
+def test_no_section_speaks_for_another(members: dict[str, Any]) -> None:
+    """An event counts only on its section's topic: ``goals`` ends no plan."""
+    record = changed(published(goal()), **members)
+    for topic in ("careplan.goals.events.v1", "a-prefix.careplan.goals.events.v1"):
+        with pytest.raises(Unreadable, match="section"):
+            event_of(replace(record, topic=topic))
+    event_of(replace(published(goal()), topic="a-prefix.careplan.goals.events.v1"))
+    for topic in ("careplan.goals.commands.v1", "xcareplan.goals.events.v1", ""):
+        with pytest.raises(Unreadable, match="section"):
+            event_of(replace(published(goal()), topic=topic))
+
+
+def test_a_trace_that_is_none_is_left_out() -> None:
+    for trace in ("a\x00b", "x" * 12_000, TRACEPARENT.upper()):
+        record = published(goal(), traceparent=TRACEPARENT)
+        others = [pair for pair in record.headers if pair[0] != "traceparent"]
+        told = replace(record, headers=[*others, ("traceparent", trace.encode())])
+        assert event_of(told).traceparent is None
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        b'{"content": ' + b"[" * 101 + b"]" * 101 + b"}",
+        b'{"content": [' + b"1," * 200_000 + b"1]}",
+        b'{"content": [' + b"{}," * 200_000 + b"{}]}",
+        b'{"content": "' + b"a" * (4 * 1024 * 1024) + b'"}',
+    ],
+    ids=["deep", "broad", "objects", "long"],
+)
+def test_what_holds_too_much_is_refused_before_anything_is_made_of_it(value: bytes) -> None:
+    tracemalloc.start()
+    try:
+        with pytest.raises(Unreadable):
+            event_of(Record(b"key", value))
+        assert tracemalloc.get_traced_memory()[1] < 3 * len(value) + 1_000_000
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_text_may_speak_of_a_nul_and_hold_many_commas() -> None:
+    told = {"why": "\\u0000" + "a,[{" * 100_000}
+    assert event_of(changed(published(goal()), content=told, fields=["why"])).content == told
 
 
 @given(st.binary())
@@ -290,6 +365,6 @@ def test_each_key_of_a_map_is_a_field_of_its_own() -> None:
         *(1, uuid4(), 2, "careplan.about-me.reworded.v1", orjson.dumps(told)),
         *(RECORDED_AT, None, None),
     )
-    event = event_of(Record(*EventPublisher(ABOUT_ME).message(row)))
+    event = event_of(Record(*EventPublisher(ABOUT_ME).message(row), "careplan.about-me.events.v1"))
     assert event.fields == ("responses.important_to_me", "responses.how_to_support_me")
     assert event.content == {"responses": told["responses"]}

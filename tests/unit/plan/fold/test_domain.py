@@ -381,8 +381,8 @@ AN_ID = "0199c0de-0000-7000-8000-0000000000a1"
 
 @pytest.mark.parametrize(
     "into",
-    [None, 5, "", "not an id", "x" * 12_000, "a\x00b", f"{{{AN_ID}}}", AN_ID.replace("-", "")],
-    ids=range(8),
+    [None, 5, "", "not an id", "x" * 12_000, f"{{{AN_ID}}}", AN_ID.replace("-", "")],
+    ids=range(7),
 )
 def test_what_a_plan_is_merged_into_is_a_plan_or_nothing(into: Any) -> None:
     history = History()

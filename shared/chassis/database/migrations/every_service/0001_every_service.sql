@@ -26,6 +26,14 @@ CREATE TABLE consumer_offset (
     PRIMARY KEY (consumer, topic, partition)
 );
 
+-- How many dead letters a consumer has left, by the minute: a limit that a restart does not reset.
+CREATE TABLE dead_letter_count (
+    consumer text NOT NULL,
+    at       timestamptz NOT NULL,
+    letters  bigint NOT NULL,
+    PRIMARY KEY (consumer, at)
+);
+
 -- Positions are given under the service's one lock, so that position order is commit order. The
 -- lock is taken in a statement of its own: the next one then sees what was committed before it.
 CREATE FUNCTION outgoing_append(topics text[], keys bytea[], headers bytea[], bodies bytea[])
@@ -47,4 +55,4 @@ END
 $$;
 
 GRANT SELECT, INSERT ON outgoing TO ledger_writer;
-GRANT SELECT, INSERT, UPDATE ON relay_mark, consumer_offset TO ledger_writer;
+GRANT SELECT, INSERT, UPDATE ON relay_mark, consumer_offset, dead_letter_count TO ledger_writer;
