@@ -56,6 +56,8 @@ class CurrentPlans:
         merged_from = frozenset(row["merged_from"] or ())
         if row["document"] is None and known is not None and known.revision == row["revision"]:
             if known.merged_from == merged_from:
+                if plan_id in self._kept:
+                    self._kept.move_to_end(plan_id)
                 return known.view
             document = known.document
         else:

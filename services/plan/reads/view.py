@@ -1,21 +1,42 @@
 """What a reader is given of a plan."""
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Final
 from uuid import UUID
 
 from shared.chassis.wire.position import Position
+
+_HASHED: Final = 16
 
 
 @dataclass(frozen=True)
 class PlanView:
     """A plan as it is given: its version, its bytes, and how far it has got in each section.
 
-    ``headers`` are those that a past plan has beside the others.
+    ``more_headers`` are those that a past plan has beside the others. What follows from the bytes
+    is worked out once, however many are given them.
     """
 
     plan_id: UUID
     version: int
     body: bytes
     position: Position
-    headers: Mapping[str, str] = field(default_factory=dict)
+    more_headers: Mapping[str, str] = field(default_factory=dict)
+
+    @cached_property
+    def etag(self) -> str:
+        """It follows from whatever changes the bytes."""
+        return f'"{self.version}-{hashlib.sha256(self.body).hexdigest()[:_HASHED]}"'
+
+    @cached_property
+    def headers(self) -> Mapping[str, str]:
+        """What is said of these bytes, whoever gets them."""
+        return {
+            "ETag": self.etag,
+            "Ledger-Position": self.position.encode(),
+            "Ledger-Version": str(self.version),
+            **self.more_headers,
+        }
