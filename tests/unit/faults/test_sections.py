@@ -116,6 +116,7 @@ def message(stored: Stored) -> Published:
         "entry_id": GOAL,
         "entry_version": stored.version,
         "type": stored.type,
+        "change": "created" if stored.version == 1 else "amended",
         "contribution_id": stored.contribution_id,
         "recorded_at": stored.recorded_at.isoformat(),
         "content": stored.content,
@@ -288,6 +289,18 @@ def test_one_thing_that_is_not_as_promised_is_found(
     spoil(it)
     found = it.judged()
     assert found.count(kind) > 0, found.lines()
+
+
+def test_an_entry_begun_again_says_of_every_leaf_what_has_become_of_it() -> None:
+    it = world()
+    again = altered(it.published[1], change="restored")
+    it.published[1] = altered(again, fields=["aim", "need_ids"])
+    assert it.judged().lines() == []
+    it.published[1] = again
+    [line] = it.judged().lines()
+    assert line.endswith("is begun again, and keeps ['need_ids']")
+    it.published[1] = altered(it.published[1], change="amended", fields=["aim", "need_ids"])
+    assert it.judged().count("wrong") == 1
 
 
 def test_what_nobody_answered_is_there_entirely_or_not_at_all() -> None:
