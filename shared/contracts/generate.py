@@ -73,7 +73,7 @@ def write(folder: Path = CONTRACTS, *, redraft: bool = False) -> list[str]:
     newest: dict[str, Version] = {}
     released = _released(folder)
     for name in now.schemas:
-        committed = _committed(folder, name)
+        committed = versions_in(folder / name)
         kept = [v for v in committed if not redraft or f"{name}/{_file(v)}" in released]
         for version in kept:
             refused += _breaks(folder, name, version)
@@ -108,7 +108,7 @@ def problems_with_committed(folder: Path = CONTRACTS) -> list[str]:
     found: list[str] = []
     newest: dict[str, Version] = {}
     for name in now.schemas:
-        committed = _committed(folder, name)
+        committed = versions_in(folder / name)
         if not committed:
             found.append(f"{name}: there is no schema yet; run make contracts")
             continue
@@ -221,8 +221,9 @@ def _names(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.glob("careplan.*") if path.is_dir())
 
 
-def _committed(folder: Path, name: str) -> list[Version]:
-    found = (_VERSION.fullmatch(path.name) for path in (folder / name).glob("*.json"))
+def versions_in(folder: Path) -> list[Version]:
+    """The versions of a schema by number, the newest last: 1.10 comes after 1.9."""
+    found = (_VERSION.fullmatch(path.name) for path in folder.glob("*.json"))
     return sorted((int(match[1]), int(match[2])) for match in found if match)
 
 

@@ -7,7 +7,7 @@ from shared.ledger.contribution import (
     item_id,
     with_item_ids,
 )
-from shared.ledger.entry import LIFTING, Change, Entry, MayContribute, change_of
+from shared.ledger.entry import LIFTING, Change, Entry, MayContribute, change_of, major
 from shared.ledger.errors import LedgerError, Refused, need_reason
 from shared.ledger.names import (
     LOCAL_ID,
@@ -131,6 +131,7 @@ __all__ = [
     "is_blank",
     "item_id",
     "kebab",
+    "major",
     "need_reason",
     "plain",
     "value",

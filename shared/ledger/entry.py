@@ -1,10 +1,10 @@
 """An entry: one item of a section, the unit of consistency and of attribution."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import KW_ONLY, replace
 from datetime import date
 from enum import StrEnum
-from typing import Any, ClassVar, Final, cast
+from typing import Any, ClassVar, Final, TypeVar, cast
 from uuid import UUID
 
 from eventsourcing.domain import Aggregate
@@ -12,6 +12,19 @@ from eventsourcing.domain import Aggregate
 from shared.ledger.errors import Refused, need_reason
 from shared.ledger.provenance import PERSON, PROFESSIONAL, PROXY, Provenance, ServiceRole
 from shared.ledger.values import Visibility, is_blank
+
+MethodT = TypeVar("MethodT", bound=Callable[..., Any])
+
+
+def major(number: int, of: str) -> Callable[[MethodT], MethodT]:
+    """Declares a command's method as the major version of a command; ``of`` is its name."""
+
+    def declared(method: MethodT) -> MethodT:
+        method.wire_name, method.major = of, number  # type: ignore[attr-defined]
+        return method
+
+    return declared
+
 
 MayContribute = Mapping[str, tuple[str | ServiceRole, ...]]
 
@@ -54,10 +67,22 @@ class Entry(Aggregate):
 
         change: ClassVar[Change]
         not_fields: ClassVar[frozenset[str]] = frozenset({"reason"})
+        wire_name: ClassVar[str | None] = None
+        """What it is called on the wire, where another major version has its class's name."""
+
+        major: ClassVar[int] = 1
+        followed_by: ClassVar[str | None] = None
+        """The class of the next major version, into whose state ``upcast`` turns the stored one."""
+
         beside: ClassVar[tuple[type["Entry.Event"], ...]] = ()
         """All events of its entry; the section says which."""
 
         provenance: Provenance
+
+        @staticmethod
+        def upcast(state: dict[str, Any]) -> dict[str, Any]:
+            """The stored state as the next major version has it."""
+            return state
 
     class Creation(Event, Aggregate.Created):
         """The first event of an entry, which may say from the start who does not see it."""

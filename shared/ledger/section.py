@@ -120,7 +120,7 @@ class Section:
         for entry in self.entries:
             self._name_entry(entry)
             for event in _events_of(entry):
-                _add(events, self.event_type(entry, event.__name__), event)
+                _add(events, self.event_type(entry, event), event)
             for method, creates in _commands_of(entry):
                 type_ = self.command_type(entry, method)
                 _add(commands, type_, Command(type_, entry, method, creates))
@@ -140,13 +140,16 @@ class Section:
         """``stage-goal``."""
         return kebab(entry.__name__)
 
-    def event_type(self, entry: type[Entry], event: str) -> str:
+    def event_type(self, entry: type[Entry], event: type[Entry.Event]) -> str:
         """``careplan.goals.agreed.v1``, ``careplan.goals.action-planned.v1``."""
-        return f"careplan.{self.wire_name}.{self._with_entry(entry, event)}.v1"
+        name = self._with_entry(entry, event.wire_name or event.__name__)
+        return f"careplan.{self.wire_name}.{name}.v{event.major}"
 
     def command_type(self, entry: type[Entry], method: str) -> str:
         """``careplan.goals.commands.set-aside.v1``."""
-        return f"careplan.{self.wire_name}.commands.{self._with_entry(entry, method)}.v1"
+        decides = getattr(entry, method)
+        name = self._with_entry(entry, getattr(decides, "wire_name", method))
+        return f"careplan.{self.wire_name}.commands.{name}.v{getattr(decides, 'major', 1)}"
 
     def entry_of_event(self, type_: str) -> type[Entry]:
         """The entry class whose event this is."""
@@ -155,7 +158,7 @@ class Section:
     @cached_property
     def _owners(self) -> Mapping[str, type[Entry]]:
         return {
-            self.event_type(entry, event.__name__): entry
+            self.event_type(entry, event): entry
             for entry in self.entries
             for event in _events_of(entry)
         }

@@ -12,7 +12,7 @@ from shared.chassis.contribute.prepare import contribution_from_json
 from shared.chassis.wire.problem import Problem
 from shared.chassis.wire.shapes import command_shape
 from shared.contracts import discover
-from shared.contracts.generate import CONTRACTS
+from shared.contracts.generate import CONTRACTS, versions_in
 from shared.contracts.schemas import CONTRIBUTION, without_major
 from shared.contracts.validate import validate
 
@@ -54,7 +54,8 @@ def is_a_schema(text: str) -> bool:
 
 
 def versions_of(name: str) -> list[Path]:
-    return sorted((CONTRACTS / name).glob("*.json"))
+    folder = CONTRACTS / name
+    return [folder / f"{major}.{minor}.json" for major, minor in versions_in(folder)]
 
 
 @pytest.mark.parametrize("path", sorted(CONTRACTS.glob("careplan.*/*.json")), ids=named)

@@ -17,7 +17,7 @@ from jsonschema import Draft202012Validator
 from shared.chassis.store.mapper import EntryMapper
 from shared.chassis.wire.shapes import content_of
 from shared.contracts import discover
-from shared.contracts.generate import CONTRACTS
+from shared.contracts.generate import CONTRACTS, versions_in
 from shared.contracts.schemas import EVENT, without_major
 from shared.ledger import Entry
 
@@ -72,7 +72,13 @@ def stored(event: Any) -> StoredEvent:
     )
 
 
+def newest_of(folder: Path) -> Path:
+    """By number: 1.10 comes after 1.9."""
+    major, minor = versions_in(folder)[-1]
+    return folder / f"{major}.{minor}.json"
+
+
 @cache
 def newest(name: str) -> Draft202012Validator:
-    path = max((CONTRACTS / name).glob("*.json"))
+    path = newest_of(CONTRACTS / name)
     return Draft202012Validator(json.loads(path.read_text("utf-8")))

@@ -87,6 +87,10 @@ class EntryMapper(Mapper[Any]):
         while from_version < getattr(event_class, "class_version", 1):
             getattr(event_class, f"upcast_v{from_version}_v{from_version + 1}")(state)
             from_version += 1
+        while event_class.followed_by is not None:
+            state = event_class.upcast(state)
+            named = {one.__name__: one for one in event_class.beside}
+            event_class = named[event_class.followed_by]
         convert = _converters(event_class)
         attributes = {
             name: convert[name](value) if name in convert else value

@@ -158,7 +158,7 @@ def test_typed_values_come_back() -> None:
 def stored(entry_id: UUID, name: str, **state: Any) -> StoredEvent:
     first = MAPPER.to_stored_event(noted().pending_events[0])
     held = {**orjson.loads(first.state), **state}
-    topic = SECTION.event_type(Sample, name)
+    topic = SECTION.event_type(Sample, getattr(Sample, name))
     return StoredEvent(entry_id, 2, topic, orjson.dumps(held))
 
 
@@ -209,7 +209,7 @@ def test_leaves_of_a_map_are_fields_of_their_own() -> None:
     assert fields_of(changed, content, 2) == ["what", "levels.a", "levels.b"]
     assert fields_of(changed, {"levels": None}, 2) == ["levels"]
     assert fields_of(changed, {}, 2) == []
-    topic = SECTION.event_type(Sample, "Changed")
+    topic = SECTION.event_type(Sample, Sample.Changed)
     state = orjson.dumps({"timestamp": "…", "provenance": {}, "class_version": 2, **content})
     assert MAPPER.fields(topic, state, 2) == ["what", "levels.a", "levels.b"]
 
