@@ -53,3 +53,23 @@ def test_what_is_written_works(
     finally:
         for module in [m for m in sys.modules if m.startswith(f"services.{name}")]:
             del sys.modules[module]
+
+
+def test_its_tests_notice_a_rewording_that_drops_what_is_not_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write("bunting", tmp_path)
+    domain = tmp_path / "services/bunting/domain.py"
+    right = domain.read_text("utf-8")
+    said = "self.Reworded, what=what, note=note"
+    wrong = right.replace(said, said.replace("note=note", "note=None"))
+    assert wrong != right
+    domain.write_text(wrong, "utf-8")
+    monkeypatch.setattr(services, "__path__", [*services.__path__, str(tmp_path / "services")])
+    try:
+        tests = runpy.run_path(str(tmp_path / "tests/unit/bunting/test_domain.py"))
+        with pytest.raises(pytest.fail.Exception):
+            tests["test_reword_keeps_what_is_not_named"]()
+    finally:
+        for module in [m for m in sys.modules if m.startswith("services.bunting")]:
+            del sys.modules[module]
