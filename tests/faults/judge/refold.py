@@ -137,7 +137,7 @@ def _note(plan: dict[str, Any], event: Mapping[str, Any]) -> None:
     if event["section"] != "person":
         return
     for name, state in _STATE_AFTER.items():
-        if event["type"] == f"careplan.person.{name}.v1":
+        if event["type"].split(".")[2] == name:
             plan["state"] = state
             plan.pop("merged_into", None)
     if _is(event, "plan-opened"):
