@@ -10,7 +10,6 @@ new producer, and consumers drop what they have.
 """
 
 import asyncio
-import signal
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
@@ -194,7 +193,8 @@ class Relay:
         if detail == "publishing" and self._is_broker_silent():
             detail = "waiting for the broker"
         ready = is_alive and detail in ("publishing", "another replica publishes")
-        return Part(ready, detail, self.lag, alive=self._failed is None)
+        # Alive also where it has stopped: what it has met would stop a new process too.
+        return Part(ready, detail, self.lag)
 
     def _is_broker_silent(self) -> bool:
         waiting = [s.waiting_since for s in self._streams if s.waiting_since is not None]
@@ -216,11 +216,9 @@ class Relay:
                 self._detail = f"waiting: {type(error).__name__}"
                 log.warning("relay.interrupted", error_type=type(error).__name__)
             except Exception as error:  # noqa: BLE001 - whatever it is, it must not end unseen
-                self._failed = error
+                # A new producer on a new connection is all that a new process would be.
                 self._detail = f"failed: {type(error).__name__}"
                 log.critical("relay.failed", error_type=type(error).__name__, error=error)
-                signal.raise_signal(signal.SIGTERM)
-                return
             finally:
                 self._is_active = False
                 self._handed.clear()
