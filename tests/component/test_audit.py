@@ -669,6 +669,8 @@ async def test_records_when_the_process_is_killed_again_and_again_then_each_is_t
         "CAREPLAN_TOPIC_PREFIX": bench.prefix,
         "CAREPLAN_METADATA_MAX_AGE_MS": "500",
         "CAREPLAN_PORT": "0",
+        "CAREPLAN_ISSUER": "https://issuer.example",
+        "CAREPLAN_JWKS": "https://issuer.example/jwks.json",
     }
     parts = [messages[start::4] for start in range(4)]
     published = 0
