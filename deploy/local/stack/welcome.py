@@ -30,22 +30,22 @@ def requests(terminal: Terminal, urls: Mapping[str, str], folder: Path, sown: So
     records = f"/v1/audit/records?plan_id={sown.plan_id}"
     if "plan" in urls:
         terminal.write("\n# The plan of Edith Marlow-Synth, who is invented, and its history.")
-        terminal.write(_export(folder, "care-coordinator", sown.reader))
-        terminal.write(_curl(urls["plan"] + plan))
-        terminal.write(_curl(f"{urls['plan']}{plan}/history"))
+        terminal.write(_export("TOKEN", folder, "care-coordinator", sown.reader))
+        terminal.write(_curl("TOKEN", urls["plan"] + plan))
+        terminal.write(_curl("TOKEN", f"{urls['plan']}{plan}/history"))
     if "audit" in urls:
         terminal.write("\n# Its audit records: who changed what, and what was refused.")
-        terminal.write(_export(folder, "privacy-officer", _OFFICER))
-        terminal.write(_curl(urls["audit"] + records))
+        terminal.write(_export("AUDIT_TOKEN", folder, "privacy-officer", _OFFICER))
+        terminal.write(_curl("AUDIT_TOKEN", urls["audit"] + records))
     terminal.write("\nPaste them in another terminal, in this folder.")
     terminal.write(f"Tokens for anybody else: {_command()} token --help")
 
 
-def _export(folder: Path, role: str, name: str) -> str:
+def _export(variable: str, folder: Path, role: str, name: str) -> str:
     words = [str(_command()), "token", "--org", "ZZG01", "--role", role, "--name", name]
     if folder != DEFAULT_FOLDER.absolute():
         words += ["--stack-dir", str(folder)]
-    return f"export TOKEN=$({shlex.join(words)})"
+    return f"export {variable}=$({shlex.join(words)})"
 
 
 def _command() -> Path:
@@ -55,5 +55,5 @@ def _command() -> Path:
     return command.relative_to(here) if command.is_relative_to(here) else command
 
 
-def _curl(url: str) -> str:
-    return f"curl -s -H \"Authorization: Bearer $TOKEN\" '{url}'"
+def _curl(variable: str, url: str) -> str:
+    return f"curl -s -H \"Authorization: Bearer ${variable}\" '{url}'"
