@@ -13,8 +13,8 @@ DOCUMENTS = (
     *sorted((ROOT / "docs").rglob("*.md")),
     *sorted((ROOT / "services").rglob("*.md")),
 )
-NOT_YET = {"services/medication", "contracts/released.json"}
-"""What a reader makes, and what the first release makes."""
+NOT_YET = {"services/medication", "contracts/released.json", "goal.json"}
+"""What a reader of the README makes, and what the first release makes."""
 
 _LINK = re.compile(r"\]\(([^)#\s]+)[^)]*\)")
 _CODE = re.compile(r"`([^`\n]+)`")
