@@ -1,7 +1,7 @@
-"""Creates the declared topics that the broker does not have; the settings of the rest are kept."""
+"""Creates the declared topics that are missing, and gives the others their declared settings."""
 
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
@@ -10,6 +10,7 @@ from aiokafka.errors import TopicAlreadyExistsError, for_code
 from shared.contracts.topics import Topic
 
 _CLEANUP: Final = "cleanup.policy"
+_OF_THE_TOPIC: Final = 1  # DYNAMIC_TOPIC_CONFIG, where the broker says what set a value
 
 
 class TopicsDiffer(Exception):
@@ -21,7 +22,8 @@ async def ensure_topics(
 ) -> list[str]:
     """Creates the topics that are missing and returns their names.
 
-    How long a topic is kept and how large its messages may be is put right; another number of
+    Where a topic is kept for another time or takes messages of another size than declared, that
+    is put right, and its other settings stay as they are. A topic with another number of
     partitions or another cleanup raises ``TopicsDiffer``.
     """
     admin = AIOKafkaAdminClient(bootstrap_servers=servers)
@@ -47,41 +49,48 @@ def _compare(topics: Sequence[Topic], found: dict[str, int]) -> None:
         partitions = found.get(topic.name, topic.partitions)
         if partitions != topic.partitions:
             raise TopicsDiffer(
-                f"the topic {topic.name} has {partitions} partitions, declared are "
-                f"{topic.partitions}; a partition count is for life, use a new major"
+                f"the topic {topic.name} has {partitions} partitions, but its declaration says "
+                f"{topic.partitions}: the number may never change, since keys would move to other "
+                "partitions. Declare the number that the topic has, or a new major version of it"
             )
 
 
 async def _put_right(admin: AIOKafkaAdminClient, topics: Sequence[Topic]) -> None:
     if not topics:
         return
-    named = dict.fromkeys(topics[0].configs)
     answers = await admin.describe_configs(
-        [ConfigResource(ConfigResourceType.TOPIC, topic.name, named) for topic in topics]
+        [ConfigResource(ConfigResourceType.TOPIC, topic.name) for topic in topics]
     )
-    found = {
-        resource[3]: {entry[0]: entry[1] for entry in resource[4]}
-        for answer in answers
-        for resource in answer.resources
-    }
+    found = {resource[3]: resource[4] for answer in answers for resource in answer.resources}
+    differing = []
     for topic in topics:
-        cleanup = found[topic.name].get(_CLEANUP)
+        settings = {name: value for name, value, *_ in found[topic.name]}
+        cleanup = settings[_CLEANUP]
         if cleanup != topic.configs[_CLEANUP]:
             raise TopicsDiffer(
-                f"the topic {topic.name} has {_CLEANUP}={cleanup}, declared is "
-                f"{topic.configs[_CLEANUP]}; what it has removed already is not there any more"
+                f"the topic {topic.name} has {_CLEANUP}={cleanup}, but its declaration says "
+                f"{topic.configs[_CLEANUP]}: the broker may have removed messages already. Find "
+                f"out what is missing, then set {_CLEANUP} by hand"
             )
-    differing = [topic for topic in topics if found[topic.name] != topic.configs]
+        if not topic.configs.items() <= settings.items():
+            differing.append(
+                ConfigResource(
+                    ConfigResourceType.TOPIC,
+                    topic.name,
+                    {**_own(found[topic.name]), **topic.configs},
+                )
+            )
     if differing:
-        answers = await admin.alter_configs(
-            [
-                ConfigResource(ConfigResourceType.TOPIC, topic.name, topic.configs)
-                for topic in differing
-            ]
-        )
+        # The request replaces all that a topic has of its own: what it does not name is lost.
+        answers = await admin.alter_configs(differing)
         for code, message, _, name in (r for answer in answers for r in answer.resources):
             if code:
                 raise for_code(code)(f"{name}: {message or ''}")
+
+
+def _own(settings: Iterable[tuple[Any, ...]]) -> dict[str, str]:
+    """What was set for this topic, apart from what it has from its broker."""
+    return {name: value for name, value, _, source, *_ in settings if source == _OF_THE_TOPIC}
 
 
 async def _create(

@@ -21,35 +21,46 @@ class Compacted(Topic):
         return {**super().configs, "cleanup.policy": "compact"}
 
 
-async def retention_of(servers: str, topic: str) -> str:
+async def settings_of(servers: str, topic: str) -> dict[str, str]:
     admin = AIOKafkaAdminClient(bootstrap_servers=servers)
     await admin.start()
     try:
-        named = ConfigResource(ConfigResourceType.TOPIC, topic, {"retention.ms": None})
-        (answer,) = await admin.describe_configs([named])
-        ((_, retention, *_),) = answer.resources[0][4]
-        return str(retention)
+        (answer,) = await admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, topic)])
+        return {name: value for name, value, *_ in answer.resources[0][4]}
     finally:
         await admin.close()
+
+
+class SetByAnOperator(Topic):
+    """A topic with settings that no declaration has."""
+
+    @property
+    def configs(self) -> dict[str, str]:
+        return {**super().configs, **UNDECLARED}
+
+
+UNDECLARED = {"min.insync.replicas": "2", "segment.bytes": "2097152", "compression.type": "zstd"}
 
 
 async def test_a_topic_that_is_kept_otherwise_than_declared_is_put_right(
     kafka_servers: str,
 ) -> None:
+    """What is declared is set, and what is not declared stays as an operator has set it."""
     declared = Topic(fresh_prefix() + "things", 2, -1, "plan_id", "bench")
-    assert await ensure_topics(kafka_servers, [replace(declared, retention_ms=60_000)]) == [
-        declared.name
-    ]
-    assert await ensure_topics(kafka_servers, [declared]) == []
-    assert await retention_of(kafka_servers, declared.name) == "-1"
+    found = SetByAnOperator(declared.name, 2, 60_000, "plan_id", "bench")
+    assert await ensure_topics(kafka_servers, [found]) == [declared.name]
+    for _ in range(2):
+        assert await ensure_topics(kafka_servers, [declared]) == []
+        settings = await settings_of(kafka_servers, declared.name)
+        assert settings.items() >= {**declared.configs, **UNDECLARED}.items()
 
 
 async def test_a_topic_that_cannot_be_put_right_is_told(kafka_servers: str) -> None:
     declared = Topic(fresh_prefix() + "things", 2, -1, "plan_id", "bench")
     await ensure_topics(kafka_servers, [declared])
-    with pytest.raises(TopicsDiffer, match="2 partitions"):
+    with pytest.raises(TopicsDiffer, match="has 2 partitions, but its declaration says 3"):
         await ensure_topics(kafka_servers, [replace(declared, partitions=3)])
     compacted = Compacted(fresh_prefix() + "things", 2, -1, "plan_id", "bench")
     await ensure_topics(kafka_servers, [compacted])
-    with pytest.raises(TopicsDiffer, match=r"cleanup\.policy=compact"):
+    with pytest.raises(TopicsDiffer, match=r"has cleanup\.policy=compact, but"):
         await ensure_topics(kafka_servers, [Topic(compacted.name, 2, -1, "plan_id", "bench")])
