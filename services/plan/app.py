@@ -10,6 +10,7 @@ from services.plan.doors.events import BATCH, CONSUMER, Folded, FoldEvents
 from services.plan.store.projection import PlanStore
 from shared.chassis.database.database import Database
 from shared.chassis.http.identity import Identity
+from shared.chassis.http.plain_requests import plain_reads
 from shared.chassis.kafka.consumer import BatchConsumer
 from shared.chassis.kafka.relay import Relay
 from shared.chassis.policy.decide import POLICY_VERSION
@@ -59,12 +60,14 @@ def create_app(settings: Settings) -> FastAPI:
             await plans.count_parked(connection)
         yield
 
+    routes = plan_routes(database, identity, settings.roles, folded, events.behind_seconds)
     return service_app(
         "The shared plan",
         settings,
         database=database,
         relay=relay,
-        routes=[plan_routes(database, identity, settings.roles, folded, events.behind_seconds)],
+        routes=[routes],
+        plain=[*plain_reads(routes, identity)],
         consumers={"events": events},
         opens=[parked_counted()],
         gauges={

@@ -7,11 +7,7 @@ from fastapi import FastAPI
 from shared.chassis.contribute.contribute import Contributions
 from shared.chassis.contribute.validate import Validations
 from shared.chassis.database.database import Database
-from shared.chassis.http.contributions import (
-    CONTRIBUTIONS,
-    contribution_routes,
-    plain_contribution,
-)
+from shared.chassis.http.contributions import contribution_routes, plain_contribution
 from shared.chassis.http.identity import Identity
 from shared.chassis.kafka.commands import CommandDoor
 from shared.chassis.kafka.consumer import BatchConsumer
@@ -80,7 +76,7 @@ def create_app(section: Section, settings: Settings) -> FastAPI:
         database=database,
         relay=relay,
         routes=[contribution_routes(contributions, validations, identity)],
-        plain={CONTRIBUTIONS: plain_contribution(contributions, identity)},
+        plain=[plain_contribution(contributions, identity)],
         consumers=consumers,
         opens=[commits],
         parts={"appends": appends_part},

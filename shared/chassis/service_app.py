@@ -5,6 +5,7 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontext
 from typing import Any
 
 from fastapi import APIRouter, FastAPI
+from starlette.types import Receive, Scope, Send
 
 from shared.chassis.database.database import Database
 from shared.chassis.http.answers import CorrelationIds, HeadLikeGet, problem_handlers
@@ -26,7 +27,7 @@ def service_app(
     database: Database,
     relay: Relay,
     routes: Sequence[APIRouter],
-    plain: Mapping[str, Plain] | None = None,
+    plain: Sequence[Plain] = (),
     consumers: Mapping[str, BatchConsumer],
     opens: Sequence[AbstractAsyncContextManager[Any]] = (),
     parts: Mapping[str, AskPart] | None = None,
@@ -37,7 +38,7 @@ def service_app(
 
     Opened in this order and closed in reverse: the database, ``opens``, the relay, the consumers.
     ``parts`` are asked for their health beside those three; the service is ready when the parts
-    named in ``door`` are. ``plain`` are the paths with a short way for plain requests.
+    named in ``door`` are. ``plain`` are the routes with a short way.
     """
     figures: dict[Gauge, Callable[[], Reading]] = {
         Gauge.RELAY_LAG: lambda: float(relay.lag),
@@ -63,16 +64,26 @@ def service_app(
         "relay": relay.part,
         **{name: consumer.part for name, consumer in consumers.items()},
     }
-    app = FastAPI(title=title, lifespan=lifespan, redirect_slashes=False)
+    in_hand = InHand(settings.request_limit)
+    app = _Application(plain, in_hand, title=title, lifespan=lifespan, redirect_slashes=False)
     for router in routes:
         app.include_router(router)
     app.include_router(health_routes(asked, settings.service, door=door))
     app.exception_handlers.update(problem_handlers())
-    in_hand = InHand(settings.request_limit)
     app.add_middleware(Overload, in_hand=in_hand)
     app.add_middleware(HttpSpans)
     app.add_middleware(HeadLikeGet)
     app.add_middleware(CorrelationIds)
-    if plain:
-        app.add_middleware(PlainRequests, posts=plain, in_hand=in_hand)
     return app
+
+
+class _Application(FastAPI):
+    """An application that plain requests are answered before: the framework sees the others."""
+
+    def __init__(self, plain: Sequence[Plain], in_hand: InHand, **others: Any) -> None:
+        super().__init__(**others)
+        self._first = PlainRequests(super().__call__, plain, in_hand)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request."""
+        await self._first(scope, receive, send)

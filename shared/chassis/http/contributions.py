@@ -81,16 +81,16 @@ def contribution_routes(
 
 
 def plain_contribution(contributions: Contributions, identity: Identity) -> Plain:
-    """What ``POST /v1/contributions`` does with one contribution, for plain requests."""
+    """A short way for ``POST /v1/contributions`` with one contribution."""
 
-    async def contribute(authorization: str | None, body: bytes) -> Response | None:
-        contributor = await identity.contributor(authorization)
+    async def contribute(request: Request, body: bytes, _: Mapping[str, str]) -> Response | None:
+        contributor = await identity(request)
         given = read(body)
         if isinstance(given, dict) and "contributions" in given:
             return None
         return _receipt_response(await receive(contributions, given, contributor))
 
-    return contribute
+    return Plain("POST", CONTRIBUTIONS, contribute)
 
 
 async def receive(contributions: Contributions, given: Any, contributor: Contributor) -> Reply:

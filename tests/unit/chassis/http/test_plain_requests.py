@@ -2,12 +2,13 @@
 
 import asyncio
 from collections.abc import Iterator
-from typing import Any, cast
+from typing import Annotated, Any, cast
+from urllib.parse import quote
 from uuid import UUID
 
 import orjson
 import pytest
-from fastapi import FastAPI
+from fastapi import APIRouter, Depends, FastAPI, Response
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from starlette.middleware import Middleware
@@ -22,7 +23,8 @@ from shared.chassis.http.contributions import (
     plain_contribution,
 )
 from shared.chassis.http.overload import InHand, Overload
-from shared.chassis.http.plain_requests import PlainRequests
+from shared.chassis.http.parameters import PRIVATE, judge_parameters, one_header
+from shared.chassis.http.plain_requests import PlainRequests, plain_reads
 from shared.chassis.http.spans import HttpSpans
 from shared.chassis.store.group_commit import QueueFull
 from shared.chassis.wire.problem import Problem
@@ -86,12 +88,42 @@ class Proving:
         return Contributor("system", "them")
 
 
+def reads(proving: Any) -> APIRouter:
+    """Reads that do what those of a service do with a request."""
+    router = APIRouter()
+    Caller = Annotated[Contributor, Depends(proving)]  # noqa: N806 - a type
+
+    @router.get("/v1/plans/{plan_id}")
+    async def plan(plan_id: str, request: Request, contributor: Caller) -> Response:
+        judge_parameters(request, {"include"}, repeatable={"include"})
+        told = [plan_id, contributor.sub, one_header(request, "Ledger-Purpose")]
+        match plan_id:
+            case "none":
+                raise Problem("plan-unknown")
+            case "late":
+                raise TimeoutError
+            case "break":
+                raise RuntimeError
+            case "same":
+                return Response(status_code=304, headers=PRIVATE)
+        given = request.query_params.getlist("include")
+        return Response(orjson.dumps([*told, given]), headers=PRIVATE, media_type="text/x")
+
+    @router.get("/v1/plans/{plan_id}/versions/{version}")
+    async def past(plan_id: str, version: str, request: Request, contributor: Caller) -> Response:
+        judge_parameters(request)
+        return Response(orjson.dumps([plan_id, version, contributor.sub]))
+
+    return router
+
+
 class Service:
     """The same service with and without its short way."""
 
     def __init__(self, *, short: bool, limit: int = 100) -> None:
         self.deciding = Deciding()
         deciding, proving = cast("Any", self.deciding), cast("Any", Proving())
+        reading = reads(proving)
         in_hand = InHand(limit)
         chain = [
             Middleware(CorrelationIds),
@@ -103,10 +135,11 @@ class Service:
             middleware=chain, exception_handlers=problem_handlers(), redirect_slashes=False
         )
         self.app.include_router(contribution_routes(deciding, deciding, proving))
+        self.app.include_router(reading)
         self.door: Any = self.app
         if short:
-            posts = {CONTRIBUTIONS: plain_contribution(deciding, proving)}
-            self.door = PlainRequests(self.app, posts, in_hand)
+            routes = [plain_contribution(deciding, proving), *plain_reads(reading, proving)]
+            self.door = PlainRequests(self.app, routes, in_hand)
 
     def ask(self, method: str, path: str, query: bytes, head: Head, parts: list[bytes]) -> Said:
         """Send a request in these parts; the answer whole."""
@@ -124,7 +157,7 @@ class Service:
 
         scope = {
             "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": method,
-            "path": path, "raw_path": path.encode(), "query_string": query, "root_path": "",
+            "path": path, "raw_path": quote(path).encode(), "query_string": query, "root_path": "",
             "scheme": "http", "headers": head, "client": ("1.2.3.4", 5), "server": ("x", 80),
             "state": {},
         }  # fmt: skip
@@ -150,6 +183,9 @@ def one_correlation_id() -> Iterator[None]:
         yield
 
 
+READS = ["/v1/plans/a", "/v1/plans/none", "/v1/plans/late", "/v1/plans/break", "/v1/plans/same",
+         "/v1/plans/", "/v1/plans/a/", "/v1/plans/\xe9 b\n", "/v1/plans/a/versions/3",
+         "/v1/plans/a/versions/", "/v1/plans//versions/3"]  # fmt: skip
 COMMANDS = ("accept", "repeat", "refuse", "refuse-again", "forbid", "unknown", "full", "away",
             "late", "break")  # fmt: skip
 ORDINARY: Head = [(b"host", b"x"), (b"authorization", b"Bearer good"),
@@ -179,22 +215,25 @@ FURTHER = st.sampled_from([
     (b"x-correlation-id", b"mine"), (b"x-correlation-id", b"\xff"), (b"x-request-id", b"r-1"),
     (b"content-length", b"5"), (b"content-length", b"9999999"), (b"expect", b"100-continue"),
     (b"transfer-encoding", b"chunked"), (b"accept", b"text/html"), (b"traceparent", b"00-x"),
-    (b"accept-encoding", b"gzip"), (b"connection", b"keep-alive"), (b"origin", b"https://x"),
+    (b"ledger-purpose", b"review"), (b"accept-encoding", b"gzip"),
+    (b"connection", b"keep-alive"), (b"origin", b"https://x"),
 ])  # fmt: skip
 
 
 @st.composite
 def requests(draw: st.DrawFn) -> tuple[str, str, bytes, Head, list[bytes]]:
-    method = draw(st.sampled_from(["POST", "POST", "POST", "GET", "HEAD", "PUT", "OPTIONS"]))
+    method = draw(st.sampled_from(["POST"] * 3 + ["GET"] * 3 + ["HEAD", "PUT", "OPTIONS"]))
+    often = [CONTRIBUTIONS] if method == "POST" else READS
     path = draw(
-        st.sampled_from([CONTRIBUTIONS] * 5 + [f"{CONTRIBUTIONS}/", f"{CONTRIBUTIONS}:odd", "/v1"])
+        st.sampled_from([*often * 5, f"{CONTRIBUTIONS}/", f"{CONTRIBUTIONS}:odd", "/v1", *READS])
     )
     head = [pair for pair in ORDINARY if draw(st.integers(0, 9))]
     head += draw(st.lists(FURTHER, max_size=2))
     body = draw(BODIES)
     cut = draw(st.integers(0, len(body)))
     parts = draw(st.sampled_from([[body], [body], [body[:cut], body[cut:]], [body, b""]]))
-    return method, path, draw(st.sampled_from([b"", b"", b"", b"dry=1"])), head, parts
+    queries = [b"", b"", b"", b"dry=1", b"include=a&include=%C3%A9", b"include", b"%ff=&="]
+    return method, path, draw(st.sampled_from(queries)), head, parts
 
 
 SHORT, DECLARED = Service(short=True), Service(short=False)
@@ -225,6 +264,27 @@ def test_an_ordinary_contribution_takes_the_short_way_and_gets_the_same_answer(
     assert short.deciding.number == 1
 
 
+@pytest.mark.parametrize("path", ["/v1/plans/a", "/v1/plans/none", "/v1/plans/a/versions/3"])
+def test_an_ordinary_read_takes_the_short_way_and_gets_the_same_answer(path: str) -> None:
+    short, declared = Service(short=True), Service(short=False)
+    asked = ("GET", path, b"", ORDINARY[:2], [b""])
+    wanted = declared.ask(*asked)
+    short.app.middleware_stack = None
+    short.app.router.routes.clear()
+
+    assert short.ask(*asked) == wanted
+
+
+def test_a_read_that_needs_the_framework_has_no_short_way() -> None:
+    router = APIRouter()
+
+    @router.get("/v1/things/{number}")
+    async def thing(number: int, request: Request, contributor: Any) -> None: ...
+
+    with pytest.raises(TypeError, match="/v1/things/"):
+        list(plain_reads(router, cast("Any", Proving())))
+
+
 def test_what_is_passed_on_is_whole() -> None:
     short = Service(short=True)
     body = orjson.dumps({"contributions": [orjson.loads(one("accept"))] * 3})
@@ -234,6 +294,9 @@ def test_what_is_passed_on_is_whole() -> None:
 
 def test_the_short_way_has_the_same_bound_of_requests_in_hand() -> None:
     full, declared = Service(short=True, limit=0), Service(short=False, limit=0)
-    asked = ("POST", CONTRIBUTIONS, b"", ORDINARY, [one("accept")])
-    assert full.ask(*asked) == declared.ask(*asked)
-    assert full.ask(*asked)[0] == 503
+    for asked in (
+        ("POST", CONTRIBUTIONS, b"", ORDINARY, [one("accept")]),
+        ("GET", "/v1/plans/a", b"", ORDINARY[:2], [b""]),
+    ):
+        assert full.ask(*asked) == declared.ask(*asked)
+        assert full.ask(*asked)[0] == 503

@@ -4,11 +4,12 @@ import asyncio
 from typing import Any
 
 import pytest
+from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 from uvicorn import Config
 from uvicorn.server import ServerState
 
-from shared.chassis.http.server import Http
+from shared.chassis.http.server import Http, answered_whole
 
 BODY = b"GET /hidden HTTP/1.1\r\nHost: x\r\n\r\n"
 OFFER = (
@@ -102,3 +103,70 @@ async def test_what_asks_for_a_proxy_is_refused() -> None:
     assert requests == []
     assert wire.written.startswith(b"HTTP/1.1 400 ")
     assert wire.closed
+
+
+ANSWERS = {
+    "created": Response(b"{}", 201, {"ETag": '"3"', "X-Correlation-ID": "a"}, "application/json"),
+    "unchanged": Response(status_code=304, headers={"ETag": '"3"'}),
+    "refused": Response(b"{}", 409, media_type="application/problem+json"),
+    "empty": Response(b""),
+    "large": Response(b"x" * 1_000_000),
+    "hangs up": Response(b"{}", headers={"Connection": "close"}),
+    "of no known length": Response(b"{}", headers={"Content-Length": "3"}),
+    "with a line too many": Response(b"{}", headers={"Location": "/v1\r\nSet-Cookie: a"}),
+}
+GETS = b"GET /v1 HTTP/1.1\r\nHost: x\r\n\r\n"
+
+
+async def answered(request: bytes, response: Response, *, whole: bool) -> tuple[bytes, bool, int]:
+    """What is written of an answer to each of these, whether it hangs up, in how many writes."""
+    writes = 0
+
+    class Counting(Wire):
+        def write(self, data: Any) -> None:
+            nonlocal writes
+            writes += 1
+            super().write(data)
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await receive()
+        if not (whole and answered_whole(scope, response)):
+            await response(scope, receive, send)
+
+    config = Config(app, http=Http, ws="none", log_config=None, access_log=False)
+    config.load()
+    state = ServerState()
+    server = Http(config, state, app_state={}, _loop=asyncio.get_running_loop())
+    wire = Counting()
+    server.connection_made(wire)
+    server.data_received(request)
+    while state.tasks:
+        await asyncio.gather(*state.tasks)
+        await asyncio.sleep(0)
+    is_free = server.cycle.response_complete
+    server.connection_lost(None)
+    return wire.written, wire.closed, writes if is_free else -1
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("response", ANSWERS.values(), ids=ANSWERS)
+@pytest.mark.parametrize(
+    "request_",
+    [GETS, GETS * 3, GETS.replace(b"1.1", b"1.0"), GETS.replace(b"GET", b"HEAD"),
+     GETS.replace(b"Host: x", b"Host: x\r\nConnection: close"),
+     GETS.replace(b"Host: x", b"Host: x\r\nExpect: 100-continue")],
+    ids=["one", "three", "1.0", "head", "last", "expecting"],
+)  # fmt: skip
+async def test_an_answer_in_one_write_has_the_bytes_of_the_servers_own(
+    request_: bytes, response: Response
+) -> None:
+    own = await answered(request_, response, whole=False)
+    in_one = await answered(request_, response, whole=True)
+
+    assert in_one[:2] == own[:2]
+
+
+@pytest.mark.asyncio
+async def test_an_ordinary_answer_is_one_write() -> None:
+    *_, writes = await answered(GETS * 3, ANSWERS["created"], whole=True)
+    assert writes == 3
