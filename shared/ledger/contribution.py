@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, is_dataclass, replace
-from datetime import datetime
-from typing import Any, Literal
+from datetime import date, datetime
+from functools import cache
+from typing import Any, Final, Literal
 from uuid import UUID, uuid5
 
 from shared.ledger.provenance import Claim
@@ -92,7 +93,13 @@ def item_id(contribution_id: UUID, path: str) -> UUID:
     return uuid5(contribution_id, path)
 
 
+_LEAVES: Final = frozenset({str, int, float, bool, type(None), UUID, date, datetime})
+"""Types of values with nothing inside; nearly every value is one of these."""
+
+
 def _walked(given: Any, path: str, contribution_id: UUID) -> Any:
+    if type(given) in _LEAVES:
+        return given
     if isinstance(given, tuple):
         return _items(given, path, contribution_id)
     if isinstance(given, Mapping):
@@ -122,9 +129,17 @@ def _items(items: tuple[Any, ...], path: str, contribution_id: UUID) -> tuple[An
 
 def _members(given: Any, path: str, contribution_id: UUID) -> Any:
     changed = {}
-    for one in fields(given):
-        before = getattr(given, one.name)
-        after = _walked(before, f"{path}.{one.name}", contribution_id)
+    kind: Any = type(given)
+    for name in _names(kind):
+        before = getattr(given, name)
+        if type(before) in _LEAVES:
+            continue
+        after = _walked(before, f"{path}.{name}", contribution_id)
         if after is not before and after != before:
-            changed[one.name] = after
+            changed[name] = after
     return replace(given, **changed) if changed else given
+
+
+@cache
+def _names(kind: type[Any]) -> tuple[str, ...]:
+    return tuple(one.name for one in fields(kind))

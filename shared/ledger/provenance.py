@@ -1,6 +1,7 @@
 """Who said it, who recorded it, for which organisation, on whose behalf, when and why."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
@@ -69,6 +70,17 @@ class Contributor:
         """Whose contribution it is: the organisation's, or the person's own."""
         code = self.organisation.code if self.organisation else None
         return f"org:{code}" if code else f"sub:{self.sub}"
+
+    @cached_property
+    def agent(self) -> "Agent":
+        """Them as a party of what they contribute."""
+        return Agent(
+            kind=self.kind,
+            name=self.name,
+            role=self.role,
+            organisation=self.organisation,
+            identifier=Identifier("sub", self.sub),
+        )
 
 
 @value

@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
@@ -20,7 +20,6 @@ from shared.ledger import (
     Command,
     Contribution,
     Contributor,
-    Identifier,
     ItemIdUnusable,
     Provenance,
     Section,
@@ -72,6 +71,7 @@ def contribution_from_json(given: Any) -> Contribution:
         if key not in _KEYS
     ]
     ids = {key: _id(given, key, errors) for key in ("contribution_id", "plan_id", "entry_id")}
+    contribution_id = ids["contribution_id"]
     if given.get("contribution_id") is None:
         errors.append(_error("/contribution_id", "missing", "This is missing."))
     command = given.get("command")
@@ -85,10 +85,10 @@ def contribution_from_json(given: Any) -> Contribution:
     content = given.get("content")
     if content is not None and not isinstance(content, dict):
         errors.append(_error("/content", "object", "This must be an object."))
-    if errors:
+    if errors or contribution_id is None:
         raise Problem("content-invalid", errors=errors)
     return Contribution(
-        contribution_id=UUID(given["contribution_id"]),
+        contribution_id=contribution_id,
         command=str(command),
         plan_id=ids["plan_id"],
         entry_id=ids["entry_id"],
@@ -163,16 +163,9 @@ def _provenance(
     contribution: Contribution, contributor: Contributor, plan_id: UUID, entry_id: UUID
 ) -> Provenance:
     claim = contribution.provenance
-    name = contributor.name
-    if contributor.kind == SYSTEM:
-        name = claim.system.name if claim.system else contributor.name
-    recorded_by = Agent(
-        kind=contributor.kind,
-        name=name,
-        role=contributor.role,
-        organisation=contributor.organisation,
-        identifier=Identifier("sub", contributor.sub),
-    )
+    recorded_by = contributor.agent
+    if contributor.kind == SYSTEM and claim.system:
+        recorded_by = replace(recorded_by, name=claim.system.name)
     return Provenance(
         plan_id=plan_id,
         entry_id=entry_id,
