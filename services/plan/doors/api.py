@@ -63,8 +63,9 @@ def plan_routes(
         """The versions of the plan, newest first."""
         asked, decision = _permitted(plan_id, request, contributor, roles, {"limit", "cursor"})
         limit, before = page_of(request, "versions", str(asked))
-        await _must_be_known(plans, asked)
         items, following = await lists.versions(asked, before, limit)
+        if not items:
+            await _must_be_known(plans, asked)
         return release_list(decision, _page(items, _cursor("versions", asked, following)), lag)
 
     @router.get("/v1/plans/{plan_id}/versions/{version}")
@@ -74,16 +75,14 @@ def plan_routes(
         """The plan of that version."""
         asked, decision = _permitted(plan_id, request, contributor, roles, {"include"})
         include = _include_of(request)
-        newest = await _must_be_known(plans, asked)
         wanted = whole_number(version)
-        if wanted is None or wanted > newest:
+        view = None if wanted is None else await past.version(asked, wanted, include)
+        if view is None:
+            newest = await _must_be_known(plans, asked)
             raise Problem(
                 "version-unknown",
                 f"There is no such version; the plan is at version {newest}.",
             )
-        view = await past.version(asked, wanted, include)
-        if view is None:
-            raise Problem("version-unknown")
         return release_plan(request, decision, view, lag, waited=False)
 
     @router.get("/v1/plans/{plan_id}/history")
@@ -91,8 +90,9 @@ def plan_routes(
         """The contributions to the plan, newest first."""
         asked, decision = _permitted(plan_id, request, contributor, roles, {"limit", "cursor"})
         limit, before = page_of(request, "history", str(asked))
-        await _must_be_known(plans, asked)
         items, following = await lists.contributions(asked, before, limit)
+        if not items:
+            await _must_be_known(plans, asked)
         return release_list(decision, _page(items, _cursor("history", asked, following)), lag)
 
     return router

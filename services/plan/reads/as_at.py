@@ -1,18 +1,46 @@
 """Past plans: joined from the ledger, of each entry what it was after its last event until then."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from email.utils import format_datetime
-from typing import Any
+from itertools import compress
+from typing import Any, Final
 from uuid import UUID
 
 import orjson
 
 from services.plan.reads.authorship import authorship_of
+from services.plan.reads.together import Together
 from services.plan.reads.view import PlanView
 from services.plan.store.document import document_of
 from shared.chassis.database.database import Database
 from shared.chassis.wire.position import Position
+
+# The entries of each version in the order in which they came: a seek for each, however many
+# versions there are.
+_PAST: Final = """
+    SELECT asked.plan_id, asked.version, asked.with_leaves, p.version AS newest,
+           l.head, l.positions, l.projected_at, l.policy_version, entries.*
+      FROM unnest($1::uuid[], $2::bigint[], $3::boolean[]) AS asked (plan_id, version, with_leaves)
+      JOIN ledger.plan_ledger l ON l.plan_id = asked.plan_id AND l.plan_version = asked.version
+      JOIN plan p ON p.plan_id = asked.plan_id
+     CROSS JOIN LATERAL (
+           SELECT array_agg(section) AS sections, array_agg(entry_id) AS entry_ids,
+                  array_agg(current) AS current, array_agg(entry) AS bodies,
+                  array_agg(leaves) FILTER (WHERE asked.with_leaves) AS leaves
+             FROM (SELECT began.section, began.entry_id, latest.*
+                     FROM ledger.plan_ledger began
+                    CROSS JOIN LATERAL (
+                          SELECT e.current, e.entry, e.leaves FROM ledger.plan_ledger e
+                           WHERE e.section = began.section AND e.entry_id = began.entry_id
+                             AND e.plan_version <= asked.version
+                           ORDER BY e.plan_version DESC LIMIT 1) latest
+                    WHERE began.plan_id = asked.plan_id AND began.entry_version = 1
+                      AND began.plan_version <= asked.version
+                    ORDER BY began.plan_version) in_order) entries
+"""
+_Asked = tuple[UUID, int, bool]
+"""A plan, its version, and whether it is asked who said what."""
 
 
 class PastPlans:
@@ -20,58 +48,41 @@ class PastPlans:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._ask = Together(self._rows_of)
 
     async def version(
         self, plan_id: UUID, version: int, include: frozenset[str] = frozenset()
     ) -> PlanView | None:
         """The plan of that version; ``None`` where it has no such one."""
-        head = await self._database.pool.fetchrow(
-            """SELECT l.head, l.positions, l.projected_at, l.policy_version, p.version AS newest
-                 FROM ledger.plan_ledger l JOIN plan p USING (plan_id)
-                WHERE l.plan_id = $1 AND l.plan_version = $2""",
-            plan_id,
-            version,
-        )
-        if head is None:
+        row = await self._ask((plan_id, version, "authorship" in include))
+        if row is None:
             return None
-        bodies = await self._entries(plan_id, version, include)
-        told = orjson.loads(head["head"])
-        body = document_of(plan_id, version, told, bodies, as_at=_as_at(version, head))
+        bodies = await self._bodies(row, include)
+        told = orjson.loads(row["head"])
         return PlanView(
             plan_id,
             version,
-            body,
-            Position(plan_id, orjson.loads(head["positions"])),
-            _headers(plan_id, version, head["newest"], head["projected_at"]),
+            document_of(plan_id, version, told, bodies, as_at=_as_at(version, row)),
+            Position(plan_id, orjson.loads(row["positions"])),
+            _headers(plan_id, version, row["newest"], row["projected_at"]),
         )
 
-    async def _entries(
-        self, plan_id: UUID, version: int, include: frozenset[str]
+    async def _bodies(
+        self, row: Mapping[str, Any], include: frozenset[str]
     ) -> list[tuple[str, bytes]]:
-        """The entries in the order in which they came: a seek for each, however many versions."""
-        rows = await self._database.pool.fetch(
-            """SELECT began.section, began.entry_id, latest.current, latest.entry, latest.leaves
-                 FROM ledger.plan_ledger began
-                CROSS JOIN LATERAL (
-                      SELECT l.current, l.entry, l.leaves FROM ledger.plan_ledger l
-                       WHERE l.section = began.section AND l.entry_id = began.entry_id
-                         AND l.plan_version <= $2
-                       ORDER BY l.plan_version DESC LIMIT 1) latest
-                WHERE began.plan_id = $1 AND began.entry_version = 1 AND began.plan_version <= $2
-                ORDER BY began.plan_version""",
-            plan_id,
-            version,
-        )
-        shown = [row for row in rows if row["current"] or "withdrawn" in include]
-        if "authorship" not in include:
-            return [(row["section"], row["entry"]) for row in shown]
-        return await authorship_of(
-            self._database,
-            [
-                (row["section"], row["entry_id"], row["entry"], orjson.loads(row["leaves"]))
-                for row in shown
-            ],
-        )
+        sections, bodies = row["sections"] or (), row["bodies"] or ()
+        is_shown = [current or "withdrawn" in include for current in row["current"] or ()]
+        if not row["with_leaves"]:
+            return list(compress(zip(sections, bodies, strict=True), is_shown))
+        leaves = map(orjson.loads, row["leaves"] or ())
+        entries = zip(sections, row["entry_ids"] or (), bodies, leaves, strict=True)
+        return await authorship_of(self._database, list(compress(entries, is_shown)))
+
+    async def _rows_of(self, asked: Sequence[_Asked]) -> Sequence[Mapping[str, Any] | None]:
+        each = list(dict.fromkeys(asked))
+        rows = await self._database.pool.fetch(_PAST, *map(list, zip(*each, strict=True)))
+        found = {(row["plan_id"], row["version"], row["with_leaves"]): row for row in rows}
+        return [found.get(one) for one in asked]
 
 
 def _as_at(version: int, head: Mapping[str, Any]) -> dict[str, Any]:

@@ -55,7 +55,12 @@ class History:
         listed at the last of them.
         """
         last = await self._database.pool.fetch(
-            f"""SELECT {_HISTORY_COLUMNS} FROM ledger.plan_ledger l
+            f"""SELECT {_HISTORY_COLUMNS}, EXISTS (
+                       SELECT 1 FROM ledger.plan_ledger b
+                        WHERE b.section = l.section AND b.entry_id = l.entry_id
+                          AND b.entry_version = l.entry_version - 1
+                          AND b.contribution_id = l.contribution_id) AS has_earlier
+                  FROM ledger.plan_ledger l
                  WHERE plan_id = $1 AND ($2::bigint IS NULL OR plan_version < $2)
                    AND NOT EXISTS (
                        SELECT 1 FROM ledger.plan_ledger n
@@ -68,7 +73,8 @@ class History:
             limit + 1,
         )
         listed = last[:limit]
-        earlier = await self._earlier(listed)
+        several = [row for row in listed if row["has_earlier"]]
+        earlier = await self._earlier(several) if several else {}
         items = [_item([*earlier.get(_contribution(row), []), row]) for row in listed]
         return items, listed[-1]["plan_version"] if len(last) > limit else None
 
