@@ -30,7 +30,7 @@ from shared.chassis.store.event_store import EventStore, EventTooLarge, complete
 from shared.chassis.store.rows import Appended, ReceiptRow
 from shared.chassis.telemetry import Attribute, Count, counter, log, tracer
 from shared.chassis.wire.problem import Problem
-from shared.ledger import Contribution, Contributor, Receipt, Refused, Section
+from shared.ledger import Contribution, Contributor, Refused, Section
 
 RETRYABLE: Final = frozenset(
     {"plan-unknown", "plan-not-open", "no-live-relationship", "proxy-not-live"}
@@ -90,7 +90,7 @@ class Contributions:
                 decided = await self._decisions.decide(prepared, afresh=True)
             if decided.refused is not None and decided.is_forbidden:
                 return await self._forbid(prepared, decided.refused, reply_to, wait)
-            receipt = await self._decisions.receipt(prepared, decided)
+            receipt = (await self._decisions.receipt(prepared, decided)).as_json()
             appended = await self._append(prepared, decided, receipt, reply_to)
             if appended.verdict == "stored":
                 return _stored(receipt, appended)
@@ -114,10 +114,13 @@ class Contributions:
         return await self._decisions.decide(prepared, afresh=True)
 
     async def _append(
-        self, prepared: Prepared, decided: Decided, receipt: Receipt, reply_to: str | None
+        self,
+        prepared: Prepared,
+        decided: Decided,
+        receipt_json: dict[str, Any],
+        reply_to: str | None,
     ) -> Appended:
         """Store what was decided, if the plan and the entry are still as it was decided on."""
-        receipt_json = receipt.as_json()
         outgoing: list[Outgoing] = []
         if decided.refused is not None:
             outgoing.append(self._for_the_audit(prepared, receipt_json, kept=True))
@@ -212,10 +215,10 @@ class Contributions:
         )
 
 
-def _stored(receipt: Receipt, appended: Appended) -> Reply:
-    first, events = appended.first_position, len(receipt.events)
+def _stored(receipt_json: dict[str, Any], appended: Appended) -> Reply:
+    first, events = appended.first_position, len(receipt_json.get("events", ()))
     last = None if first is None else first + events - 1
-    return Reply(completed(receipt.as_json(), appended.recorded_at, last), kept=True)
+    return Reply(completed(receipt_json, appended.recorded_at, last), kept=True)
 
 
 def _first_receipt(appended: Appended) -> dict[str, Any]:
