@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any, cast
 from uuid import UUID
 
@@ -24,6 +25,14 @@ from shared.ledger import Contributor, Organisation
 
 KNOWN, UNKNOWN = UUID(int=1), UUID(int=2)
 ETAG = '"3-44136fa355b3678a"'
+NOW = {"plan_id": KNOWN, "version": 3, "revision": 3, "positions": b'{"goals":7}',
+       "document": b"{}", "merged_from": None}  # fmt: skip
+THEN = {"plan_id": KNOWN, "version": 2, "newest": 3, "positions": b'{"goals":6}',
+        "head": b'{"state":"open","opened_at":null,"last_updated":null,"complete":true,'
+                b'"merged_into":null}',
+        "projected_at": datetime(2026, 11, 30, tzinfo=UTC), "policy_version": "1",
+        "sections": ["goals"], "entry_ids": [UUID(int=3)], "current": [True], "bodies": [b"{}"],
+        "leaves": [b"{}"]}  # fmt: skip
 Head = list[tuple[bytes, bytes]]
 
 
@@ -34,10 +43,13 @@ class OnePlan:
     def pool(self) -> "OnePlan":
         return self
 
-    async def fetch(self, sql: str, ids: Any, *_: Any) -> Sequence[Mapping[str, Any]]:
-        row = {"plan_id": KNOWN, "version": 3, "revision": 3, "positions": b'{"goals":7}',
-               "document": b"{}", "merged_from": None}  # fmt: skip
-        return [row] if "FROM unnest" in sql and "asked" in sql and KNOWN in ids else []
+    async def fetch(self, sql: str, *asked: Any) -> Sequence[Mapping[str, Any]]:
+        if "asked.revision" in sql:
+            return [NOW] if KNOWN in asked[0] else []
+        if "asked.with_leaves" in sql:
+            keys = zip(*asked, strict=True)
+            return [{**THEN, "with_leaves": key[2]} for key in keys if key[:2] == (KNOWN, 2)]
+        return []
 
     async def fetchrow(self, *_: Any) -> None:
         return None
@@ -105,7 +117,16 @@ GOOD = (b"authorization", b"Bearer good")
 PATHS = [
     f"/v1/plans/{plan}{end}"
     for plan in (KNOWN, UNKNOWN, "odd", str(KNOWN).upper())
-    for end in ("", "/versions", "/versions/9", "/versions/0", "/history", "/", "/versions/")
+    for end in (
+        "",
+        "/versions",
+        "/versions/2",
+        "/versions/9",
+        "/versions/0",
+        "/history",
+        "/",
+        "/versions/",
+    )
 ]
 QUERIES = [b"", b"", b"", b"include=authorship", b"include=none", b"include=", b"limit=0",
            b"limit=5&limit=6", b"cursor=x", b"dry=1"]  # fmt: skip
@@ -152,5 +173,7 @@ def test_a_read_is_answered_the_short_way_as_by_its_declared_route(
 def test_what_is_compared_is_an_answer() -> None:
     started, given_ = ask(SHORT, "GET", PATHS[0], b"", [GOOD])
     assert (started["status"], given_["body"]) == (200, b"{}")
+    started, given_ = ask(SHORT, "GET", f"{PATHS[0]}/versions/2", b"", [GOOD])
+    assert (started["status"], b'"goals":[{}]' in given_["body"]) == (200, True)
     unchanged = [GOOD, (b"if-none-match", ETAG.encode())]
     assert ask(SHORT, "GET", PATHS[0], b"", unchanged)[0]["status"] == 304
