@@ -42,6 +42,7 @@ from shared.chassis.kafka.consumer import BatchConsumer
 from shared.chassis.kafka.dead_letters import Record
 from shared.chassis.kafka.offsets import Transaction
 from shared.chassis.kafka.relay import Relay
+from shared.chassis.kafka.streams import streams_of
 from shared.chassis.policy.decide import POLICY_VERSION
 from shared.chassis.settings import Settings
 from shared.chassis.store.event_store import EventStore, Moved
@@ -150,7 +151,11 @@ async def event_to_visible(servers: Servers, seconds: float) -> Sample:
         fresh_ledger(servers) as ledger,
         Database(made.url, size=8) as plans,
         Database(ledger.url) as database,
-        Relay(ledger.url, settings.model_copy(update={"service": "goals"}), SECTION) as relay,
+        Relay(
+            ledger.url,
+            settings.model_copy(update={"service": "goals"}),
+            streams_of(SECTION, settings),
+        ) as relay,
         appends(ledger.url, on_commit=relay.offer) as commits,
     ):
         store = EventStore(database, commits, SECTION)
@@ -225,7 +230,6 @@ class _Watched:
         self.consumed = 0
         self._folded = asyncio.Event()
         store = PlanStore(
-            topic_prefix=settings.topic_prefix,
             instance=settings.instance_id,
             policy_version=POLICY_VERSION,
         )

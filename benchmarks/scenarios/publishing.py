@@ -19,7 +19,9 @@ from benchmarks.scenarios.append import Goals, Scenario
 from benchmarks.scenarios.ledgers import fresh_ledger
 from services.goals.section import SECTION
 from shared.chassis.kafka import relay as relay_module
+from shared.chassis.kafka import windows as windows_module
 from shared.chassis.kafka.relay import Relay
+from shared.chassis.kafka.streams import streams_of
 from shared.chassis.settings import Settings
 from shared.chassis.store.library_module import AsyncpgRecorder
 from shared.chassis.store.mapper import EntryMapper
@@ -47,7 +49,7 @@ def commit_to_producer(past: int = 0) -> Scenario:
         async with _topic(servers) as settings, fresh_ledger(servers, past) as database:
             await _mark_published(database, past)
             with _noting(handed):
-                async with Relay(database.url, settings, SECTION) as relay:
+                async with Relay(database.url, settings, streams_of(SECTION, settings)) as relay:
 
                     def on_commit(rows: Sequence[StoredRow], has_outgoing: bool) -> None:
                         now = perf_counter()
@@ -81,7 +83,7 @@ async def tail_after_a_crash(servers: Servers, seconds: float) -> Sample:
     async with _topic(servers) as settings, fresh_ledger(servers, events) as database:
         connection = await asyncpg.connect(database.owner_url)
         try:
-            async with Relay(database.url, settings, SECTION) as relay:
+            async with Relay(database.url, settings, streams_of(SECTION, settings)) as relay:
                 await _until_publishing(relay)
                 begun = perf_counter()
                 while await _mark(connection) < events:  # noqa: ASYNC110 - another's table
@@ -115,7 +117,7 @@ async def ready_bytes(servers: Servers, seconds: float) -> Sample:
             begun = perf_counter()
             for _ in range(windows):
                 under_way.append(await _window(producer, name, value, headers))
-                if len(under_way) == relay_module.UNDER_WAY:
+                if len(under_way) == windows_module.UNDER_WAY:
                     await under_way.popleft()
             await asyncio.gather(*under_way)
             took = perf_counter() - begun
@@ -238,5 +240,5 @@ def _noting(handed: dict[int, float]) -> Iterator[None]:
             handed.update((position, now) for position in batch.positions)
             return await super().send_batch(batch, topic, partition=partition)
 
-    with patch.object(relay_module, "AIOKafkaProducer", Noting):
+    with patch.object(windows_module, "AIOKafkaProducer", Noting):
         yield

@@ -16,6 +16,7 @@ from shared.chassis.database.database import Database
 from shared.chassis.http.identity import Identity
 from shared.chassis.kafka.consumer import BatchConsumer
 from shared.chassis.kafka.relay import Relay
+from shared.chassis.kafka.streams import OutgoingStream
 from shared.chassis.service_app import service_app
 from shared.chassis.settings import Settings
 
@@ -29,7 +30,7 @@ def create_app(settings: Settings) -> FastAPI:
     )
     store = AuditStore(database)
     identity = Identity(settings.jwks, settings.issuer)
-    relay = Relay(settings.database_url, settings, section=None)
+    relay = Relay(settings.database_url, settings, [OutgoingStream()])
     gaps = GapWatch(store)
     records = BatchConsumer(
         consumer=CONSUMER,

@@ -7,12 +7,14 @@ from fastapi import FastAPI
 
 from services.plan.doors.api import plan_routes
 from services.plan.doors.events import BATCH, CONSUMER, Folded, FoldEvents
+from services.plan.store.ledger import ChangeStream
 from services.plan.store.projection import PlanStore
 from shared.chassis.database.database import Database
 from shared.chassis.http.identity import Identity
 from shared.chassis.http.plain_requests import plain_reads
 from shared.chassis.kafka.consumer import BatchConsumer
 from shared.chassis.kafka.relay import Relay
+from shared.chassis.kafka.streams import OutgoingStream
 from shared.chassis.policy.decide import POLICY_VERSION
 from shared.chassis.service_app import service_app
 from shared.chassis.settings import Settings
@@ -29,9 +31,8 @@ def create_app(settings: Settings) -> FastAPI:
         waiting_limit=settings.request_limit,
     )
     identity = Identity(settings.jwks, settings.issuer)
-    relay = Relay(settings.database_url, settings, section=None)
+    relay = Relay(settings.database_url, settings, [ChangeStream(settings), OutgoingStream()])
     plans = PlanStore(
-        topic_prefix=settings.topic_prefix,
         instance=settings.instance_id,
         policy_version=POLICY_VERSION,
     )

@@ -13,6 +13,7 @@ from shared.chassis.kafka.commands import CommandDoor
 from shared.chassis.kafka.consumer import BatchConsumer
 from shared.chassis.kafka.local_copy import LocalCopy
 from shared.chassis.kafka.relay import Relay
+from shared.chassis.kafka.streams import streams_of
 from shared.chassis.policy.plan_states import PLAN_EVENTS, PlanStates
 from shared.chassis.service_app import service_app
 from shared.chassis.settings import Settings
@@ -31,7 +32,7 @@ def create_app(section: Section, settings: Settings) -> FastAPI:
         waiting_limit=settings.request_limit,
     )
     identity = Identity(settings.jwks, settings.issuer)
-    relay = Relay(settings.database_url, settings, section)
+    relay = Relay(settings.database_url, settings, streams_of(section, settings))
     commits = appends(
         settings.database_url,
         queue_limit=settings.queue_limit,

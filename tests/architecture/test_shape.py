@@ -59,7 +59,7 @@ OF_THE_CHASSIS = {
     },
     "kafka": {
         "consumer.py", "running.py", "offsets.py", "dead_letters.py", "commands.py",
-        "local_copy.py", "relay.py", "windows.py", "event_message.py", "client.py",
+        "local_copy.py", "relay.py", "streams.py", "windows.py", "event_message.py", "client.py",
         "faststream_adapter.py",
     },
     "contribute": {"prepare.py", "contribute.py", "decisions.py", "validate.py", "receipts.py"},
@@ -197,7 +197,8 @@ HOMES = (
     ),
     Home(
         "AIOKafkaProducer",
-        ("shared/chassis/kafka/relay.py", "shared/chassis/kafka/windows.py", "shared/testing/",
+        ("shared/chassis/kafka/windows.py", "shared/chassis/kafka/client.py",
+         "shared/chassis/kafka/relay.py", "shared/testing/",
          "shared/cli/",
          "deploy/", "tests/", "benchmarks/"),
         "what a service publishes was committed first",

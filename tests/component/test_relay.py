@@ -22,6 +22,8 @@ from aiokafka.partitioner import DefaultPartitioner
 
 import shared.chassis
 import shared.chassis.kafka.relay
+import shared.chassis.kafka.streams
+import shared.chassis.kafka.windows
 from deploy.local.servers.kafka import free_port
 from services.goals.domain import Goal
 from services.goals.section import SECTION
@@ -30,6 +32,7 @@ from shared.chassis.database.outgoing import Outgoing, append_outgoing
 from shared.chassis.kafka.dead_letters import Record
 from shared.chassis.kafka.event_message import event_of, header
 from shared.chassis.kafka.relay import Relay
+from shared.chassis.kafka.streams import EventStream, OutgoingStream, streams_of
 from shared.chassis.kafka.windows import Windows
 from shared.chassis.settings import Settings
 from shared.chassis.store.event_store import EventStore, Moved
@@ -90,7 +93,8 @@ class Bench:
         )
 
     def relay(self, instance: str = "goals-1", partitions: int = PARTITIONS) -> Relay:
-        return Relay(self.made.url, self.settings(instance, partitions), SECTION)
+        settings = self.settings(instance, partitions)
+        return Relay(self.made.url, settings, streams_of(SECTION, settings))
 
     @asynccontextmanager
     async def store(self, relay: Relay | None = None) -> AsyncIterator[EventStore]:
@@ -120,6 +124,13 @@ class Bench:
             lambda records: len(of(records, self.events)) >= count, f"{count} events"
         )
         return of(self.reader.records, self.events)
+
+
+def events_of(relay: Relay) -> EventStream:
+    """The stream of its events."""
+    stream = relay._published[0].stream
+    assert isinstance(stream, EventStream)
+    return stream
 
 
 def of(records: Sequence[Record], topic: str) -> list[Record]:
@@ -321,7 +332,7 @@ async def test_outgoing_is_published_as_it_stands_and_completed_where_it_asks(
 
 
 async def test_a_reader_s_outgoing_is_published_without_a_section(bench: Bench) -> None:
-    relay = Relay(bench.made.url, bench.settings("plan-1"), None)
+    relay = Relay(bench.made.url, bench.settings("plan-1"), [OutgoingStream()])
     async with relay, Database(bench.made.url) as database:
         async with database.transaction() as connection:
             await append_outgoing(connection, [Outgoing(bench.audit, b"k", (), b"{}")])
@@ -334,7 +345,7 @@ async def test_more_than_a_window_and_more_than_a_batch(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(shared.chassis.kafka.relay, "WINDOW", 30)
-    monkeypatch.setattr(shared.chassis.kafka.relay, "_LARGEST_BATCH", 65_536)
+    monkeypatch.setattr(shared.chassis.kafka.windows, "_LARGEST_BATCH", 65_536)
     big = "x" * 40_000  # two of them are more than a batch takes
     async with bench.store() as store:
         goals = [
@@ -367,10 +378,7 @@ async def test_a_gap_in_what_is_handed_over_is_read_from_the_table(
     ask = relay._ask
 
     async def counted(query: str, *arguments: Any) -> list[Any]:
-        if (
-            "FROM stored_events WHERE notification_id > $1 ORDER BY notification_id LIMIT $2"
-            in query
-        ):
+        if query == EventStream.rows:
             reads.append(arguments[0])
         return await ask(query, *arguments)
 
@@ -408,17 +416,62 @@ async def test_rows_handed_over_again_or_too_early_are_not_trusted(bench: Bench)
     assert [event_of(record).position for record in records] == [1, 2, 3, 4, 5, 6]
 
 
+@pytest.mark.parametrize(("bound", "most"), [("_HANDED_OVER", 10), ("_HANDED_BYTES", 12_000)])
 async def test_what_is_handed_over_has_a_bound(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, bound: str, most: int
 ) -> None:
-    monkeypatch.setattr(shared.chassis.kafka.relay, "_HANDED_OVER", 10)
+    """In number and in bytes: a few rows of a megabyte take as much as thousands of others."""
+    monkeypatch.setattr(shared.chassis.kafka.streams, bound, most)
     async with bench.relay() as relay, bench.store(relay) as store:
         await eventually(lambda: relay._is_active, "the relay is active")
+        events = events_of(relay)
+        kept: list[int] = []
+        offer = events.offer
+
+        def noted(*given: Any) -> bool:
+            offered = offer(*given)
+            kept.append(len(events._handed) if bound == "_HANDED_OVER" else events._handed_bytes)
+            return offered
+
+        monkeypatch.setattr(events, "offer", noted)
+        for _ in range(8):
+            await contribute(store)
         await contribute(store, goals=60, versions=2)
-        assert len(relay._handed) <= 10
-        await bench.until_marked(120)
-        records = await bench.published(120)
-    assert in_order_once_repeats_are_dropped(records) == list(range(1, 121))
+        assert 0 < max(kept) <= most
+        await bench.until_marked(128)
+        records = await bench.published(128)
+        assert (len(events._handed), events._handed_bytes) == (0, 0)
+    assert in_order_once_repeats_are_dropped(records) == list(range(1, 129))
+
+
+@pytest.mark.parametrize("table", ["stored_events", "outgoing"])
+async def test_a_window_has_a_bound_in_bytes(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, table: str
+) -> None:
+    """Five hundred rows of a megabyte would be read at once, and again after each failure."""
+    monkeypatch.setattr(shared.chassis.kafka.relay, "_WINDOW_BYTES", 3_000)
+    if table == "stored_events":
+        async with bench.store() as store:
+            await contribute(store, goals=10, versions=2)
+    else:
+        rows = [Outgoing(bench.audit, b"k", (), b"x" * size) for size in [900] * 18 + [9_000, 1]]
+        async with Database(bench.made.url) as database, database.transaction() as connection:
+            await append_outgoing(connection, rows)
+    relay = bench.relay()
+    sizes: list[tuple[int, int]] = []
+    send = relay._send_window
+
+    async def noted(*given: Any) -> Any:
+        values = [len(message.value) for message in given[2]]
+        sizes.append((sum(values), values[-1]))
+        return await send(*given)
+
+    monkeypatch.setattr(relay, "_send_window", noted)
+    async with relay:
+        await bench.until_marked(20, "events" if table == "stored_events" else "outgoing")
+    assert len(sizes) >= 3
+    if table == "outgoing":
+        assert all(size - last < 3_000 for size, last in sizes), "no more than one beyond the bound"
 
 
 # Crashes.
@@ -432,7 +485,11 @@ def crash_once(
     monkeypatch: pytest.MonkeyPatch, relay: Relay, method: str, *, before: bool, call: int = 1
 ) -> list[str]:
     """Let one call of a method be the last that the relay does before it starts anew."""
-    owner = Windows if hasattr(Windows, method) else relay  # each producer has windows of its own
+    owner: Any = relay
+    if hasattr(Windows, method):
+        owner = Windows  # each producer has windows of its own
+    elif method == "read":
+        owner = events_of(relay)
     original: Callable[..., Awaitable[Any]] = getattr(owner, method)
     calls: list[str] = []
 
@@ -452,7 +509,7 @@ def crash_once(
 @pytest.mark.parametrize(
     ("method", "before", "call"),
     [
-        ("_read_events", False, 2),
+        ("read", False, 2),
         ("_batches", False, 2),  # handed to the producer, while a window is under way
         ("_send", True, 2),  # a window of which the producer has a part
         ("_send", False, 3),
@@ -497,15 +554,15 @@ class HeldBack:
         monkeypatch.setattr(relay, "_until_acknowledged", self._held_back)
         monkeypatch.setattr(relay, "_send_window", self._counting)
 
-    async def _held_back(self, window: Any) -> None:
-        await self._until_acknowledged(window)
+    async def _held_back(self, *given: Any) -> None:
+        await self._until_acknowledged(*given)
         self.has_answer.set()
         await self.may_go_on.wait()
 
-    async def _counting(self, *given: Any) -> Any:
-        window = await self._send_window(*given)
-        self.most_under_way = max(self.most_under_way, len(self._relay._streams[0].under_way) + 1)
-        return window
+    async def _counting(self, *given: Any) -> None:
+        await self._send_window(*given)
+        under_way = self._relay._published[0].under_way
+        self.most_under_way = max(self.most_under_way, len(under_way.windows))
 
 
 async def test_the_mark_moves_after_the_acknowledgement_and_never_back(
@@ -541,8 +598,9 @@ async def test_windows_follow_each_other_and_the_mark_waits_for_the_first(
         records = await bench.published(35)
         assert await bench.mark() == 0, "all of it is there, and the first window is not answered"
         assert relay.lag == 35
-        assert relay._acknowledged.keys() <= {f"{bench.events}/{n}" for n in range(PARTITIONS)}
-        assert sum(relay._acknowledged.values()) <= 10, "nothing of a window that is not its turn"
+        acknowledged = relay._published[0].under_way.acknowledged
+        assert acknowledged.keys() <= {f"{bench.events}/{n}" for n in range(PARTITIONS)}
+        assert sum(acknowledged.values()) <= 10, "nothing of a window that is not its turn"
         held_back.may_go_on.set()
         await bench.until_marked(35)
         assert relay.lag == 0
@@ -560,14 +618,14 @@ async def test_what_is_under_way_has_a_bound(
     bench: Bench, monkeypatch: pytest.MonkeyPatch, bound: str, most: int, windows: int
 ) -> None:
     monkeypatch.setattr(shared.chassis.kafka.relay, "WINDOW", 5)
-    monkeypatch.setattr(shared.chassis.kafka.relay, bound, most)
+    monkeypatch.setattr(shared.chassis.kafka.windows, bound, most)
     async with bench.store() as store:
         await contribute(store, goals=5, versions=7)
     relay = bench.relay()
     held_back = HeldBack(monkeypatch, relay)
     async with relay:
         await bench.published(5 * windows)
-        await eventually(lambda: relay._streams[0].is_full, "there is no room")
+        await eventually(lambda: relay._published[0].under_way.is_full, "there is no room")
         held_back.may_go_on.set()
         await bench.until_marked(35)
     assert held_back.most_under_way == windows
@@ -598,7 +656,7 @@ async def test_nothing_of_a_partition_overtakes_what_the_broker_refuses(
     send = relay._send_window
 
     async def counted(*given: Any) -> Any:
-        calls.append(given[1][0].position)
+        calls.append(given[2][0].position)
         return await send(*given)
 
     monkeypatch.setattr(relay, "_send_window", counted)
@@ -807,7 +865,7 @@ async def test_another_number_of_partitions_stops_it_before_the_first_record(
 
 async def stops_loudly(bench: Bench, why: str, partitions: int = PARTITIONS) -> None:
     async with bench.relay(partitions=partitions) as relay:
-        await eventually(lambda: relay._failed is not None, "the relay has stopped")
+        await eventually(lambda: relay.has_stopped, "the relay has stopped")
         part = await relay.part()
         assert (part.ready, part.alive, part.detail) == (False, True, f"stopped: {why}")
 
@@ -817,7 +875,8 @@ async def test_the_lag_is_told_also_where_no_broker_can_be_reached(
 ) -> None:
     monkeypatch.setattr(shared.chassis.kafka.relay, "_LONGEST_PAUSE", 0.2)
     nowhere = bench.settings().model_copy(update={"kafka_servers": f"127.0.0.1:{free_port()}"})
-    async with Relay(bench.made.url, nowhere, SECTION) as relay, bench.store(relay) as store:
+    relay = Relay(bench.made.url, nowhere, streams_of(SECTION, nowhere))
+    async with relay, bench.store(relay) as store:
         await contribute(store, goals=2, versions=2)
         await eventually(lambda: relay.lag == 4, "four events to go")
         await contribute(store, goals=1, versions=3)
@@ -838,7 +897,8 @@ async def test_the_lag_says_how_far_it_has_to_go(bench: Bench) -> None:
 
 async def relay_for_ever(url: str, settings: str) -> None:
     """What the other process does."""
-    async with Relay(url, Settings.model_validate_json(settings), SECTION):
+    read = Settings.model_validate_json(settings)
+    async with Relay(url, read, streams_of(SECTION, read)):
         await asyncio.Event().wait()
 
 

@@ -6,10 +6,11 @@ Tests notice where a new version of it no longer works as this expects, or no lo
 import asyncio
 import struct
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from time import monotonic
 from typing import Any, Final, NamedTuple
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.codec import gzip_decode, lz4_decode, snappy_decode, zstd_decode
 from aiokafka.conn import AIOKafkaConnection, CloseReason
 from aiokafka.consumer import fetcher
@@ -32,6 +33,7 @@ _MISSED_FOR: Final = 2.0  # an organisation that has just been registered does n
 _ANSWER_SECONDS: Final = 5.0
 
 _send = AIOKafkaConnection.send
+_stopping: set["asyncio.Task[None]"] = set()
 
 
 def refuse_closed_connections() -> None:
@@ -74,6 +76,30 @@ def place_of(client: AIOKafkaConsumer, partition: TopicPartition) -> int | None:
         return None
     place: int = state.position
     return place
+
+
+async def stop_within(
+    producer: AIOKafkaProducer, starting: "asyncio.Task[None]", seconds: float
+) -> None:
+    """Stop a producer that may still be starting, and wait no longer than this.
+
+    Its own ``stop`` flushes first, so while the broker is away it goes on by itself; interrupted,
+    it would leave its connections and its sender for ever, and so would a start. What it may still
+    deliver is a duplicate, which consumers drop.
+    """
+
+    async def stop() -> None:
+        with suppress(KafkaError):
+            await asyncio.shield(starting)
+        await producer.stop()
+
+    stopping = asyncio.create_task(stop())
+    _stopping.add(stopping)
+    stopping.add_done_callback(_stopping.discard)
+    done, _ = await asyncio.wait([stopping], timeout=seconds)
+    for task in done:
+        with suppress(KafkaError):
+            task.result()
 
 
 class KnownTopics:

@@ -1,22 +1,34 @@
 """Windows of messages on their way to the broker: a batch for each partition, none overtaken."""
 
 import asyncio
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from time import monotonic
 from typing import Any, Final, NamedTuple
 
 import aiokafka.errors
-from aiokafka import AIOKafkaProducer, TopicPartition
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.partitioner import murmur2
 from opentelemetry.trace import Span, use_span
 
 from shared.chassis.telemetry import Attribute, links_of, log, tracer
 
+UNDER_WAY: Final = 16
+_BYTES_UNDER_WAY: Final = 8_000_000
+_LARGEST_BATCH: Final = 262_144
 _KNOWN_FOR: Final = 3_600.0
 _MISSING_FOR: Final = 30.0
+
+
+class BrokerLostRecords(Exception):
+    """A topic ends before what the broker had acknowledged: publish it again from the store."""
+
+
+class TopicDiffers(Exception):
+    """A topic has another number of partitions than was declared: keys would change places."""
 
 
 class Message(NamedTuple):
@@ -46,6 +58,16 @@ class Window:
     passed_over: int
     span: Span
 
+    async def all_answers(self) -> dict[str, int]:
+        """The offset behind the last record in each partition; raises what the broker refused."""
+        with use_span(self.span, end_on_exit=True):
+            answers = await asyncio.gather(*(batch.answer for batch in self.batches))
+        ends: dict[str, int] = {}
+        for first, batch in zip(answers, self.batches, strict=True):
+            place, end = f"{first.topic}/{first.partition}", first.offset + batch.records
+            ends[place] = max(ends.get(place, 0), end)
+        return ends
+
 
 class _Sent(NamedTuple):
     """A batch that the producer has been given."""
@@ -53,6 +75,98 @@ class _Sent(NamedTuple):
     answer: "asyncio.Future[Any]"
     records: int
     size: int
+
+
+@dataclass
+class UnderWay:
+    """How far a stream has got, and its windows that the broker has not answered.
+
+    The producer has been given what is up to ``handed``; the broker has all up to ``mark``, and
+    ``acknowledged`` is the offset behind the last of them in each partition.
+    """
+
+    mark: int = 0
+    handed: int = 0
+    handing_since: float | None = None
+    acknowledged: dict[str, int] = field(default_factory=dict)
+    windows: deque[Window] = field(default_factory=deque)
+    given: asyncio.Event = field(default_factory=asyncio.Event)
+    answered: asyncio.Event = field(default_factory=asyncio.Event)
+    marked: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def waiting_since(self) -> float | None:
+        """Since when the oldest window has had no answer; ``None`` where nothing waits."""
+        return self.windows[0].given_at if self.windows else self.handing_since
+
+    @property
+    def is_full(self) -> bool:
+        """So much waits for the broker that nothing more may be handed over."""
+        size = sum(window.size for window in self.windows)
+        return len(self.windows) >= UNDER_WAY or size >= _BYTES_UNDER_WAY
+
+    def begin_at(self, mark: int) -> None:
+        """Go on behind the mark; what was under way is sent again."""
+        for window in self.windows:
+            window.span.end()
+        self.windows.clear()
+        self.mark = self.handed = mark
+        self.handing_since = None
+
+    def add(self, window: Window) -> None:
+        """The producer has it."""
+        self.handing_since = None
+        self.handed = window.position
+        self.windows.append(window)
+        self.given.set()
+
+    async def oldest(self) -> Window:
+        """The window whose answer comes next."""
+        while not self.windows:
+            self.given.clear()
+            await self.given.wait()
+        return self.windows[0]
+
+    def note(self, ends: Mapping[str, int]) -> None:
+        """What the broker has acknowledged."""
+        for place, end in ends.items():
+            self.acknowledged[place] = max(self.acknowledged.get(place, 0), end)
+
+    def move_on(self) -> None:
+        """The broker has all of the oldest window."""
+        self.mark = self.windows.popleft().position
+        self.answered.set()
+        self.marked.set()
+
+    async def until_there_is_room(self) -> None:
+        """Wait while it is full."""
+        while self.is_full:
+            await self._until_answered()
+
+    async def until_nothing_waits(self) -> None:
+        """Wait until the broker has answered all."""
+        while self.windows:
+            await self._until_answered()
+
+    async def _until_answered(self) -> None:
+        self.answered.clear()
+        await self.answered.wait()
+
+
+def make_producer(servers: str, client_id: str) -> AIOKafkaProducer:
+    """A producer whose batches the broker takes once and in their order."""
+    return AIOKafkaProducer(
+        bootstrap_servers=servers,
+        client_id=client_id,
+        enable_idempotence=True,
+        acks="all",
+        linger_ms=0,
+        max_batch_size=_LARGEST_BATCH,
+        max_request_size=4 * 1024 * 1024,
+        compression_type="zstd",
+        request_timeout_ms=10_000,
+        metadata_max_age_ms=30_000,
+    )
 
 
 class Windows:
@@ -159,6 +273,44 @@ class Windows:
         except (aiokafka.errors.KafkaError, TimeoutError):
             self._missing_topics[topic] = monotonic()
             return 0
+
+
+async def compare_with_the_declared(
+    producer: AIOKafkaProducer, partitions: Mapping[str, int]
+) -> None:
+    """Before the first record: one in the wrong partition could not be taken back."""
+    for topic, declared in partitions.items():
+        if len(await producer.partitions_for(topic)) != declared:
+            raise TopicDiffers(topic)
+
+
+async def compare_with_the_broker(servers: str, acknowledged: Sequence[Mapping[str, int]]) -> None:
+    """What was acknowledged must still be there; less is a loss that no consumer can see.
+
+    ``acknowledged`` has offsets by topic and partition, of each stream.
+    """
+    told = [(place.rpartition("/"), end) for one in acknowledged for place, end in one.items()]
+    if not told:
+        return
+    consumer = AIOKafkaConsumer(bootstrap_servers=servers, enable_auto_commit=False)
+    try:
+        await consumer.start()
+        there = await consumer.topics()
+        lowest: dict[TopicPartition, int] = {}
+        for (topic, _, partition), end in told:
+            # Asked for one that is gone, the broker would not answer; an organisation may go.
+            if topic in there or is_required(topic):
+                place = TopicPartition(topic, int(partition))
+                lowest[place] = max(end, lowest.get(place, 0))
+        if not {place.topic for place in lowest} <= there:
+            raise aiokafka.errors.UnknownTopicOrPartitionError
+        ends: Mapping[TopicPartition, int] = await consumer.end_offsets(list(lowest))
+    finally:
+        await consumer.stop()
+    for place, end in ends.items():
+        if end < lowest[place]:
+            log.critical("relay.records_lost", topic=place.topic, partition=place.partition)
+            raise BrokerLostRecords(place.topic)
 
 
 def is_required(topic: str) -> bool:

@@ -34,14 +34,11 @@ def without_mark() -> None:
     relay: Any = Relay
     send_window = relay._send_window
 
-    async def too_early(self: Any, windows: Any, messages: Sequence[Any]) -> Any:
-        for stream in self._streams:
-            is_of_events = messages[0].topic == self._events_topic
-            if (stream.name == "events") == is_of_events:
-                stream.mark = messages[-1].position
-                await self._save_mark(stream)
+    async def too_early(self: Any, windows: Any, one: Any, messages: Sequence[Any]) -> None:
+        one.under_way.mark = messages[-1].position
+        await self._save_mark(one)
         await asyncio.sleep(DANGEROUS_MOMENT)
-        return await send_window(self, windows, messages)
+        await send_window(self, windows, one, messages)
 
     relay._send_window = too_early
 
@@ -244,9 +241,9 @@ def slow_to_mark() -> None:
     relay: Any = Relay
     save_mark = relay._save_mark
 
-    async def late(self: Any, stream: Any) -> None:
+    async def late(self: Any, one: Any) -> None:
         await asyncio.sleep(DANGEROUS_MOMENT)
-        await save_mark(self, stream)
+        await save_mark(self, one)
 
     relay._save_mark = late
 
