@@ -23,11 +23,13 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 
 import services.plan
 import shared.chassis
+import shared.chassis.kafka.relay
 from deploy.local.stack.issuer import ISS, Issuer
 from services.plan.app import create_app
 from services.plan.doors.events import CONSUMER, FoldEvents
 from services.plan.reads.as_at import PastPlans
 from services.plan.reads.current import CurrentPlans
+from services.plan.store.ledger import ChangeStream
 from services.plan.store.projection import PlanStore
 from shared.chassis import telemetry
 from shared.chassis.database.database import Connection, Database
@@ -35,6 +37,8 @@ from shared.chassis.database.outgoing import headers_from_bytes
 from shared.chassis.http.parameters import cursor_of
 from shared.chassis.kafka.consumer import BatchConsumer
 from shared.chassis.kafka.offsets import Transaction
+from shared.chassis.kafka.relay import Relay
+from shared.chassis.kafka.windows import Message as Change
 from shared.chassis.policy.decide import POLICY_VERSION
 from shared.chassis.settings import Settings
 from shared.chassis.wire.position import Position
@@ -47,6 +51,7 @@ from shared.testing.eventually import eventually
 from shared.testing.hostile import as_it_comes, history_of
 from shared.testing.raw_names import raw_name, raw_names_written
 from shared.testing.stack import TestDatabase, create_topics, fresh_database, fresh_prefix
+from shared.testing.topic_reader import TopicReader
 from tests.faults.judge.published import difference
 from tests.faults.judge.refold import document_of
 
@@ -67,8 +72,8 @@ def message(event: RecordedEvent) -> Message:
     return topic, str(event.plan_id).encode(), value_of(event), headers
 
 
-def plan_store(prefix: str, instance: str) -> PlanStore:
-    return PlanStore(topic_prefix=prefix, instance=instance, policy_version=POLICY_VERSION)
+def plan_store(instance: str) -> PlanStore:
+    return PlanStore(instance=instance, policy_version=POLICY_VERSION)
 
 
 class Bench:
@@ -99,7 +104,7 @@ class Bench:
         self, instance: str = "one", store: PlanStore | None = None, *, max_records: int = 500
     ) -> BatchConsumer:
         settings = self.settings(instance)
-        plans = store or plan_store(self.prefix, instance)
+        plans = store or plan_store(instance)
         consumer = BatchConsumer(
             consumer=CONSUMER,
             handle=FoldEvents(plans, folded=lambda: None),
@@ -159,13 +164,18 @@ class Bench:
         assert Counter(row["event"] for row in rows) == Counter(value_of(one) for one in events)
         told = [orjson.loads(row["event"]) for row in rows]
         assert difference(await self.document(plan_id), document_of(told)) == ""
-        changes = [orjson.loads(row["value"]) for row in await self.outgoing(PLAN_CHANGES)]
+        changes = [orjson.loads(change.value) for change in await self.changes()]
         named = ("section", "entry_id", "entry_version", "type", "contribution_id")
         assert [
             [change["plan_version"], *(change[name] for name in named)]
             for change in changes
             if change["plan_id"] == str(plan_id)
         ] == [[version, *(event[name] for name in named)] for version, event in enumerate(told, 1)]
+
+    async def changes(self) -> list[Change]:
+        """What subscribers are told of the whole ledger, in its order."""
+        told, _ = await ChangeStream(self.settings()).read(self.database.pool.fetch, 0, 100_000, 1)
+        return told
 
     async def outgoing(self, topic: str) -> list[asyncpg.Record]:
         return list(
@@ -240,10 +250,10 @@ async def test_events_become_a_plan_a_ledger_and_changes(bench: Bench) -> None:
     times = [row["projected_at"] for row in rows]
     assert times == sorted(times)
     assert {row["event"] for row in rows} == {value_of(event) for event in events}
-    changes = await bench.outgoing(PLAN_CHANGES)
-    values = [orjson.loads(row["value"]) for row in changes]
+    changes = await bench.changes()
+    values = [orjson.loads(change.value) for change in changes]
     assert [value["plan_version"] for value in values] == [1, 2, 3, 4, 5]
-    assert {row["key"] for row in changes} == {str(history.plan_id).encode()}
+    assert {change.key for change in changes} == {str(history.plan_id).encode()}
     assert set(values[0]) == {
         "plan_id",
         "plan_version",
@@ -318,7 +328,7 @@ async def test_five_consumers_meet_on_one_plan_and_its_versions_follow_on(bench:
                 made = history.event(section, "made", uuid4(), "created", {"text": "x"})
                 events.append(made)
                 events.append(history.event(section, "changed", made.entry_id, "amended", {"b": 1}))
-    stores = [plan_store(bench.prefix, f"n{n}") for n in range(5)]
+    stores = [plan_store(f"n{n}") for n in range(5)]
     shares: list[list[RecordedEvent]] = [[] for _ in stores]
     for number, event in enumerate(events):
         shares[number // 2 % 5].append(event)
@@ -331,7 +341,7 @@ async def test_five_consumers_meet_on_one_plan_and_its_versions_follow_on(bench:
         await bench.must_be_folded(history.plan_id, its_own)
         times = [row["projected_at"] for row in await bench.ledger(history.plan_id)]
         assert times == sorted(times)
-    assert len(await bench.outgoing(PLAN_CHANGES)) == len(events)
+    assert len(await bench.changes()) == len(events)
 
 
 async def fold_directly(bench: Bench, store: PlanStore, events: Sequence[RecordedEvent]) -> int:
@@ -369,7 +379,7 @@ async def test_three_members_of_the_group_apply_everything_once(bench: Bench) ->
 async def test_nobody_could_have_seen_a_version_at_the_time_of_the_next(bench: Bench) -> None:
     """Whoever waits for the lock of the ledger has no time yet: its time is that of its commit."""
     history = History()
-    store = plan_store(bench.prefix, "one")
+    store = plan_store("one")
     async with bench.database.pool.acquire() as holder, holder.transaction():
         await holder.execute("SELECT pg_advisory_xact_lock(7411)")
         folding = asyncio.create_task(fold_directly(bench, store, [history.opened()]))
@@ -386,7 +396,7 @@ async def test_nobody_could_have_seen_a_version_at_the_time_of_the_next(bench: B
 async def test_the_time_of_a_version_is_never_before_that_of_the_one_before(bench: Bench) -> None:
     """A replica's clock may be behind that of the one which wrote the version before."""
     history = History()
-    store, other = plan_store(bench.prefix, "one"), plan_store(bench.prefix, "two")
+    store, other = plan_store("one"), plan_store("two")
     await fold_directly(bench, store, [history.opened()])
     owner = await asyncpg.connect(bench.made.owner_url)
     try:
@@ -419,9 +429,7 @@ async def test_the_ledger_keeps_every_fact_of_an_event(bench: Bench) -> None:
         "goals", "left", goal, "withdrawn", {"ends_at": "2026-11-30T00:00:00Z", "live_until": "x"}
     )
     confirmed = history.event("goals", "confirmed", goal)
-    await fold_directly(
-        bench, plan_store(bench.prefix, "one"), [history.opened(), agreed, left, confirmed]
-    )
+    await fold_directly(bench, plan_store("one"), [history.opened(), agreed, left, confirmed])
     _, first, second, third = await bench.ledger(history.plan_id)
     assert first["fields"] == ["aim", "starts_at"]
     assert orjson.loads(first["stated_by"]) == {"kind": "person"}
@@ -490,7 +498,7 @@ async def test_whatever_comes_the_plan_is_that_of_the_plain_fold(bench: Bench) -
     came = [event for batch in as_it_comes(random, [*events, *strays]) for event in batch]
     # What has come last of all settles whose each entry is.
     came += events
-    stores = [plan_store(bench.prefix, name) for name in ("one", "two")]
+    stores = [plan_store(name) for name in ("one", "two")]
     for start in range(0, len(came), 40):
         await fold_directly(bench, random.choice(stores), came[start : start + 40])
     plans, past = CurrentPlans(bench.database), PastPlans(bench.database)
@@ -681,8 +689,8 @@ STEPS = ("take_up", "_write_parked", "_write_plans", "_write_counts", "_write_le
 class MortalStore(PlanStore):
     """A store that fails once after a step, as a process does that is killed there."""
 
-    def __init__(self, prefix: str, step: str, error: type[BaseException]) -> None:
-        super().__init__(topic_prefix=prefix, instance="one", policy_version=POLICY_VERSION)
+    def __init__(self, step: str, error: type[BaseException]) -> None:
+        super().__init__(instance="one", policy_version=POLICY_VERSION)
         self.died = asyncio.Event()
         plain = getattr(self, step)
 
@@ -712,7 +720,7 @@ async def test_killed_at_any_step_nothing_is_lost_or_twice(
     history = History()
     events = short_history(history)
     disorder = [events[0], events[3], events[1], events[4], events[2]]
-    store = MortalStore(bench.prefix, step, error)
+    store = MortalStore(step, error)
     await bench.publish(*disorder)
     consumer = bench.consumer(store=store, max_records=2)
     await consumer.__aenter__()
@@ -731,7 +739,7 @@ async def test_killed_at_any_step_nothing_is_lost_or_twice(
         tally = await bench.until_consumed(10)
     assert (tally["applied"], tally["duplicates"], tally["parked"]) == (5, 5, 0)
     await bench.must_be_folded(history.plan_id, events)
-    assert len(await bench.outgoing(PLAN_CHANGES)) == 5
+    assert len(await bench.changes()) == 5
 
 
 async def stop_at_once(consumer: BatchConsumer) -> None:
@@ -792,8 +800,8 @@ async def test_one_span_for_a_batch_with_links_to_what_caused_its_events(bench: 
         assert b"careplan_consumed" in bytes(telemetry.metrics_response().body)
     finally:
         telemetry.shut_down()
-    headers = [headers_from_bytes(row["headers"]) for row in await bench.outgoing(PLAN_CHANGES)]
-    assert {dict(h)["traceparent"] for h in headers} == {trace.encode() for trace in traces}
+    told = [dict(change.headers) for change in await bench.changes()]
+    assert {headers["traceparent"] for headers in told} == {trace.encode() for trace in traces}
 
 
 # The door
@@ -1095,7 +1103,7 @@ async def test_a_merged_plan_stays_readable_and_both_name_each_other(bench: Benc
 
 async def test_what_is_kept_of_plans_is_bounded_by_its_bytes_and_never_old(bench: Bench) -> None:
     histories = [History() for _ in range(8)]
-    store = plan_store(bench.prefix, "one")
+    store = plan_store("one")
     await fold_directly(bench, store, [history.opened() for history in histories])
     stored = {history.plan_id: await bench.document(history.plan_id) for history in histories}
     size = max(len(orjson.dumps(document)) for document in stored.values())
@@ -1145,3 +1153,89 @@ async def test_the_changes_are_published_in_the_order_of_the_plan(bench: Bench) 
                 told.json()["ready"] is True and told.json()["parts"]["events"]["ready"] is True
             ),
         )
+
+
+async def test_a_change_is_told_as_it_always_was(bench: Bench) -> None:
+    """Subscribers keep these bytes: the ledger's row makes the same message as the event did."""
+    history = History()
+    trace = f"00-{11:032x}-{12:016x}-01"
+    opened = replace(history.opened(), traceparent=trace)
+    found = history.event("needs", "found", uuid4(), "created", {"what": {"text": "Knee hurts"}})
+    await fold_directly(bench, plan_store("one"), [opened, found])
+    rows = await bench.ledger(history.plan_id)
+    changes = await bench.changes()
+    plan_id = str(history.plan_id)
+    for version, event, row, change in zip((1, 2), (opened, found), rows, changes, strict=True):
+        value = (
+            f'{{"plan_id":"{plan_id}","plan_version":{version},"section":"{event.section}",'
+            f'"entry_id":"{event.entry_id}","entry_type":"{event.entry_type}",'
+            f'"entry_version":{event.entry_version},"change":"{event.change}",'
+            f'"type":"{event.type}","contribution_id":"{event.contribution_id}",'
+            f'"recorded_at":"{instant(event.recorded_at)}",'
+            f'"projected_at":"{instant(row["projected_at"])}",'
+            f'"stated_at":"{event.provenance["stated_at"]}"}}'
+        )
+        assert change.value.decode() == value
+        assert change.key == plan_id.encode()
+        assert change.topic == bench.prefix + PLAN_CHANGES
+        assert change.headers == [
+            ("content-type", b"application/json"),
+            ("ce_specversion", b"1.0"),
+            ("ce_id", f"{plan_id}.{version}".encode()),
+            ("ce_source", b"urn:careplan:plan"),
+            ("ce_type", b"careplan.plan.changed.v1"),
+            ("ce_subject", f"plan/{plan_id}".encode()),
+            ("ce_partitionkey", plan_id.encode()),
+            *([("traceparent", trace.encode())] if event is opened else []),
+        ]
+
+
+async def test_every_change_is_published_whoever_writes_and_whatever_ends(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two replicas fold at once while two relays take turns: the first loses its lock at work."""
+    monkeypatch.setattr(shared.chassis.kafka.relay, "WINDOW", 5)
+    histories = [History() for _ in range(10)]
+    shares = [
+        [event for one in half for event in short_history(one)]
+        for half in (histories[:5], histories[5:])
+    ]
+    relays = [
+        Relay(bench.made.url, bench.settings(f"r{n}"), [ChangeStream(bench.settings(f"r{n}"))])
+        for n in range(2)
+    ]
+    topic = bench.prefix + PLAN_CHANGES
+    async with TopicReader(bench.servers, topic) as reader, relays[0] as first, relays[1] as second:
+        await eventually(lambda: first._is_active or second._is_active, "one publishes")
+        active = first if first._is_active else second
+        folding = [
+            asyncio.create_task(fold_directly(bench, plan_store(f"n{n}"), share))
+            for n, share in enumerate(shares)
+        ]
+        active.wake()
+        await reader.count(1, "changes")
+        assert active._connection is not None
+        active._connection.terminate()  # as a relay that is killed: its mark is behind
+        await asyncio.gather(*folding)
+        told = await bench.changes()
+        assert [change.position for change in told] == list(range(1, 51))
+        expected = Counter(change.value for change in told)
+        await reader.until(
+            lambda records: {record.value for record in records} == set(expected), "every change"
+        )
+        records = list(reader.records)
+    assert set(expected.values()) == {1}
+    for history in histories:
+        seen: list[int] = []
+        for record in records:
+            value = orjson.loads(record.value or b"")
+            if value["plan_id"] == str(history.plan_id) and value["plan_version"] not in seen:
+                seen.append(value["plan_version"])
+        assert seen == [1, 2, 3, 4, 5], "the first copies come in the order of the plan"
+
+
+async def test_changes_are_not_written_twice(bench: Bench) -> None:
+    """The ledger is their outbox: what it says is not said in `outgoing` again."""
+    await fold_directly(bench, plan_store("one"), short_history(History()))
+    assert await bench.outgoing(PLAN_CHANGES) == []
+    assert len(await bench.changes()) == 5

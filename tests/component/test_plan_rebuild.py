@@ -44,7 +44,7 @@ class Model:
     def __init__(self, database: Database, owner: asyncpg.Connection) -> None:
         self.database = database
         self.owner = owner
-        store = PlanStore(topic_prefix="", instance="one", policy_version=POLICY_VERSION)
+        store = PlanStore(instance="one", policy_version=POLICY_VERSION)
         self._handle = FoldEvents(store, folded=lambda: None)
 
     async def take(self, *events: RecordedEvent) -> None:

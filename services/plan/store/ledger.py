@@ -13,8 +13,11 @@ from services.plan.fold.domain import Accepted, EntryKey, Plan, PlanEntry
 from services.plan.store.document import Shown, head_bytes
 from services.plan.store.values import dumps
 from shared.chassis.database.database import Connection
-from shared.chassis.database.outgoing import Outgoing
+from shared.chassis.kafka.streams import Stream
+from shared.chassis.kafka.windows import Message
+from shared.chassis.settings import Settings
 from shared.chassis.wire.plain_json import fitted
+from shared.ledger.topics import PLAN_CHANGES
 
 _COLUMNS: Final = (
     *("plan_id", "plan_version", "section", "entry_id", "entry_version", "entry_type", "type"),
@@ -79,25 +82,45 @@ def row_of(plan: Plan, entry: PlanEntry, accepted: Accepted, shown: Shown) -> Le
     return LedgerRow(plan.plan_id, accepted.plan_version, facts)
 
 
-def change_of(row: LedgerRow, topic: str) -> Outgoing:
-    """What subscribers are told of a row that has been added: what changed, and never who."""
-    told = row.named()
-    trace = told["traceparent"]
-    told["projected_at"] = row.projected_at
-    plan_id = str(row.plan_id)
-    key = plan_id.encode()
-    headers: tuple[tuple[str, bytes | None], ...] = (
-        ("content-type", b"application/json"),
-        ("ce_specversion", b"1.0"),
-        ("ce_id", f"{plan_id}.{row.plan_version}".encode()),
-        ("ce_source", b"urn:careplan:plan"),
-        ("ce_type", _CHANGE_TYPE),
-        ("ce_subject", f"plan/{plan_id}".encode()),
-        ("ce_partitionkey", key),
-    )
-    if trace is not None:
-        headers += (("traceparent", trace.encode()),)
-    return Outgoing(topic, key, headers, dumps({name: told[name] for name in _CHANGE}))
+class ChangeStream(Stream):
+    """What subscribers are told of each row of the ledger: what changed, and never who.
+
+    The ledger is the outbox: a row has its place in the feed under the lock of its transaction.
+    """
+
+    name = "changes"
+    rows = f"""
+        SELECT feed, {", ".join(_CHANGE)}, traceparent, 0 AS up_to
+          FROM ledger.plan_ledger WHERE feed > $1 AND $3 > 0 ORDER BY feed LIMIT $2
+    """  # noqa: S608 - names of ours
+    to_go = """
+        SELECT (SELECT max(feed) FROM ledger.plan_ledger) AS newest,
+               (SELECT projected_at FROM ledger.plan_ledger WHERE feed > $1
+                 ORDER BY feed LIMIT 1) AS oldest
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._topic = settings.topic_prefix + PLAN_CHANGES
+
+    def message(self, row: Any) -> Message:
+        """A row of the ledger as it is published (contracts/careplan.plan.changed)."""
+        trace = row["traceparent"]
+        plan_id = str(row["plan_id"])
+        key = plan_id.encode()
+        headers: list[tuple[str, bytes | None]] = [
+            ("content-type", b"application/json"),
+            ("ce_specversion", b"1.0"),
+            ("ce_id", f"{plan_id}.{row['plan_version']}".encode()),
+            ("ce_source", b"urn:careplan:plan"),
+            ("ce_type", _CHANGE_TYPE),
+            ("ce_subject", f"plan/{plan_id}".encode()),
+            ("ce_partitionkey", key),
+        ]
+        if trace is not None:
+            headers.append(("traceparent", trace.encode()))
+        value = dumps({name: row[name] for name in _CHANGE})
+        at = row["projected_at"].timestamp()
+        return Message(row["feed"], self._topic, key, value, headers, at, trace)
 
 
 async def append(

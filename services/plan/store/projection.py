@@ -15,7 +15,6 @@ from services.plan.store.reading import Read, read_event
 from shared.chassis.database.database import Connection
 from shared.chassis.database.outgoing import Outgoing, append_outgoing
 from shared.chassis.kafka.dead_letters import Record
-from shared.ledger.topics import PLAN_CHANGES
 
 _COLUMNS: Final = (
     "plan_id, version, revision, state, opened_at, last_updated, merged_into, positions"
@@ -25,8 +24,7 @@ _COLUMNS: Final = (
 class PlanStore:
     """Takes up the plans of a batch and writes them, their ledger and what waits."""
 
-    def __init__(self, *, topic_prefix: str, instance: str, policy_version: str) -> None:
-        self._changes_topic = topic_prefix + PLAN_CHANGES
+    def __init__(self, *, instance: str, policy_version: str) -> None:
         self._instance = instance
         self._policy_version = policy_version
         self._cache = PlanCache()
@@ -87,9 +85,7 @@ class PlanStore:
         await self._write_plans(connection, plans)
         await self._write_counts(connection, tally)
         await self._write_ledger(connection, plans)
-        rows = [row for held in plans for row in held.rows]
-        changes = [ledger.change_of(row, self._changes_topic) for row in rows]
-        await append_outgoing(connection, [*outgoing, *changes])
+        await append_outgoing(connection, outgoing)
 
     async def _load(self, connection: Connection, plans: Sequence[HeldPlan]) -> None:
         """What is not kept in memory, by statements that see what the lock has waited for."""
