@@ -102,8 +102,12 @@ class Checker:
         [plan] = await self._evidence.ask(
             "plan",
             "SELECT (SELECT count(*) FROM ledger.plan_ledger) AS events,"
-            " (SELECT count(*) FROM outgoing) AS outgoing,"
-            " (SELECT max(position) FROM relay_mark WHERE stream = 'outgoing') AS told",
+            " (SELECT coalesce(max(feed), 0) FROM ledger.plan_ledger) AS changes,"
+            " (SELECT coalesce(max(position), 0) FROM outgoing) AS outgoing,"
+            " (SELECT coalesce(max(position), 0) FROM relay_mark WHERE stream = 'changes')"
+            " AS changes_told,"
+            " (SELECT coalesce(max(position), 0) FROM relay_mark WHERE stream = 'outgoing')"
+            " AS told",
         )
         [audit] = await self._evidence.ask(
             "audit",
@@ -113,6 +117,7 @@ class Checker:
         return (
             plan["events"] == there == audit["changes"]
             and audit["refused"] == refused
+            and plan["changes_told"] == plan["changes"]
             and plan["told"] == plan["outgoing"]
             and not await self._behind()
         )
