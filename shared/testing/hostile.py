@@ -42,12 +42,14 @@ def history_of(
             leaves = random.sample(_LEAVES, random.randrange(1, 4))
             content[key] = {leaf: _value(random) for leaf in leaves if leaf != "never said"}
             fields += [f"{key}.{leaf}" for leaf in leaves]
-        if is_of_the_plan:
+        name = random.choice(_OF_THE_PERSON if is_of_the_plan else _NAMES)
+        # Of the others of a plan nobody would read it.
+        if is_of_the_plan and name in ("plan-merged", *_NAMES[:-1]):
             content["merged_into"] = str(UUID(int=random.randrange(2, 4)))
         random.shuffle(fields)
         event = history.event(
             section,
-            random.choice(_OF_THE_PERSON if is_of_the_plan else _NAMES),
+            name,
             plan_id if is_of_the_plan else random.choice(entries),
             random.choice(_CHANGES),
             content,

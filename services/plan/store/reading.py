@@ -35,17 +35,9 @@ def read_event(record: Record) -> Read:
 
 
 def stated_at_of(event: RecordedEvent) -> datetime:
-    """When it was said; left out, or not a time with an offset, when it was recorded."""
+    """When it was said; left out, when it was recorded."""
     given = event.provenance.get("stated_at")
-    if given is None:
-        return event.recorded_at
-    try:
-        stated_at = datetime.fromisoformat(given)
-        if stated_at.tzinfo is UTC:
-            return stated_at
-        return stated_at.astimezone(UTC) if stated_at.tzinfo else event.recorded_at
-    except (TypeError, ValueError, OverflowError):
-        return event.recorded_at
+    return event.recorded_at if given is None else datetime.fromisoformat(given).astimezone(UTC)
 
 
 def _plan_event(event: RecordedEvent, record: Record) -> PlanEvent:

@@ -26,8 +26,10 @@ from shared.ledger import (
     RecordedEvent,
     Section,
     change_of,
+    id_in,
     instant,
 )
+from shared.ledger.recorded_event import MERGED, plan_state_after
 from shared.ledger.topics import events_topic
 
 _CONTRACTS = Path(__file__).resolve().parents[3] / "contracts"
@@ -40,9 +42,10 @@ _DEEPEST = 100
 _MOST_VALUES = 200_000
 _MOST_FIELDS = 1_000
 _LONGEST_FIELD = 500
+_OBJECTS_OF_A_PROVENANCE = ("recorded_by", "stated_by", "on_behalf_of", "supported_by", "system")
 _NUL = "\x00"
 _WRITTEN_NUL = b"\\u0000"
-_YEARS = range(1900, 2300)
+_YEARS = range(1000, 9999)  # in UTC: any database and any offset can hold them
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,59}")
 _TYPE = re.compile(r"careplan\.([a-z][a-z0-9-]{0,59})\.[a-z][a-z0-9-]{0,99}\.v[1-9][0-9]{0,3}")
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
@@ -248,7 +251,7 @@ def event_of(record: ConsumedRecord) -> RecordedEvent:
             contribution_id=DriversUUID(value["contribution_id"]),
             recorded_at=_instant(value["recorded_at"]),
             content=content,
-            provenance=_mapping(value["provenance"]),
+            provenance=_provenance(value["provenance"]),
             fields=_fields(list(content) if fields is None else fields),
             position=_number(_header(headers, "ce_position")),
             # Headers are whatever somebody wrote: one that has not its form is none.
@@ -260,6 +263,7 @@ def event_of(record: ConsumedRecord) -> RecordedEvent:
     if record.key != str(event.plan_id).encode():
         raise Unreadable("the key is not the plan_id")
     _judge_section(event, record.topic)
+    _judge_plan_state(event)
     return event
 
 
@@ -270,6 +274,18 @@ def _judge_section(event: RecordedEvent, topic: str) -> None:
         raise Unreadable("an event of another section than its topic")
     if not event.type.startswith(f"careplan.{event.section}."):
         raise Unreadable("the type is not one of its section")
+
+
+def _judge_plan_state(event: RecordedEvent) -> None:
+    """What an event says of its plan is what its type says: no reader takes half of it."""
+    state = plan_state_after(event.type.rpartition(".v")[0])
+    if state is None:
+        return
+    said, into = event.content.get("plan_state"), event.content.get("merged_into")
+    if said is not None and said != state:
+        raise Unreadable("a plan_state that is not the one of its type")
+    if (id_in(into) is None) if state == MERGED else (into is not None):
+        raise Unreadable("merged_into is a plan exactly where the plan is merged")
 
 
 def judge_headers(record: ConsumedRecord) -> None:
@@ -342,9 +358,11 @@ def _instant(value: Any) -> datetime:
     at = datetime.fromisoformat(value)
     if at.tzinfo is None:
         raise ValueError("an instant without an offset")
+    if at.tzinfo is not UTC:
+        at = at.astimezone(UTC)
     if at.year not in _YEARS:
         raise ValueError("not an instant of our times")
-    return at if at.tzinfo is UTC else at.astimezone(UTC)
+    return at
 
 
 def _version(value: Any) -> int:
@@ -357,6 +375,17 @@ def _mapping(value: Any) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise TypeError("not an object")
     return value
+
+
+def _provenance(value: Any) -> dict[str, Any]:
+    """Who said it and when: a time that not every reader could take is none."""
+    provenance = _mapping(value)
+    if provenance.get("stated_at") is not None:
+        _instant(provenance["stated_at"])
+    for name in _OBJECTS_OF_A_PROVENANCE:
+        if provenance.get(name) is not None:
+            _mapping(provenance[name])
+    return provenance
 
 
 def _number(text: str | None) -> int | None:

@@ -20,6 +20,7 @@ from shared.chassis.store.mapper import EntryMapper
 from shared.chassis.store.rows import StoredRow
 from shared.ledger import Agent, CodedText, EntryRef, Organisation, Provenance
 from shared.ledger.provenance import Kind
+from shared.testing.events import History, record_of
 
 RECORDED_AT = datetime(2026, 3, 1, 12, 30, 0, 250, tzinfo=UTC)
 PUBLISHER = EventPublisher(SECTION)
@@ -183,8 +184,17 @@ def test_fields_left_out_are_the_members_of_the_content() -> None:
         {"type": "careplan.goals." + "a" * 12_000 + ".v1"},
         {"type": "careplan.goals.agreed.v1\n"},
         {"type": "careplan.goals.agreed"},
-        {"recorded_at": "1899-12-31T00:00:00Z"},
-        {"recorded_at": "9999-12-31T23:59:59Z"},
+        {"recorded_at": "0999-12-31T23:59:59Z"},
+        {"recorded_at": "1000-01-01T00:00:00+00:01"},
+        {"recorded_at": "9999-01-01T00:00:00Z"},
+        {"recorded_at": "9998-12-31T23:59:59-00:01"},
+        {"provenance": {"stated_at": "0001-01-01T00:00:00+14:00"}},
+        {"provenance": {"stated_at": "9999-12-31T23:59:59-14:00"}},
+        {"provenance": {"stated_at": "2026-03-01T12:30:00"}},
+        {"provenance": {"stated_at": "yesterday"}},
+        {"provenance": {"stated_at": 1_772_368_200}},
+        {"provenance": {"recorded_by": "me"}},
+        {"provenance": {"stated_by": ["me"]}},
     ],
     ids=str,
 )
@@ -233,6 +243,55 @@ def test_no_section_speaks_for_another(members: dict[str, Any]) -> None:
     for topic in ("careplan.goals.commands.v1", "xcareplan.goals.events.v1", ""):
         with pytest.raises(Unreadable, match="section"):
             event_of(replace(published(goal()), topic=topic))
+
+
+ANOTHER = "0199c0de-0000-7000-8000-0000000000a1"
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("plan-opened", {"plan_state": "ended"}),
+        ("plan-ended", {"plan_state": "x"}),
+        ("plan-ended", {"plan_state": ["ended"]}),
+        ("plan-ended", {"plan_state": "ended", "merged_into": ANOTHER}),
+        ("plan-merged", {"plan_state": "open", "merged_into": ANOTHER}),
+        ("plan-merged", {"plan_state": "merged"}),
+        ("plan-merged", {"plan_state": "merged", "merged_into": None}),
+        ("plan-merged", {"plan_state": "merged", "merged_into": "x" * 12_000}),
+        ("plan-merged", {"plan_state": "merged", "merged_into": ANOTHER.upper()}),
+        ("plan-merged", {"plan_state": "merged", "merged_into": 7}),
+        ("plan-unmerged", {"plan_state": "open", "merged_into": ANOTHER}),
+    ],
+    ids=str,
+)
+def test_what_is_said_of_a_plan_fits_the_type_or_is_read_by_nobody(
+    name: str, content: dict[str, Any]
+) -> None:
+    """Every consumer reads an event in one way: none applies the half of it that it likes."""
+    history = History()
+    history.opened()
+    event = history.event("person", name, history.plan_id, content=content)
+    with pytest.raises(Unreadable):
+        event_of(record_of(event))
+
+
+def test_what_is_rightly_said_of_a_plan_is_read() -> None:
+    history = History()
+    other = str(uuid4())
+    for event in (
+        history.opened(),
+        history.event("person", "plan-ended", history.plan_id, content={"plan_state": "ended"}),
+        history.event(
+            *("person", "plan-merged", history.plan_id),
+            content={"plan_state": "merged", "merged_into": other},
+        ),
+        history.event(
+            *("person", "plan-unmerged", history.plan_id),
+            content={"plan_state": "open", "merged_into": None},
+        ),
+    ):
+        assert event_of(record_of(event)).content == event.content
 
 
 def test_a_trace_that_is_none_is_left_out() -> None:

@@ -376,23 +376,6 @@ def test_each_major_version_of_an_event_says_the_same_of_the_plan(major: int) ->
     assert plan.state == "ended"
 
 
-AN_ID = "0199c0de-0000-7000-8000-0000000000a1"
-
-
-@pytest.mark.parametrize(
-    "into",
-    [None, 5, "", "not an id", "x" * 12_000, f"{{{AN_ID}}}", AN_ID.replace("-", "")],
-    ids=range(7),
-)
-def test_what_a_plan_is_merged_into_is_a_plan_or_nothing(into: Any) -> None:
-    history = History()
-    opened = history.opened()
-    told = {"merged_into": into}
-    merged = history.event("person", "plan-merged", history.plan_id, "amended", told)
-    plan = folded(history.plan_id, [opened, merged])
-    assert (plan.state, plan.merged_into) == ("merged", None)
-
-
 def test_what_was_only_confirmed_or_talked_about_was_not_updated() -> None:
     history = History()
     about, comment = uuid4(), uuid4()
@@ -416,10 +399,8 @@ def test_the_fold_takes_any_provenance() -> None:
     history = History()
     odd: list[dict[str, Any]] = [
         {},
-        {"recorded_by": None, "stated_at": 5},
-        {"recorded_by": "somebody", "stated_by": [], "stated_at": "yesterday"},
-        {"recorded_by": {"organisation": 1}, "stated_at": "2026-03-10T14:00:00"},
-        {"stated_at": "0001-01-01T00:00:00+14:00"},
+        {"recorded_by": None, "stated_by": {}, "stated_at": None},
+        {"recorded_by": {"organisation": 1}},
     ]
     for provenance in odd:
         event = history.event("novel", "made", uuid4(), "created", {"a": 1})
