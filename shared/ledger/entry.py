@@ -101,8 +101,9 @@ class Entry(Aggregate):
         def mutate(self, aggregate: Any) -> Any:
             """The entry; where it was marked in error, begun again under the same restriction."""
             begun: Any = super().mutate(None)
-            if aggregate is not None and self.visibility is None:
-                begun.remember_visibility(aggregate.visibility, aggregate.restricted_by)
+            if aggregate is not None and aggregate.visibility is not None:
+                standing = self.visibility or aggregate.visibility
+                begun.remember_visibility(standing, aggregate.restricted_by)
             return begun
 
     class EnteredInError(Event):
@@ -119,8 +120,11 @@ class Entry(Aggregate):
         visibility: Visibility
 
         def apply(self, aggregate: Any) -> None:
-            """Remembered, for lifting it."""
-            aggregate.remember_visibility(self.visibility, self.provenance.origin)
+            """Remembered, for lifting it; whoever adds to a restriction does not take it over."""
+            standing, by = aggregate.visibility, self.provenance.origin
+            if standing is not None and self.visibility.takes_nothing_from(standing):
+                by = aggregate.restricted_by
+            aggregate.remember_visibility(self.visibility, by)
             super().apply(aggregate)
 
     class RestrictionLifted(Event):
@@ -139,7 +143,7 @@ class Entry(Aggregate):
     is_in_error: bool = False
     visibility: Visibility | None = None
     restricted_by: str | None = None
-    """The origin of the restriction that stands; who lifts it is judged by that."""
+    """The origin that first made the restriction that stands; who lifts it is judged by that."""
 
     @staticmethod
     def create_id(provenance: Provenance) -> UUID:

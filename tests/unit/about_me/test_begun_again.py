@@ -1,5 +1,6 @@
 """What was marked in error is begun again: the same entry at its next version, all of it anew."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,7 +12,7 @@ from services.about_me.section import SECTION
 from shared.chassis.kafka.event_message import EventPublisher
 from shared.chassis.store.mapper import EntryMapper
 from shared.chassis.store.rows import StoredRow
-from shared.ledger import Provenance, Refused, Visibility
+from shared.ledger import Provenance, Refused, Supporter, Visibility
 from shared.testing.people import EDITH, TOM
 from shared.testing.scenario import do, read_again, said
 
@@ -65,6 +66,19 @@ def test_a_restriction_stays() -> None:
     assert begun_again(in_error(HIDDEN), wider).visibility == wider
     with pytest.raises(Refused, match="restriction-is-not-yours-to-lift"):
         begun_again(in_error(HIDDEN), Visibility(labels=("mental-health",), reason="Less"))
+
+
+def test_whoever_begins_again_does_not_take_the_restriction_over() -> None:
+    supported = Supporter("Tom Quill-Synth", how="She told me, and I wrote it down")
+    by_tom = replace(said(EDITH, recorded_by=TOM), supported_by=supported)
+    wider = Visibility(labels=("address", "mental-health"), reason="Two reasons")
+    responses = {"what_is_most_important": Response("My garden")}
+    entry: Any = BEGIN.create(by_tom, NOBODY, {"responses": responses}, wider, in_error(HIDDEN))
+    assert entry.visibility == wider
+    with pytest.raises(Refused, match="restriction-is-not-yours-to-lift"):
+        do(AboutMe.lift_restriction, TOM, reason="Not needed").take(entry)
+    do(AboutMe.lift_restriction, EDITH, reason="Not needed").take(entry)
+    assert entry.visibility is None
 
 
 def test_only_what_is_in_error_and_the_one_of_its_kind_is_begun_again() -> None:

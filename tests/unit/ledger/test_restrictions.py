@@ -89,9 +89,25 @@ def test_another_organisation_takes_nothing_from_it(less: dict[str, Any]) -> Non
     )
 
 
-def test_what_two_have_restricted_the_last_one_lifts() -> None:
-    more = restricted(SAM, labels=("address", "mental-health"))
-    given(AGREED, restricted(), more).when(lifted(TOM)).refused(NOT_YOURS)
-    given(AGREED, restricted(), more).when(lifted(SAM)).then(
+@pytest.mark.parametrize(("first", "second"), [(TOM, SAM), (EDITH, SAM), (SAM, EDITH)])
+def test_whoever_adds_to_a_restriction_does_not_take_it_over(first: Any, second: Any) -> None:
+    more = restricted(second, labels=("address", "mental-health"))
+    again = restricted(second, labels=("address", "mental-health", "sexual-health"))
+    given(AGREED, restricted(first), more, again).when(lifted(second)).refused(NOT_YOURS)
+    given(AGREED, restricted(first), more).when(restricted(second)).refused(NOT_YOURS)
+    given(AGREED, restricted(first), more, again).when(lifted(first)).then(
         happened(Goal.RestrictionLifted, visibility=None, **LIFT)
     )
+
+
+def test_a_restriction_from_which_an_officer_took_is_the_officers() -> None:
+    officer = frozenset({LIFTING.name})
+    less = restricted(SAM, labels=("mental-health",), granted=officer)
+    given(AGREED, restricted(), less).when(lifted(TOM)).refused(NOT_YOURS)
+    given(AGREED, restricted(), less).when(lifted(SAM)).then(
+        happened(Goal.RestrictionLifted, visibility=None, **LIFT)
+    )
+
+
+def test_one_that_was_lifted_belongs_to_whoever_restricts_next() -> None:
+    given(AGREED, restricted(), lifted(TOM), restricted(SAM)).when(lifted(TOM)).refused(NOT_YOURS)
