@@ -33,12 +33,16 @@ def validate(
         as_json({"file": file, **report.as_json()})
     else:
         for fault in report.faults:
-            typer.echo(f"{fault.pointer or '/'}: {fault.code}: {fault.message}", err=True)
+            # The pointer of the whole is empty; `/` would be that of a key without a name.
+            pointer = fault.pointer or '""'
+            typer.echo(f"{file}: {pointer}: {fault.code}: {fault.message}", err=True)
         if report.is_valid:
             typer.echo(f"{file}: the form of this {report.kind} is valid.")
         for note in report.notes:
             typer.echo(note)
     if not report.is_valid:
+        if not json:
+            typer.echo(f"{file}: the form of this {report.kind} is not valid.", err=True)
         raise typer.Exit(1)
 
 

@@ -11,6 +11,7 @@ from typing import Any, Final
 import orjson
 
 from shared.chassis.contribute.prepare import contribution_from_json, prepare
+from shared.chassis.wire.command_record import wrong_in_headers, wrong_in_key
 from shared.chassis.wire.problem import Problem
 from shared.chassis.wire.shapes import command_shape
 from shared.chassis.wire.strict_json import read
@@ -107,7 +108,9 @@ class _Judge:
             fault = Fault(f"{at}/based_on", "base-version-missing", "required", message)
             self._report.faults.append(fault)
         else:
-            self._report.notes.append(f"{at or '/'}: no based_on: send If-Match instead.")
+            self._report.notes.append(
+                f"{at or 'The contribution'}: no `based_on`: send `If-Match` instead."
+            )
 
     def content(self, type_: str, given: Any) -> None:
         try:
@@ -133,22 +136,25 @@ class _Judge:
         except (TypeError, ValueError):
             self._fault("/headers", "headers", "An object, or a list of pairs.")
             return
-        for pointer, rule, message in _wrong_in_headers(named, value):
-            self._fault(f"/headers/{pointer}", rule, message)
-        plan_id = value.get("plan_id") if isinstance(value, dict) else None
-        if given.get("key") != plan_id or plan_id is None:
-            self._fault("/key", "key", "The key is the plan_id.")
+        self._faults_at("/headers", wrong_in_headers(named, value))
+        self._faults_at("/key", wrong_in_key(given.get("key"), value))
         if len(orjson.dumps(value)) > SIZE_LIMIT:
             self._report.faults.append(Fault("/value", "body-too-large", "size", "At most 1 MiB."))
 
     def structured(self, given: Mapping[str, Any]) -> None:
         value = given.get("data")
         self.contribution(value, "/data", by_kafka=True)
-        headers = {f"ce_{name}": given.get(name) for name in _STRUCTURED}
+        headers = {f"ce_{name}": given[name] for name in _STRUCTURED if name in given}
         headers["content-type"] = given.get("datacontenttype", "application/json")
-        for name, rule, message in _wrong_in_headers(headers, value):
-            self._fault(f"/{name.removeprefix('ce_')}", rule, message)
+        for wrong in wrong_in_headers(headers, value):
+            name = wrong["pointer"].removeprefix("/ce_").removeprefix("/")
+            attribute = "datacontenttype" if name == "content-type" else name
+            self._fault(f"/{attribute}", wrong["rule"], wrong["message"])
         self._report.notes.append("The key of the record is the plan_id; it is not in this file.")
+
+    def _faults_at(self, at: str, found: Iterator[dict[str, str]]) -> None:
+        for wrong in found:
+            self._fault(f"{at}{wrong['pointer']}", wrong["rule"], wrong["message"])
 
     def _fault(self, pointer: str, rule: str, message: str) -> None:
         self._report.faults.append(Fault(pointer, "content-invalid", rule, message))
@@ -160,29 +166,6 @@ class _Judge:
         message = "No section has this command."
         error = {"pointer": "/command", "rule": "unknown-command", "message": message}
         raise Problem("command-unknown", errors=[error])
-
-
-def _wrong_in_headers(headers: Mapping[Any, Any], value: Any) -> Iterator[tuple[str, str, str]]:
-    told = value if isinstance(value, dict) else {}
-    expected = {
-        "content-type": "application/json",
-        "ce_specversion": "1.0",
-        "ce_id": told.get("contribution_id"),
-        "ce_type": told.get("command"),
-    }
-    for name, wanted in expected.items():
-        if headers.get(name) is None:
-            yield name, "required", "This header is required."
-        elif headers[name] != wanted:
-            yield name, "header", "This header says something else than the value."
-    source = headers.get("ce_source")
-    if not isinstance(source, str) or not source.startswith("urn:careplan:org:"):
-        yield "ce_source", "header", "urn:careplan:org: and the organisation's code."
-    for name, held in headers.items():
-        if name not in expected and held is None:
-            yield str(name), "null", "A header may not be null."
-    if "reply_to" in headers:
-        yield "reply_to", "unknown-key", "Answers come on the receipts topic and nowhere else."
 
 
 def _faults(problem: Problem, at: str = "") -> Iterator[Fault]:

@@ -71,7 +71,7 @@ OF_THE_CHASSIS = {
     "database": {"database.py", "migrate.py", "outgoing.py"},
     "wire": {
         "problem.py", "strict_json.py", "shapes.py", "exact.py", "validation_errors.py",
-        "plain_json.py", "position.py", "remembered.py",
+        "plain_json.py", "position.py", "remembered.py", "command_record.py",
     },
     "telemetry": {
         "names.py", "tracing.py", "metrics.py", "counters.py", "log_lines.py", "library_lines.py",

@@ -40,6 +40,7 @@ from shared.chassis.http.parameters import cursor_of
 from shared.chassis.kafka.consumer import BatchConsumer
 from shared.chassis.settings import Settings
 from shared.chassis.telemetry import Part
+from shared.chassis.wire.problem import STATUS
 from shared.cli.token import person, professional
 from shared.ledger.topics import AUDIT_RECORDS, dead_letters_topic, events_topic
 from shared.testing.eventually import eventually
@@ -313,9 +314,10 @@ async def test_records_when_another_refusal_comes_under_an_id_then_it_is_not_dro
         await bench.publish(refusal(1), refusal(1, actor={"kind": "person", "id": "edith"}))
         await bench.until_consumed(2)
 
-    rows = await bench.rows("SELECT operation, code FROM audit_record ORDER BY idx")
+    rows = await bench.rows("SELECT idx, operation, code FROM audit_record ORDER BY idx")
     assert [row["operation"] for row in rows] == ["refusal", "unreadable"]
-    assert rows[1]["code"] == OTHER_CONTENT
+    assert rows[1]["code"] == "content-invalid"
+    assert (await bench.groups(rows[1]["idx"]))["change"] == {"reason": OTHER_CONTENT}
     assert len(await bench.rows("SELECT 1 FROM outgoing")) == 1
 
 
@@ -587,7 +589,7 @@ async def test_records_when_some_cannot_be_read_then_they_are_dead_letters_and_o
     assert list(headers_from_bytes(first["headers"]))[:3] == BAD_HEADERS
     unread = await bench.rows("SELECT * FROM audit_record WHERE operation = 'unreadable'")
     for row in unread:
-        assert row["code"]
+        assert row["code"] in STATUS
         assert len((await bench.groups(row["idx"]))["ext"]["raw_sha256"]) == 64
 
 
@@ -602,9 +604,10 @@ async def test_records_when_another_content_comes_under_an_id_then_it_is_no_repe
         )
         await bench.until_consumed(2)
 
-    rows = await bench.rows("SELECT operation, code FROM audit_record ORDER BY idx")
+    rows = await bench.rows("SELECT idx, operation, code FROM audit_record ORDER BY idx")
     assert [row["operation"] for row in rows] == ["change", "unreadable"]
-    assert rows[1]["code"] == OTHER_CONTENT
+    assert rows[1]["code"] == "content-invalid"
+    assert (await bench.groups(rows[1]["idx"]))["change"] == {"reason": OTHER_CONTENT}
     assert len(await bench.rows("SELECT 1 FROM outgoing")) == 1
 
 

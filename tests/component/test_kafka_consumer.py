@@ -385,7 +385,7 @@ async def test_dead_letters_keep_the_record_and_beyond_the_limit_it_stops(bench:
     assert dict(headers_from_bytes(letters[1]["headers"]))["dead-letter-value"] == b"null"
     audited = orjson.loads(records[0]["value"])
     assert audited["operation"] == "unreadable"
-    assert audited["code"] == "no reason"
+    assert (audited["code"], audited["reason"]) == ("content-invalid", "no reason")
     assert audited["record_id"] == f"bench/{bench.prefix}things/0.0"
     await bench.send("things", b"bad", b"bad", b"bad")
     stopped = await bench.until_it_stops(bench.consumer(all_dead, dead_letter_limit=2))

@@ -47,6 +47,7 @@ BY_THE_PERSON = {"stated_by": {"kind": "person"}, "system": {"name": "Northmoor 
 SYSTEM = Contributor(kind="system", sub="a-system", name="EPR", organisation=Organisation("ZZC01"))
 PLAN = uuid4()
 NO_TOPIC = "zzl01"
+WILMA = "Wilma Tarn-Synth has cancer"
 
 
 @dataclass(frozen=True)
@@ -115,10 +116,6 @@ def agree(plan_id: UUID = PLAN, **others: Any) -> dict[str, Any]:
     """A goal said by the person and written down by their organisation's system."""
     given = contribution(AGREE, GOAL, plan_id, provenance=BY_THE_PERSON)
     return {**given, **others}
-
-
-def without(headers: list[tuple[str, bytes | None]], name: str) -> list[tuple[str, bytes | None]]:
-    return [pair for pair in headers if pair[0] != name]
 
 
 # Answers
@@ -270,48 +267,66 @@ def odd_records() -> dict[str, tuple[bytes | None, bytes | None, list[Any], str,
         given: dict[str, Any] | None = None,
         key: bytes | None = key,
         named: dict[str, bytes | None] | None = None,
+        without: str | None = None,
         **headers: bytes | None,
     ) -> None:
         given = given or agree()
         told = {**dict(headers_of(given, "ZZC01")), **headers, **(named or {})}
+        told.pop(without or "", None)
         # Something to tell it by, unless its value is what is odd.
         body = orjson.dumps(given) if value == b"" else value
         odd[name] = (body, key, list(told.items()), reason, code)
 
     add("a tombstone", "tombstone", "unreadable-json", value=None)
-    add("not JSON", "unreadable-json", "unreadable-json", value=b"{not JSON")
-    add("not UTF-8", "unreadable-json", "unreadable-json", value=b"\xff\xfe")
-    add("a key twice", "unreadable-json", "unreadable-json", value=b'{"a": 1, "a": 2}')
-    add("deep", "unreadable-json", "unreadable-json", value=b"[" * 500_000)
-    add("no object", "content-invalid", value=b"[1]")
-    add("a NUL", "/content/why", value=orjson.dumps(agree(content={**GOAL, "why": "a\0"})))
-    add("an unknown key", "/recorded_by", given=agree(recorded_by="me"))
-    add("a content of another shape", "/content/aim", given=agree(content={"aim": "x"}))
+    add("not JSON", "not JSON", "unreadable-json", value=b"{not JSON")
+    add("not UTF-8", "not UTF-8", "unreadable-json", value=b"\xff\xfe")
+    add("a key twice", "twice", "unreadable-json", value=b'{"a": 1, "a": 2}')
+    add("deep", "nested deeper", "unreadable-json", value=b"[" * 500_000)
+    add("no object", "must be an object", value=b"[1]")
+    add("a NUL", "the character NUL", value=orjson.dumps(agree(content={**GOAL, "why": "a\0"})))
+    add("an unknown key", "has a key that is not known", given={**agree(), WILMA: "me"})
+    add("one in the content", "`content` has a key", given=agree(content={**GOAL, WILMA: 1}))
+    add(
+        "one that looks like a field",
+        "`content` has a key",
+        given=agree(content={**GOAL, "wilma_has_cancer": 1}),
+    )
+    add("one with a NUL", "the character NUL", value=orjson.dumps(agree(content={WILMA: "\0"})))
+    add("a content of another shape", "`aim` must be an object", given=agree(content={"aim": "x"}))
     add(
         "another section's command",
-        "command-unknown",
+        "has no such command",
         "command-unknown",
         given=agree(command="careplan.person.commands.open-plan.v1"),
     )
     add(
         "an event",
-        "command-unknown",
+        "has no such command",
         "command-unknown",
         given=agree(command="careplan.goals.agreed.v1"),
     )
+    add("no ce_type", "`ce_type` is missing.", without="ce_type")
+    add("no ce_id", "`ce_id` is missing.", None, without="ce_id")
+    add("no content-type", "`content-type` is missing.", without="content-type")
+    add("another content-type", "must be `application/json`", named={"content-type": b"text/plain"})
+    add("another version of CloudEvents", "must be `1.0`", ce_specversion=b"0.3")
     add("another ce_type", "ce_type", ce_type=b"careplan.goals.commands.reword.v1")
     add("another ce_id", "ce_id", ce_id=str(uuid4()).encode())
     add("a ce_type that is null", "ce_type", ce_type=None)
     add("a ce_type that is not UTF-8", "ce_type", ce_type=b"\xff\xfe")
     add("a ce_id that is null", "ce_id", None, ce_id=None)
     add("a ce_id that is not UTF-8", "ce_id", None, ce_id=b"\xff\xfe")
-    add("another key", "key", key=str(uuid4()).encode())
-    add("no key", "key", key=None)
+    add("another key", "The key of the record must be the `plan_id`.", key=str(uuid4()).encode())
+    add("no key", "The key of the record must be the `plan_id`.", key=None)
     add("no plan", "plan_id", given={**agree(), "plan_id": None})
     add("no source", "ce_source", None, ce_source=None)
     add("a source that is not UTF-8", "ce_source", None, ce_source=b"\xff\xfe")
     add("a source that is no organisation", "ce_source", None, ce_source=b"urn:careplan:section:x")
-    add("a name that is not UTF-8", "name of a header", named={raw_name(b"\xe9tiquette"): b"x"})
+    add(
+        "a name that is not UTF-8",
+        "The name of a header is not UTF-8.",
+        named={raw_name(b"\xe9tiquette"): b"x"},
+    )
     add("a long such name", "name of a header", named={raw_name(b"\xff" * 9_000): None})
     add("a source with a new line", "ce_source", None, ce_source=b"urn:careplan:org:zzc01\n")
     return odd  # fmt: skip
@@ -341,22 +356,29 @@ async def test_what_cannot_be_read_is_a_dead_letter_and_its_neighbours_are_serve
         record = next(value_of(r) for r in goals.audit.records if _is_about(r, letter))
         assert record["operation"] == "unreadable"
         assert record["section"] == "goals"
-        assert reason in record["code"]
-        if reason == "ce_source":
+        assert record["code"] == (code or "content-invalid"), name
+        assert reason in record["reason"]
+        if "ce_source" in reason:
             assert record["actor"] is None
         else:
             assert record["actor"]["organisation"] == {"ods": "ZZC01"}
         if code is not None:
             (told,) = await goals.receipts.about(header(letter, "ce_id") or "")
             assert (told["outcome"], told["code"]) == ("refused", code), name
+            assert told["detail"] == header(letter, "dead-letter-reason")
             assert (told["kept"], told["retryable"]) == (False, False)
     answered = {header(record, "ce_causationid") for record in goals.receipts.records}
     for _, _, headers, _, code in odd.values():
-        named = (dict(headers)["ce_id"] or b"").decode(errors="replace")
+        named = (dict(headers).get("ce_id") or b"").decode(errors="replace")
         assert (named in answered) is (code is not None)
-    assert "Walk" not in "".join(
-        (header(letter, "dead-letter-reason") or "") for letter in goals.letters.records
-    )
+    # What a sender wrote stands in the dead letter's own value, and nowhere else.
+    told_on = [
+        *(header(letter, "dead-letter-reason") for letter in goals.letters.records),
+        *((record.value or b"").decode() for record in goals.audit.records),
+        *((record.value or b"").decode() for record in goals.receipts.records),
+    ]
+    for text in told_on:
+        assert not any(word in (text or "").lower() for word in ("walk", "wilma", "cancer"))
     assert await goals.door.not_ready() == []
 
 
@@ -423,7 +445,7 @@ async def test_an_event_that_cannot_be_read_holds_up_no_copy(goals: Goals) -> No
     assert (await goals.told(given))["outcome"] == "accepted"
     letter = await goals.letter(odd)
     assert header(letter, "dead-letter-consumer") == "goals-plan-states"
-    assert header(letter, "dead-letter-reason") == "the name of a header is not UTF-8"
+    assert header(letter, "dead-letter-reason") == "The name of a header is not UTF-8."
 
 
 async def test_headers_that_nobody_asks_for_may_be_anything(goals: Goals) -> None:
@@ -437,9 +459,7 @@ async def test_headers_that_nobody_asks_for_may_be_anything(goals: Goals) -> Non
     ]
     for item in given:
         headers = [*others, *headers_of(item, "ZZC01"), *others]
-        await goals.bench.send(
-            orjson.dumps(item), key=str(PLAN).encode(), headers=without(headers, "ce_type")
-        )
+        await goals.bench.send(orjson.dumps(item), key=str(PLAN).encode(), headers=headers)
     for item in given:
         assert (await goals.told(item))["outcome"] == "accepted"
     async with goals.bench.events as events:
@@ -540,7 +560,7 @@ async def test_what_our_code_cannot_apply_is_a_dead_letter_and_stops_nobody(
     told = await goals.told(weigh)
     assert (told["code"], told["kept"]) == ("internal-error", False)
     letter = await goals.letter(orjson.dumps(weigh))
-    assert header(letter, "dead-letter-reason") == "this cannot be applied (TypeError)"
+    assert header(letter, "dead-letter-reason") == "This cannot be applied (TypeError)."
     monkeypatch.undo()
     await goals.bench.command(weigh, "ZZC01")
     answers = await goals.receipts.about(weigh["contribution_id"], 2)

@@ -26,7 +26,7 @@ def test_every_event_of_every_history_is_recorded_and_committed_to(path: Path) -
     before: dict[str, str] = {}
     for number, event in enumerate(json.loads(path.read_text("utf-8"))):
         reading = read(as_it_stands_on_kafka(event, number))
-        assert reading.reason is None
+        assert reading.unreadable is None
         record = reading.record
         assert record.record_id == (
             f"{event['section']}/{event['entry_id']}.{event['entry_version']}"

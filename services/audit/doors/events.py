@@ -42,7 +42,7 @@ CONSUMER: Final = "audit"
 TOPICS: Final = f"{EVENTS_PATTERN}|{re.escape(AUDIT_RECORDS)}"
 FETCH_MIN_BYTES: Final = 65_536
 """A batch costs the log a lock and a flush: a fuller one is worth the 200 ms it may take."""
-OTHER_CONTENT: Final = "other content under the id of a record"
+OTHER_CONTENT: Final = "There is other content under the id of this record."
 
 _LOOK_FOR_GAPS_SECONDS: Final = 10.0
 _LOST_AFTER_SECONDS: Final = 60.0  # until then it may be under way in another partition
@@ -55,7 +55,7 @@ class Reading:
 
     kafka: Record
     record: AuditRecord
-    reason: str | None = None
+    unreadable: Unreadable | None = None
 
 
 def read(kafka: Record, topic_prefix: str = "") -> Reading:
@@ -71,16 +71,16 @@ def read(kafka: Record, topic_prefix: str = "") -> Reading:
             return Reading(kafka, record_of_message(told, headers.get("traceparent"), source))
         return Reading(kafka, record_of_event(event_of(kafka), source, headers))
     except Unreadable as error:
-        return unreadable(kafka, error.reason, source)
+        return unreadable(kafka, error, source)
     except Unfit as error:
-        return unreadable(kafka, str(error), source)
+        return unreadable(kafka, Unreadable(str(error)), source)
 
 
-def unreadable(kafka: Record, reason: str, source: Source) -> Reading:
+def unreadable(kafka: Record, why: Unreadable, source: Source) -> Reading:
     """A dead letter, and the record of it."""
     headers = headers_in(kafka, _TOLD_BY_HEADERS)
-    record = record_of_unreadable(reason, headers, kafka.value or b"", source)
-    return Reading(kafka, record, reason)
+    record = record_of_unreadable(why.reason, why.code, headers, kafka.value or b"", source)
+    return Reading(kafka, record, why)
 
 
 class RecordMessages:
@@ -119,7 +119,7 @@ class RecordMessages:
             async with transaction() as connection:
                 appended = await self._store.append(connection, [one.record for one in readings])
                 at_odds = [
-                    unreadable(one.kafka, OTHER_CONTENT, one.record.source)
+                    unreadable(one.kafka, Unreadable(OTHER_CONTENT), one.record.source)
                     for one in (readings[place] for place in appended.conflicts)
                 ]
                 added = await self._store.append(connection, [one.record for one in at_odds])
@@ -189,8 +189,9 @@ def _dead_letters_of(readings: Sequence[Reading], transaction: Transaction) -> l
     """The letters alone: what they tell the audit is recorded here already."""
     letters = []
     for one in readings:
-        if one.reason is not None:
-            letter, _ = transaction.dead_letter(one.kafka, one.reason)
+        why = one.unreadable
+        if why is not None:
+            letter, _ = transaction.dead_letter(one.kafka, why.reason, why.code)
             letters.append(letter)
     return letters
 

@@ -13,6 +13,7 @@ _UUID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _TRACEPARENT: Final = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
 _TRACE_ID: Final = re.compile(r"[0-9a-f]{32}")
 _NO_TRACE: Final = "0" * 32
+_CODE: Final = re.compile(r"[a-z][a-z0-9-]{0,63}")
 _LONGEST_ID: Final = 500  # what is looked up by must fit into an index
 _LARGEST: Final = 2**53
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -46,6 +47,14 @@ def short_text_in(given: Any, where: str) -> str | None:
     text = text_in(given, where)
     if text is not None and len(text) > _LONGEST_ID:
         raise Unfit(f"{where} is longer than {_LONGEST_ID} characters")
+    return text
+
+
+def code_in(given: Any, where: str) -> str | None:
+    """A code, or nothing: what somebody sent never stands in its place."""
+    text = text_in(given, where)
+    if text is not None and not _CODE.fullmatch(text):
+        raise Unfit(f"{where} is not a code")
     return text
 
 

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from services.audit.record.checks import (
     Unfit,
+    code_in,
     free_in,
     in_utc,
     instant_in,
@@ -185,7 +186,7 @@ def record_of_message(
     entry_id = uuid_in(told.get("entry_id"), "entry_id")
     entry_version = version_in(told.get("entry_version"), "entry_version")
     contribution_id = uuid_in(told.get("contribution_id"), "contribution_id")
-    code = short_text_in(told.get("code"), "code")
+    code = code_in(told.get("code"), "code")
     type_ = word if operation is Operation.UNKNOWN else short_text_in(told.get("type"), "type")
     type_ = type_ or type_of(operation)
     purpose = short_text_in(told.get("purpose"), "purpose")
@@ -252,7 +253,7 @@ def record_of_message(
 
 
 def record_of_unreadable(
-    reason: str, headers: Mapping[str, str], raw: bytes, source: Source
+    reason: str, code: str, headers: Mapping[str, str], raw: bytes, source: Source
 ) -> AuditRecord:
     """The record of a Kafka message that could not be read, with what its headers tell."""
     record_id = unreadable_id(source)
@@ -264,10 +265,11 @@ def record_of_unreadable(
     type_ = type_of(Operation.UNREADABLE)
     groups = {
         "hdr": header_group(
-            record_id, Operation.UNREADABLE, type_, contribution_id=contribution_id, code=reason
+            record_id, Operation.UNREADABLE, type_, contribution_id=contribution_id, code=code
         ),
         "subject": without_nulls(plan_id=None if plan_id is None else str(plan_id)),
         "object": without_nulls(section=section),
+        "change": {"reason": reason},
         "source": source_group(source, trace_id),
         "ext": {"raw_sha256": raw_hash},
     }
@@ -280,7 +282,7 @@ def record_of_unreadable(
         plan_id=plan_id,
         section=section,
         contribution_id=contribution_id,
-        code=reason,
+        code=code,
         trace_id=trace_id,
     )
 

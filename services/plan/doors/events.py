@@ -30,11 +30,11 @@ from shared.chassis.telemetry import (
 CONSUMER: Final = "plan"
 BATCH: Final = 4_000
 """The more events of a plan are in a batch, the fewer times its document is written."""
-ANOTHER_PLANS: Final = "the entry is another plan's"
+ANOTHER_PLANS: Final = "The entry is another plan's."
 _AT_A_TIME: Final = 100
 
 Item = TypeVar("Item")
-Unread = tuple[Record, str]
+Unread = tuple[Record, Unreadable]
 """A record that could not be read, and why."""
 
 
@@ -69,7 +69,7 @@ class FoldEvents:
             try:
                 read.append(read_event(record))
             except Unreadable as error:
-                read.append((record, error.reason))
+                read.append((record, error))
         return read
 
     async def _fold(
@@ -82,14 +82,15 @@ class FoldEvents:
             async for record, one in _in_turns(list(zip(records, read, strict=True))):
                 if isinstance(one, tuple):
                     batch.count_dead_letter()
-                    letters += transaction.dead_letter(*one)
+                    _, why = one
+                    letters += transaction.dead_letter(record, why.reason, why.code)
                 elif batch.belongs_elsewhere(one.event):
                     batch.count_dead_letter()
-                    letters += transaction.dead_letter(record, ANOTHER_PLANS)
+                    letters += transaction.dead_letter(record, ANOTHER_PLANS, "entry-unknown")
                 else:
                     batch.fold(one)
             for stray in await batch.evict():
-                letters += transaction.dead_letter(stray, ANOTHER_PLANS)
+                letters += transaction.dead_letter(stray, ANOTHER_PLANS, "entry-unknown")
             await batch.write(letters)
         return batch
 

@@ -220,7 +220,7 @@ def _told_apart(data: memoryview) -> list[_Told]:
 
 
 def _broken(offset: int, data: bytes, error: Exception) -> _Told:
-    why = f"the record is not in Kafka's form ({type(error).__name__})"
+    why = f"The record is not in Kafka's form ({type(error).__name__})."
     return _Told(offset, 0, 0, None, data, ((BROKEN, why.encode()),))
 
 

@@ -5,7 +5,6 @@ receipt.
 """
 
 import asyncio
-import re
 from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
@@ -22,10 +21,16 @@ from shared.chassis.kafka.offsets import Transaction
 from shared.chassis.settings import Settings
 from shared.chassis.store.group_commit import QueueFull, Unavailable
 from shared.chassis.telemetry import Count, counter, links_of, log, process_span, tracer
-from shared.chassis.wire.problem import Problem
+from shared.chassis.wire.command_record import (
+    SAYS_WHOSE,
+    organisation_in,
+    wrong_in_headers,
+    wrong_in_key,
+)
+from shared.chassis.wire.problem import Problem, detail_of
 from shared.chassis.wire.strict_json import BODY_LIMIT, read
+from shared.chassis.wire.validation_errors import sentence_of
 from shared.ledger import (
-    ORGANISATION_SOURCE,
     Authentication,
     Contribution,
     Contributor,
@@ -33,7 +38,6 @@ from shared.ledger import (
 )
 from shared.ledger.topics import commands_topic, receipts_topic
 
-_SOURCE = re.compile(ORGANISATION_SOURCE)
 _SIDE_BY_SIDE = 64
 _LONGEST_ID = 64
 # Not the database's trouble: sent again, it would fail again, and hold up everybody behind it.
@@ -89,7 +93,7 @@ class CommandDoor:
                     raise error
             rows: list[Outgoing] = []
             for record, not_taken in unreadable:
-                rows.extend(transaction.dead_letter(record, not_taken.reason))
+                rows.extend(transaction.dead_letter(record, not_taken.reason, not_taken.code))
                 rows.extend(await self._refused_answer(record, not_taken, transaction))
             async with transaction() as connection:
                 await append_outgoing(connection, rows)
@@ -104,7 +108,7 @@ class CommandDoor:
         contributor = contributor_of(record)
         reply_to = self._reply_topic(contributor)
         if not await transaction.topic_exists(reply_to):
-            raise NotTaken("ce_source names an organisation that is not registered")
+            raise NotTaken("The organisation that `ce_source` names is not registered.")
         contribution = self._read(record)
         while True:
             try:
@@ -113,13 +117,14 @@ class CommandDoor:
                 )
             except Problem as problem:
                 if problem.code != "overloaded":
-                    raise NotTaken(_reason(problem), problem.code) from None
+                    raise NotTaken(detail_of(problem), problem.code) from None
             except (QueueFull, Unavailable):
                 pass
             except _CANNOT_BE_APPLIED as error:
                 kind = type(error).__name__
                 log.error("commands.not_applied", error=error, command=contribution.command)
-                raise NotTaken(f"this cannot be applied ({kind})", "internal-error") from error
+                reason = f"This cannot be applied ({kind})."
+                raise NotTaken(reason, "internal-error") from error
             else:
                 if answer.retryable:
                     patience.is_left = False
@@ -131,25 +136,21 @@ class CommandDoor:
         try:
             judge_headers(record)
         except Unreadable as error:
-            raise NotTaken(error.reason) from None
+            raise NotTaken(error.reason, error.code) from None
         if not record.value:
-            raise NotTaken("no value: a tombstone", "unreadable-json")
+            raise NotTaken("There is no value: it is a tombstone.", "unreadable-json")
         if len(record.value) > BODY_LIMIT:
-            raise NotTaken(f"the value has more than {BODY_LIMIT} bytes", "body-too-large")
+            raise NotTaken(f"A value may have at most {BODY_LIMIT} bytes.", "body-too-large")
         try:
-            contribution = contribution_from_json(read(record.value))
+            given = read(record.value)
+            contribution = contribution_from_json(given)
         except Problem as problem:
-            raise NotTaken(_reason(problem), problem.code) from None
-        # They may be left out; one that is null or not UTF-8 says something else than the value.
-        named = {name for name, _ in record.headers}
-        if "ce_type" in named and header(record, "ce_type") != contribution.command:
-            raise NotTaken("ce_type is not the command")
-        if "ce_id" in named and header(record, "ce_id") != str(contribution.contribution_id):
-            raise NotTaken("ce_id is not the contribution_id")
-        if contribution.plan_id is None:
-            raise NotTaken("over Kafka every command names its plan_id")
-        if record.key != str(contribution.plan_id).encode():
-            raise NotTaken("the key is not the plan_id")
+            raise NotTaken(detail_of(problem), problem.code) from None
+        headers = {name: header(record, name) for name, _ in record.headers}
+        key = None if record.key is None else record.key.decode(errors="replace")
+        wrong = [*wrong_in_headers(headers, given), *wrong_in_key(key, given)]
+        if wrong:
+            raise NotTaken(sentence_of(wrong))
         return contribution
 
     def _reply_topic(self, contributor: Contributor) -> str:
@@ -199,10 +200,9 @@ class _Patience:
 
 def contributor_of(record: Record) -> Contributor:
     """The organisation that intake has proven, from ``ce_source``; raises ``NotTaken``."""
-    found = _SOURCE.fullmatch(header(record, "ce_source") or "")
-    if found is None:
-        raise NotTaken("ce_source names no organisation")
-    code = found[1]
+    code = organisation_in(header(record, "ce_source"))
+    if code is None:
+        raise NotTaken(sentence_of([{"pointer": "/ce_source", "message": SAYS_WHOSE}]))
     if code.startswith("x-"):
         organisation = Organisation(local_id=code)
     else:
@@ -215,9 +215,3 @@ def contributor_of(record: Record) -> Contributor:
         authentication=Authentication(client_id=code.lower(), idp="kafka"),
         service_roles=tuple(filter(None, granted.split(","))),
     )
-
-
-def _reason(problem: Problem) -> str:
-    """Code, pointers and rules; never a value."""
-    errors = "; ".join(f"{error['pointer']} {error['rule']}" for error in problem.errors[:10])
-    return f"{problem.code}: {errors}" if errors else f"{problem.code}: {problem.detail}"

@@ -12,6 +12,7 @@ from shared.chassis import telemetry
 from shared.chassis.database.outgoing import Headers, Outgoing
 from shared.chassis.kafka.client import BROKEN
 from shared.chassis.kafka.event_message import header
+from shared.chassis.wire.problem import STATUS
 from shared.ledger import ORGANISATION_SOURCE, id_in, instant
 from shared.ledger.topics import AUDIT_RECORDS, dead_letters_topic
 
@@ -28,13 +29,22 @@ _ORGANISATION: Final = re.compile(ORGANISATION_SOURCE)
 
 
 def dead_letter(
-    consumer: str, record: Record, reason: str, *, prefix: str = "", reader: str | None = None
+    consumer: str,
+    record: Record,
+    reason: str,
+    code: str,
+    *,
+    prefix: str = "",
+    reader: str | None = None,
 ) -> list[Outgoing]:
     """A record that cannot be read or applied, as it came, and the audit's record of it.
 
     ``consumer`` owns the topic of dead letters, ``reader`` is the one of its consumers that read
-    the record, ``prefix`` stands before the topics; ``reason`` never quotes the content.
+    the record, ``prefix`` stands before the topics. ``reason`` is in words that are ours alone,
+    ``code`` one of the codes of a problem: nothing that somebody sent may come after it.
     """
+    if code not in STATUS:
+        raise LookupError(f"there is no problem {code}")
     trace = telemetry.inject()
     traced: Headers = (("traceparent", trace.encode()),) if trace else ()
     came, left_out = _headers_of(record)
@@ -44,6 +54,7 @@ def dead_letter(
         ("dead-letter-topic", record.topic.encode()),
         ("dead-letter-partition", str(record.partition).encode()),
         ("dead-letter-offset", str(record.offset).encode()),
+        ("dead-letter-code", code.encode()),
         ("dead-letter-reason", reason.encode()),
         ("dead-letter-value", how),
         *left_out,
@@ -69,7 +80,8 @@ def dead_letter(
                 "section": _section_of(record.topic),
                 "entry_id": None,
                 "entry_version": None,
-                "code": reason,
+                "code": code,
+                "reason": reason,
                 "contribution_id": None,
                 "content_sha256": hashlib.sha256(record.value or b"").hexdigest(),
                 "trace_id": trace_of_record and trace_of_record[1],

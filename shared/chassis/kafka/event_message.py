@@ -63,11 +63,16 @@ _encoded = msgspec.json.Encoder().encode
 
 
 class Unreadable(Exception):
-    """A record that is not what its topic promises; ``reason`` never quotes its content."""
+    """A record that is not what its topic promises.
 
-    def __init__(self, reason: str) -> None:
+    ``reason`` is in words that are ours alone: it quotes neither a value nor a key that somebody
+    sent. ``code`` is one of the codes of a problem.
+    """
+
+    def __init__(self, reason: str, code: str = "content-invalid") -> None:
         super().__init__(reason)
         self.reason = reason
+        self.code = code
 
 
 class ConsumedRecord(Protocol):
@@ -259,9 +264,9 @@ def event_of(record: ConsumedRecord) -> RecordedEvent:
             leaf_hash=_header(headers, "ce_leafhash"),
         )
     except (KeyError, ValueError, TypeError, AttributeError, OverflowError) as error:
-        raise Unreadable(f"not an event envelope ({type(error).__name__})") from error
+        raise Unreadable(f"It is not an event envelope ({type(error).__name__}).") from error
     if record.key != str(event.plan_id).encode():
-        raise Unreadable("the key is not the plan_id")
+        raise Unreadable("The key of the record is not the `plan_id`.")
     _judge_section(event, record.topic)
     _judge_plan_state(event)
     return event
@@ -271,9 +276,9 @@ def _judge_section(event: RecordedEvent, topic: str) -> None:
     """An event belongs to its topic: no section speaks for another."""
     own = events_topic(event.section)
     if topic != own and not topic.endswith(f".{own}"):  # behind the deployment's prefix
-        raise Unreadable("an event of another section than its topic")
+        raise Unreadable("The event is of another section than its topic.")
     if not event.type.startswith(f"careplan.{event.section}."):
-        raise Unreadable("the type is not one of its section")
+        raise Unreadable("The type is not one of its section.")
 
 
 def _judge_plan_state(event: RecordedEvent) -> None:
@@ -297,7 +302,7 @@ def judge_headers(record: ConsumedRecord) -> None:
         if name == BROKEN:
             raise Unreadable((value or b"").decode())
         if not name.isascii() and not is_text(name):
-            raise Unreadable("the name of a header is not UTF-8")
+            raise Unreadable("The name of a header is not UTF-8.")
 
 
 def is_text(given: str) -> bool:
@@ -314,20 +319,20 @@ def json_object_of(record: ConsumedRecord) -> dict[str, Any]:
     judge_headers(record)
     given = record.value
     if not given:
-        raise Unreadable("no value: a tombstone")
+        raise Unreadable("There is no value: it is a tombstone.", "unreadable-json")
     if len(given) > LARGEST_VALUE:
-        raise Unreadable(f"a value of more than {LARGEST_VALUE} bytes")
+        raise Unreadable(f"The value has more than {LARGEST_VALUE} bytes.", "body-too-large")
     try:
         judge_size(given, depth=_DEEPEST, values_limit=_MOST_VALUES)
         value = orjson.loads(given)
     except Problem as problem:
-        raise Unreadable(problem.detail) from None
+        raise Unreadable(problem.detail, problem.code) from None
     except orjson.JSONDecodeError as error:
-        raise Unreadable("not JSON in UTF-8") from error
+        raise Unreadable("It is not JSON in UTF-8.", "unreadable-json") from error
     if not isinstance(value, dict):
-        raise Unreadable("not a JSON object")
+        raise Unreadable("It is not a JSON object.")
     if _WRITTEN_NUL in given and _has_nul(value):
-        raise Unreadable("a text holds the character NUL")
+        raise Unreadable("A text holds the character NUL.")
     return value
 
 

@@ -26,7 +26,7 @@ class LocalCopy:
             try:
                 events.append(event_of(record))
             except Unreadable as error:
-                rows.extend(transaction.dead_letter(record, error.reason))
+                rows.extend(transaction.dead_letter(record, error.reason, error.code))
         async with transaction() as connection:
             learned = await self._plan_states.learn(connection, events)
             await append_outgoing(connection, rows)

@@ -150,13 +150,15 @@ class Transaction:
             in_order = [record for record in self._records if id(record) in self._unreadable]
             raise DeadLetterLimitReached(self._consumer, in_order[left])
 
-    def dead_letter(self, record: Record, reason: str) -> list[Outgoing]:
+    def dead_letter(
+        self, record: Record, reason: str, code: str = "content-invalid"
+    ) -> list[Outgoing]:
         """``dead_letter``, counted: beyond the limit the end raises ``DeadLetterLimitReached``."""
         self._unreadable.add(id(record))
         # A service's consumers share its one topic of dead letters.
         owner = self._settings.service or self._consumer
         return dead_letter(
-            owner, record, reason, prefix=self._settings.topic_prefix, reader=self._consumer
+            owner, record, reason, code, prefix=self._settings.topic_prefix, reader=self._consumer
         )
 
 

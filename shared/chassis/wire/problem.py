@@ -144,13 +144,18 @@ def title_of(code: str) -> str:
     return _TITLES.get(code) or code.replace("-", " ").capitalize()
 
 
+def detail_of(problem: Problem) -> str:
+    """What a problem says in words, the same by every door."""
+    return problem.detail or f"{title_of(problem.code)}."
+
+
 def problem_body(problem: Problem, instance: str, correlation_id: str) -> dict[str, Any]:
     """The problem as JSON; a further member never replaces one of the standard's."""
     body: dict[str, Any] = {
         "type": TYPE_BASE + problem.code,
         "title": title_of(problem.code),
         "status": problem.status,
-        "detail": problem.detail or f"{title_of(problem.code)}.",
+        "detail": detail_of(problem),
         "instance": instance,
         "code": problem.code,
         "errors": problem.errors,

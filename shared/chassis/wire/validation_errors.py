@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import takewhile
 from typing import Any, Final
 
 from pydantic import ValidationError
@@ -123,17 +124,38 @@ def _broken(one: Any) -> tuple[str, str]:
 
 
 def sentence_of(errors: Sequence[Mapping[str, Any]]) -> str:
-    """The first errors in one sentence: "`aim` must be an object; `need_ids` is missing."."""
-    said = []
-    for error in errors[:NAMED_IN_A_SENTENCE]:
-        name = str(error["pointer"]).removeprefix("/content").strip("/") or "This"
-        message = str(error["message"]).rstrip(".")
-        named = name if name == "This" else f"`{name}`"
-        _, is_of_this, predicate = message.partition("This ")
-        said.append(f"{named} {predicate}" if is_of_this else f"{named}: {message}")
-    left = len(errors) - len(said)
+    """The first errors in one sentence: "`aim` must be an object; `need_ids` is missing.".
+
+    A key that is not known here is the sender's own text: the sentence says only where it stands.
+    """
+    said = list(dict.fromkeys(map(_said_of, errors[:NAMED_IN_A_SENTENCE])))
+    left = len(errors) - NAMED_IN_A_SENTENCE
     more = f"; and {left} more" if left > 0 else ""
     return f"{'; '.join(said)}{more}." if said else ""
+
+
+def _said_of(error: Mapping[str, Any]) -> str:
+    steps = str(error["pointer"]).split("/")[1:]
+    if error.get("rule") in OF_ANY_TEXT:
+        return str(error["message"]).rstrip(".")
+    if error.get("rule") == UNKNOWN_KEY:
+        return f"{_named(steps[:-1]) or 'This'} has a key that is not known here"
+    named = _named(steps)
+    message = str(error["message"]).rstrip(".")
+    if not named:
+        return message
+    _, is_of_this, predicate = message.partition("This ")
+    return f"{named} {predicate}" if is_of_this else f"{named}: {message}"
+
+
+def _named(steps: Sequence[str]) -> str:
+    """A place as sentences spell it, `provenance.stated_by`; fields of the content by themselves.
+
+    Up to the first step that is no name of a field, since that may be anything.
+    """
+    known = list(takewhile(_STEP.fullmatch, steps))
+    path = ".".join(known[1:] if len(known) > 1 and known[0] == "content" else known)
+    return f"`{path}`" if path else ""
 
 
 class _Declared(dict[str, Any]):
@@ -141,6 +163,10 @@ class _Declared(dict[str, Any]):
         return "…"
 
 
+UNKNOWN_KEY: Final = "unknown-key"
+OF_ANY_TEXT: Final = frozenset({"no-nul", "integer-limit"})
+"""Rules that are judged before it is known which keys are fields: no sentence names those."""
+_STEP: Final = re.compile(r"[a-z][a-z0-9_-]*|[0-9]+")
 _FIELD_NAME: Final = re.compile(r"[a-z][a-z0-9_]*")
 _NAMES_OF_BRANCHES: Final = frozenset(
     {"bool", "bytes", "datetime", "decimal", "dict", "float", "int", "none", "str", "uuid", "list"}

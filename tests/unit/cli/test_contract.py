@@ -30,6 +30,17 @@ def test_an_invalid_file_exits_1_and_points(tmp_path: Path) -> None:
     assert report["notes"]
 
 
+def test_every_line_about_an_invalid_file_names_it_and_the_last_says_not_valid(
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "wrong.json"
+    file.write_text("not JSON", "utf-8")
+    result = RUNNER.invoke(app, ["validate", str(file)])
+    fault, last = result.stderr.splitlines()
+    assert fault.startswith(f'{file}: "": unreadable-json: ')
+    assert last == f"{file}: the form of this contribution is not valid."
+
+
 @pytest.mark.parametrize("file", ["nowhere.json", ".", "x" * 300, "a\0b"])
 def test_what_is_no_file_exits_1_and_says_what_to_name(file: str) -> None:
     result = RUNNER.invoke(app, ["validate", file])

@@ -39,6 +39,10 @@ def judged(given: Any, command: str | None = None) -> Report:
     return validate(json.dumps(given).encode(), command)
 
 
+def without(headers: dict[str, Any], name: str) -> dict[str, Any]:
+    return {key: held for key, held in headers.items() if key != name}
+
+
 def places(report: Report) -> set[tuple[str, str]]:
     return {(fault.pointer, fault.code) for fault in report.faults}
 
@@ -51,6 +55,7 @@ def places(report: Report) -> set[tuple[str, str]]:
         ({"contributions": [AGREE, SET_ASIDE]}, "batch"),
         (RECORD, "record"),
         ({**RECORD, "headers": list(HEADERS.items())}, "record"),
+        ({**RECORD, "headers": {**HEADERS, "reply_to": "t", "extra": None}}, "record"),
         (
             {
                 "specversion": "1.0",
@@ -87,10 +92,13 @@ def test_what_is_right_is_valid(given: Any, kind: str) -> None:
          "content-invalid"),
         ({**RECORD, "key": "other"}, "/key", "content-invalid"),
         ({**RECORD, "headers": {**HEADERS, "ce_id": "x"}}, "/headers/ce_id", "content-invalid"),
-        ({**RECORD, "headers": {**HEADERS, "extra": None}}, "/headers/extra", "content-invalid"),
-        ({**RECORD, "headers": {**HEADERS, "ce_source": "ZZG01"}}, "/headers/ce_source",
+        ({**RECORD, "headers": without(HEADERS, "content-type")}, "/headers/content-type",
          "content-invalid"),
-        ({**RECORD, "headers": {**HEADERS, "reply_to": "t"}}, "/headers/reply_to",
+        ({**RECORD, "headers": without(HEADERS, "ce_type")}, "/headers/ce_type", "content-invalid"),
+        ({**RECORD, "headers": {**HEADERS, "ce_id": None}}, "/headers/ce_id", "content-invalid"),
+        ({**RECORD, "headers": {**HEADERS, "ce_source": "urn:careplan:org:zzg01\n"}},
+         "/headers/ce_source", "content-invalid"),
+        ({**RECORD, "headers": {**HEADERS, "ce_source": "ZZG01"}}, "/headers/ce_source",
          "content-invalid"),
         ({**RECORD, "headers": 5}, "/headers", "content-invalid"),
         ({**RECORD, "value": {**SET_ASIDE, "based_on": None}}, "/value/based_on",
@@ -99,6 +107,12 @@ def test_what_is_right_is_valid(given: Any, kind: str) -> None:
 )  # fmt: skip
 def test_what_is_wrong_is_pointed_at(given: Any, pointer: str, code: str) -> None:
     assert (pointer, code) in places(judged(given))
+
+
+def test_what_must_stand_in_a_header_is_said() -> None:
+    old = {**RECORD, "headers": {**HEADERS, "ce_specversion": "0.3"}}
+    (fault,) = judged(old).faults
+    assert (fault.pointer, fault.message) == ("/headers/ce_specversion", "This must be `1.0`.")
 
 
 def test_a_change_without_a_version_is_noted_over_http() -> None:

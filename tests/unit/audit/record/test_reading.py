@@ -387,6 +387,9 @@ def _nested(depth: int) -> Any:
         {"entry_version": 2**53},
         {"entry_version": True},
         {"content_sha256": "short"},
+        {"code": "content-invalid: /content/Wilma Tarn-Synth has cancer unknown-key"},
+        {"code": "Content"},
+        {"code": "c" * 65},
         {"actor": []},
         {"actor": {"kind": None}},
         {"on_behalf_of": {"proxy": {"entry_id": "nobody"}}},
@@ -406,11 +409,15 @@ def test_record_of_unreadable_when_made_then_it_tells_what_the_headers_tell() ->
         "ce_causationid": "no id",
         "traceparent": TRACEPARENT,
     }
-    record = record_of_unreadable("not JSON in UTF-8", headers, b"\xff", SOURCE)
+    record = record_of_unreadable(
+        "It is not JSON in UTF-8.", "unreadable-json", headers, b"\xff", SOURCE
+    )
 
     assert record.record_id == "audit/careplan.goals.events.v1/3.17"
     assert (record.operation, record.kind) == ("unreadable", Kind.REFUSAL)
-    assert record.code == "not JSON in UTF-8"
+    assert record.code == "unreadable-json"
+    assert record.groups["hdr"]["outcome_reason"] == "unreadable-json"
+    assert record.groups["change"] == {"reason": "It is not JSON in UTF-8."}
     assert (record.plan_id, record.section, record.contribution_id) == (PLAN, "goals", None)
     assert record.trace_id == TRACE
     assert record.groups["ext"] == {"raw_sha256": hashlib.sha256(b"\xff").hexdigest()}

@@ -114,10 +114,32 @@ def test_the_first_errors_stand_in_the_detail_in_one_sentence() -> None:
     assert Problem("content-invalid", errors=two).detail == (
         "`aim` must be an object; `need_ids` is missing."
     )
-    assert sentence_of(two * 3).endswith("`aim` must be an object; and 3 more.")
+    more = [{"pointer": f"/content/{n}", "message": "This is missing."} for n in range(4)]
+    assert sentence_of(two + more).endswith("`need_ids` is missing; `0` is missing; and 3 more.")
     assert sentence_of([{"pointer": "", "message": "This must be an object."}]) == (
         "This must be an object."
     )
+    deep = {"pointer": "/provenance/stated_by/kind", "message": "This must be a text."}
+    assert sentence_of([deep]) == "`provenance.stated_by.kind` must be a text."
+
+
+@pytest.mark.parametrize(
+    ("pointer_", "rule", "said"),
+    [
+        ("/content/{}", "unknown-key", "`content` has a key that is not known here."),
+        ("/{}", "unknown-key", "This has a key that is not known here."),
+        ("/content/aim/{}", "unknown-key", "`aim` has a key that is not known here."),
+        ("/content/{}/aim", "text", "`content` must be it."),
+        ("/content/{}", "no-nul", "This must be it."),
+    ],
+)
+@pytest.mark.parametrize("key", ["Wilma Tarn-Synth has cancer", SECRET])
+def test_no_sentence_quotes_a_key_that_is_the_senders(
+    pointer_: str, rule: str, said: str, key: str
+) -> None:
+    """A sentence travels to receipts, dead letters and the audit; a pointer stays in the answer."""
+    where = pointer_.format(key)
+    assert sentence_of([{"pointer": where, "rule": rule, "message": "This must be it."}]) == said
 
 
 @pytest.mark.parametrize("code", ["overloaded", "unavailable", "projection-behind"])
