@@ -17,6 +17,9 @@ from shared.ledger.values import KEEP, Visibility
 _TAKEN_NAMES = frozenset({"audit", "plan", "inbox", "receipts"})
 
 
+_TAKE_FROM_A_RESTRICTION = ("restrict", "lift_restriction")
+
+
 @dataclass(frozen=True)
 class Command:
     """A command of an entry: its wire type, and the method that decides."""
@@ -30,7 +33,8 @@ class Command:
     def who(self) -> tuple[str | ServiceRole, ...]:
         """Who may use it: kinds of voices, and service roles."""
         rules = self.entry.may_contribute
-        return rules.get(self.method, rules["*"])
+        named = rules.get(self.method, rules["*"])
+        return (*named, LIFTING) if self.method in _TAKE_FROM_A_RESTRICTION else named
 
     @property
     def opens_plan(self) -> bool:

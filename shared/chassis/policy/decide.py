@@ -1,6 +1,6 @@
 """Who may do what: the one place that decides, asked by every door; its rules have a version."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Final
@@ -17,7 +17,7 @@ from shared.ledger import (
     ServiceRole,
 )
 
-POLICY_VERSION: Final = "2026-11-30"
+POLICY_VERSION: Final = "2026-11-30.2"
 """Stored with every decision; it changes whenever a rule below does."""
 
 Roles = Mapping[str, Collection[str]]
@@ -69,6 +69,12 @@ class Decision:
 
 
 _YES: Final = Decision(True)
+_KINDS: Final = {
+    PERSON: "the person",
+    PROXY: "a proxy",
+    PROFESSIONAL: "a professional",
+    SYSTEM: "a system",
+}
 
 
 def decide(
@@ -95,13 +101,18 @@ def _contribute(contributor: Contributor, facts: Facts) -> Decision:
     if facts.provenance is None:
         raise ValueError("who may contribute depends on who says it")
     voice = _voice(contributor, facts.provenance)
-    if not any(_is_met(rule, voice, contributor, facts.roles) for rule in facts.who):
-        detail = "This role may not use this command."
+    who = facts.who
+    if _is_for_no_plan(contributor, facts.roles):
+        who = tuple(rule for rule in who if isinstance(rule, ServiceRole))
+    if not any(_is_met(rule, voice, contributor, facts.roles) for rule in who):
+        detail = f"This command is for {_in_words(facts)}."
         if contributor.kind == SYSTEM and voice == SYSTEM:
             detail = (
                 "A system may not do this in its own name. "
                 "Say who said it in `provenance.stated_by`."
             )
+        elif who != facts.who:
+            detail = f"The role `{contributor.role}` may use only commands that name it."
         return Decision(False, "role-may-not-contribute", detail)
     refused = _plan_of_the_token(contributor, facts)
     if refused is not None:
@@ -170,6 +181,31 @@ def _claim_of_an_organisation(contributor: Contributor, provenance: Provenance) 
         "organisation-claim-differs",
         "`provenance.stated_by` must belong to the organisation that contributes.",
     )
+
+
+def _is_for_no_plan(contributor: Contributor, roles: Roles) -> bool:
+    """True for a token whose role is for the audit, or for the commands that name it.
+
+    What the deployment grants to an inbox comes on top of what its organisation may do anyway.
+    """
+    is_staff = contributor.kind in (PROFESSIONAL, SYSTEM)
+    return is_staff and contributor.role in roles.get(_READS_NO_PLAN, ())
+
+
+def _in_words(facts: Facts) -> str:
+    """Who may use a command: "a person, a professional, or the role `gp`"."""
+    kinds = [_KINDS.get(rule, rule) for rule in facts.who if isinstance(rule, str)]
+    asked = [rule for rule in facts.who if isinstance(rule, ServiceRole)]
+    roles = [f"`{name}`" for rule in asked for name in facts.roles.get(rule.name, rule.roles)]
+    if roles:
+        named = "the role" if len(roles) == 1 else "the roles"
+        kinds.append(f"{named} {_listed(roles)}")
+    return _listed(kinds) if kinds else "nobody"
+
+
+def _listed(words: Sequence[str]) -> str:
+    *first, last = words
+    return f"{', '.join(first)} or {last}" if first else last
 
 
 def _voice(contributor: Contributor, provenance: Provenance) -> str:

@@ -103,6 +103,55 @@ def test_who_may_use_a_command(
     assert contributes(contributor, who, stated_by=stated_by).code == code
 
 
+_LIFTING = ServiceRole("restriction_lifting", ("privacy-officer", "caldicott-guardian"))
+_MERGING = ServiceRole("merging", ("data-quality",))
+_REGISTERING = ServiceRole("registering", ("registration-service",))
+
+
+@pytest.mark.parametrize(
+    ("role", "named_by"),
+    [
+        ("auditor", None),
+        ("privacy-officer", _LIFTING),
+        ("caldicott-guardian", _LIFTING),
+        ("registration-service", _REGISTERING),
+        ("pds-connection", DEMOGRAPHICS),
+        ("data-quality", _MERGING),
+    ],
+)
+def test_a_role_that_reads_no_plan_writes_only_by_the_commands_that_name_it(
+    role: str, named_by: ServiceRole | None
+) -> None:
+    """The kind: a right to write that came from the kind of a token, past its role."""
+    for token, stated_by in (
+        (professional(role), None),
+        (professional(role), Agent("person")),
+        (system(role), Agent("professional", role="nurse")),
+        (system(role), Agent("person")),
+        (system(role), None),
+    ):
+        refused = "role-may-not-contribute"
+        assert contributes(token, EVERYBODY, stated_by=stated_by).code == refused
+        for rule in (_LIFTING, _REGISTERING, DEMOGRAPHICS, _MERGING, PLAN_ENDING):
+            code = contributes(token, (*EVERYBODY, rule), stated_by=stated_by).code
+            assert code == (None if rule is named_by else refused)
+    # An inbox may have been granted it on top of what its organisation does anyway.
+    granted = system(granted=(role,))
+    assert contributes(granted, EVERYBODY, stated_by=Agent("person")).code is None
+
+
+def test_whoever_may_not_is_told_who_may() -> None:
+    assert contributes(professional(), ("person", DEMOGRAPHICS, PLAN_ENDING)).detail == (
+        "This command is for the person or the roles `pds-connection`, `gp` or `practice-manager`."
+    )
+    assert contributes(professional(), (DEMOGRAPHICS,)).detail == (
+        "This command is for the role `pds-connection`."
+    )
+    assert contributes(professional("auditor")).detail == (
+        "The role `auditor` may use only commands that name it."
+    )
+
+
 def test_a_system_is_told_to_say_who_said_it() -> None:
     assert "provenance.stated_by" in contributes(system()).detail
 
