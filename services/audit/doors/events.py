@@ -4,7 +4,7 @@ import asyncio
 import re
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from time import monotonic
 from types import TracebackType
 from typing import Final, Self
@@ -65,7 +65,7 @@ def read(kafka: Record, topic_prefix: str = "") -> Reading:
     topic = kafka.topic.removeprefix(topic_prefix)
     try:
         headers = headers_in(kafka, HEADERS)
-        source = replace(source, position=source_position(headers.get("ce_position")))
+        source = source._replace(position=source_position(headers.get("ce_position")))
         if topic == AUDIT_RECORDS:
             told = json_object_of(kafka)
             return Reading(kafka, record_of_message(told, headers.get("traceparent"), source))

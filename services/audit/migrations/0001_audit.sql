@@ -51,16 +51,18 @@ CREATE INDEX audit_record_section ON audit_record (section, recorded_at, idx)
     WHERE section IS NOT NULL;
 CREATE INDEX audit_record_operation ON audit_record (operation, recorded_at, idx);
 
--- What names somebody, or could be guessed from its hash. Of each of the twelve groups the salt and
--- the bytes that were hashed; of an erased one its hash alone, so that the commitment still holds.
+-- What names somebody, or could be guessed from its hash. Of each of the twelve groups the salt, one
+-- after the other, and the members in canonical JSON, one group on a line. A group that was erased
+-- has an empty line, and where its salt was stands its hash, so that the commitment still holds.
 CREATE TABLE audit_payload (
     idx          bigint PRIMARY KEY,
-    salts        bytea[] NOT NULL CHECK (cardinality(salts) = 12),
-    groups       bytea[] NOT NULL CHECK (cardinality(groups) = 12),
-    hashes       bytea[] NOT NULL DEFAULT array_fill(NULL::bytea, ARRAY[12]),
+    salts        bytea NOT NULL CHECK (length(salts) = 384),
+    groups       bytea NOT NULL,
     erased_at    timestamptz,
     erase_reason text
-);
+)
+-- Two rows fit on a page as they are: compressing them, or a second table, would cost more.
+WITH (toast_tuple_target = 4080);
 -- A salt is random: trying to compress it is work for nothing.
 ALTER TABLE audit_payload ALTER COLUMN salts SET STORAGE EXTERNAL;
 
@@ -84,6 +86,8 @@ CREATE TRIGGER audit_payload_stays BEFORE UPDATE OR DELETE OR TRUNCATE ON audit_
 CREATE FUNCTION erase_group(at bigint, number integer, reason text) RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
+    names     text[] := ARRAY['hdr', 'time', 'subject', 'actor', 'authn', 'why', 'object', 'view',
+                              'change', 'where', 'source', 'ext'];
     was_there boolean;
 BEGIN
     IF number NOT BETWEEN 1 AND 12 OR coalesce(reason, '') = '' THEN
@@ -91,14 +95,18 @@ BEGIN
     END IF;
     PERFORM set_config('audit.erasing', 'on', true);
     UPDATE audit_payload SET
-           hashes[number] = sha256(
+           salts = overlay(salts PLACING sha256(
                '\x00'::bytea || convert_to(E'careplan-audit-group/v1\n', 'UTF8')
-               || salts[number] || groups[number]),
-           salts[number] = NULL,
-           groups[number] = NULL,
+               || substr(salts, number * 32 - 31, 32)
+               || convert_to(format('["%s",%s]', names[number], held.lines[number]), 'UTF8')
+               ) FROM number * 32 - 31),
+           groups = convert_to(array_to_string(
+               held.lines[:number - 1] || ''::text || held.lines[number + 1:], E'\n'), 'UTF8'),
            erased_at = clock_timestamp(),
            erase_reason = reason
-     WHERE idx = at AND groups[number] IS NOT NULL;
+      FROM (SELECT string_to_array(convert_from(p.groups, 'UTF8'), E'\n') AS lines
+              FROM audit_payload p WHERE p.idx = at) AS held
+     WHERE idx = at AND held.lines[number] <> '';
     was_there := FOUND;
     PERFORM set_config('audit.erasing', 'off', true);
     RETURN was_there;

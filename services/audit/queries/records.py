@@ -1,6 +1,6 @@
 """The list of records: newest first, narrowed by what an index can find, as answers give it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Final
@@ -9,7 +9,7 @@ from uuid import UUID
 import orjson
 
 from services.audit.record.commitment import GROUPS
-from services.audit.record.model import Operation, organisation_as_json
+from services.audit.record.model import Operation, members_of, organisation_as_json
 from shared.chassis.database.database import Database
 from shared.ledger import instant
 
@@ -164,10 +164,10 @@ def _actor(row: Mapping[str, Any], told: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _groups(stored: Sequence[bytes | None]) -> Groups:
+def _groups(stored: bytes) -> Groups:
     """What the groups say; of one that was erased, nothing."""
-    told = zip(GROUPS, stored, strict=True)
-    return {name: orjson.loads(group)[1] or {} for name, group in told if group is not None}
+    told = zip(GROUPS, members_of(stored), strict=True)
+    return {name: orjson.loads(group) or {} for name, group in told if group is not None}
 
 
 def _text(given: UUID | None) -> str | None:

@@ -23,9 +23,9 @@ class Unfit(ValueError):
     """What was given makes no audit record; the message never quotes it."""
 
 
-def object_in(given: Any, where: str) -> Mapping[str, Any] | None:
+def object_in(given: Any, where: str) -> dict[str, Any] | None:
     """An object, or nothing."""
-    if given is not None and not isinstance(given, Mapping):
+    if given is not None and not isinstance(given, dict):
         raise Unfit(f"{where} is not an object")
     return given
 
@@ -44,6 +44,8 @@ def text_in(given: Any, where: str) -> str | None:
 
 def short_text_in(given: Any, where: str) -> str | None:
     """A text that can be looked up by, or nothing."""
+    if given is None:
+        return None
     text = text_in(given, where)
     if text is not None and len(text) > _LONGEST_ID:
         raise Unfit(f"{where} is longer than {_LONGEST_ID} characters")
@@ -60,6 +62,8 @@ def code_in(given: Any, where: str) -> str | None:
 
 def free_in(given: Any, where: str) -> Any:
     """A value that is kept as it came, as far as it can be committed to."""
+    if type(given) is str and given.isascii() and "\x00" not in given:
+        return given
     try:
         return fitted(given)
     except NotCanonical as error:
@@ -68,7 +72,12 @@ def free_in(given: Any, where: str) -> Any:
 
 def members_in(told: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
     """Those members of an object that are told, each kept as it came."""
-    return {name: free_in(told[name], name) for name in names if told.get(name) is not None}
+    members = {}
+    for name in names:
+        given = told.get(name)
+        if given is not None:
+            members[name] = free_in(given, name)
+    return members
 
 
 def uuid_in(given: Any, where: str) -> UUID | None:

@@ -7,7 +7,7 @@ the leaf is what the log hashes. A group can be shown, withheld or erased: the l
 import hashlib
 import json
 import unicodedata
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 GROUPS: Final = (
@@ -27,11 +27,16 @@ GROUPS: Final = (
 """The names of the groups, in the order in which they are committed to."""
 
 SALT_BYTES: Final = 32
+SALTS_BYTES: Final = SALT_BYTES * len(GROUPS)
 LEAF_BYTES: Final = 44
 
 _LEAF_VERSION: Final = 1
 _DOMAIN: Final = b"\x00careplan-audit-group/v1\n"
 _NODE: Final = b"\x01"
+_PLACES: Final = tuple(
+    (place * SALT_BYTES, (place + 1) * SALT_BYTES, f'["{name}",'.encode())
+    for place, name in enumerate(GROUPS)
+)
 _LARGEST: Final = 2**53
 _DEEPEST: Final = 32
 _encode = json.JSONEncoder(
@@ -68,7 +73,7 @@ def _fitted(value: Any, depth: int) -> Any:
         return value
     if depth > _DEEPEST:
         raise NotCanonical("it is nested too deeply")
-    if isinstance(value, Mapping):
+    if isinstance(value, dict):
         if not all(isinstance(key, str) and key.isascii() and "\x00" not in key for key in value):
             raise NotCanonical("a key is not ASCII")
         return {key: _fitted(item, depth + 1) for key, item in value.items()}
@@ -87,14 +92,9 @@ def _text(text: str) -> str:
     return unicodedata.normalize("NFC", text)
 
 
-def group_bytes(
-    name: str, value: Mapping[str, Any] | None, encode: Callable[[Any], bytes] = canonical
-) -> bytes:
-    """What is hashed of one group: its name and its members, or ``null`` where it has none.
-
-    ``encode`` is a faster way to the same canonical form.
-    """
-    return encode([name, value])
+def group_bytes(name: str, value: Mapping[str, Any] | None) -> bytes:
+    """What is hashed of one group: its name and its members, or ``null`` where it has none."""
+    return canonical([name, value])
 
 
 def group_hash(salt: bytes, group: bytes) -> bytes:
@@ -104,19 +104,31 @@ def group_hash(salt: bytes, group: bytes) -> bytes:
     return hashlib.sha256(_DOMAIN + salt + group).digest()
 
 
+def group_hashes(salts: bytes, members: Sequence[bytes]) -> list[bytes]:
+    """The commitments to all groups of a record: ``group_hash`` of the ``group_bytes`` of each.
+
+    ``salts`` stand one after the other; ``members`` is the canonical form of each group's members.
+    """
+    if len(salts) != SALTS_BYTES:
+        raise ValueError(f"the salts of a record have {SALTS_BYTES} bytes")
+    sha256 = hashlib.sha256
+    return [
+        sha256(b"".join((_DOMAIN, salts[start:end], opening, one, b"]"))).digest()
+        for (start, end, opening), one in zip(_PLACES, members, strict=True)
+    ]
+
+
 def commitment(hashes: Sequence[bytes]) -> bytes:
     """The RFC 6962 tree over the hashes of all groups, taken as the hashes of its leaves."""
     if len(hashes) != len(GROUPS):
         raise ValueError(f"a record has {len(GROUPS)} groups")
-    level = list(hashes)
+    sha256 = hashlib.sha256
+    level = hashes
     while len(level) > 1:
-        paired = [_node(level[place : place + 2]) for place in range(0, len(level) - 1, 2)]
-        level = paired if len(level) % 2 == 0 else [*paired, level[-1]]
+        left_over = level[-1:] if len(level) % 2 else ()
+        pairs = zip(level[::2], level[1::2], strict=False)
+        level = [*[sha256(_NODE + left + right).digest() for left, right in pairs], *left_over]
     return level[0]
-
-
-def _node(pair: Sequence[bytes]) -> bytes:
-    return hashlib.sha256(_NODE + pair[0] + pair[1]).digest()
 
 
 def leaf(kind: int, logged_at_ms: int, committed: bytes) -> bytes:

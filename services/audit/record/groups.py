@@ -113,22 +113,24 @@ def speaker(told: Any, where: str) -> dict[str, Any] | None:
     if given is None:
         return None
     agent = agent_in(given, where)
-    return {
-        **without_nulls(
-            kind=agent.kind,
-            id=agent.id,
-            name=agent.name,
-            role=agent.role,
-            organisation=organisation_as_json(agent.organisation, agent.organisation_name),
-        ),
-        **members_in(given, _OF_A_SPEAKER),
-    }
+    members = members_in(given, _OF_A_SPEAKER)
+    members["kind"] = agent.kind
+    if agent.id is not None:
+        members["id"] = agent.id
+    if agent.name is not None:
+        members["name"] = agent.name
+    if agent.role is not None:
+        members["role"] = agent.role
+    organisation = organisation_as_json(agent.organisation, agent.organisation_name)
+    if organisation is not None:
+        members["organisation"] = organisation
+    return members
 
 
 def voice_of(provenance: Mapping[str, Any]) -> str | None:
     """Whose voice it is: the kind of who said it; ``proxy`` where they act for the person."""
     said = provenance.get("stated_by") or provenance.get("recorded_by")
-    kind = short_text_in(said.get("kind"), "stated_by.kind") if isinstance(said, Mapping) else None
+    kind = short_text_in(said.get("kind"), "stated_by.kind") if isinstance(said, dict) else None
     if kind == RELATED_PERSON and provenance.get("on_behalf_of") is not None:
         return PROXY
     return kind

@@ -3,19 +3,19 @@
 A record holds identifiers, versions and hashes. What a plan says stays in the plan.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import IntEnum, StrEnum
-from typing import Any, Final
+from functools import cached_property
+from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 from services.audit.record.commitment import (
     GROUPS,
     canonical,
     commitment,
-    group_bytes,
-    group_hash,
+    group_hashes,
     leaf,
 )
 from shared.ledger import instant
@@ -69,6 +69,11 @@ class _Facts:
     action: str
     outcome: int
 
+    @cached_property
+    def word(self) -> str:
+        """The kind, as the record has it."""
+        return self.kind.name.lower()
+
 
 _FACTS: Final[Mapping[Operation, _Facts]] = {
     Operation.CHANGE: _Facts(Kind.CHANGE, "change", "U", 0),
@@ -91,12 +96,17 @@ _FACTS: Final[Mapping[Operation, _Facts]] = {
 _ACTION_OF_CHANGE: Final = {"created": "C", "amended": "U", "withdrawn": "D", "restored": "U"}
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _SUSPECT_AFTER: Final = timedelta(seconds=300)
-_NUMBER_OF: Final = {name: number for number, name in enumerate(GROUPS)}
-_NOTHING: Final = {name: group_bytes(name, None) for name in GROUPS}
+_DIGESTS: Final = (
+    ("change", "after_hash"),
+    ("change", "content_sha256"),
+    ("view", "body_sha256"),
+    ("ext", "raw_sha256"),
+)
+_MILLISECOND: Final = timedelta(milliseconds=1)
+_NOTHING: Final = b"null"
 
 
-@dataclass(frozen=True)
-class Actor:
+class Actor(NamedTuple):
     """Whoever did it, as the source proved it: the contributor of a change, the one refused."""
 
     kind: str
@@ -108,8 +118,7 @@ class Actor:
     organisation_name: str | None = None
 
 
-@dataclass(frozen=True)
-class Source:
+class Source(NamedTuple):
     """Where on Kafka a record was found, when it was put there, and its section's position."""
 
     topic: str
@@ -119,8 +128,7 @@ class Source:
     kafka_at: datetime | None = None
 
 
-@dataclass(frozen=True)
-class AuditRecord:
+class AuditRecord(NamedTuple):
     """One happening: what it can be found by, and the groups that are committed to.
 
     ``recorded_at`` is the source's claim; ``None`` where only we saw it. Its place in the log and
@@ -175,42 +183,41 @@ class AuditRecord:
         )
 
 
-@dataclass(frozen=True)
-class Sealed:
-    """A record with the salts and bytes of its groups, and the leaf that commits to them."""
+class Sealed(NamedTuple):
+    """A record as it is kept: its salts, the members of its groups, and what commits to them.
 
-    salts: tuple[bytes, ...]
-    groups: tuple[bytes, ...]
+    ``salts`` stand one after the other, and ``groups`` one on a line, in the order of ``GROUPS``.
+    """
+
+    salts: bytes
+    groups: bytes
     commitment: bytes
     leaf: bytes
 
 
 def sealed(
     record: AuditRecord,
-    random: bytes,
+    salts: bytes,
     logged_at: datetime,
     before: str | None = None,
     encode: Callable[[Any], bytes] = canonical,
 ) -> Sealed:
     """Commit to a record, now that it is known when it is logged and what stood there before it.
 
-    ``random`` is a salt for each group, never used again; ``encode`` a way to the canonical form.
+    ``salts`` has one for each group, never used again; ``encode`` is a way to the canonical form.
     """
-    size = len(random) // len(GROUPS)
-    salts = tuple(random[start : start + size] for start in range(0, size * len(GROUPS), size))
-    groups = [
-        group_bytes(name, record.groups[name], encode) if name in record.groups else nothing
-        for name, nothing in _NOTHING.items()
-    ]
-    groups[_NUMBER_OF["time"]] = group_bytes("time", _time(record, logged_at), encode)
+    told = {**record.groups, "time": _time(record, logged_at)}
     if before is not None:
-        change = {**record.groups["change"], "before_hash": before}
-        groups[_NUMBER_OF["change"]] = group_bytes("change", change, encode)
-    committed = commitment(
-        [group_hash(salt, group) for salt, group in zip(salts, groups, strict=True)]
-    )
-    at = (logged_at - _EPOCH) // timedelta(milliseconds=1)
-    return Sealed(salts, tuple(groups), committed, leaf(record.kind, at, committed))
+        told["change"] = {**told["change"], "before_hash": before}
+    members = [encode(told[name]) if name in told else _NOTHING for name in GROUPS]
+    committed = commitment(group_hashes(salts, members))
+    at = (logged_at - _EPOCH) // _MILLISECOND
+    return Sealed(salts, b"\n".join(members), committed, leaf(record.kind, at, committed))
+
+
+def members_of(groups: bytes) -> list[bytes | None]:
+    """The members of each group as they were committed to; ``None`` where they were erased."""
+    return [members or None for members in groups.split(b"\n")]
 
 
 def header_group(
@@ -225,17 +232,21 @@ def header_group(
     """The group ``hdr`` of a record."""
     facts = _FACTS[operation]
     action = facts.action if change is None else _ACTION_OF_CHANGE.get(change, facts.action)
-    return without_nulls(
-        v=1,
-        id=record_id,
-        kind=facts.kind.name.lower(),
-        type=type_,
-        change=change,
-        contribution_id=None if contribution_id is None else str(contribution_id),
-        action=action,
-        outcome=facts.outcome,
-        outcome_reason=code,
-    )
+    told: dict[str, Any] = {
+        "v": 1,
+        "id": record_id,
+        "kind": facts.word,
+        "type": type_,
+        "action": action,
+        "outcome": facts.outcome,
+    }
+    if change is not None:
+        told["change"] = change
+    if contribution_id is not None:
+        told["contribution_id"] = str(contribution_id)
+    if code is not None:
+        told["outcome_reason"] = code
+    return told
 
 
 def type_of(operation: Operation) -> str:
@@ -250,15 +261,11 @@ def without_nulls(**members: Any) -> dict[str, Any]:
 
 def digest_of(groups: Mapping[str, Mapping[str, Any]]) -> str | None:
     """The hash of what happened: of the content, of what was shown, of what nobody could read."""
-    change = groups.get("change", {})
-    view, ext = groups.get("view", {}), groups.get("ext", {})
-    told = (
-        change.get("after_hash"),
-        change.get("content_sha256"),
-        view.get("body_sha256"),
-        ext.get("raw_sha256"),
-    )
-    return next((digest for digest in told if digest is not None), None)
+    for group, member in _DIGESTS:
+        digest: str | None = groups.get(group, {}).get(member)
+        if digest is not None:
+            return digest
+    return None
 
 
 def organisation_as_json(code: str | None, name: str | None) -> dict[str, str] | None:
@@ -270,12 +277,16 @@ def organisation_as_json(code: str | None, name: str | None) -> dict[str, str] |
 
 def _time(record: AuditRecord, logged_at: datetime) -> dict[str, Any]:
     """Claims beside our own clock. A clock ahead of ours is suspect; one behind may be a delay."""
-    kafka_at = record.source.kafka_at
-    claimed: Sequence[datetime] = [at for at in (record.recorded_at, kafka_at) if at is not None]
-    return without_nulls(
-        stated_at=None if record.stated_at is None else instant(record.stated_at),
-        recorded_at=instant(record.recorded_at or logged_at),
-        logged_at=instant(logged_at),
-        skew_ms=None if kafka_at is None else (logged_at - kafka_at) // timedelta(milliseconds=1),
-        time_suspect=any(at - logged_at > _SUSPECT_AFTER for at in claimed),
-    )
+    stated_at, kafka_at = record.stated_at, record.source.kafka_at
+    recorded_at = record.recorded_at or logged_at
+    latest = logged_at + _SUSPECT_AFTER
+    told: dict[str, Any] = {
+        "recorded_at": instant(recorded_at),
+        "logged_at": instant(logged_at),
+        "time_suspect": recorded_at > latest or (kafka_at is not None and kafka_at > latest),
+    }
+    if stated_at is not None:
+        told["stated_at"] = instant(stated_at)
+    if kafka_at is not None:
+        told["skew_ms"] = (logged_at - kafka_at) // _MILLISECOND
+    return told

@@ -88,6 +88,7 @@ _ELSEWHERE: Final = (
     "system",
     "trace_id",
 )
+_published = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
 _KNOWN: Final = frozenset((*_ELSEWHERE, *WHY, *OBJECT, *VIEW, *CHANGE))
 
 
@@ -316,7 +317,7 @@ def section_of_topic(topic: str) -> str | None:
 def hash_of_content(content: Mapping[str, Any]) -> str:
     """SHA-256 of a content's bytes as published: JSON without spaces, members in their order."""
     try:
-        published = json.dumps(content, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+        published = _published(content)
     except RecursionError as error:
         raise Unfit("the content is nested too deeply") from error
     return hashlib.sha256(published.encode()).hexdigest()

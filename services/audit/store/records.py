@@ -8,13 +8,12 @@ from typing import Any, Final
 
 import orjson
 
-from services.audit.record.commitment import GROUPS, SALT_BYTES
-from services.audit.record.model import AuditRecord, Sealed, digest_of, sealed
+from services.audit.record.commitment import GROUPS, SALTS_BYTES
+from services.audit.record.model import AuditRecord, Sealed, digest_of, members_of, sealed
 from services.audit.store.positions import Gap, gaps, note_positions
 from shared.chassis.database.database import Connection, Database
 
 _LOCK: Final = 7421  # taken before the lock of outgoing, by everybody who needs both
-_SALTS_BYTES: Final = SALT_BYTES * len(GROUPS)
 _CHANGE_GROUP: Final = GROUPS.index("change")
 
 _COLUMNS: Final = (
@@ -61,7 +60,7 @@ SELECT r.id, r.operation, r.type, r.plan_id, r.contribution_id, r.code, r.actor_
 """
 
 _BEFORE: Final = """
-SELECT r.id, p.groups[$2::integer] AS changed
+SELECT r.id, split_part(convert_from(p.groups, 'UTF8'), E'\n', $2) AS changed
   FROM audit_record r JOIN audit_payload p USING (idx) WHERE r.id = ANY ($1)
 """
 
@@ -123,14 +122,15 @@ class AuditStore:
         records: Sequence[AuditRecord],
         hash_of: Mapping[str, str | None],
     ) -> None:
-        place = await connection.fetchrow(_PLACE)
-        first, logged_at = place["idx"], place["logged_at"]
+        first, logged_at = await connection.fetchrow(_PLACE)
         rows: list[tuple[Any, ...]] = []
         payloads: list[tuple[Any, ...]] = []
-        for idx, record in enumerate(records, first):
+        random = os.urandom(SALTS_BYTES * len(records))
+        for place, record in enumerate(records):
+            idx, start = first + place, SALTS_BYTES * place
             before = None if record.entry_before is None else hash_of.get(record.entry_before)
-            random = os.urandom(_SALTS_BYTES)
-            committed = sealed(record, random, logged_at, before, canonical_by_orjson)
+            salts = random[start : start + SALTS_BYTES]
+            committed = sealed(record, salts, logged_at, before, canonical_by_orjson)
             rows.append(_row(idx, record, committed, logged_at))
             payloads.append((idx, committed.salts, committed.groups))
         await connection.copy_records_to_table("audit_record", records=rows, columns=_COLUMNS)
@@ -177,22 +177,18 @@ def _are_the_same(held: tuple[Any, ...], given: tuple[Any, ...]) -> bool:
     return held[:-1] == given[:-1] and (held[-1] is _ERASED or held[-1] == given[-1])
 
 
-def _digest(stored: Sequence[bytes | None]) -> str | _Erased | None:
-    groups = dict(zip(GROUPS, stored, strict=True))
+def _digest(stored: bytes) -> str | _Erased | None:
+    groups = dict(zip(GROUPS, members_of(stored), strict=True))
     wanted = {name: groups[name] for name in ("change", "view", "ext")}
-    told = {name: _members(group) for name, group in wanted.items() if group is not None}
+    told = {name: orjson.loads(group) or {} for name, group in wanted.items() if group is not None}
     digest = digest_of(told)
     return _ERASED if digest is None and len(told) < len(wanted) else digest
 
 
-def _after_hash(stored: bytes | None) -> str | None:
-    after_hash: str | None = None if stored is None else _members(stored).get("after_hash")
-    return after_hash
-
-
-def _members(group: bytes) -> Mapping[str, Any]:
-    members: Mapping[str, Any] | None = orjson.loads(group)[1]
-    return members or {}
+def _after_hash(members: str) -> str | None:
+    """Nothing where they were erased."""
+    told: dict[str, Any] | None = orjson.loads(members) if members else None
+    return (told or {}).get("after_hash")
 
 
 def _row(idx: int, record: AuditRecord, committed: Sealed, logged_at: datetime) -> tuple[Any, ...]:

@@ -18,6 +18,7 @@ from services.audit.record.commitment import (
     fitted,
     group_bytes,
     group_hash,
+    group_hashes,
     leaf,
     leaf_hash,
 )
@@ -51,6 +52,9 @@ def test_commitment_when_a_vector_is_computed_again_then_every_byte_is_the_same(
         made.append(group_hash(bytes.fromhex(group["salt"]), given_bytes))
         assert made[-1].hex() == group["hash"]
     committed = commitment(made)
+    members = [canonical(group["value"]) for group in vector["groups"]]
+    salts = bytes.fromhex("".join(group["salt"] for group in vector["groups"]))
+    assert group_hashes(salts, members) == made
     in_the_log = leaf(vector["kind"], vector["logged_at_ms"], committed)
     assert committed.hex() == vector["commitment"]
     assert in_the_log.hex() == vector["leaf"]

@@ -6,13 +6,14 @@ from typing import Any
 
 import pytest
 
-from services.audit.record.commitment import GROUPS, commitment, group_hash, leaf
+from services.audit.record.commitment import GROUPS, commitment, group_bytes, group_hash, leaf
 from services.audit.record.model import (
     AuditRecord,
     Kind,
     Operation,
     Source,
     header_group,
+    members_of,
     sealed,
 )
 
@@ -37,20 +38,33 @@ def record(operation: Operation = Operation.READ, **others: Any) -> AuditRecord:
 
 
 def told_by(made: Any, name: str) -> Any:
-    return json.loads(made.groups[GROUPS.index(name)])[1]
+    return json.loads(members_of(made.groups)[GROUPS.index(name)] or b"")
 
 
 def test_sealed_when_computed_again_from_salts_and_groups_then_it_is_the_same() -> None:
     made = sealed(record(), RANDOM, AT)
 
-    assert b"".join(made.salts) == RANDOM
-    assert [json.loads(group)[0] for group in made.groups] == list(GROUPS)
-    hashes = [group_hash(*pair) for pair in zip(made.salts, made.groups, strict=True)]
+    assert made.salts == RANDOM
+    told = [json.loads(members) for members in made.groups.split(b"\n")]
+    hashes = [
+        group_hash(RANDOM[32 * number : 32 * (number + 1)], group_bytes(name, told[number]))
+        for number, name in enumerate(GROUPS)
+    ]
     assert made.commitment == commitment(hashes)
     milliseconds = 1_795_507_200_250
     assert made.leaf == leaf(Kind.ACCESS, milliseconds, made.commitment)
     assert told_by(made, "view") is None
     assert told_by(made, "hdr")["id"] == "r-1"
+
+
+def test_members_when_a_group_was_erased_then_the_others_stand_in_their_places() -> None:
+    lines = sealed(record(), RANDOM, AT).groups.split(b"\n")
+    lines[3] = b""
+
+    told = members_of(b"\n".join(lines))
+
+    assert (len(told), told[3], told[7]) == (len(GROUPS), None, b"null")
+    assert json.loads(told[8] or b"") == {"after_hash": "ab" * 32}
 
 
 def test_sealed_when_there_was_an_event_before_then_its_hash_is_committed_to() -> None:
