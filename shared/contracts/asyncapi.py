@@ -94,6 +94,10 @@ _EVENT_HEADERS: Final = (
     "position",
     "leafhash",
     "causationid",
+    "authtype",
+    "authclaims",
+    "policyversion",
+    "command",
 )
 
 
@@ -103,7 +107,7 @@ def _message(type_: str, envelope: str, member: tuple[str, str, str] | None, hea
         name, value, content = member
         properties = {name: {"const": value}, "content": {"$ref": f"./{content}"}}
         payload = {"allOf": [payload, {"type": "object", "properties": properties}]}
-    optional = {"traceparent", "ce_leafhash"}
+    optional = {"traceparent", "ce_leafhash", "ce_authclaims", "ce_policyversion", "ce_command"}
     return {
         "name": type_,
         "contentType": "application/json",

@@ -391,8 +391,8 @@ async def test_how_the_contributor_was_authenticated_is_kept_and_told_to_the_aud
         elsewhere = Contribution(uuid4(), AGREE, uuid4(), content=GOAL)
         assert (await contributions.receive(elsewhere, by, wait=False)).kept is False
     kept = await goals.bench.pool.fetch(
-        "SELECT authn, policy_version FROM receipt WHERE contribution_id = ANY($1)"
-        " UNION ALL SELECT authn, policy_version FROM stored_events"
+        "SELECT authn, policy_version, NULL AS command FROM receipt WHERE contribution_id = ANY($1)"
+        " UNION ALL SELECT authn, policy_version, command FROM stored_events"
         " WHERE convert_from(state, 'utf8') LIKE $2",
         [taken, refused],
         f"%{taken}%",
@@ -400,6 +400,7 @@ async def test_how_the_contributor_was_authenticated_is_kept_and_told_to_the_aud
     assert [(orjson.loads(row["authn"]), row["policy_version"]) for row in kept] == [
         (claims, POLICY_VERSION)
     ] * 3
+    assert [row["command"] for row in kept] == [None, None, AGREE]
     recorded = await goals.bench.pool.fetch(
         "SELECT value FROM outgoing WHERE topic LIKE $1 AND key = ANY($2)",
         "%careplan.audit.records.v1",

@@ -332,6 +332,7 @@ def _judge_event(section: Section, one: Answered, version: int, type_: str, reco
         "ce_causationid": one.contribution_id,
         "ce_authtype": AUTH_TYPES[recorded_by["kind"]],
         "ce_policyversion": POLICY_VERSION,
+        "ce_command": one.given["command"],
     }
     read = event_of(record)
     assert (read.plan_id, read.fields) == (UUID(receipt["plan_id"]), tuple(fields))

@@ -56,6 +56,7 @@ HEADERS: Final = (
     "ce_authtype",
     "ce_authclaims",
     "ce_policyversion",
+    "ce_command",
 )
 """The headers of an event of which the audit keeps more than the event says."""
 
@@ -126,6 +127,7 @@ def record_of_event(
             "entries": [entry_in_list(section, event.entry_id, event.entry_version)],
         },
         "change": without_nulls(
+            op=text_in(given.get("ce_command"), "ce_command"),
             fields=[text_in(path, "fields") for path in event.fields],
             reason=text_in(reason, "reason") if isinstance(reason, str) else None,
             after_hash=digest,

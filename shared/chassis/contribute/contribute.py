@@ -138,7 +138,9 @@ class Contributions:
         moved = [] if decided.moved is None else [decided.moved]
         read = [] if decided.seen is None else [(prepared.entry_id, decided.seen)]
         try:
-            return await self._store.save(moved, row, read=read, outgoing=outgoing)
+            return await self._store.save(
+                moved, row, command=prepared.command.type, read=read, outgoing=outgoing
+            )
         except EventTooLarge:
             raise too_large() from None
 

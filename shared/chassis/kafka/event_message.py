@@ -175,6 +175,8 @@ class EventPublisher:
             headers.append(("ce_authclaims", row.authn))
         if row.policy_version is not None:
             headers.append(("ce_policyversion", row.policy_version.encode()))
+        if row.command is not None:
+            headers.append(("ce_command", row.command.encode()))
         if row.leaf_hash is not None:
             headers.append(("ce_leafhash", row.leaf_hash.hex().encode()))
         if row.traceparent is not None:

@@ -85,17 +85,18 @@ class EventStore:
         moved: Sequence[Moved],
         receipt: ReceiptRow,
         *,
+        command: str | None = None,
         read: Sequence[tuple[UUID, int]] = (),
         outgoing: Sequence[Outgoing] = (),
     ) -> Appended:
         """Store the entries' new events (of a refusal: none) and the receipt in one commit.
 
-        ``read`` are other entries, with the versions that the decision rests on. Raises as
-        ``GroupCommit.append``.
+        ``command`` is the type of the command they came of; ``read`` are other entries, with the
+        versions that the decision rests on. Raises as ``GroupCommit.append``.
         """
         rows_of = {
             one.entry.id: self.rows_of(
-                one.entry.collect_events(), receipt.authn, receipt.policy_version
+                one.entry.collect_events(), receipt.authn, receipt.policy_version, command
             )
             for one in moved
         }
@@ -123,12 +124,13 @@ class EventStore:
         events: Sequence[Any],
         authn: bytes | None = None,
         policy_version: str | None = None,
+        command: str | None = None,
     ) -> list[EventRow]:
         """Events as they are stored; raises ``EventTooLarge``."""
         stored = [self._mapper.to_stored_event(event) for event in events]
         if any(len(event.state) > MAX_EVENT_BYTES for event in stored):
             raise EventTooLarge
-        return self._recorder.rows_of(stored, authn, policy_version)
+        return self._recorder.rows_of(stored, authn, policy_version, command)
 
     async def receipt(self, contribution_id: UUID) -> "KeptReceipt | None":
         """The receipt kept for a contribution."""

@@ -31,6 +31,7 @@ class Recorder:
         stored_events: Sequence[StoredEvent],
         authn: bytes | None = None,
         policy_version: str | None = None,
+        command: str | None = None,
     ) -> list[EventRow]:
         """Events with what a row has besides: trace, leaf hash, and why they could be stored."""
         traceparent = inject()
@@ -41,9 +42,10 @@ class Recorder:
                 stored.topic,
                 stored.state,
                 traceparent,
-                self._leaf_hash(stored),
+                self._leaf_hash(stored, authn, policy_version, command),
                 authn,
                 policy_version,
+                command,
             )
             for stored in stored_events
         ]
@@ -67,10 +69,24 @@ class Recorder:
         )
         return [StoredEvent(*row) for row in rows]
 
-    def _leaf_hash(self, stored: StoredEvent) -> bytes:
-        """SHA-256 over 0x00, what is known of the row before the append, and its bytes' hash."""
+    def _leaf_hash(
+        self,
+        stored: StoredEvent,
+        authn: bytes | None,
+        policy_version: str | None,
+        command: str | None,
+    ) -> bytes:
+        """SHA-256 over the byte 0x00, seven lines, and the SHA-256 (32 bytes) of ``state``.
+
+        The lines are what is known of the row before the append, in UTF-8, each ended by 0x0a:
+        the section's wire name, the entry's id, its version, the event's type, the command's type,
+        the policy's version, and ``authn`` as it is stored; what is not known is an empty line.
+        None of them can hold 0x0a, so no two rows have the same bytes. Neither the position, nor
+        ``recorded_at``, nor the trace belongs to it.
+        """
         known = (
             f"\0{self._section}\n{stored.originator_id}\n{stored.originator_version}\n"
-            f"{stored.topic}\n"
+            f"{stored.topic}\n{command or ''}\n{policy_version or ''}\n"
         )
-        return sha256(known.encode() + sha256(stored.state).digest()).digest()
+        parts = (known.encode(), authn or b"", b"\n", sha256(stored.state).digest())
+        return sha256(b"".join(parts)).digest()

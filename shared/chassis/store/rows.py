@@ -22,6 +22,7 @@ class EventRow(NamedTuple):
     leaf_hash: bytes | None = None
     authn: bytes | None = None
     policy_version: str | None = None
+    command: str | None = None
 
 
 class ReceiptRow(NamedTuple):
@@ -142,6 +143,7 @@ class StoredRow(NamedTuple):
     leaf_hash: bytes | None
     authn: bytes | None = None
     policy_version: str | None = None
+    command: str | None = None
 
 
 Appends: TypeAlias = GroupCommit[Append, Appended]
@@ -193,6 +195,7 @@ def _stored_rows(request: Append, answer: Appended) -> list[StoredRow]:
             leaf_hash=row.leaf_hash,
             authn=row.authn,
             policy_version=row.policy_version,
+            command=row.command,
         )
         for offset, row in enumerate(request.events)
     ]

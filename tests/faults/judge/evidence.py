@@ -48,6 +48,9 @@ class Stored:
     raw: bytes
     recorded_at: datetime
     leaf_hash: str | None
+    authn: bytes | None = None
+    policy_version: str | None = None
+    command: str | None = None
 
     @property
     def key(self) -> NaturalKey:
@@ -110,6 +113,9 @@ class Evidence:
                 raw=bytes(row["state"]),
                 recorded_at=row["recorded_at"],
                 leaf_hash=row["leaf_hash"].hex() if row["leaf_hash"] else None,
+                authn=row["authn"],
+                policy_version=row["policy_version"],
+                command=row["command"],
             )
             for row in rows
         ]
@@ -239,7 +245,9 @@ class Doors:
 
 def leaf_hash_of(event: Stored) -> str:
     """From the stored bytes: SHA-256 over 0x00, what was known before, and the bytes' own hash."""
-    known = [event.section, event.entry_id, str(event.version), event.type, ""]
+    who = (event.authn or b"").decode()
+    why = [event.command or "", event.policy_version or "", who]
+    known = [event.section, event.entry_id, str(event.version), event.type, *why, ""]
     own = hashlib.sha256(event.raw).digest()
     return hashlib.sha256(b"\0" + "\n".join(known).encode() + own).hexdigest()
 

@@ -235,8 +235,11 @@ def _judge_message(event: Stored, record: Published, found: Findings) -> None:
         "ce_causationid": event.contribution_id,
         "ce_position": str(event.position),
         "ce_leafhash": leaf_hash_of(event),
+        "ce_command": event.command or "",
+        "ce_policyversion": event.policy_version or "",
+        "ce_authclaims": (event.authn or b"").decode(),
     }
-    there = {name: headers[name].decode() for name in wanted if name in headers}
+    there = {name: headers.get(name, b"").decode() for name in wanted}
     found.unless(
         there == wanted and record.key == event.plan_id.encode(),
         "wrong",

@@ -93,7 +93,9 @@ def event(version: int, type_: str, sent: Sent) -> Stored:
     }
     raw = json.dumps(state).encode()
     at = AT + timedelta(seconds=version)
-    return hashed(Stored("goals", version, GOAL, version, type_, raw, at, None))
+    command = sent.contribution["command"]
+    because = (b'{"jti":"t-1"}', "2026-11-30", command)
+    return hashed(Stored("goals", version, GOAL, version, type_, raw, at, None, *because))
 
 
 def hashed(stored: Stored) -> Stored:
@@ -131,6 +133,9 @@ def message(stored: Stored) -> Published:
         "ce_causationid": stored.contribution_id,
         "ce_position": str(stored.position),
         "ce_leafhash": stored.leaf_hash or "",
+        "ce_command": stored.command or "",
+        "ce_policyversion": stored.policy_version or "",
+        "ce_authclaims": (stored.authn or b"").decode(),
     }
     encoded = {name: text.encode() for name, text in headers.items()}
     topic = "careplan.goals.events.v1"

@@ -74,6 +74,7 @@ HEADERS = {
     "ce_authtype": "user",
     "ce_authclaims": '{"jti":"t-1","client_id":"epr","idp":"cis2","acr":"aal3","sub":"not kept"}',
     "ce_policyversion": "2026-11-30",
+    "ce_command": "careplan.goals.set-aside.v1",
 }
 
 REFUSAL: dict[str, Any] = {
@@ -162,6 +163,7 @@ def test_record_of_event_when_made_then_every_fact_stands_in_its_group() -> None
             "entries": [{"section": "goals", "entry_id": str(ENTRY), "entry_version": 2}],
         },
         "change": {
+            "op": "careplan.goals.set-aside.v1",
             "fields": ["status", "closed_on"],
             "reason": "She asked for it",
             "after_hash": hash_of_content(EVENT.content),

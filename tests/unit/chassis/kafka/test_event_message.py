@@ -55,6 +55,7 @@ def published(
     leaf: bytes | None = None,
     authn: bytes | None = None,
     policy_version: str | None = None,
+    command: str | None = None,
     publisher: EventPublisher = PUBLISHER,
 ) -> Record:
     stored = EntryMapper().to_stored_event(made.pending_events[version - 1])
@@ -69,6 +70,7 @@ def published(
         leaf,
         authn,
         policy_version,
+        command,
     )
     return Record(*publisher.message(row))
 
@@ -399,15 +401,22 @@ def test_positions_and_ids_are_in_the_headers_of_every_event() -> None:
 def test_how_it_was_authenticated_and_allowed_stands_in_headers_and_nowhere_else(
     kind: Kind, told: str
 ) -> None:
-    record = published(goal(kind), authn=b'{"jti":"a-token"}', policy_version="of-these-rules")
+    record = published(
+        goal(kind),
+        authn=b'{"jti":"a-token"}',
+        policy_version="of-these-rules",
+        command="careplan.goals.agree.v1",
+    )
     assert header(record, "ce_authtype") == told
     assert header(record, "ce_authclaims") == '{"jti":"a-token"}'
     assert header(record, "ce_policyversion") == "of-these-rules"
+    assert header(record, "ce_command") == "careplan.goals.agree.v1"
     assert b"a-token" not in (record.value or b"")
     unsaid = published(goal(kind))
     assert header(unsaid, "ce_authtype") == told
     assert header(unsaid, "ce_authclaims") is None
     assert header(unsaid, "ce_policyversion") is None
+    assert header(unsaid, "ce_command") is None
 
 
 def test_each_key_of_a_map_is_a_field_of_its_own() -> None:

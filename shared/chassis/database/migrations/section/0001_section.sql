@@ -12,6 +12,7 @@ CREATE TABLE stored_events (
     leaf_hash          bytea,
     authn              bytea,                 -- JSON: how the contributor was authenticated
     policy_version     text,                  -- of the decision to take the contribution
+    command            text,                  -- the type of the command that it came of
     PRIMARY KEY (originator_id, originator_version)
 );
 CREATE UNIQUE INDEX stored_events_position ON stored_events (notification_id) INCLUDE (recorded_at);
@@ -47,7 +48,7 @@ CREATE TYPE append_receipt AS (
 );
 CREATE TYPE append_event AS (
     request int, entry_id uuid, version bigint, topic text, state bytea, traceparent text,
-    leaf_hash bytea, authn bytea, policy_version text
+    leaf_hash bytea, authn bytea, policy_version text, command text
 );
 CREATE TYPE append_key AS (request int, key text, entry_id uuid);
 CREATE TYPE append_message AS (
@@ -196,7 +197,7 @@ BEGIN
         SELECT e.request, e.number
           FROM unnest(events) WITH ORDINALITY
                AS e(request, entry_id, version, topic, state, traceparent, leaf_hash, authn,
-                    policy_version, number)
+                    policy_version, command, number)
     LOOP
         IF verdicts[found_.request] = 'stored' THEN
             place := place + 1;
@@ -208,12 +209,13 @@ BEGIN
         END IF;
     END LOOP;
     INSERT INTO stored_events (originator_id, originator_version, topic, state, notification_id,
-                               recorded_at, traceparent, leaf_hash, authn, policy_version)
+                               recorded_at, traceparent, leaf_hash, authn, policy_version,
+                               command)
     SELECT e.entry_id, e.version, e.topic, e.state, e.place, now_, e.traceparent, e.leaf_hash,
-           e.authn, e.policy_version
+           e.authn, e.policy_version, e.command
       FROM ROWS FROM (unnest(events), unnest(places))
            AS e(request, entry_id, version, topic, state, traceparent, leaf_hash, authn,
-                policy_version, place)
+                policy_version, command, place)
      WHERE e.place IS NOT NULL;
     INSERT INTO receipt (contribution_id, contributor, content_hash, body, recorded_at,
                          event_position, authn, policy_version)
