@@ -1,4 +1,4 @@
-"""The composition root of the audit: the one place where its parts meet."""
+"""The composition root of the audit: the one place where its parts are put together."""
 
 from fastapi import FastAPI
 

@@ -4,10 +4,9 @@ import asyncio
 import re
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from time import monotonic
 from types import TracebackType
-from typing import Final, Self
+from typing import Final, NamedTuple, Self
 
 from opentelemetry.trace import SpanKind
 
@@ -41,7 +40,7 @@ from shared.ledger.topics import AUDIT_RECORDS, EVENTS_PATTERN
 CONSUMER: Final = "audit"
 TOPICS: Final = f"{EVENTS_PATTERN}|{re.escape(AUDIT_RECORDS)}"
 FETCH_MIN_BYTES: Final = 65_536
-"""A batch costs the log a lock and a flush: a fuller one is worth the 200 ms it may take."""
+"""Each batch costs a lock and a flush, so a fuller one is worth a wait of up to 200 ms."""
 OTHER_CONTENT: Final = "There is other content under the id of this record."
 
 _LOOK_FOR_GAPS_SECONDS: Final = 10.0
@@ -49,9 +48,8 @@ _LOST_AFTER_SECONDS: Final = 60.0  # until then it may be under way in another p
 _TOLD_BY_HEADERS: Final = ("ce_partitionkey", "ce_causationid", "traceparent")
 
 
-@dataclass(frozen=True)
-class Reading:
-    """One Kafka record as it came, what is to be recorded, and why it is a dead letter if it is."""
+class Reading(NamedTuple):
+    """A Kafka record, what the audit records of it, and why it is a dead letter, if it is one."""
 
     kafka: Record
     record: AuditRecord
@@ -59,7 +57,7 @@ class Reading:
 
 
 def read(kafka: Record, topic_prefix: str = "") -> Reading:
-    """What a Kafka record is about; nothing escapes, since what cannot be read is recorded too."""
+    """What the audit records of a Kafka record, also where it cannot be read; raises nothing."""
     at = kafka_time(kafka.timestamp)
     source = Source(kafka.topic, kafka.partition, kafka.offset, kafka_at=at)
     topic = kafka.topic.removeprefix(topic_prefix)
@@ -77,7 +75,7 @@ def read(kafka: Record, topic_prefix: str = "") -> Reading:
 
 
 def unreadable(kafka: Record, why: Unreadable, source: Source) -> Reading:
-    """A dead letter, and the record of it."""
+    """A dead letter and the audit record of it."""
     headers = headers_in(kafka, _TOLD_BY_HEADERS)
     record = record_of_unreadable(why.reason, why.code, headers, kafka.value or b"", source)
     return Reading(kafka, record, why)
@@ -140,7 +138,7 @@ class RecordMessages:
 
 
 class GapWatch:
-    """Looks, while ``async with`` is open, for positions of a section that have not come."""
+    """Looks for missing positions of sections for as long as its ``async with`` is open."""
 
     def __init__(self, store: AuditStore) -> None:
         self._store = store
@@ -163,7 +161,7 @@ class GapWatch:
                 await self._task
 
     async def part(self) -> Part:
-        """Ready also while something is missing, which it names: it may be under way."""
+        """Ready even while something is missing, since that may be under way; it says what."""
         return Part(True, "; ".join(map(_in_words, await self._store.gaps())))
 
     async def _look_for_ever(self) -> None:
@@ -173,7 +171,7 @@ class GapWatch:
                 await self._count_what_is_lost()
 
     async def _count_what_is_lost(self) -> None:
-        """Once each, when it has been missing for so long that it is lost."""
+        """Count each gap once, when it has been open for so long that something is lost."""
         for gap in await self._store.gaps():
             is_new = (gap.source, gap.first) not in self._lost
             if is_new and gap.seconds > _LOST_AFTER_SECONDS:
@@ -186,7 +184,7 @@ class GapWatch:
 
 
 def _dead_letters_of(readings: Sequence[Reading], transaction: Transaction) -> list[Outgoing]:
-    """The letters alone: what they tell the audit is recorded here already."""
+    """The letters without their audit records, which are added here directly."""
     letters = []
     for one in readings:
         why = one.unreadable
@@ -197,7 +195,7 @@ def _dead_letters_of(readings: Sequence[Reading], transaction: Transaction) -> l
 
 
 def _positions(readings: Sequence[Reading]) -> list[tuple[str, int]]:
-    """The positions of sections that came, those of unreadable messages too: they are not lost."""
+    """The positions that arrived, also those of unreadable messages, which are not lost."""
     sources = ((section_of_topic(one.kafka.topic), one.record.source) for one in readings)
     return [
         (section, source.position)

@@ -1,6 +1,6 @@
--- The audit log: one row per happening, added and never changed. idx is its place in the log, from
--- 0 and without a hole, and is given under one lock, so that its order is the order of commits.
--- Nothing in this schema is ever rebuilt; what can be made anew gets a schema of its own.
+-- The audit log: one row for each thing that happened. Rows are added and never changed. idx is
+-- the place in the log, from 0 and without a hole; it is given under one lock, so its order is the
+-- order of commits. Nothing here is ever rebuilt: what can be rebuilt has a schema of its own.
 
 CREATE TABLE audit_record (
     idx              bigint PRIMARY KEY,
@@ -35,9 +35,9 @@ CREATE TABLE audit_record (
     leaf             bytea NOT NULL CHECK (length(leaf) = 44)
 );
 
--- Lists go from the newest time of happening backwards, whatever they are narrowed by. The first
--- index is for lists that are narrowed by nothing: they say that idx is at least 0. Others must not
--- be tempted to walk it until enough of theirs have been met.
+-- Lists are read from the newest time backwards, whatever their filter. The first index serves
+-- lists without a filter, whose query says idx >= 0. Without that condition the planner might read
+-- a filtered list from it too, and look at every record on the way.
 CREATE INDEX audit_record_at ON audit_record (recorded_at, idx) WHERE idx >= 0;
 CREATE INDEX audit_record_plan ON audit_record (plan_id, recorded_at, idx)
     WHERE plan_id IS NOT NULL;
@@ -51,9 +51,9 @@ CREATE INDEX audit_record_section ON audit_record (section, recorded_at, idx)
     WHERE section IS NOT NULL;
 CREATE INDEX audit_record_operation ON audit_record (operation, recorded_at, idx);
 
--- What names somebody, or could be guessed from its hash. Of each of the twelve groups the salt, one
--- after the other, and the members in canonical JSON, one group on a line. A group that was erased
--- has an empty line, and where its salt was stands its hash, so that the commitment still holds.
+-- What names somebody, or could be guessed from its hash: the salts of the twelve groups, one after
+-- the other, and their members in canonical JSON, one group to a line. A group that was erased has
+-- an empty line, and its hash in place of its salt, so that the commitment still holds.
 CREATE TABLE audit_payload (
     idx          bigint PRIMARY KEY,
     salts        bytea NOT NULL CHECK (length(salts) = 384),
@@ -81,8 +81,8 @@ CREATE TRIGGER audit_record_stays BEFORE UPDATE OR DELETE OR TRUNCATE ON audit_r
 CREATE TRIGGER audit_payload_stays BEFORE UPDATE OR DELETE OR TRUNCATE ON audit_payload
     FOR EACH STATEMENT EXECUTE FUNCTION audit_record_stays();
 
--- The one lawful change: what a group says is removed, with its salt, and its hash stays. Granted to
--- nobody yet: who may decide it comes with retention.
+-- The only permitted change: what a group says is removed together with its salt, and its hash is
+-- kept. Nobody may call this yet: who may is decided with retention.
 CREATE FUNCTION erase_group(at bigint, number integer, reason text) RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
@@ -114,9 +114,9 @@ END
 $$;
 REVOKE EXECUTE ON FUNCTION erase_group FROM PUBLIC;
 
--- How far each section's positions have come, and which have not come although a later one has: they
--- start at 1 and have no holes, so such a one is under way in another partition, or lost. A batch
--- touches the gaps that it opens, narrows or closes, and no others.
+-- The highest position that has arrived from each section, and the gaps below it. Positions start
+-- at 1 and have no holes, so a missing one is under way in another partition, or lost. A batch
+-- touches only the gaps that it opens, narrows or closes.
 CREATE TABLE source_stream (
     source        text PRIMARY KEY,
     last_position bigint NOT NULL
@@ -130,7 +130,7 @@ CREATE TABLE source_gap (
     PRIMARY KEY (source, first)
 );
 
--- Ranges of positions that have come: from first up to beyond, which is not among them.
+-- Notes ranges of positions that have arrived, each from first up to but not including beyond.
 CREATE FUNCTION note_positions(sources text[], firsts bigint[], beyonds bigint[])
 RETURNS void LANGUAGE plpgsql AS $$
 DECLARE

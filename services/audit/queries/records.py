@@ -1,4 +1,4 @@
-"""The list of records: newest first, narrowed by what an index can find, as answers give it."""
+"""The list of records as answers give it: newest first, with filters that an index serves."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ _AS_TOLD: Final = {
         "build",
     ),
 }
-"""Members that an answer takes from the groups of a record as they stand there."""
+"""Members that an answer takes from the groups unchanged."""
 
 _MIDNIGHT: Final = "({}::timestamp AT TIME ZONE 'Europe/London')"
 _AUTHN: Final = ("jti", "client_id", "idp", "acr", "auth_time")
@@ -40,7 +40,7 @@ Groups = Mapping[str, Mapping[str, Any]]
 
 @dataclass(frozen=True)
 class Wanted:
-    """Which records are asked for; what is ``None`` narrows nothing.
+    """Which records are asked for; ``None`` is no filter.
 
     ``since`` and ``until`` are instants or days of London, both included. ``after`` is the place of
     the last record of the page before.
@@ -59,13 +59,13 @@ class Wanted:
 
 
 class RecordList:
-    """Finds records; each list is a range of one index, read from its newest end."""
+    """Finds records; each list is a range of one index, read from the newest end."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     async def newest(self, wanted: Wanted, *, shows_authn: bool) -> list[dict[str, Any]]:
-        """The newest records that are wanted, newest first, as answers give them."""
+        """The newest of the records that are wanted, newest first, as answers give them."""
         async with self._database.pool.acquire() as connection:
             at = None
             if wanted.after is not None:
@@ -165,7 +165,7 @@ def _actor(row: Mapping[str, Any], told: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _groups(stored: bytes) -> Groups:
-    """What the groups say; of one that was erased, nothing."""
+    """What the groups say, without those that were erased."""
     told = zip(GROUPS, members_of(stored), strict=True)
     return {name: orjson.loads(group) or {} for name, group in told if group is not None}
 

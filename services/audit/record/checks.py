@@ -1,4 +1,4 @@
-"""What arrives from outside, looked at member by member: of the type that is expected, or unfit."""
+"""Checks of what arrives from outside, member by member: of the expected type, or unfit."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -20,7 +20,7 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Unfit(ValueError):
-    """What was given makes no audit record; the message never quotes it."""
+    """No audit record can be made of what was given; the message never quotes it."""
 
 
 def object_in(given: Any, where: str) -> dict[str, Any] | None:
@@ -36,7 +36,7 @@ def text_in(given: Any, where: str) -> str | None:
         return None
     if not isinstance(given, str):
         raise Unfit(f"{where} is not a text")
-    if given.isascii() and "\x00" not in given:  # most are, and it is as it is committed to
+    if given.isascii() and "\x00" not in given:  # most are, and stay as they are
         return given
     text: str = free_in(given, where)
     return text
@@ -71,7 +71,7 @@ def free_in(given: Any, where: str) -> Any:
 
 
 def members_in(told: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
-    """Those members of an object that are told, each kept as it came."""
+    """The members of these names that the object has, each kept as it came."""
     members = {}
     for name in names:
         given = told.get(name)
@@ -81,7 +81,7 @@ def members_in(told: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
 
 
 def uuid_in(given: Any, where: str) -> UUID | None:
-    """An id as everybody writes it, or nothing."""
+    """A UUID in lower case with hyphens, or nothing."""
     text = text_in(given, where)
     if text is None:
         return None

@@ -1,7 +1,8 @@
-"""Salted commitments: what stands in the log for a record, and tells nothing of what it says.
+"""Salted commitments: what the log holds for each record, and which reveals nothing of it.
 
-Twelve groups, each hashed with a salt of its own; the commitment is the RFC 6962 tree over them,
-the leaf is what the log hashes. A group can be shown, withheld or erased: the leaf stays the same.
+A record has twelve groups, each hashed with a salt of its own. The commitment is the RFC 6962 tree
+over the hashes, and the leaf is what the log hashes. Whether a group is shown, withheld or erased,
+the leaf stays the same.
 """
 
 import hashlib
@@ -45,7 +46,7 @@ _encode = json.JSONEncoder(
 
 
 class NotCanonical(ValueError):
-    """A value outside the subset of JSON that is committed to; the message never quotes it."""
+    """A value outside the subset of JSON that can be committed to; the message never quotes it."""
 
 
 def canonical(value: Any) -> bytes:
@@ -56,8 +57,8 @@ def canonical(value: Any) -> bytes:
 def fitted(value: Any) -> Any:
     """The value as it is committed to, its texts in NFC; raises ``NotCanonical``.
 
-    No floats, integers below 2^53, keys in ASCII, no NUL: so every canonical form of it has the
-    same bytes, whoever writes it.
+    It has no floats, no NUL, integers below 2^53 and keys in ASCII, so that every writer of
+    canonical JSON gives the same bytes.
     """
     return _fitted(value, 0)
 
@@ -98,7 +99,7 @@ def group_bytes(name: str, value: Mapping[str, Any] | None) -> bytes:
 
 
 def group_hash(salt: bytes, group: bytes) -> bytes:
-    """The commitment to one group; nobody can guess it without the salt."""
+    """The commitment to one group, which nobody can guess without the salt."""
     if len(salt) != SALT_BYTES:
         raise ValueError(f"a salt has {SALT_BYTES} bytes")
     return hashlib.sha256(_DOMAIN + salt + group).digest()

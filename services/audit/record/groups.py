@@ -1,4 +1,4 @@
-"""The groups of a record that say who did it, how they were known, for whom and from where."""
+"""The groups that say who did it, how they were authenticated, for whom they acted and where."""
 
 import json
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ from services.audit.record.model import Actor, Source, organisation_as_json, wit
 from shared.ledger import PROXY, RELATED_PERSON, instant
 
 AUTHN: Final = ("jti", "client_id", "idp", "acr", "auth_time")
-"""What is kept of how somebody was authenticated."""
+"""The facts about authentication that are kept."""
 
 WHY: Final = (
     "purpose_of_use",
@@ -41,7 +41,7 @@ VIEW: Final = (
     "delivery",
 )
 CHANGE: Final = ("fields", "reason", "kept", "count")
-"""Members of a service's word that stand in these groups as they came."""
+"""Members of a service's message that these groups take over unchanged."""
 
 _LONGEST_CLAIMS: Final = 10_000
 _OF_A_SPEAKER: Final = ("relationship", "team", "grade", "speciality")
@@ -75,7 +75,7 @@ def agent_in(told: Mapping[str, Any], where: str) -> Actor:
 
 
 def actor_group(actor: Actor | None, on_behalf_of: Any) -> dict[str, Any]:
-    """The group ``actor``: who did it, as the source proved it, and for whom they acted."""
+    """The group ``actor``: who did it, as the source authenticated them, and for whom."""
     if actor is None:
         return {}
     return without_nulls(
@@ -93,7 +93,7 @@ def actor_group(actor: Actor | None, on_behalf_of: Any) -> dict[str, Any]:
 
 
 def authn_of_headers(headers: Mapping[str, str]) -> dict[str, Any]:
-    """The group ``authn`` of an event: what its headers tell of the token or the user."""
+    """The group ``authn`` of an event: what its headers say about the token or the user."""
     claims = headers.get("ce_authclaims")
     told: Any = {}
     if claims is not None and len(claims) <= _LONGEST_CLAIMS:
@@ -107,12 +107,15 @@ def authn_of_headers(headers: Mapping[str, str]) -> dict[str, Any]:
     return {**without_nulls(type=type_), **members_in(told, AUTHN)}
 
 
-def speaker(told: Any, where: str) -> dict[str, Any] | None:
-    """Who said it, where that was told; nothing by which they could be reached."""
+def speaker(told: Any, where: str, read: Actor | None = None) -> dict[str, Any] | None:
+    """Who said it, if that is known, without anything by which they could be reached.
+
+    ``read`` is the same party where it has been read already.
+    """
     given = object_in(told, where)
     if given is None:
         return None
-    agent = agent_in(given, where)
+    agent = read or agent_in(given, where)
     members = members_in(given, _OF_A_SPEAKER)
     members["kind"] = agent.kind
     if agent.id is not None:
@@ -137,7 +140,7 @@ def voice_of(provenance: Mapping[str, Any]) -> str | None:
 
 
 def supporter(told: Any) -> dict[str, Any] | None:
-    """Who helped the person to say it."""
+    """Who helped the person to say it, if anybody."""
     given = object_in(told, "supported_by")
     return None if given is None else members_in(given, ("name", "relationship")) or None
 

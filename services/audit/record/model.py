@@ -37,10 +37,10 @@ class Kind(IntEnum):
 
 
 class Operation(StrEnum):
-    """The same in plainer words, as lists ask for it and show it.
+    """The same in plainer words, as queries and answers use it.
 
-    ``UNKNOWN`` is for what a service tells that is not known here: kept, and found by whoever
-    looks at all records.
+    ``UNKNOWN`` stands for an operation that a service reports and that is not known here. It is
+    kept, and a list of all records shows it.
     """
 
     CHANGE = "change"
@@ -62,7 +62,7 @@ class Operation(StrEnum):
 
 @dataclass(frozen=True)
 class _Facts:
-    """What follows from an operation where nothing else is told."""
+    """What an operation implies where the source says nothing else."""
 
     kind: Kind
     type: str
@@ -107,7 +107,7 @@ _NOTHING: Final = b"null"
 
 
 class Actor(NamedTuple):
-    """Whoever did it, as the source proved it: the contributor of a change, the one refused."""
+    """Who did it, as the source authenticated them: whoever contributed, or was refused."""
 
     kind: str
     id: str | None = None
@@ -129,12 +129,12 @@ class Source(NamedTuple):
 
 
 class AuditRecord(NamedTuple):
-    """One happening: what it can be found by, and the groups that are committed to.
+    """One thing that happened: what it can be found by, and the groups that are committed to.
 
-    ``recorded_at`` is the source's claim; ``None`` where only we saw it. Its place in the log and
-    the time of that (``idx``, ``logged_at``) are given when it is stored. What names somebody or
-    could be guessed from its hash stands in ``groups`` alone. ``entry_before`` is the id of the
-    record of the entry's previous event.
+    ``recorded_at`` is the source's claim, and ``None`` where there is no source but us. ``idx`` and
+    ``logged_at``, its place in the log and the time of that, are set when it is stored. What names
+    somebody or could be guessed from its hash is in ``groups`` only. ``entry_before`` is the id of
+    the record of the entry's previous event.
     """
 
     record_id: str
@@ -161,15 +161,15 @@ class AuditRecord(NamedTuple):
 
     @property
     def kind(self) -> Kind:
-        """The audit's own word for the operation."""
+        """The kind of happening, as the leaf has it."""
         return _FACTS[self.operation].kind
 
     @property
     def identity(self) -> tuple[Any, ...]:
-        """What a repeat has in common with the first: anything else under its id is no repeat.
+        """What a repeat has in common with the first. Whatever differs in it is not a repeat.
 
-        Neither times nor traces belong to it, nor how somebody was authenticated: the same
-        contribution that is refused once more is the same happening.
+        Times, traces and how somebody was authenticated are left out: if the same contribution is
+        refused once more, that is the same record.
         """
         return (
             self.operation.value,
@@ -250,12 +250,12 @@ def header_group(
 
 
 def type_of(operation: Operation) -> str:
-    """The type of a record whose source tells none."""
+    """The type of a record whose source gives none."""
     return _FACTS[operation].type
 
 
 def without_nulls(**members: Any) -> dict[str, Any]:
-    """What is told: a member that is ``None`` is left out."""
+    """The members that are not ``None``."""
     return {name: given for name, given in members.items() if given is not None}
 
 
@@ -276,7 +276,7 @@ def organisation_as_json(code: str | None, name: str | None) -> dict[str, str] |
 
 
 def _time(record: AuditRecord, logged_at: datetime) -> dict[str, Any]:
-    """Claims beside our own clock. A clock ahead of ours is suspect; one behind may be a delay."""
+    """The claimed times beside our own. A clock ahead of ours is suspect; one behind may not be."""
     stated_at, kafka_at = record.stated_at, record.source.kafka_at
     recorded_at = record.recorded_at or logged_at
     latest = logged_at + _SUSPECT_AFTER

@@ -1,4 +1,4 @@
-"""Audit records made from what arrives: an event, a service's word, a message nobody could read."""
+"""Audit records of what arrives: an event, a service's message, or what could not be read."""
 
 import hashlib
 import json
@@ -58,7 +58,7 @@ HEADERS: Final = (
     "ce_policyversion",
     "ce_command",
 )
-"""The headers of an event of which the audit keeps more than the event says."""
+"""The headers of an event that tell the audit more than the event does."""
 
 _LARGEST_POSITION: Final = 2**63 - 1  # one more is the open end of a range
 _LONGEST_NUMBER: Final = 20
@@ -100,7 +100,7 @@ def record_of_event(
     told, given = event.provenance, headers or {}
     recorded_by = object_in(told.get("recorded_by"), "provenance.recorded_by")
     if recorded_by is None:
-        raise Unfit("nobody recorded it")
+        raise Unfit("provenance.recorded_by is missing")
     leaf_hash = sha256_in(event.leaf_hash, "ce_leafhash")
     actor = agent_in(recorded_by, "provenance.recorded_by")
     section = short_text_in(event.section, "section") or ""
@@ -110,6 +110,8 @@ def record_of_event(
     digest = hash_of_content(event.content)
     policy_version = text_in(given.get("ce_policyversion"), "ce_policyversion")
     trace_id = trace_of(given.get("traceparent") or event.traceparent)
+    said = told.get("stated_by")
+    author = speaker(said, "provenance.stated_by", actor if said == recorded_by else None)
     groups = {
         "hdr": header_group(
             record_id,
@@ -131,7 +133,7 @@ def record_of_event(
             fields=[text_in(path, "fields") for path in event.fields],
             reason=text_in(reason, "reason") if isinstance(reason, str) else None,
             after_hash=digest,
-            author=speaker(told.get("stated_by"), "provenance.stated_by"),
+            author=author,
             voice=voice_of(told),
             supported_by=supporter(told.get("supported_by")),
         ),
@@ -168,20 +170,20 @@ def record_of_message(
 ) -> AuditRecord:
     """The record that a service wrote about what it saw; raises ``Unfit``.
 
-    Members that are not known here are kept in the bag, and an operation that is not known here is
-    kept as ``unknown``, with its own word as the type.
+    Unknown members are kept in the bag. An unknown operation is kept as ``unknown``, with its own
+    word as the type.
     """
     record_id = short_text_in(told.get("record_id"), "record_id")
     word = short_text_in(told.get("operation"), "operation")
     if not record_id or not word:
-        raise Unfit("it has no record_id or no operation")
+        raise Unfit("record_id or operation is missing")
     if word == Operation.CHANGE:
-        raise Unfit("a change is recorded from its event alone")
+        raise Unfit("a change is recorded only from its event")
     operation = _operation(word)
     given = told.get("at") if told.get("at") is not None else told.get("recorded_at")
     recorded_at = instant_in(given, "at")
     if recorded_at is None:
-        raise Unfit("it does not say when")
+        raise Unfit("the time (at) is missing")
     told_actor = object_in(told.get("actor"), "actor")
     actor = None if told_actor is None else agent_in(told_actor, "actor")
     plan_id = uuid_in(told.get("plan_id"), "plan_id")
@@ -258,7 +260,7 @@ def record_of_message(
 def record_of_unreadable(
     reason: str, code: str, headers: Mapping[str, str], raw: bytes, source: Source
 ) -> AuditRecord:
-    """The record of a Kafka message that could not be read, with what its headers tell."""
+    """The record of a Kafka message that could not be read, with what its headers say."""
     record_id = unreadable_id(source)
     plan_id = uuid_or_none(headers.get("ce_partitionkey"))
     contribution_id = uuid_or_none(headers.get("ce_causationid"))
@@ -301,12 +303,12 @@ def unreadable_id(source: Source) -> str:
 
 
 def source_position(told: str | None) -> int | None:
-    """A section's store position as a header tells it; raises ``Unfit`` where it is none."""
+    """The position in the section's store that a header gives; raises ``Unfit`` if it is none."""
     if told is None:
         return None
     position = int(told) if told.isascii() and told.isdigit() and len(told) < _LONGEST_NUMBER else 0
     if not 0 < position < _LARGEST_POSITION:
-        raise Unfit("the position is not a position")
+        raise Unfit("ce_position is not a positive whole number")
     return position
 
 
@@ -326,7 +328,7 @@ def hash_of_content(content: Mapping[str, Any]) -> str:
 
 
 def _bag(unknown: Mapping[str, Any]) -> dict[str, Any]:
-    """Members that are not known here: kept, as text where they have no canonical form."""
+    """Unknown members are kept, as text where they have no canonical form."""
     if not unknown:
         return {}
     try:

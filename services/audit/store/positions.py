@@ -1,4 +1,4 @@
-"""What has come of each source, and what has not although something later has."""
+"""Which positions of each source are missing although later ones have arrived."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ SELECT source, min(first) AS first, sum(beyond - first)::bigint AS missing,
 
 @dataclass(frozen=True)
 class Gap:
-    """Positions of a source that have not come although later ones have, and for how long."""
+    """Positions of a source that are missing although later ones have arrived, and for how long."""
 
     source: str
     first: int
@@ -25,7 +25,7 @@ class Gap:
 
 
 async def note_positions(connection: Connection, positions: Sequence[tuple[str, int]]) -> None:
-    """Remember, in the caller's transaction, that these positions of these sources have come."""
+    """Note, in the caller's transaction, that these positions of these sources have arrived."""
     ranges = list(_ranges(positions))
     if ranges:
         sources, firsts, beyonds = zip(*ranges, strict=True)
@@ -33,12 +33,12 @@ async def note_positions(connection: Connection, positions: Sequence[tuple[str, 
 
 
 async def gaps(connection: Connection) -> list[Gap]:
-    """The sources of which something has not come yet."""
+    """The sources of which something is missing."""
     return [Gap(**row) for row in await connection.fetch(_GAPS)]
 
 
 def _ranges(positions: Iterable[tuple[str, int]]) -> Iterator[tuple[str, int, int]]:
-    """Positions that follow one another as one range each, with the position beyond it."""
+    """Consecutive positions as ranges, each with its first position and the one after its last."""
     held: tuple[str, int, int] | None = None
     for source, position in sorted(set(positions)):
         if held is not None and held[0] == source and held[2] == position:

@@ -1,4 +1,4 @@
-"""The audit's tables: records added under one lock, each with its payload, and positions seen."""
+"""The audit's tables: records with their payloads, added under one lock, and positions."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -67,7 +67,10 @@ SELECT r.id, split_part(convert_from(p.groups, 'UTF8'), E'\n', $2) AS changed
 
 @dataclass(frozen=True)
 class Appended:
-    """What became of records: added, held already, or (by their place) at odds with one held."""
+    """What became of records: how many were added or held already, and which contradict one held.
+
+    ``conflicts`` are the places of the last in what was given.
+    """
 
     added: int
     repeats: int
@@ -75,7 +78,7 @@ class Appended:
 
 
 class AuditStore:
-    """Adds audit records; nothing here changes or removes one."""
+    """Adds audit records, and never changes or removes one."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -83,7 +86,7 @@ class AuditStore:
     async def append(self, connection: Connection, records: Sequence[AuditRecord]) -> Appended:
         """Add records in the caller's transaction, in their order; a repeat adds nothing.
 
-        Holds the log's lock from here to the commit, so that no place is given twice or left out.
+        The log's lock is held until the commit, so that no place is given twice or left out.
         """
         if not records:
             return Appended(0, 0, ())
@@ -108,11 +111,11 @@ class AuditStore:
     async def note_positions(
         self, connection: Connection, positions: Sequence[tuple[str, int]]
     ) -> None:
-        """Remember that these positions of these sources have come."""
+        """Note that these positions of these sources have arrived."""
         await note_positions(connection, positions)
 
     async def gaps(self) -> list[Gap]:
-        """The sources of which something has not come yet."""
+        """The sources of which something is missing."""
         async with self._database.pool.acquire() as connection:
             return await gaps(connection)
 
@@ -143,7 +146,7 @@ class AuditStore:
     ) -> dict[str, str | None]:
         """The hash of each entry's previous event, from this batch or from what is held.
 
-        It came before on the same partition, so it can be looked up before the lock is taken.
+        That event came earlier in the same partition, so no lock is needed to look it up.
         """
         wanted = {record.entry_before for record in records} - {None}
         told = {
@@ -162,12 +165,12 @@ class AuditStore:
 
 
 def canonical_by_orjson(value: Any) -> bytes:
-    """The canonical form of what can be committed to, ten times as fast."""
+    """The canonical form, by orjson, which is ten times as fast."""
     return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
 
 
 class _Erased:
-    """What stands for a hash that nobody can tell any more."""
+    """Stands for a hash that was erased."""
 
 
 _ERASED: Final = _Erased()
