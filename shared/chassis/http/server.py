@@ -1,7 +1,9 @@
 """The server's side of HTTP: what comes before a request there is an application to answer."""
 
+import asyncio
+import re
 from http import HTTPStatus
-from typing import Final
+from typing import Final, cast
 from uuid import uuid4
 
 import httptools
@@ -20,6 +22,8 @@ from shared.chassis.telemetry import Count, counter
 from shared.chassis.wire.problem import MEDIA_TYPE, Problem, problem_body
 
 HEAD_LIMIT: Final = 65_536
+HEAD_PATIENCE: Final = 30.0
+"""Seconds for a head to come whole, as a body has; from the first byte, or from connecting."""
 
 _CYCLE: Final = "careplan.cycle"
 """The server's own end of a request, in the ``extensions`` of its scope."""
@@ -64,6 +68,10 @@ def answered_whole(scope: Scope, response: Response) -> bool:
     return True
 
 
+# RFC 3986's host and port, as far as a server needs to tell one from another.
+_HOST: Final = re.compile(rb"(?:[A-Za-z0-9._~%!$&'()*+,;=-]*|\[[0-9A-Fa-f:.]+\])(?::[0-9]*)?")
+
+
 class Http(HttpToolsProtocol):
     """HTTP/1.1 with a limit to what the parser keeps to itself, and problems for what is no HTTP.
 
@@ -72,6 +80,28 @@ class Http(HttpToolsProtocol):
     """
 
     _held_back = 0
+    _head_bytes = 0
+    _is_past_head = False
+    _refused: str | None = None
+    _head_timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """A connection is there; its first head has its time from now on."""
+        super().connection_made(transport)
+        self._head_timer = self.loop.call_later(HEAD_PATIENCE, self._head_is_late)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """It is gone."""
+        self._stop_head_timer()
+        super().connection_lost(exc)
+
+    def eof_received(self) -> bool:  # type: ignore[override]
+        """The caller has said all, and still hears the answer to what came whole."""
+        cycle = cast("RequestResponseCycle | None", self.cycle)
+        if cycle is None or cycle.response_complete or cycle.more_body:
+            return False
+        cycle.keep_alive = False
+        return True
 
     def data_received(self, data: bytes) -> None:
         """Parse what has come."""
@@ -98,7 +128,7 @@ class Http(HttpToolsProtocol):
             self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
             return head + data[offered.args[0] :]
         except httptools.HttpParserError:
-            self.send_400_response("This is not valid HTTP.")
+            self.send_400_response(self._refused or "This is not valid HTTP.")
         return b""
 
     def _head_without_offer(self, method: bytes) -> bytes:
@@ -111,13 +141,70 @@ class Http(HttpToolsProtocol):
                 lines.append(b"%s: %s" % (name, value))
         return b"\r\n".join(lines) + b"\r\n\r\n"
 
+    def on_message_begin(self) -> None:
+        """A head begins."""
+        self._head_bytes, self._is_past_head, self._refused = 0, False, None
+        if self._head_timer is None:
+            self._head_timer = self.loop.call_later(HEAD_PATIENCE, self._head_is_late)
+        super().on_message_begin()
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """A header; what comes after the body is passed over, and never stands for one.
+
+        A gateway judges the head alone, and a trailer must not undo what it has set there
+        (RFC 9110, 6.5.1).
+        """
+        if self._is_past_head:
+            return
+        self._head_bytes += len(name) + len(value) + 4
+        super().on_header(name, value)
+
     def on_headers_complete(self) -> None:
-        """A head is whole."""
+        """A head is whole; one that could be read in two ways goes no further."""
         self._held_back = 0
+        self._is_past_head = True
+        self._stop_head_timer()
+        self._refused = self._fault_of_head()
+        if self._refused is not None:
+            raise ValueError(self._refused)
         if not self.parser.should_upgrade():
             super().on_headers_complete()
             # The application begins in a later turn of the event loop.
             self.scope["extensions"] = {_CYCLE: self.cycle}  # type: ignore[dict-item]
+            if self.expect_100_continue:
+                # Answered before its body is asked for, the caller does not send it, and what
+                # comes next would be taken for it (RFC 9110, 10.1.1).
+                self.cycle.keep_alive = False
+
+    def _fault_of_head(self) -> str | None:
+        """What is wrong with the head, as a sentence."""
+        version = self.parser.get_http_version()
+        hosts = [value for name, value in self.headers if name == b"host"]
+        codings = [value for name, value in self.headers if name == b"transfer-encoding"]
+        fault = None
+        if self._head_bytes + len(self.url) > HEAD_LIMIT:
+            fault = f"A head may have at most {HEAD_LIMIT} bytes."
+        elif version not in ("1.0", "1.1"):
+            fault = "This server speaks HTTP/1.1."
+        elif len(hosts) > 1 or (not hosts and version == "1.1"):
+            fault = "Send exactly one Host."
+        elif hosts and not _HOST.fullmatch(hosts[0]):
+            fault = "The Host must be a name or an address."
+        elif any(value.strip().lower() != b"chunked" for value in codings):
+            fault = "A body may be chunked; no other Transfer-Encoding is taken."
+        elif b"%2f" in self.url.partition(b"?")[0].lower():
+            fault = "A slash in a path must not be written as %2F."
+        return fault
+
+    def _head_is_late(self) -> None:
+        self._head_timer = None
+        if not self.transport.is_closing():
+            self.send_400_response(f"The head did not come within {HEAD_PATIENCE:g} s.")
+
+    def _stop_head_timer(self) -> None:
+        if self._head_timer is not None:
+            self._head_timer.cancel()
+            self._head_timer = None
 
     def on_body(self, body: bytes) -> None:
         """Some of a body has come."""

@@ -16,9 +16,10 @@ OFFER = (
     b"Connection: keep-alive, Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMA\r\n"
 )
 SIZED = b"POST /v1 HTTP/1.1\r\nHost: x\r\n%sContent-Length: %d\r\n\r\n%s" % (OFFER, len(BODY), BODY)
-CHUNKED = b"POST /v1 HTTP/1.1\r\n%sTransfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n0\r\n\r\n" % (
-    OFFER, len(BODY), BODY,
-)  # fmt: skip
+CHUNKED = (
+    b"POST /v1 HTTP/1.1\r\nHost: x\r\n%sTransfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n0\r\n\r\n"
+    % (OFFER, len(BODY), BODY)
+)
 BARE = b"GET /v1?a=b HTTP/1.1\r\nHost: x\r\n%s\r\n" % OFFER
 
 
@@ -170,3 +171,138 @@ async def test_an_answer_in_one_write_has_the_bytes_of_the_servers_own(
 async def test_an_ordinary_answer_is_one_write() -> None:
     *_, writes = await answered(GETS * 3, ANSWERS["created"], whole=True)
     assert writes == 3
+
+
+PLAIN = b"GET /v1?a=b HTTP/1.1\r\n%s\r\n"
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize(
+    ("head", "why"),
+    [
+        (PLAIN % b"", b"exactly one Host"),
+        (PLAIN % b"Host: x\r\nHost: x\r\n", b"exactly one Host"),
+        (PLAIN % b"Host: [\r\n", b"a name or an address"),
+        (PLAIN % b"Host: x\r\nTransfer-Encoding: gzip, chunked\r\n", b"Transfer-Encoding"),
+        ((PLAIN % b"Host: x\r\n").replace(b"/v1", b"/v1%2Fplans"), b"%2F"),
+        (PLAIN % (b"Host: x\r\nA: " + b"a" * 70_000 + b"\r\n"), b"at most 65536 bytes"),
+    ],
+)
+async def test_a_head_that_could_be_read_in_two_ways_goes_no_further(
+    head: bytes, why: bytes
+) -> None:
+    requests, wire = await heard(head)
+
+    assert requests == []
+    assert wire.written.startswith(b"HTTP/1.1 400 ")
+    assert why in wire.written
+    assert wire.closed
+
+
+@pytest.mark.asyncio
+async def test_trailers_are_no_headers_whenever_they_come() -> None:
+    """A gateway judges the head; a trailer must not bring back what it has taken out."""
+    seen: list[list[tuple[bytes, bytes]]] = []
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        more = True
+        while more:
+            more = (await receive()).get("more_body", False)
+        seen.append(list(scope["headers"]))
+        await send({"type": "http.response.start", "status": 204, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+
+    request = (
+        b"POST /v1 HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n"
+        b"Authorization: Bearer t\r\n\r\n"
+    )
+    for at in (len(request), request.index(b"Bearer")):
+        server, _, state = served(app)
+        server.data_received(request[:at])
+        server.data_received(request[at:])
+        await asyncio.gather(*state.tasks)
+        server.connection_lost(None)
+    head = [(b"host", b"x"), (b"transfer-encoding", b"chunked")]
+    assert seen == [head, head]
+
+
+@pytest.mark.asyncio
+async def test_who_closes_their_half_hears_the_answer_to_what_came_whole() -> None:
+    told: asyncio.Event = asyncio.Event()
+
+    async def app(_scope: Scope, receive: Receive, send: Send) -> None:
+        await receive()
+        await told.wait()
+        await send({"type": "http.response.start", "status": 204, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+
+    server, wire, state = served(app)
+    server.data_received(PLAIN % b"Host: x\r\n")
+    assert server.eof_received() is True
+    told.set()
+    await asyncio.gather(*state.tasks)
+
+    assert wire.written.startswith(b"HTTP/1.1 204 ")
+    assert wire.closed
+
+
+@pytest.mark.asyncio
+async def test_who_closes_their_half_in_the_middle_of_a_body_is_gone() -> None:
+    server, _, state = served(_answer)
+    server.data_received(b"POST /v1 HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n{")
+    assert server.eof_received() is False
+    server.connection_lost(None)
+    await asyncio.gather(*state.tasks)
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("said", [b"", b"GET /v1 HTTP/1.1\r\nHo"])
+async def test_a_head_that_does_not_come_is_not_waited_for(
+    said: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shared.chassis.http.server.HEAD_PATIENCE", 0.01)
+    closed = asyncio.Event()
+    server, wire, _ = served(_answer)
+    monkeypatch.setattr(wire, "close", closed.set)
+    server.data_received(said)
+    async with asyncio.timeout(5):
+        await closed.wait()
+
+    assert b"did not come within" in wire.written
+
+
+@pytest.mark.asyncio
+async def test_what_is_answered_before_its_body_is_asked_for_is_the_last_of_its_connection() -> (
+    None
+):
+    """Its caller never sends the body, and the next request would be taken for it."""
+
+    async def app(_scope: Scope, _receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 401, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+
+    server, wire, state = served(app)
+    server.data_received(
+        b"POST /v1 HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 400\r\n\r\n"
+    )
+    await asyncio.gather(*state.tasks)
+
+    assert b"connection: close" in wire.written.lower()
+    assert wire.closed
+
+
+async def _answer(_scope: Scope, receive: Receive, send: Send) -> None:
+    await receive()
+    await send({"type": "http.response.start", "status": 204, "headers": []})
+    await send({"type": "http.response.body", "body": b""})
+
+
+def served(app: Any) -> tuple[Http, Wire, ServerState]:
+    """A connection to an application."""
+    config = Config(app, http=Http, ws="none", log_config=None, access_log=False)
+    config.load()
+    state = ServerState()
+    server = Http(config, state, app_state={}, _loop=asyncio.get_running_loop())
+    wire = Wire()
+    server.connection_made(wire)
+    return server, wire, state
