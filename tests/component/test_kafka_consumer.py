@@ -10,11 +10,13 @@ import orjson
 import pytest
 import pytest_asyncio
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError
+from aiokafka.errors import CorruptRecordException, KafkaError
 
 import shared.chassis
+import shared.chassis.kafka.consumer
 from shared.chassis.database.database import Database
 from shared.chassis.database.outgoing import append_outgoing, headers_from_bytes
+from shared.chassis.kafka import client
 from shared.chassis.kafka.consumer import BatchConsumer
 from shared.chassis.kafka.dead_letters import Record
 from shared.chassis.kafka.offsets import BatchHandler, DeadLetterLimitReached, Transaction
@@ -215,6 +217,42 @@ async def test_a_client_that_has_left_its_group_for_good_stops_the_consumer(benc
     failure = await bench.until_it_stops(consumer)
     await breaking
     assert isinstance(failure, KafkaError)
+
+
+async def test_what_was_taken_beside_a_damaged_batch_is_not_passed_over(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """aiokafka takes from one partition after the other and forgets the first where one raises."""
+    await bench.send("things", b"1", partition=0)
+    await bench.send("things", b"2", partition=1)
+    looks: list[bool] = []
+
+    def is_whole(_: object) -> bool:
+        looks.append(len(looks) != 1)  # of the second partition, once: damaged on its way
+        return looks[-1]
+
+    monkeypatch.setattr(client._Batch, "validate_crc", is_whole, raising=False)
+    monkeypatch.setattr(shared.chassis.kafka.consumer, "_PAUSE_SECONDS", 0.05)
+    async with bench.consumer():
+        seen = await bench.until_seen(2)
+    assert [(partition, offset) for _, partition, offset in seen] == [(0, 0), (1, 0)]
+    assert not all(looks)
+    assert not bench.has_stopped
+
+
+async def test_a_batch_that_stays_damaged_stops_the_consumer_and_is_told_of_once(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What a new try does not mend is not tried for ever, nor said with every try."""
+    await bench.send("things", b"1")
+    monkeypatch.setattr(client._Batch, "validate_crc", lambda _: False, raising=False)
+    monkeypatch.setattr(shared.chassis.kafka.consumer, "_PAUSE_SECONDS", 0.05)
+    consumer = bench.consumer()
+    assert isinstance(await bench.until_it_stops(consumer), CorruptRecordException)
+    assert not consumer.can_begin_again
+    assert await bench.seen() == []
+    told = capsys.readouterr().out
+    assert told.count("consumer.poll_failed") == told.count("consumer.stopped") == 1
 
 
 async def test_a_handler_that_fails_stops_the_consumer_and_loses_nothing(bench: Bench) -> None:

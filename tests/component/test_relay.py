@@ -787,7 +787,18 @@ async def test_a_silent_relay_loses_its_turn(bench: Bench) -> None:
 # What is wrong on the broker.
 
 
-async def test_a_missing_receipts_topic_holds_nobody_up(bench: Bench) -> None:
+async def test_a_missing_receipts_topic_holds_nobody_up(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    producers: list[Any] = []
+    make = shared.chassis.kafka.windows.make_producer
+
+    def noted(*given: Any) -> Any:
+        producers.append(make(*given))
+        return producers[-1]
+
+    monkeypatch.setattr("shared.chassis.kafka.relay.make_producer", noted)
+
     def told(topic: str, number: int) -> Outgoing:
         return Outgoing(topic, b"key", (), b"%d" % number)
 
@@ -800,6 +811,9 @@ async def test_a_missing_receipts_topic_holds_nobody_up(bench: Bench) -> None:
         await bench.until_marked(1)
         await bench.reader.count(4, "records")
         assert relay.passed_over == 2
+        (producer,) = producers
+        # Or its client would ask for it every 30 s, and log each time that it is not there.
+        assert bench.receipts not in producer.client._topics
         assert (await relay.part()).ready
     audit = of(bench.reader.records, bench.audit)
     assert [record.value for record in audit] == [b"0", b"2", b"4"]

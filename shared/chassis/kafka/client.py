@@ -4,14 +4,16 @@ Tests notice where a new version of it no longer works as this expects, or no lo
 """
 
 import asyncio
+import mmap
 import struct
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from time import monotonic
 from typing import Any, Final, NamedTuple
 
+import cramjam
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
-from aiokafka.codec import gzip_decode, lz4_decode, snappy_decode, zstd_decode
+from aiokafka.codec import snappy_decode
 from aiokafka.conn import AIOKafkaConnection, CloseReason
 from aiokafka.consumer import fetcher
 from aiokafka.errors import KafkaConnectionError, KafkaError
@@ -20,17 +22,32 @@ from aiokafka.record.memory_records import MemoryRecords
 BROKEN: Final = "\udc00"
 """The name of the only header of what is no record, its value says why; no client can send it."""
 
+LARGEST_BATCH: Final = 16 * 1024 * 1024
+"""Bytes that the records of a batch may have when they are unpacked."""
+
 _BATCH: Final = struct.Struct(">qiibIhiqqqhii")
 _LENGTH: Final = struct.Struct(">i")
 _BEFORE_LENGTH: Final = 8
 _LEAST: Final = 12
 _LOG_APPEND_TIME: Final = 0x08
-_DECODERS: Final = {1: gzip_decode, 2: snappy_decode, 3: lz4_decode, 4: zstd_decode}
+_ATTRIBUTES: Final = 21
+_PACKED: Final = 0x07
+_SNAPPY: Final = 2
+_DECODERS: Final = {
+    1: cramjam.gzip.decompress_into,
+    3: cramjam.lz4.decompress_into,
+    4: cramjam.zstd.decompress_into,
+}
+_XERIAL: Final = b"\x82SNAPPY\x00"
+_XERIAL_HEAD: Final = 16
 _WITH_HEADERS: Final = 2
 _LONGEST_NUMBER: Final = 70  # bits, seven in a byte
 _KNOWN_FOR: Final = 60.0
 _MISSED_FOR: Final = 2.0  # an organisation that has just been registered does not wait long
 _ANSWER_SECONDS: Final = 5.0
+
+# Untouched memory takes none: it is as large as the largest batch that has come.
+_room = mmap.mmap(-1, LARGEST_BATCH)
 
 _send = AIOKafkaConnection.send
 _stopping: set["asyncio.Task[None]"] = set()
@@ -132,6 +149,18 @@ def ask_to_join_again(client: AIOKafkaConsumer) -> None:
     client._coordinator.request_rejoin()  # noqa: SLF001
 
 
+async def partitions_there(producer: AIOKafkaProducer, topic: str) -> int:
+    """How many partitions the broker has of a topic, 0 where there is no such topic.
+
+    The producer's own ``partitions_for`` would have its client ask for a topic that is not there,
+    and log that it is not, for ever.
+    """
+    client = producer.client
+    client._topics.discard(topic)  # noqa: SLF001 - one that is gone has no other way out
+    cluster = await client.fetch_all_metadata()
+    return len(cluster.partitions_for_topic(topic) or ())
+
+
 class _Fetched:
     """The batches of a fetch, in place of aiokafka's own class."""
 
@@ -164,15 +193,53 @@ class _Batch:
         return getattr(self._batch, name)
 
     def __next__(self) -> Any:
-        return next(self._batch)
+        return next(self._unpacked())
 
     def __iter__(self) -> Iterator[Any]:
         try:
-            return iter(list(self._batch))
+            return iter(list(self._unpacked()))
         except Exception:  # aiokafka and its decoders raise of every kind
             if self._batch.magic != _WITH_HEADERS:
                 raise
             return iter(_told_apart(self._data))
+
+    def _unpacked(self) -> Any:
+        """The batch with its records as they were before they were compressed."""
+        if self._batch.magic != _WITH_HEADERS or not self._data[_ATTRIBUTES + 1] & _PACKED:
+            return self._batch
+        body = _unpack(self._data)
+        head = bytearray(self._data[: _BATCH.size])
+        head[_ATTRIBUTES + 1] &= ~_PACKED
+        _LENGTH.pack_into(head, _BEFORE_LENGTH, len(head) + len(body) - _LEAST)
+        return MemoryRecords(bytes(head) + body).next_batch()
+
+
+def _unpack(data: memoryview) -> bytes:
+    """The records of a batch, uncompressed; raises where they are more than a batch may have."""
+    packed, codec = data[_BATCH.size :], data[_ATTRIBUTES + 1] & _PACKED
+    if not codec:
+        return bytes(packed)
+    if codec != _SNAPPY:
+        # It takes no more than there is room for: a kilobyte may unpack to a gigabyte.
+        size = _DECODERS[codec](packed, memoryview(_room))
+        return _room[:size]
+    if sum(cramjam.snappy.decompress_raw_len(block) for block in _blocks(packed)) > LARGEST_BATCH:
+        raise ValueError("more than a batch may have")
+    return bytes(snappy_decode(packed))
+
+
+def _blocks(packed: memoryview) -> Iterator[memoryview]:
+    """What is compressed by itself: all of it, or the blocks of Java's own form."""
+    if bytes(packed[: len(_XERIAL)]) != _XERIAL:
+        yield packed
+        return
+    at = _XERIAL_HEAD
+    while at < len(packed):
+        (size,) = _LENGTH.unpack_from(packed, at)
+        if size <= 0:
+            raise ValueError("no block of this size")
+        at += _LENGTH.size + size
+        yield packed[at - size : at]
 
 
 class _Told(NamedTuple):
@@ -192,11 +259,10 @@ def _told_apart(data: memoryview) -> list[_Told]:
     base, *_, attributes, last, first_at, last_at, _, _, _, count = _BATCH.unpack_from(data)
     is_logged_at = bool(attributes & _LOG_APPEND_TIME)
     records: list[_Told] = []
-    packed = rest = bytes(data[_BATCH.size :])
+    rest = bytes(data[_BATCH.size :])
     at = 0
     try:
-        decode = _DECODERS.get(attributes & 0x07)
-        rest = bytes(decode(packed)) if decode else packed
+        rest = _unpack(data)
         for index in range(count):
             size, begins = _varint(rest, at)
             if not 0 < size <= len(rest) - begins:

@@ -16,6 +16,7 @@ import stamina
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import (
     ConsumerStoppedError,
+    CorruptRecordException,
     IllegalStateError,
     KafkaError,
     NoOffsetForPartitionError,
@@ -48,6 +49,9 @@ _LAG_SECONDS: Final = 0.05
 _COMMIT_SECONDS: Final = 10.0
 _FENCED_IN_A_ROW: Final = 100
 _LOOK_SECONDS: Final = 2.0
+_PAUSE_SECONDS: Final = 1.0
+_DAMAGED_IN_A_ROW: Final = 10
+_TOLD_EVERY: Final = 30
 
 
 class FencedTooOften(Exception):
@@ -96,7 +100,7 @@ class BatchConsumer:
         self.failure: BaseException | None = None
         self.has_stopped.clear()
         self.can_begin_again = False
-        self._fenced_in_a_row = 0
+        self._fenced_in_a_row = self._failed_in_a_row = 0
         self._in_hand: dict[TopicPartition, Span] = {}
         self._oldest_in_hand: float | None = None
         self._newest_applied: float | None = None
@@ -249,15 +253,10 @@ class BatchConsumer:
             except OffsetOutOfRangeError as error:
                 self.stop(error)  # history that was not read is gone, or the log lost its end
             except Exception as error:  # noqa: BLE001 - FastStream would go on for ever
-                if not isinstance(error, KafkaError) or not error.retriable:
-                    self.stop(error, can_begin_again=True)  # the client has given something up
-                else:
-                    telemetry.log.warning(
-                        "consumer.poll_failed", consumer=self._consumer, error=error
-                    )
-                    await asyncio.sleep(1)
+                await self._poll_failed(kafka, error)
             else:
                 self._polled_at = monotonic()
+                self._failed_in_a_row = 0
                 if found:
                     batch = tuple(record for records in found.values() for record in records)
                     self._in_hand = spans_of(batch)
@@ -266,6 +265,28 @@ class BatchConsumer:
         while True:
             await self._look_how_far(kafka)
             await asyncio.sleep(_LOOK_SECONDS)
+
+    async def _poll_failed(self, kafka: AIOKafkaConsumer, error: Exception) -> None:
+        """Try again what a moment may mend, from the place that is stored; else stop."""
+        self._failed_in_a_row += 1
+        is_damaged = isinstance(error, CorruptRecordException)  # on its way, or where it is kept
+        is_kafkas = isinstance(error, KafkaError) and error.retriable
+        if is_damaged and self._failed_in_a_row > _DAMAGED_IN_A_ROW:
+            self.stop(error)
+        elif not is_damaged and not is_kafkas:
+            self.stop(error, can_begin_again=True)  # the client has given something up
+        else:
+            if self._failed_in_a_row % _TOLD_EVERY == 1:
+                telemetry.log.warning("consumer.poll_failed", consumer=self._consumer, error=error)
+            await asyncio.sleep(_PAUSE_SECONDS)
+            try:
+                # It has moved on in the partitions that it took from before this one, and drops
+                # what it took: they would be passed over.
+                await seek_stored(kafka, self._database, self._consumer, kafka.assignment())
+            except IllegalStateError:
+                return  # no longer ours: the next assignment seeks
+            except (KafkaError, *TRANSIENT) as trouble:
+                self.stop(trouble, can_begin_again=True)
 
     async def _look_how_far(self, kafka: AIOKafkaConsumer) -> None:
         """The ends of the partitions: how much waits is told also when nothing more is read."""

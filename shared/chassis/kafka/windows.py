@@ -14,6 +14,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.partitioner import murmur2
 from opentelemetry.trace import Span, use_span
 
+from shared.chassis.kafka.client import partitions_there
 from shared.chassis.telemetry import Attribute, links_of, log, tracer
 
 UNDER_WAY: Final = 16
@@ -267,12 +268,10 @@ class Windows:
             return len(await self._producer.partitions_for(topic))
         if monotonic() - self._missing_topics.get(topic, -_MISSING_FOR) < _MISSING_FOR:
             return 0
-        try:
-            async with asyncio.timeout(2.0):
-                return len(await self._producer.partitions_for(topic))
-        except (aiokafka.errors.KafkaError, TimeoutError):
+        found = await partitions_there(self._producer, topic)
+        if not found:
             self._missing_topics[topic] = monotonic()
-            return 0
+        return found
 
 
 async def compare_with_the_declared(

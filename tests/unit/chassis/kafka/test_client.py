@@ -1,9 +1,11 @@
 """Batches that aiokafka can read come as it reads them; others as far as they can be read."""
 
 import struct
+import tracemalloc
 from collections.abc import Sequence
 from typing import Any, Self
 
+import cramjam
 import pytest
 from aiokafka import TopicPartition
 from aiokafka.consumer import fetcher
@@ -107,6 +109,34 @@ def test_what_is_in_no_order_is_told_by_an_offset(records: list[Given], data: An
     read = read_by(client._Fetched, batch)
     is_broken = [any(name == BROKEN for name, _ in headers) for *_, headers in read]
     assert len(read) == len(records) or any(is_broken)
+
+
+@pytest.mark.parametrize("codec", [1, 2, 3, 4])
+def test_what_unpacks_to_too_much_is_told_by_an_offset_and_not_unpacked(codec: int) -> None:
+    """A kilobyte may unpack to a gigabyte: the broker looks at the kilobyte alone."""
+    fits = bytes(client.LARGEST_BATCH - 1_000)
+    ((*_, value, _),) = read_by(client._Fetched, batch_of([(None, fits, [])], codec))
+    assert value == fits
+    batch = batch_of([(None, bytes(client.LARGEST_BATCH), [])], codec)
+    after = batch_of([(b"next", None, [])], base=41)
+    tracemalloc.start()
+    try:
+        (offset, *_, value, headers), (*_, key, _, _) = read_by(client._Fetched, batch + after)
+        most = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert (offset, key) == (40, b"next")
+    assert headers[0][0] == BROKEN
+    assert value == batch[61:], "as it came"
+    assert most < 4 * len(batch) + 100_000
+
+
+def test_snappy_without_blocks_is_read_too() -> None:
+    plain = batch_of([(b"a", b"1" * 100, []), (b"b", b"2", [])])
+    packed = plain[:61] + cramjam.snappy.compress_raw(bytes(plain[61:]))
+    packed[22] |= 2
+    struct.pack_into(">i", packed, 8, len(packed) - 12)
+    assert read_by_force(packed) == read_by(MemoryRecords, plain)
 
 
 def test_a_number_without_an_end_is_not_read_for_ever() -> None:
