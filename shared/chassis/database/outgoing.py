@@ -4,11 +4,14 @@ from base64 import b64decode, b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Final
 
 import orjson
 
 from shared.chassis.database.database import Connection
 from shared.chassis.wire.plain_json import fitted
+
+_LONGEST_NAME: Final = 64
 
 Headers = tuple[tuple[str, bytes | None], ...]
 
@@ -39,8 +42,13 @@ def _header_to_bytes(name: str, value: bytes | None) -> bytes:
     return b'[%b,"%b"]' % (_name_to_bytes(name), b64encode(value))
 
 
-@lru_cache(256)  # the same few come with every message
 def _name_to_bytes(name: str) -> bytes:
+    # Only what is short is remembered: a dead letter's names are of any length.
+    return _short_name(name) if len(name) <= _LONGEST_NAME else orjson.dumps(name)
+
+
+@lru_cache(256)  # the same few come with every message
+def _short_name(name: str) -> bytes:
     return fitted(orjson.dumps(name))
 
 

@@ -20,6 +20,7 @@ from shared.chassis.telemetry import Attribute, links_of, log, tracer
 UNDER_WAY: Final = 16
 _BYTES_UNDER_WAY: Final = 8_000_000
 _LARGEST_BATCH: Final = 262_144
+_LENGTH_OF_ID: Final = 36
 _KNOWN_FOR: Final = 3_600.0
 _MISSING_FOR: Final = 30.0
 
@@ -318,15 +319,24 @@ def is_required(topic: str) -> bool:
 
 
 def _looked_at(answer: "asyncio.Future[Any]") -> None:
-    """Of a window that fails the first error counts; the others are nobody's to be told of."""
+    """Of a window that fails the first error counts; nobody waits for the others."""
     if not answer.cancelled():
         answer.exception()
 
 
-@lru_cache(16_384)  # the library computes it in Python, and plans come again and again
 def _partition(key: bytes | None, partitions: int) -> int:
     """Kafka's own partitioner for keyed records; one without a key goes to the first."""
     if key is None:
         return 0
+    # Only ids are remembered: a dead letter's key is of any length.
+    return (_hash_of_id(key) if len(key) == _LENGTH_OF_ID else _hash(key)) % partitions
+
+
+def _hash(key: bytes) -> int:
     hashed: int = murmur2(key)
-    return (hashed & 0x7FFFFFFF) % partitions
+    return hashed & 0x7FFFFFFF
+
+
+@lru_cache(16_384)  # the library computes it in Python, and plans come again and again
+def _hash_of_id(key: bytes) -> int:
+    return _hash(key)
