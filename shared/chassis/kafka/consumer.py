@@ -301,7 +301,9 @@ class BatchConsumer:
             self._oldest_in_hand = min(record.timestamp for record in records) / 1000
             try:
                 await self._apply_what_fits(records)
-            except TRANSIENT as error:  # for so long that the group may have gone on without us
+            except (KafkaError, *TRANSIENT) as error:
+                # The database for so long that the group may have gone on without us, or the
+                # broker while a batch was let go.
                 self.stop(error, can_begin_again=True)
                 return
             except Exception as error:  # noqa: BLE001 - FastStream would pass over the batch
