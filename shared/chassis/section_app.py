@@ -19,7 +19,7 @@ from shared.chassis.service_app import service_app
 from shared.chassis.settings import Settings
 from shared.chassis.store.event_store import EventStore
 from shared.chassis.store.rows import appends
-from shared.chassis.telemetry import Gauge, Part
+from shared.chassis.telemetry import Gauge
 from shared.ledger import Section
 from shared.ledger.topics import commands_topic
 
@@ -68,9 +68,6 @@ def create_app(section: Section, settings: Settings) -> FastAPI:
             pattern=re.escape(PLAN_EVENTS),
         )
 
-    async def appends_part() -> Part:
-        return Part(commits.is_alive, lag=commits.waiting, alive=commits.is_alive)
-
     return service_app(
         section.title,
         settings,
@@ -80,7 +77,7 @@ def create_app(section: Section, settings: Settings) -> FastAPI:
         plain=[plain_contribution(contributions, identity)],
         consumers=consumers,
         opens=[commits],
-        parts={"appends": appends_part},
+        parts={"appends": commits.part},
         gauges={Gauge.APPENDS_WAITING: lambda: float(commits.waiting)},
         door=("database", "appends"),
     )

@@ -16,7 +16,7 @@ import asyncpg
 import stamina
 
 from shared.chassis.database.database import TRANSIENT
-from shared.chassis.telemetry import log
+from shared.chassis.telemetry import Part, log
 
 MAX_ROWS = 1_000
 MAX_BYTES = 1_048_576
@@ -144,6 +144,12 @@ class GroupCommit(Generic[RequestT, AnswerT]):
         """False when only a restart helps."""
         return self._task is not None and not self._task.done()
 
+    async def part(self) -> Part:
+        """Ready while it stores; where it has stopped, why: only a restart helps."""
+        is_alive = self.is_alive
+        detail = "storing" if is_alive else f"stopped: {type(self.failure).__name__}"
+        return Part(is_alive, detail, self.waiting, alive=is_alive)
+
     @property
     def waiting(self) -> int:
         """Requests that wait for a flush."""
@@ -184,6 +190,7 @@ class GroupCommit(Generic[RequestT, AnswerT]):
     def _ended(self, task: "asyncio.Task[None]") -> None:
         if not task.cancelled():
             self.failure = task.exception()
+            log.critical("appends.stopped", error=self.failure)
             self._turn_away("no longer storing")
 
     def _turn_away(self, why: str) -> None:
