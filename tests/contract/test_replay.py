@@ -14,8 +14,7 @@ from eventsourcing.persistence import StoredEvent
 from eventsourcing.utils import resolve_topic
 from jsonschema import Draft202012Validator
 
-from shared.chassis.store.mapper import EntryMapper
-from shared.chassis.wire.shapes import content_of
+from shared.chassis.store.mapper import EntryMapper, content_of
 from shared.contracts import discover
 from shared.contracts.generate import CONTRACTS, versions_in
 from shared.contracts.schemas import EVENT, without_major

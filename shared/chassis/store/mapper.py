@@ -112,6 +112,12 @@ class EntryMapper(Mapper[Any]):
         return fields_of(resolve_topic(topic), content, entry_version)
 
 
+def content_of(event: Entry.Event) -> dict[str, Any]:
+    """The content of an event as it is stored and published."""
+    state = orjson.loads(EntryMapper().to_stored_event(event).state)
+    return {name: value for name, value in state.items() if name not in ENVELOPE}
+
+
 def fields_of(
     event: type[Entry.Event], content: Mapping[str, Any], entry_version: int
 ) -> list[str]:

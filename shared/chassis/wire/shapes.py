@@ -23,14 +23,13 @@ from typing import (
 )
 
 import orjson
-from eventsourcing.domain import CanInitAggregate
 from pydantic import TypeAdapter, ValidationError
 from typing_extensions import TypedDict
 
 from shared.chassis.wire.exact import Exact, Schemas
 from shared.chassis.wire.problem import Problem
 from shared.chassis.wire.validation_errors import errors_from_validation
-from shared.ledger import KEEP, Claim, Command, Entry, Keep, Visibility, plain
+from shared.ledger import Claim, Command, Entry, Keep, Visibility
 
 ValueT = TypeVar("ValueT")
 
@@ -130,17 +129,6 @@ def event_schema(event: type[Entry.Event]) -> dict[str, Any]:
     """The JSON Schema of an event's content, open: a reader passes over what it does not know."""
     opened: dict[str, Any] = _opened(_schema(event_shape(event)))
     return opened
-
-
-def content_of(event: Entry.Event) -> dict[str, Any]:
-    """The content of an event as it is stored and published."""
-    creates = isinstance(event, CanInitAggregate)
-    given = {field.name: getattr(event, field.name) for field in fields(event)}
-    return {
-        name: plain(value)
-        for name, value in given.items()
-        if name not in _OF_THE_ENVELOPE and value is not KEEP and not (creates and value is None)
-    }
 
 
 def without_keep(annotation: Any) -> Any:

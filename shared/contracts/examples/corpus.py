@@ -11,8 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from uuid import NAMESPACE_URL, uuid5
 
-from shared.chassis.store.mapper import fields_of
-from shared.chassis.wire.shapes import content_of
+from shared.chassis.store.mapper import content_of, fields_of
 from shared.contracts import discover
 from shared.contracts.examples import spoilt
 from shared.contracts.examples.playing import Answered, NotTaken, play

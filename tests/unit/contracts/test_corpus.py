@@ -1,10 +1,17 @@
 """Examples are played through the domain; one that no longer holds is named."""
 
+from datetime import datetime
+
+import orjson
 import pytest
 
+from shared.chassis.kafka.event_message import EventPublisher
+from shared.chassis.store.mapper import EntryMapper
+from shared.chassis.store.rows import StoredRow
 from shared.contracts import discover
 from shared.contracts.examples.corpus import corpus_of
 from shared.contracts.examples.playing import NotTaken, play
+from shared.ledger import Section
 from shared.ledger.example import Example
 
 GOALS = next(section for section in discover.sections() if section.name == "goals")
@@ -38,6 +45,23 @@ def test_a_history_has_versions_and_every_change_is_based_on_the_last(
     assert changes["based_on"] == 1
     receipts = [value for _, value in corpus.valid["careplan.receipt"]]
     assert receipts[1]["entry_version"] == second["entry_version"]
+
+
+@pytest.mark.parametrize("section", discover.sections(), ids=lambda one: one.name)
+def test_a_history_shows_what_the_section_stores_and_publishes(section: Section) -> None:
+    told = corpus_of([section]).histories[section.wire_name]
+    played = play(section, discover.examples(section.name) or ())
+    happened = [event for one in played.answers if one.code is None for event in one.events]
+    for shown, event in zip(told, happened, strict=True):
+        stored = EntryMapper().to_stored_event(event)
+        at = datetime.fromisoformat(shown["recorded_at"])
+        row = StoredRow(
+            *(1, event.originator_id, event.originator_version),
+            *(stored.topic, stored.state, at, None, None),
+        )
+        value = orjson.loads(EventPublisher(section).message(row)[1])
+        assert {**value, "provenance": {}} == {**shown, "provenance": {}}
+        assert {**value["provenance"], "stated_at": ""} == {**shown["provenance"], "stated_at": ""}
 
 
 def test_the_same_examples_give_the_same_history() -> None:
