@@ -22,8 +22,8 @@ from aiokafka.record.memory_records import MemoryRecords
 BROKEN: Final = "\udc00"
 """The name of the only header of what is no record, its value says why; no client can send it."""
 
-LARGEST_BATCH: Final = 16 * 1024 * 1024
-"""Bytes that the records of a batch may have when they are unpacked."""
+LARGEST_BATCH: Final = 32 * 1024 * 1024
+"""Bytes that the records of a batch may have when they are unpacked: ours have a few megabytes."""
 
 _BATCH: Final = struct.Struct(">qiibIhiqqqhii")
 _LENGTH: Final = struct.Struct(">i")
