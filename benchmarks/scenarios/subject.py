@@ -9,6 +9,7 @@ import orjson
 from uuid_utils.compat import uuid7
 
 from services.goals.domain.goal import Goal
+from services.goals.domain.links import NeedRef
 from services.goals.section import SECTION
 from shared.chassis.store.mapper import EntryMapper
 from shared.chassis.store.rows import ReceiptRow
@@ -16,7 +17,6 @@ from shared.ledger import (
     Agent,
     CodedText,
     Contributor,
-    EntryRef,
     Identifier,
     Organisation,
     Provenance,
@@ -38,7 +38,7 @@ _BY = Agent(
     organisation=NURSE.organisation,
     identifier=Identifier("sub", NURSE.sub),
 )
-_NEED = EntryRef("needs", UUID("0199c0de-0000-7000-8000-0000000000b1"))
+_NEED = NeedRef("needs", UUID("0199c0de-0000-7000-8000-0000000000b1"))
 _WORDS = ("walk", "to the shop", "and back", "by myself", "with the frame", "before Christmas")
 _random = Random(20261124)  # noqa: S311 - the same words in every run
 _AIMS = tuple(CodedText(" ".join(_random.choices(_WORDS, k=7))) for _ in range(97))

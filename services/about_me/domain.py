@@ -41,8 +41,9 @@ class Response:
 
     @property
     def is_blank(self) -> bool:
-        """True where it says nothing in any way."""
-        return is_blank(self.text) and self.code is None and not self.media
+        """True where it says nothing in any way, or its words are given and cannot be read."""
+        has_another_way = self.code is not None or bool(self.media)
+        return is_blank(self.text) and (self.text is not None or not has_another_way)
 
 
 Responses = dict[Heading, Response]

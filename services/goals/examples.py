@@ -298,13 +298,6 @@ _STAGE_GOAL = (
         "stage-goal-needs-an-aim",
     ),
     example(
-        "a stage of something else than a goal",
-        "stage-goal-agree",
-        {"aim": {"text": "Walk to the corner"}, "goal_id": NEED},
-        "s0",
-        "stage-goal-needs-a-goal",
-    ),
-    example(
         "agree a stage",
         "stage-goal-agree",
         {
@@ -354,13 +347,6 @@ _OUTCOME = (
         {"what": {"text": ""}, "goal_id": GOAL},
         "o0",
         "outcome-needs-code-or-text",
-    ),
-    example(
-        "an outcome of something else than a goal",
-        "outcome-record",
-        {"what": {"text": "No fall since August"}, "goal_id": NEED},
-        "o0",
-        "outcome-needs-a-goal",
     ),
     example(
         "record an outcome",

@@ -268,6 +268,8 @@ def judge_visibility(visibility: Visibility, provenance: Provenance) -> None:
     """Refuse a restriction without its reason, or one that only others may make."""
     need_reason(visibility.reason)
     if not visibility.withheld_from_person:
+        if visibility.approved_by is not None and is_blank(visibility.approved_by):
+            raise Refused("needs-code-or-text", "The approver has no name.", field="approved_by")
         return
     if provenance.voice != PROFESSIONAL:
         raise Refused(

@@ -7,13 +7,16 @@ from uuid import UUID
 
 from shared.ledger.text import CAN_BE_SEEN
 from shared.ledger.values import (
-    EntryRef,
+    CareTeamRef,
     Handler,
     Identifier,
     Instant,
     Location,
+    Name,
     Organisation,
     Shape,
+    StewardshipRef,
+    Words,
     value,
 )
 
@@ -88,15 +91,15 @@ class Agent:
     """One party of a provenance: who recorded it, or who said it."""
 
     kind: Kind
-    name: str | None = None
-    role: str | None = None
+    name: Name | None = None
+    role: Name | None = None
     organisation: Organisation | None = None
     identifier: Identifier | None = None
-    relationship: str | None = None
-    team: str | None = None
-    contact: str | None = None
-    grade: str | None = None
-    speciality: str | None = None
+    relationship: Name | None = None
+    team: Name | None = None
+    contact: Name | None = None
+    grade: Name | None = None
+    speciality: Name | None = None
 
 
 @value
@@ -104,34 +107,34 @@ class OnBehalfOf:
     """For whom a proxy or a delegate acts, and under which Proxy entry."""
 
     kind: Literal["person"] = "person"
-    name: str | None = None
-    proxy: EntryRef | None = None
+    name: Name | None = None
+    proxy: CareTeamRef | None = None
 
 
 @value
 class Supporter:
     """Who supported the person to say it, and how."""
 
-    name: str | None = None
-    relationship: str | None = None
-    contact: str | None = None
-    how: str | None = None
+    name: Name | None = None
+    relationship: Name | None = None
+    contact: Name | None = None
+    how: Words | None = None
 
 
 @value
 class SourceSystem:
     """The system that a contribution comes from (PRSB Provenance 1.2, Device)."""
 
-    name: Annotated[str, Shape(pattern=CAN_BE_SEEN, max_length=255)]
-    maker: Annotated[str, Shape(max_length=255)] | None = None
-    version: Annotated[str, Shape(max_length=255)] | None = None
+    name: Name
+    maker: Name | None = None
+    version: Name | None = None
 
 
 @value
 class SourceRef:
     """What the system that a contribution comes from calls the entry, and in which version."""
 
-    id: Annotated[str, Shape(pattern=CAN_BE_SEEN, max_length=255)]
+    id: Name
     version: Annotated[str, Shape(pattern=CAN_BE_SEEN, max_length=64)] | None = None
 
 
@@ -148,10 +151,10 @@ class Claim:
     on_behalf_of: OnBehalfOf | None = None
     supported_by: Supporter | None = None
     location: Location | None = None
-    reason: str | None = None
+    reason: Words | None = None
     system: SourceSystem | None = None
     source_ref: SourceRef | None = None
-    answers: EntryRef | None = None
+    answers: StewardshipRef | None = None
 
     def __post_init__(self) -> None:
         if self.source_ref is not None and self.system is None:
@@ -179,10 +182,10 @@ class Provenance:
     on_behalf_of: OnBehalfOf | None = None
     supported_by: Supporter | None = None
     location: Location | None = None
-    reason: str | None = None
+    reason: Words | None = None
     system: SourceSystem | None = None
     source_ref: SourceRef | None = None
-    answers: EntryRef | None = None
+    answers: StewardshipRef | None = None
 
     @property
     def voice(self) -> str:

@@ -82,7 +82,11 @@ class _InUtc:
 Instant = Annotated[datetime, _InUtc()]
 Id = UUID
 Text = Annotated[str, Shape(pattern=CAN_BE_SEEN)]
-"""A text that says something; for fields that must."""
+"""A text that says something."""
+Name = Annotated[str, Shape(pattern=CAN_BE_SEEN, max_length=255)]
+"""A text that says something and is repeated wherever somebody is named, so it is short."""
+Words = Annotated[str, Shape(pattern=CAN_BE_SEEN, max_length=10_000)]
+"""A text that says something, in as many words as it needs, and is repeated like a name."""
 PartialDate = Annotated[str, Shape(pattern=PARTIAL_DATE)]
 Duration = Annotated[str, Shape(pattern=DURATION)]
 OdsCode = Annotated[str, Shape(pattern=f"^{ODS}$")]
@@ -102,6 +106,12 @@ def value(of: type[ClassT]) -> type[ClassT]:
     return made
 
 
+def says_nothing(*texts: str | None) -> bool:
+    """True where no text is given, or one of those given cannot be read."""
+    given = [text for text in texts if text is not None]
+    return not given or any(map(is_blank, given))
+
+
 def is_blank(text: str | None) -> bool:
     """True where nothing can be read in it: no text, or only characters that are not drawn."""
     return text is None or not says_something(text)
@@ -113,7 +123,7 @@ class Code:
 
     system: Text
     code: Annotated[str, Shape(pattern=CAN_BE_SEEN, max_length=64)]
-    display: str | None = None
+    display: Text | None = None
 
 
 @value
@@ -126,8 +136,8 @@ class CodedText:
 
     @property
     def is_empty(self) -> bool:
-        """True where there is neither a code nor a readable text."""
-        return self.code is None and is_blank(self.text)
+        """True where there is neither a code nor a text, or the text given cannot be read."""
+        return says_nothing(self.text) and (self.text is not None or self.code is None)
 
 
 ValueT = TypeVar("ValueT", bound=str)
@@ -138,9 +148,9 @@ class Status(Generic[ValueT]):
     """One value of the enumeration named, with the words and the code it was said in."""
 
     value: ValueT
-    text: str | None = None
+    text: Text | None = None
     code: Code | None = None
-    reason: str | None = None
+    reason: Text | None = None
 
 
 class Handler(Protocol):
@@ -169,16 +179,11 @@ class _OneGiven:
 def _with_rule(cls: type[Any], schema: Any, handler: Handler, how_many: str) -> dict[str, Any]:
     named = handler(schema)
     given = [
-        {"required": [field.name], "properties": {field.name: _GIVEN_TEXT}}
-        if field.type == str | None
-        else {"required": [field.name], "properties": {field.name: {"not": {"type": "null"}}}}
+        {"required": [field.name], "properties": {field.name: {"not": {"type": "null"}}}}
         for field in fields(cls)
     ]
     handler.resolve_ref_schema(named)["allOf"] = [{how_many: given}]
     return named
-
-
-_GIVEN_TEXT: Final = {"type": "string", "pattern": CAN_BE_SEEN}
 
 
 @value
@@ -186,7 +191,7 @@ class Organisation(_SomethingGiven):
     """A body, by ODS code, or by a local code ``x-…`` where it has none, or by name alone."""
 
     ods: OdsCode | None = None
-    name: str | None = None
+    name: Name | None = None
     local_id: LocalId | None = None
 
     def __post_init__(self) -> None:
@@ -204,7 +209,7 @@ class Location(_SomethingGiven):
     """A place: an ODS site code, words, or both."""
 
     ods: OdsCode | None = None
-    text: str | None = None
+    text: Name | None = None
 
     def __post_init__(self) -> None:
         if self.ods is None and is_blank(self.text):
@@ -215,9 +220,31 @@ class Location(_SomethingGiven):
 class Identifier:
     """An identifier of somebody, with the kind of it (``sds-user-id``, ``gmc``, ``sub``)."""
 
-    kind: Text
-    value: Text
+    kind: Name
+    value: Name
     item_id: UUID | None = None
+
+
+@value
+class EntryRef:
+    """An entry, which its section's name belongs to: the same id in two sections is two entries."""
+
+    section: Annotated[str, Shape(pattern=r"^[a-z][a-z-]*[a-z]$", max_length=40)]
+    entry_id: UUID
+
+
+@value
+class CareTeamRef(EntryRef):
+    """An entry of the care team."""
+
+    section: Literal["care-team"]
+
+
+@value
+class StewardshipRef(EntryRef):
+    """An entry of the stewardship of the plan, such as a comment."""
+
+    section: Literal["stewardship"]
 
 
 @value
@@ -225,15 +252,16 @@ class Party:
     """Somebody who does or answers for something: a person, a team, a device."""
 
     kind: Literal["person", "related-person", "professional", "team", "device"] | None = None
-    name: str | None = None
-    relationship: str | None = None
+    name: Name | None = None
+    relationship: Name | None = None
     role: CodedText | None = None
-    grade: str | None = None
-    speciality: str | None = None
+    grade: Name | None = None
+    speciality: Name | None = None
     identifiers: tuple[Identifier, ...] = ()
     organisation: Organisation | None = None
-    team: str | None = None
-    contact: str | None = None
+    team: Name | None = None
+    contact: Name | None = None
+    contact_ref: CareTeamRef | None = None
     item_id: UUID | None = None
 
     @property
@@ -245,6 +273,7 @@ class Party:
             and is_blank(self.team)
             and role_says_nothing
             and self.organisation is None
+            and self.contact_ref is None
             and self.kind != "person"
         )
 
@@ -271,18 +300,19 @@ class Period(_SomethingGiven):
 
 @value
 class When(_OneGiven):
-    """Exactly one of a date, a period, an interval, a timing in words, or as needed."""
+    """Exactly one of a date, a time, a period, an interval, a timing in words, or as needed."""
 
     date: PartialDate | None = None
+    at: Instant | None = None
     period: Period | None = None
     interval: Duration | None = None
-    timing: str | None = None
+    timing: Text | None = None
     as_needed: Literal[True] | None = None
 
     def __post_init__(self) -> None:
-        given = (self.date, self.period, self.interval, self.as_needed)
+        given = (self.date, self.at, self.period, self.interval, self.as_needed)
         if sum(one is not None for one in given) + (not is_blank(self.timing)) != 1:
-            raise ValueError("when is exactly one of date, period, interval, timing, as_needed")
+            raise ValueError("when is exactly one of date, at, period, interval, timing, as_needed")
 
 
 @value
@@ -290,23 +320,15 @@ class Media:
     """A stored picture, sound or film, named by its id and the SHA-256 of its bytes."""
 
     media_id: UUID
-    filename: str | None = None
-    mime: str | None = None
+    filename: Name | None = None
+    mime: Name | None = None
     sha256: Sha256 | None = None
     size: int | None = None
-    url: str | None = None
-    caption: str | None = None
-    transcript: str | None = None
+    url: Text | None = None
+    caption: Text | None = None
+    transcript: Text | None = None
     taken_at: Instant | None = None
     added_at: Instant | None = None
-
-
-@value
-class EntryRef:
-    """An entry, which its section's name belongs to: the same id in two sections is two entries."""
-
-    section: Annotated[str, Shape(pattern=r"^[a-z][a-z-]*[a-z]$", max_length=40)]
-    entry_id: UUID
 
 
 @value
@@ -318,7 +340,7 @@ class Visibility:
     """
 
     fields: tuple[str, ...] = ()
-    labels: tuple[str, ...] = ()
+    labels: tuple[Name, ...] = ()
     withheld_from_person: bool = False
     third_party: bool = False
     reason: str | None = None

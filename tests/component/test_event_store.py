@@ -21,6 +21,7 @@ import pytest_asyncio
 
 import shared.chassis
 from services.goals.domain import Goal
+from services.goals.domain.links import NeedRef
 from services.goals.section import SECTION
 from shared.chassis.database.database import Database
 from shared.chassis.database.outgoing import Outgoing, append_outgoing
@@ -36,7 +37,7 @@ from shared.chassis.store.rows import (
     StoredRow,
     appends,
 )
-from shared.ledger import Agent, CodedText, EntryRef, Organisation, Provenance
+from shared.ledger import Agent, CodedText, Organisation, Provenance
 from shared.testing.eventually import eventually
 from shared.testing.stack import TestDatabase, fresh_database
 
@@ -950,7 +951,7 @@ def provenance(entry: tuple[UUID, UUID]) -> Provenance:
 
 def agreed(aim: str = "To sleep better") -> Goal:
     entry = (uuid4(), uuid4())
-    needs = (EntryRef("needs", uuid4()),)
+    needs = (NeedRef("needs", uuid4()),)
     return Goal.agree(provenance(entry), aim=CodedText(aim), need_ids=needs)
 
 

@@ -33,6 +33,7 @@ from eventsourcing.utils import Environment, get_topic
 
 import shared.chassis
 from services.goals.domain import Goal
+from services.goals.domain.links import NeedRef
 from services.goals.section import SECTION
 from shared.chassis.store.library_module import (
     AsyncApplication,
@@ -40,7 +41,7 @@ from shared.chassis.store.library_module import (
     AsyncpgRecorder,
     Factory,
 )
-from shared.ledger import Agent, CodedText, EntryRef, Organisation, Provenance
+from shared.ledger import Agent, CodedText, Organisation, Provenance
 from shared.testing.stack import TestDatabase, fresh_database
 
 # The suites import a cipher that needs pycryptodome; the library has the same on cryptography.
@@ -237,7 +238,7 @@ def goal(aim: str = "To walk to the shop") -> Goal:
     return Goal.agree(
         provenance(plan_id, entry_id),
         aim=CodedText(aim),
-        need_ids=(EntryRef("needs", uuid4()),),
+        need_ids=(NeedRef("needs", uuid4()),),
     )
 
 

@@ -26,6 +26,7 @@ import shared.chassis.kafka.streams
 import shared.chassis.kafka.windows
 from deploy.local.servers.kafka import free_port
 from services.goals.domain import Goal
+from services.goals.domain.links import NeedRef
 from services.goals.section import SECTION
 from shared.chassis.database.database import Database
 from shared.chassis.database.outgoing import Outgoing, append_outgoing
@@ -38,7 +39,7 @@ from shared.chassis.settings import Settings
 from shared.chassis.store.event_store import EventStore, Moved
 from shared.chassis.store.rows import Appended, ReceiptRow, appends
 from shared.chassis.wire.position import Position
-from shared.ledger import Agent, CodedText, EntryRef, Organisation, Provenance
+from shared.ledger import Agent, CodedText, Organisation, Provenance
 from shared.ledger.topics import AUDIT_RECORDS, events_topic, receipts_topic
 from shared.testing.eventually import eventually
 from shared.testing.stack import (
@@ -168,7 +169,7 @@ def provenance(plan_id: UUID, entry_id: UUID) -> Provenance:
 
 
 def agreed() -> Goal:
-    needs = (EntryRef("needs", uuid4()),)
+    needs = (NeedRef("needs", uuid4()),)
     return Goal.agree(provenance(uuid4(), uuid4()), aim=CodedText("To sleep"), need_ids=needs)
 
 
@@ -352,7 +353,7 @@ async def test_more_than_a_window_and_more_than_a_batch(
             Goal.agree(
                 provenance(uuid4(), uuid4()),
                 aim=CodedText("To sleep"),
-                need_ids=(EntryRef("needs", uuid4()),),
+                need_ids=(NeedRef("needs", uuid4()),),
                 why=big if number % 3 else None,
             )
             for number in range(70)

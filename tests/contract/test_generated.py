@@ -80,7 +80,7 @@ BREAKING = [
     ('"maximum": 10', '"maximum": 5', "maximum-changed"),
     ('"need_ids"\n', '"need_ids",\n    "why"\n', "guarantee-dropped"),
     ('"aim",\n', "", "newly-required"),
-    ('"pattern": "^[a-z]', '"pattern": "^[A-Z]', "pattern-changed"),
+    ('"pattern": "[^', '"pattern": "[', "pattern-changed"),
     ('"format": "uuid"', '"format": "uri"', "format-changed"),
 ]
 

@@ -1,6 +1,6 @@
 """An action: one step towards a goal, and who is accountable for it."""
 
-from typing import Annotated, ClassVar, Self
+from typing import ClassVar, Self
 
 from eventsourcing.domain import event
 
@@ -15,6 +15,7 @@ from services.goals.domain.action_rules import (
     must_say_why,
     organisation_of,
 )
+from services.goals.domain.links import GoalRef
 from shared.ledger import (
     KEEP,
     PERSON,
@@ -24,23 +25,18 @@ from shared.ledger import (
     Change,
     CodedText,
     Entry,
-    EntryRef,
     Keep,
     Location,
     MayContribute,
+    PartialDate,
     Party,
     Provenance,
     Refused,
     Score,
-    Shape,
     Status,
     When,
     need_reason,
 )
-
-ReviewDate = Annotated[
-    str, Shape(pattern=r"^[0-9]{4}-(0[1-9]|1[0-2])(-(0[1-9]|[12][0-9]|3[01]))?$")
-]
 
 
 class Action(Entry):
@@ -55,14 +51,14 @@ class Action(Entry):
     class Planned(Entry.Creation):
         change = Change.CREATED
         what: tuple[CodedText, ...]
-        goal_ids: tuple[EntryRef, ...]
+        goal_ids: tuple[GoalRef, ...]
         who: Party | None = None
         place: Location | None = None
         when: When | None = None
         strategies: tuple[str, ...] = ()
         status: Status[ActionStatus] | None = None
         confidence: Score | None = None
-        review_date: ReviewDate | None = None
+        review_date: PartialDate | None = None
 
     class Reworded(Entry.Event):
         change = Change.AMENDED
@@ -76,7 +72,7 @@ class Action(Entry):
     class Scheduled(Entry.Event):
         change = Change.AMENDED
         when: When | Keep | None = KEEP
-        review_date: ReviewDate | Keep | None = KEEP
+        review_date: PartialDate | Keep | None = KEEP
 
     class ProgressRecorded(Entry.Event):
         change = Change.AMENDED
@@ -88,7 +84,7 @@ class Action(Entry):
 
     class Reattached(Entry.Event):
         change = Change.AMENDED
-        goal_ids: tuple[EntryRef, ...]
+        goal_ids: tuple[GoalRef, ...]
 
     class SetAside(Entry.Event):
         change = Change.WITHDRAWN
@@ -102,14 +98,14 @@ class Action(Entry):
         cls,
         provenance: Provenance,
         what: tuple[CodedText, ...],
-        goal_ids: tuple[EntryRef, ...],
+        goal_ids: tuple[GoalRef, ...],
         who: Party | None = None,
         place: Location | None = None,
         when: When | None = None,
         strategies: tuple[str, ...] = (),
         status: Status[ActionStatus] | None = None,
         confidence: Score | None = None,
-        review_date: ReviewDate | None = None,
+        review_date: PartialDate | None = None,
     ) -> Self:
         """Plan a step; who is accountable may follow, the goal may not."""
         must_say_what(what)
@@ -159,7 +155,7 @@ class Action(Entry):
         self,
         provenance: Provenance,
         when: When | Keep | None = KEEP,
-        review_date: ReviewDate | Keep | None = KEEP,
+        review_date: PartialDate | Keep | None = KEEP,
     ) -> None:
         """Say when it happens, and when it is looked at again."""
         self._must_be_current()
@@ -186,7 +182,7 @@ class Action(Entry):
         must_be_theirs(provenance)
         self.trigger_event(self.ConfidenceRated, confidence=confidence, provenance=provenance)
 
-    def reattach(self, provenance: Provenance, goal_ids: tuple[EntryRef, ...]) -> None:
+    def reattach(self, provenance: Provenance, goal_ids: tuple[GoalRef, ...]) -> None:
         """Let it serve other goals, for instance when its own was set aside."""
         must_name_goals(goal_ids)
         self.trigger_event(self.Reattached, goal_ids=goal_ids, provenance=provenance)

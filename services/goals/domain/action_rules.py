@@ -2,8 +2,8 @@
 
 from typing import Literal
 
-from services.goals.domain.links import GOALS, name_only
-from shared.ledger import CodedText, EntryRef, Party, Provenance, Refused, Status, When, is_blank
+from services.goals.domain.links import GoalRef
+from shared.ledger import CodedText, Party, Provenance, Refused, Status, When, is_blank
 
 ActionStatus = Literal["not-started", "in-progress", "completed", "refused", "not-applicable"]
 
@@ -31,9 +31,9 @@ def must_say_how(strategies: tuple[str, ...] | None) -> None:
         raise Refused("needs-code-or-text", "One strategy says nothing.", field="strategies")
 
 
-def must_name_goals(goal_ids: tuple[EntryRef, ...]) -> None:
+def must_name_goals(goal_ids: tuple[GoalRef, ...]) -> None:
     """Refuse an action that serves no goal."""
-    if not name_only(GOALS, goal_ids):
+    if not goal_ids:
         raise Refused(
             "action-needs-a-goal", "Name the goal, or the goals, that it serves.", field="goal_ids"
         )

@@ -4,18 +4,18 @@ from typing import Literal, Self
 
 from eventsourcing.domain import event
 
-from services.goals.domain.links import NEEDS, name_only
+from services.goals.domain.links import NeedRef
 from shared.ledger import (
     KEEP,
     Change,
     CodedText,
     Entry,
-    EntryRef,
     Keep,
     Provenance,
     Refused,
     Score,
     Status,
+    Text,
     need_reason,
 )
 
@@ -35,15 +35,15 @@ class Goal(Entry):
     class Agreed(Entry.Creation):
         change = Change.CREATED
         aim: CodedText
-        need_ids: tuple[EntryRef, ...]
-        why: str | None = None
+        need_ids: tuple[NeedRef, ...]
+        why: Text | None = None
         importance: Score | None = None
-        strength_ids: tuple[EntryRef, ...] = ()
+        strength_ids: tuple[NeedRef, ...] = ()
 
     class Reworded(Entry.Event):
         change = Change.AMENDED
         aim: CodedText | Keep = KEEP
-        why: str | Keep | None = KEEP
+        why: Text | Keep | None = KEEP
 
     class Weighed(Entry.Event):
         change = Change.AMENDED
@@ -51,8 +51,8 @@ class Goal(Entry):
 
     class Linked(Entry.Event):
         change = Change.AMENDED
-        need_ids: tuple[EntryRef, ...] | Keep = KEEP
-        strength_ids: tuple[EntryRef, ...] | Keep | None = KEEP
+        need_ids: tuple[NeedRef, ...] | Keep = KEEP
+        strength_ids: tuple[NeedRef, ...] | Keep | None = KEEP
 
     class StatusRecorded(Entry.Event):
         change = Change.AMENDED
@@ -70,10 +70,10 @@ class Goal(Entry):
         cls,
         provenance: Provenance,
         aim: CodedText,
-        need_ids: tuple[EntryRef, ...],
-        why: str | None = None,
+        need_ids: tuple[NeedRef, ...],
+        why: Text | None = None,
         importance: Score | None = None,
-        strength_ids: tuple[EntryRef, ...] = (),
+        strength_ids: tuple[NeedRef, ...] = (),
     ) -> Self:
         """Agree a goal with the person."""
         _must_say_something(aim)
@@ -93,7 +93,7 @@ class Goal(Entry):
         self,
         provenance: Provenance,
         aim: CodedText | Keep = KEEP,
-        why: str | Keep | None = KEEP,
+        why: Text | Keep | None = KEEP,
     ) -> None:
         """Say it better."""
         self._must_be_current()
@@ -111,8 +111,8 @@ class Goal(Entry):
     def link(
         self,
         provenance: Provenance,
-        need_ids: tuple[EntryRef, ...] | Keep = KEEP,
-        strength_ids: tuple[EntryRef, ...] | Keep | None = KEEP,
+        need_ids: tuple[NeedRef, ...] | Keep = KEEP,
+        strength_ids: tuple[NeedRef, ...] | Keep | None = KEEP,
     ) -> None:
         """Name the needs it serves and the strengths it builds on."""
         self._must_be_current()
@@ -176,8 +176,8 @@ def _not_theirs() -> Refused:
     )
 
 
-def _must_name_needs(need_ids: tuple[EntryRef, ...]) -> None:
-    if not name_only(NEEDS, need_ids):
+def _must_name_needs(need_ids: tuple[NeedRef, ...]) -> None:
+    if not need_ids:
         raise Refused(
             "goal-needs-a-need", "Name the need, or the needs, that it serves.", field="need_ids"
         )

@@ -1,11 +1,19 @@
-"""Links from one entry to others: what they name is judged here, whether it exists is not."""
+"""Links from one entry to others, each into the section that it leads to and into no other."""
 
-from shared.ledger import EntryRef
+from typing import Literal
 
-GOALS = "goals"
-NEEDS = "needs"
+from shared.ledger import EntryRef, value
 
 
-def name_only(section: str, refs: tuple[EntryRef, ...]) -> bool:
-    """True where there is a link, and none of them leads into another section."""
-    return bool(refs) and all(ref.section == section for ref in refs)
+@value
+class GoalRef(EntryRef):
+    """An entry of this section: a goal, or an action."""
+
+    section: Literal["goals"]
+
+
+@value
+class NeedRef(EntryRef):
+    """An entry of the section `needs`: a need, or a strength."""
+
+    section: Literal["needs"]

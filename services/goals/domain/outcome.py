@@ -4,14 +4,13 @@ from typing import Literal, Self
 
 from eventsourcing.domain import event
 
-from services.goals.domain.links import GOALS, name_only
+from services.goals.domain.links import GoalRef
 from shared.ledger import (
     KEEP,
     PERSON,
     Change,
     CodedText,
     Entry,
-    EntryRef,
     Keep,
     Provenance,
     Refused,
@@ -31,7 +30,7 @@ class Outcome(Entry):
     class Recorded(Entry.Creation):
         change = Change.CREATED
         what: CodedText
-        goal_id: EntryRef
+        goal_id: GoalRef
         status: Status[OutcomeStatus] | None = None
         person_comment: str | None = None
 
@@ -50,16 +49,12 @@ class Outcome(Entry):
         cls,
         provenance: Provenance,
         what: CodedText,
-        goal_id: EntryRef,
+        goal_id: GoalRef,
         status: Status[OutcomeStatus] | None = None,
         person_comment: str | None = None,
     ) -> Self:
         """Record what came of a goal."""
         _must_say_something(what)
-        if not name_only(GOALS, (goal_id,)):
-            raise Refused(
-                "outcome-needs-a-goal", "Name the goal it is an outcome of.", field="goal_id"
-            )
         if person_comment is not None:
             _must_be_the_persons(person_comment, provenance, "person_comment")
         return cls._create(

@@ -5,13 +5,12 @@ from typing import Self
 from eventsourcing.domain import event
 
 from services.goals.domain.goal import GoalStatus
-from services.goals.domain.links import GOALS, name_only
+from services.goals.domain.links import GoalRef
 from shared.ledger import (
     KEEP,
     Change,
     CodedText,
     Entry,
-    EntryRef,
     Keep,
     Provenance,
     Refused,
@@ -26,13 +25,13 @@ class StageGoal(Entry):
     class Agreed(Entry.Creation):
         change = Change.CREATED
         aim: CodedText
-        goal_id: EntryRef
-        action_ids: tuple[EntryRef, ...] = ()
+        goal_id: GoalRef
+        action_ids: tuple[GoalRef, ...] = ()
 
     class Reworded(Entry.Event):
         change = Change.AMENDED
         aim: CodedText | Keep = KEEP
-        action_ids: tuple[EntryRef, ...] | Keep | None = KEEP
+        action_ids: tuple[GoalRef, ...] | Keep | None = KEEP
 
     class OutcomeRecorded(Entry.Event):
         change = Change.AMENDED
@@ -51,15 +50,11 @@ class StageGoal(Entry):
         cls,
         provenance: Provenance,
         aim: CodedText,
-        goal_id: EntryRef,
-        action_ids: tuple[EntryRef, ...] = (),
+        goal_id: GoalRef,
+        action_ids: tuple[GoalRef, ...] = (),
     ) -> Self:
         """Agree a stage of a goal."""
         _must_say_something(aim)
-        if not name_only(GOALS, (goal_id,)):
-            raise Refused(
-                "stage-goal-needs-a-goal", "Name the goal it is a stage of.", field="goal_id"
-            )
         return cls._create(
             cls.Agreed, aim=aim, goal_id=goal_id, action_ids=action_ids, provenance=provenance
         )
@@ -68,7 +63,7 @@ class StageGoal(Entry):
         self,
         provenance: Provenance,
         aim: CodedText | Keep = KEEP,
-        action_ids: tuple[EntryRef, ...] | Keep | None = KEEP,
+        action_ids: tuple[GoalRef, ...] | Keep | None = KEEP,
     ) -> None:
         """Say it better, or name the actions that serve it."""
         self._must_be_current()

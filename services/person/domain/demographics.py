@@ -4,7 +4,7 @@ import re
 from typing import Annotated, Literal
 from uuid import UUID
 
-from shared.ledger import CAN_BE_SEEN, Instant, OdsCode, Shape, is_blank, value
+from shared.ledger import CAN_BE_SEEN, Instant, OdsCode, Shape, Text, is_blank, says_nothing, value
 
 PlanState = Literal["open", "ended", "merged"]
 
@@ -22,10 +22,10 @@ class PersonName:
 
     first: str
     family: str
-    preferred: str | None = None
-    title: str | None = None
-    suffix: str | None = None
-    full: str | None = None
+    preferred: Text | None = None
+    title: Text | None = None
+    suffix: Text | None = None
+    full: Text | None = None
 
     @property
     def is_complete(self) -> bool:
@@ -53,8 +53,9 @@ class NhsNumber:
 
     @property
     def lacks_its_reason(self) -> bool:
-        """True where there is said to be none, and not why."""
-        return self.verification == "none-with-reason" and is_blank(self.reason)
+        """True where there is said to be none, and not why; or the reason given says nothing."""
+        needs_one = self.verification == "none-with-reason" or self.reason is not None
+        return needs_one and is_blank(self.reason)
 
     @property
     def is_valid(self) -> bool:
@@ -68,9 +69,9 @@ class NhsNumber:
 class OtherIdentifier:
     """An identifier of another scheme, with the kind of it and who gives it out."""
 
-    kind: Annotated[str, Shape(min_length=1)]
+    kind: Text
     value: Annotated[str, Shape(min_length=1, max_length=20)]
-    issuer: str | None = None
+    issuer: Text | None = None
     item_id: UUID | None = None
 
 
@@ -89,9 +90,9 @@ class Address:
 
     @property
     def is_empty(self) -> bool:
-        """True where nothing of it can be read."""
+        """True where nothing of it is given, or a part that is given cannot be read."""
         lines = (self.line1, self.line2, self.line3, self.line4, self.line5)
-        return all(is_blank(part) for part in (*lines, self.postcode, self.kind))
+        return says_nothing(*lines, self.postcode, self.kind)
 
 
 @value
@@ -125,10 +126,11 @@ class Contact:
 
     @property
     def is_empty(self) -> bool:
-        """True where one of the ways leads nowhere."""
+        """True where one of the ways that are given leads nowhere."""
         phones = (phone.number for phone in self.phones)
         emails = (email.address for email in self.emails)
-        return any(is_blank(way) for way in (*phones, *emails, *self.other))
+        preferred = () if self.preferred_method is None else (self.preferred_method,)
+        return any(is_blank(way) for way in (*phones, *emails, *self.other, *preferred))
 
 
 @value
@@ -143,8 +145,9 @@ class GpPractice:
 
     @property
     def is_empty(self) -> bool:
-        """True where nobody could find it."""
-        return self.ods is None and is_blank(self.details) and is_blank(self.gp_name)
+        """True where nobody could find it, or a text that is given cannot be read."""
+        has_texts = (self.details, self.gp_name) != (None, None)
+        return says_nothing(self.details, self.gp_name) and (has_texts or self.ods is None)
 
 
 @value

@@ -311,6 +311,8 @@ class Person(Entry):
                 "practice-needs-a-code", "Give the practice's code.", field="practice.ods"
             )
         must_be_the_practice(practice.ods, provenance, granted)
+        if practice.is_empty:
+            raise Refused("needs-code-or-text", "A text of it says nothing.", field="practice")
         if any(held.ods == practice.ods for held in self.gp_practices):
             raise Refused("already-registered-there", field="practice.ods")
         item = item_id(provenance.contribution_id, "gp_practices/0")

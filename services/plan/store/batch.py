@@ -103,8 +103,9 @@ class HeldPlan:
         self.rest = rest_bytes(self.shown.values())
 
     def settle(self) -> None:
-        """What the batch has changed is committed: the next one begins here."""
+        """What the batch has changed is committed: the next one begins with what is stored."""
         self.rows, self.newly_parked, self.released, self.evicted = [], [], [], []
+        self.plan.entries = {}
 
     def _note(self, plan: Plan, entry: PlanEntry, accepted: Accepted) -> None:
         made = shown(entry)

@@ -25,10 +25,13 @@ class PlanCache:
         return held if held is not None and held.revision == revision else None
 
     def keep(self, plans: Iterable[HeldPlan]) -> None:
-        """Remember plans as they were committed."""
+        """Remember plans as they were committed, apart from those in which something waits.
+
+        What waits may be many times as large as its plan; it is read again with the plan.
+        """
         for held in plans:
             self._forget(held.plan.plan_id)
-            if held.document:
+            if held.document and not held.plan.parked:
                 held.settle()
                 self._kept[held.plan.plan_id] = held
                 self.bytes += held.size

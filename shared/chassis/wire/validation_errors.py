@@ -179,7 +179,7 @@ _OUR_RULES: Final = frozenset(
     {
         "an organisation needs an ods, a local_id or a name",
         "a location needs an ods or a text",
-        "when is exactly one of date, period, interval, timing, as_needed",
+        "when is exactly one of date, at, period, interval, timing, as_needed",
         "a period needs a start or an end",
         "a source_ref needs the system that it is of",
     }
@@ -194,7 +194,7 @@ _SAID_OF_A_PATTERN: Final[Mapping[str, tuple[str, str]]] = {
         "must be a UUID in lower case, as 0199c0de-0000-7000-8000-000000000001",
     ),
     DAY: ("date", "must be a date, as 2026-03-10"),
-    PARTIAL_DATE: ("date", "must be a date, as 2026-03-10, 2026-03 or 2026"),
+    PARTIAL_DATE: ("date", "must be a day or a month, as 2026-03-10 or 2026-03"),
     DURATION: ("duration", "must be a duration of more than nothing, as P6W or PT30M"),
     CAN_BE_SEEN: ("says-something", "must be a text that somebody can read"),
 }

@@ -147,7 +147,7 @@ def test_an_unknown_key_is_refused_also_when_it_is_null(
         ({"stated_by": {"kind": "person", "naem": None}}, "/provenance/stated_by/naem"),
         ({"system": {"name": "EPR", "colour": None}}, "/provenance/system/colour"),
         (
-            {"on_behalf_of": {"proxy": {**NEED, "from": None}}},
+            {"on_behalf_of": {"proxy": {**NEED, "section": "care-team", "from": None}}},
             "/provenance/on_behalf_of/proxy/from",
         ),
     ],
@@ -195,7 +195,7 @@ def test_a_command_without_content_takes_none() -> None:
         ("begin", {**BEGUN, "at": 1773000000}, "/content/at", "instant"),
         ("begin", {**BEGUN, "at": "1773000000"}, "/content/at", "instant"),
         ("begin", {**BEGUN, "at": "2026-03-10 14:00:00Z"}, "/content/at", "instant"),
-        ("begin", {**BEGUN, "when": {"date": "2026", "timing": "often"}}, "/content/when", "rule"),
+        ("begin", {**BEGUN, "when": {"date": "2026-03", "timing": "x"}}, "/content/when", "rule"),
         ("begin", {**BEGUN, "code": "abc"}, "/content/code", "pattern"),
         ("begin", {**BEGUN, "words": {"a": "b"}}, "/content/words/a", "object"),
         ("alter", {}, "/content", "something-to-change"),
@@ -270,3 +270,47 @@ def test_the_content_of_an_event_is_what_it_says_and_reads_back() -> None:
         {"aim": CodedText("Walk"), "needs": ()}, strict=True
     )
     assert read_back["aim"] == CodedText("Walk")
+
+
+def test_every_text_of_a_provenance_says_something_and_is_bounded() -> None:
+    """The plan repeats them for each leaf: the kind is a text that is free, empty or endless."""
+    free = [
+        where
+        for where, of in texts_in(claim_shape().exact.json_schema())
+        if "enum" not in of and "const" not in of and "format" not in of
+        if not (of.get("pattern") and (of.get("maxLength") or of["pattern"].startswith("^")))
+    ]
+    assert free == []
+
+
+def texts_in(schema: Any, where: str = "") -> list[tuple[str, dict[str, Any]]]:
+    if isinstance(schema, list):
+        return [found for one in schema for found in texts_in(one, where)]
+    if not isinstance(schema, dict):
+        return []
+    own = [(where, schema)] if schema.get("type") == "string" else []
+    return own + [found for key, of in schema.items() for found in texts_in(of, f"{where}/{key}")]
+
+
+@pytest.mark.parametrize(
+    ("provenance", "pointer", "rule"),
+    [
+        ({"stated_by": {"kind": "person", "name": "\u200b"}}, "stated_by/name", "says-something"),
+        ({"stated_by": {"kind": "person", "team": "x" * 256}}, "stated_by/team", "max-length"),
+        ({"supported_by": {"name": " "}}, "supported_by/name", "says-something"),
+        ({"supported_by": {"how": "x" * 10_001}}, "supported_by/how", "max-length"),
+        ({"on_behalf_of": {"name": ""}}, "on_behalf_of/name", "says-something"),
+        ({"location": {"ods": "ZZG01", "text": "\u00ad"}}, "location/text", "says-something"),
+        ({"reason": "\u2060"}, "reason", "says-something"),
+        ({"answers": NEED}, "answers/section", "one-of"),
+        ({"on_behalf_of": {"proxy": NEED}}, "on_behalf_of/proxy/section", "one-of"),
+    ],
+    ids=str,
+)
+def test_what_is_said_of_somebody_can_be_read_and_has_an_end(
+    provenance: dict[str, Any], pointer: str, rule: str
+) -> None:
+    with pytest.raises(Problem) as caught:
+        claim_shape().read(provenance)
+    (error,) = caught.value.errors
+    assert (error["pointer"], error["rule"]) == (f"/provenance/{pointer}", rule)

@@ -4,10 +4,10 @@ from uuid import uuid4
 import pytest
 
 from services.goals.domain import Action
+from services.goals.domain.links import GoalRef, NeedRef
 from shared.ledger import (
     Agent,
     CodedText,
-    EntryRef,
     Location,
     Organisation,
     Party,
@@ -19,8 +19,8 @@ from shared.testing.people import EDITH, KESTREL, LIN, NORTHMOOR_COUNCIL, RUTH, 
 from shared.testing.scenario import Step, acting, do, given, happened, said
 
 WHAT = (CodedText("Strength and balance programme"),)
-GOAL = EntryRef("goals", uuid4())
-NEED = EntryRef("needs", uuid4())
+GOAL = GoalRef("goals", uuid4())
+NEED = NeedRef("needs", uuid4())
 FALLS_SERVICE = Party(name="Tom Okafor-Synth", team="Falls service")
 EVENING_TEAM = Party(kind="team", team="Evening team", organisation=KESTREL)
 REVERSED = When(period=Period("2026-12", "2026-03-10"))
@@ -59,7 +59,6 @@ def test_plan_with_the_least() -> None:
         ({"what": ()}, "action-needs-code-or-text", "what"),
         ({"what": (*WHAT, CodedText(" "))}, "action-needs-code-or-text", "what"),
         ({"goal_ids": ()}, "action-needs-a-goal", "goal_ids"),
-        ({"goal_ids": (NEED,)}, "action-needs-a-goal", "goal_ids"),
         ({"who": Party()}, "action-needs-one-accountable-party", "who"),
         ({"who": Party(kind="team")}, "action-needs-one-accountable-party", "who"),
         ({"when": REVERSED}, "ends-before-it-starts", "when.period"),
@@ -166,7 +165,7 @@ def test_confidence_is_the_persons() -> None:
 
 
 def test_reattach_also_what_was_set_aside() -> None:
-    other = EntryRef("goals", uuid4())
+    other = GoalRef("goals", uuid4())
     given(planned(), SET_ASIDE).when(do(Action.reattach, TOM, goal_ids=(other,))).then(
         happened(Action.Reattached, goal_ids=(other,))
     )

@@ -6,11 +6,12 @@ from uuid import uuid4
 import pytest
 
 from services.goals.domain import Goal
-from shared.ledger import LIFTING, CodedText, EntryRef, Visibility
+from services.goals.domain.links import NeedRef
+from shared.ledger import LIFTING, CodedText, Visibility
 from shared.testing.people import EDITH, HELEN, RUTH, SAM, TOM
 from shared.testing.scenario import Step, acting, do, given, happened, said
 
-AGREED = do(Goal.agree, TOM, aim=CodedText("Walk"), need_ids=(EntryRef("needs", uuid4()),))
+AGREED = do(Goal.agree, TOM, aim=CodedText("Walk"), need_ids=(NeedRef("needs", uuid4()),))
 LIFT: dict[str, Any] = {"reason": "Nobody is named any more"}
 NOT_YOURS = "restriction-is-not-yours-to-lift"
 HIDDEN = {"withheld_from_person": True, "approved_by": "The Caldicott guardian"}

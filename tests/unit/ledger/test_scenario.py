@@ -4,12 +4,13 @@ from uuid import uuid4
 import pytest
 
 from services.goals.domain import Goal
-from shared.ledger import CodedText, EntryRef
+from services.goals.domain.links import NeedRef
+from shared.ledger import CodedText
 from shared.testing.people import TOM
 from shared.testing.scenario import do, given, happened
 
 AIM = CodedText("Walk to the shop by myself again")
-NEEDS = (EntryRef("needs", uuid4()),)
+NEEDS = (NeedRef("needs", uuid4()),)
 AGREED = do(Goal.agree, TOM, aim=AIM, need_ids=NEEDS)
 HAPPENED = happened(Goal.Agreed, aim=AIM, need_ids=NEEDS)
 SET_ASIDE = do(Goal.set_aside, TOM, reason="Moved")

@@ -242,3 +242,54 @@ def test_leaving_out_and_removing_are_two_things_in_a_change() -> None:
     with pytest.raises(Problem) as caught:
         prepared(**command, content={})
     assert pointers(caught.value) == ["/content"]
+
+
+GOAL_LINK = {"section": "goals", "entry_id": GOAL}
+
+
+@pytest.mark.parametrize(
+    ("command", "content", "pointer"),
+    [
+        ("agree", {**CONTENT, "need_ids": [NEED, GOAL_LINK]}, "need_ids/1"),
+        ("agree", {**CONTENT, "strength_ids": [GOAL_LINK]}, "strength_ids/0"),
+        ("action-plan", {"what": [{"text": "a"}], "goal_ids": [NEED]}, "goal_ids/0"),
+        (
+            "action-plan",
+            {"what": [{"text": "a"}], "goal_ids": [GOAL_LINK], "who": {"contact_ref": NEED}},
+            "who/contact_ref",
+        ),
+        ("stage-goal-agree", {"aim": {"text": "a"}, "goal_id": NEED}, "goal_id"),
+        (
+            "stage-goal-agree",
+            {"aim": {"text": "a"}, "goal_id": GOAL_LINK, "action_ids": [NEED]},
+            "action_ids/0",
+        ),
+        ("outcome-record", {"what": {"text": "a"}, "goal_id": NEED}, "goal_id"),
+    ],
+)
+def test_a_link_into_another_section_cannot_be_read(
+    command: str, content: dict[str, Any], pointer: str
+) -> None:
+    """The kind: every link of a content leads into the section that is named for it."""
+    with pytest.raises(Problem) as caught:
+        prepared(command=f"careplan.goals.commands.{command}.v1", content=content)
+    assert caught.value.code == "content-invalid"
+    (error,) = caught.value.errors
+    assert (error["pointer"], error["rule"]) == (f"/content/{pointer}/section", "one-of")
+    assert "must be" in error["message"]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        {**CONTENT, "why": "\u200b"},
+        {**CONTENT, "why": ""},
+        {**CONTENT, "aim": {"code": {"system": "s", "code": "1", "display": " "}}},
+    ],
+)
+def test_a_text_that_may_be_left_out_says_something_where_it_is_given(
+    content: dict[str, Any],
+) -> None:
+    with pytest.raises(Problem) as caught:
+        prepared(content=content)
+    assert [error["rule"] for error in caught.value.errors] == ["says-something"]

@@ -14,11 +14,12 @@ from hypothesis import strategies as st
 
 from services.about_me.section import SECTION as ABOUT_ME
 from services.goals.domain import Goal
+from services.goals.domain.links import NeedRef
 from services.goals.section import SECTION
 from shared.chassis.kafka.event_message import EventPublisher, Unreadable, event_of, header
 from shared.chassis.store.mapper import EntryMapper
 from shared.chassis.store.rows import StoredRow
-from shared.ledger import Agent, CodedText, EntryRef, Organisation, Provenance
+from shared.ledger import Agent, CodedText, Organisation, Provenance
 from shared.ledger.provenance import Kind
 from shared.testing.events import History, record_of
 
@@ -41,7 +42,7 @@ def goal(by: Kind = "person", **about: Any) -> Goal:
     person = Agent("person", "Edith Marlow-Synth", organisation=Organisation("ZZG01"))
     who = person if by == "person" else Agent(by, "Somebody")
     provenance = Provenance(uuid4(), uuid4(), uuid4(), who, person, **about)
-    needs = (EntryRef("needs", uuid4()),)
+    needs = (NeedRef("needs", uuid4()),)
     made = Goal.agree(provenance, aim=CodedText("To walk"), need_ids=needs, importance=None)
     made.weigh(provenance, 7)
     return made

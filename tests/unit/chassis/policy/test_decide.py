@@ -10,8 +10,8 @@ from shared.chassis.policy.decide import POLICY_VERSION, Action, Decision, Facts
 from shared.chassis.settings import USUAL_ROLES, Settings
 from shared.ledger import (
     Agent,
+    CareTeamRef,
     Contributor,
-    EntryRef,
     OnBehalfOf,
     Organisation,
     Provenance,
@@ -169,7 +169,9 @@ def test_a_persons_token_and_that_of_somebody_close_are_for_the_plan_they_name(
     assert reads(contributor, plan_id=None) == "not-permitted"
 
 
-@pytest.mark.parametrize("acting", [OnBehalfOf(), OnBehalfOf(proxy=EntryRef("care-team", OTHER))])
+@pytest.mark.parametrize(
+    "acting", [OnBehalfOf(), OnBehalfOf(proxy=CareTeamRef("care-team", OTHER))]
+)
 def test_nobody_acts_for_the_person_without_a_live_proxy(acting: OnBehalfOf) -> None:
     """The kind: somebody who says of themselves that they act for the person."""
     agent = Agent("person")

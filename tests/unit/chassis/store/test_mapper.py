@@ -129,7 +129,7 @@ def test_what_is_kept_is_no_part_of_a_change_and_what_is_removed_is() -> None:
 def test_typed_values_come_back() -> None:
     entry = noted(
         refs=(EntryRef("needs", uuid4()),),
-        when=When(period=Period("2025", "2026-02")),
+        when=When(period=Period("2025-05", "2026-02")),
         since=datetime(2025, 5, 1, 9, tzinfo=timezone(timedelta(hours=1))),
         status=Status("open", code=Code("http://example.org", "1")),
         levels={"a": 1, "b": None},
