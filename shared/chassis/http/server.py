@@ -3,7 +3,7 @@
 import asyncio
 import re
 from http import HTTPStatus
-from typing import Final, cast
+from typing import Any, Final, cast
 from uuid import uuid4
 
 import httptools
@@ -24,6 +24,11 @@ from shared.chassis.wire.problem import MEDIA_TYPE, Problem, problem_body
 HEAD_LIMIT: Final = 65_536
 HEAD_PATIENCE: Final = 30.0
 """Seconds for a head to come whole, as a body has; from the first byte, or from connecting."""
+UNHEARD_LIMIT: Final = 16 * 1024 * 1024
+UNHEARD_SECONDS: Final = 30.0
+"""How much of a body that nobody asks for any more is read, and for how long."""
+ENDING_SECONDS: Final = 5.0
+"""The same time on a connection that ends after its answer."""
 
 _CYCLE: Final = "careplan.cycle"
 """The server's own end of a request, in the ``extensions`` of its scope."""
@@ -77,6 +82,8 @@ class Http(HttpToolsProtocol):
 
     The parser holds a head back until it is whole, however long it gets, and trailers as well. An
     offer to upgrade to another protocol is passed over: the request is answered as it stands.
+    An answer may be given before its request has come whole. What is still to come is read and
+    dropped, up to a limit: on a connection closed with bytes unread the answer itself is lost.
     """
 
     _held_back = 0
@@ -84,14 +91,23 @@ class Http(HttpToolsProtocol):
     _is_past_head = False
     _refused: str | None = None
     _head_timer: asyncio.TimerHandle | None = None
+    _is_whole = True
+    _dropped = 0
+    _end: asyncio.TimerHandle | None = None
+    _late: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """A connection is there; its first head has its time from now on."""
-        super().connection_made(transport)
+        self._wire = transport
+        super().connection_made(cast("asyncio.Transport", _Patient(transport, self)))
         self._head_timer = self.loop.call_later(HEAD_PATIENCE, self._head_is_late)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """It is gone."""
+        self._is_whole = True
+        for timer in (self._end, self._late):
+            if timer is not None:
+                timer.cancel()
         self._stop_head_timer()
         super().connection_lost(exc)
 
@@ -103,8 +119,31 @@ class Http(HttpToolsProtocol):
         cycle.keep_alive = False
         return True
 
+    @property
+    def is_ending(self) -> bool:
+        """True where the answer is given and only the rest of the request is awaited."""
+        return self._end is not None
+
+    def end(self) -> None:
+        """Close the connection once the client has said all of its request."""
+        if self._is_whole:
+            self._wire.close()
+        elif self._end is None and not self._wire.is_closing():
+            self._end = self.loop.call_later(ENDING_SECONDS, self._wire.close)
+            if self._wire.can_write_eof():
+                self._wire.write_eof()
+            self.flow.resume_reading()
+
+    def _drop(self, size: int) -> None:
+        self._dropped += size
+        if self._dropped > UNHEARD_LIMIT:
+            self._wire.close()
+
     def data_received(self, data: bytes) -> None:
         """Parse what has come."""
+        if self._end is not None:
+            self._drop(len(data))
+            return
         self._unset_keepalive_if_required()
         while data:
             self._held_back += len(data)
@@ -161,7 +200,8 @@ class Http(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """A head is whole; one that could be read in two ways goes no further."""
-        self._held_back = 0
+        self._held_back = self._dropped = 0
+        self._is_whole = False
         self._is_past_head = True
         self._stop_head_timer()
         self._refused = self._fault_of_head()
@@ -209,11 +249,19 @@ class Http(HttpToolsProtocol):
     def on_body(self, body: bytes) -> None:
         """Some of a body has come."""
         self._held_back = 0
+        if self.cycle.response_complete:
+            self._drop(len(body))
+            if self._late is None:
+                self._late = self.loop.call_later(UNHEARD_SECONDS, self._wire.close)
         super().on_body(body)
 
     def on_message_complete(self) -> None:
         """A request is whole."""
         self._held_back = 0
+        self._is_whole = True
+        if self._late is not None:
+            self._late.cancel()
+            self._late = None
         if not self.parser.should_upgrade():
             super().on_message_complete()
 
@@ -230,4 +278,25 @@ class Http(HttpToolsProtocol):
         )
         counter(Count.PROBLEMS).add(1, {"code": problem.code})
         self.transport.write(head.encode() + body)
-        self.transport.close()
+        self._is_whole = False
+        self.end()
+
+
+class _Patient:
+    """The transport as the server knows it: to close it waits for the rest of a request."""
+
+    def __init__(self, wire: asyncio.Transport, protocol: Http) -> None:
+        self._wire = wire
+        self._protocol = protocol
+        self.write = wire.write
+
+    def is_closing(self) -> bool:
+        """True as soon as nothing more is to be written."""
+        return self._protocol.is_ending or self._wire.is_closing()
+
+    def close(self) -> None:
+        """Close, or wait for what is still to come."""
+        self._protocol.end()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._wire, name)

@@ -1,6 +1,9 @@
 """The server reads a request as it stands, in whatever pieces it comes."""
 
 import asyncio
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import pytest
@@ -9,7 +12,9 @@ from starlette.types import Receive, Scope, Send
 from uvicorn import Config
 from uvicorn.server import ServerState
 
-from shared.chassis.http.server import Http, answered_whole
+from shared.chassis.http import server as http_server
+from shared.chassis.http.server import UNHEARD_LIMIT, Http, answered_whole
+from shared.testing.eventually import eventually
 
 BODY = b"GET /hidden HTTP/1.1\r\nHost: x\r\n\r\n"
 OFFER = (
@@ -39,6 +44,13 @@ class Wire(asyncio.Transport):
 
     def is_closing(self) -> bool:
         return self.closed
+
+    def can_write_eof(self) -> bool:
+        return True
+
+    def write_eof(self) -> None:
+        """Nothing more is said; what still comes may be heard for a while."""
+        self.close()
 
     def pause_reading(self) -> None:
         pass
@@ -306,3 +318,98 @@ def served(app: Any) -> tuple[Http, Wire, ServerState]:
     wire = Wire()
     server.connection_made(wire)
     return server, wire, state
+
+
+# ------------------------------------------------------------- answers before the request is whole
+
+
+@asynccontextmanager
+async def hasty() -> AsyncIterator[tuple[int, ServerState]]:
+    """A server that answers 413 without reading any body, and the state of its connections."""
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await Response(b"too large", 413)(scope, receive, send)
+
+    config = Config(app, http=Http, ws="none", log_config=None, timeout_keep_alive=60)
+    config.load()
+    state = ServerState()
+    loop = asyncio.get_running_loop()
+    listening = await loop.create_server(
+        lambda: Http(config, state, app_state={}, _loop=loop), "127.0.0.1", 0
+    )
+    async with listening:
+        yield listening.sockets[0].getsockname()[1], state
+
+
+def sent_and_read(port: int, said: bytes) -> bytes:
+    """The answer to a client that says all it has to say before it reads."""
+    with socket.create_connection(("127.0.0.1", port), timeout=20) as client:
+        client.sendall(said)
+        answer = b""
+        while b"too large" not in answer and (piece := client.recv(65_536)):
+            answer += piece
+        return answer
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("connection", [b"close", b"keep-alive"])
+@pytest.mark.parametrize("is_chunked", [False, True])
+async def test_an_answer_given_before_the_body_has_come_is_never_lost(
+    connection: bytes, *, is_chunked: bool
+) -> None:
+    """The kind: bytes that nobody has read when a connection is closed reset it."""
+    body = b"m" * 5_000_000
+    head = b"POST / HTTP/1.1\r\nHost: x\r\nConnection: %s\r\n" % connection
+    said = head + b"Content-Length: %d\r\n\r\n%s" % (len(body), body)
+    if is_chunked:
+        said = head + b"Transfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n0\r\n\r\n" % (
+            len(body),
+            body,
+        )
+    async with hasty() as (port, _):
+        for _ in range(5):
+            answer = await asyncio.to_thread(sent_and_read, port, said)
+            assert answer.startswith(b"HTTP/1.1 413 ")
+            assert answer.endswith(b"too large")
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("connection", [b"close", b"keep-alive"])
+async def test_a_body_without_end_is_not_read_without_end(connection: bytes) -> None:
+    head = b"POST / HTTP/1.1\r\nHost: x\r\nConnection: %s\r\nContent-Length: %d\r\n\r\n"
+    piece = b"m" * 1_048_576
+    sent = 0
+    async with hasty() as (port, state):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(head % (connection, 2**40))
+        with suppress(ConnectionError):
+            while sent < 8 * UNHEARD_LIMIT:
+                writer.write(piece)
+                sent += len(piece)
+                await writer.drain()
+        assert sent < 8 * UNHEARD_LIMIT
+        await eventually(
+            lambda: len(state.connections), "the connection ends", holds=lambda n: not n
+        )
+        writer.close()
+        assert reader is not None
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("connection", [b"close", b"keep-alive"])
+async def test_a_body_that_never_comes_is_not_waited_for_without_end(
+    monkeypatch: pytest.MonkeyPatch, connection: bytes
+) -> None:
+    monkeypatch.setattr(http_server, "UNHEARD_SECONDS", 0.05)
+    monkeypatch.setattr(http_server, "ENDING_SECONDS", 0.05)
+    async with hasty() as (port, state):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(b"POST / HTTP/1.1\r\nHost: x\r\nConnection: %s\r\n" % connection)
+        writer.write(b"Content-Length: 9\r\n\r\n")
+        async with asyncio.timeout(20):
+            assert (await reader.readuntil(b"too large")).startswith(b"HTTP/1.1 413 ")
+        writer.write(b"m")
+        await eventually(
+            lambda: len(state.connections), "the connection ends", holds=lambda n: not n
+        )
+        writer.close()
