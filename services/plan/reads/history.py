@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 from uuid import UUID
 
+import msgspec
 import orjson
 
 from shared.chassis.database.database import Database
@@ -24,6 +25,20 @@ _HISTORY_COLUMNS: Final = ", ".join(
 
 Page = tuple[list[dict[str, Any]], int | None]
 """Items, newest first, and the plan version to go on before, where there are more."""
+
+
+class _Provenance(msgspec.Struct, gc=False):
+    reason: Any = None
+
+
+class _Event(msgspec.Struct, gc=False):
+    """What is shown of an event; the rest of it is passed over unread."""
+
+    content: msgspec.Raw
+    provenance: _Provenance
+
+
+_event: Final = msgspec.json.Decoder(_Event).decode
 
 
 class History:
@@ -109,7 +124,8 @@ def _contribution(row: Mapping[str, Any]) -> tuple[str, UUID, UUID]:
 
 
 def _item(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    events = [orjson.loads(row["event"]) for row in rows]
+    events = [_event(row["event"]) for row in rows]
+    contents = [orjson.loads(bytes(event.content)) for event in events]
     last = rows[-1]
     return {
         "contribution_id": last["contribution_id"],
@@ -121,7 +137,7 @@ def _item(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         "stated_at": last["stated_at"],
         "by": orjson.Fragment(last["by"]),
         "stated_by": orjson.Fragment(last["stated_by"]),
-        "reason": _reason(events),
+        "reason": _reason(events, contents),
         "events": [
             {
                 "plan_version": row["plan_version"],
@@ -129,16 +145,16 @@ def _item(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
                 "type": row["type"],
                 "change": row["change"],
                 "fields": row["fields"],
-                "content": event["content"],
+                "content": content,
             }
-            for row, event in zip(rows, events, strict=True)
+            for row, content in zip(rows, contents, strict=True)
         ],
     }
 
 
-def _reason(events: Sequence[Mapping[str, Any]]) -> Any:
-    for event in events:
-        reason = event["content"].get("reason") or event["provenance"].get("reason")
+def _reason(events: Sequence[_Event], contents: Sequence[Mapping[str, Any]]) -> Any:
+    for event, content in zip(events, contents, strict=True):
+        reason = content.get("reason") or event.provenance.reason
         if reason is not None:
             return reason
     return None
