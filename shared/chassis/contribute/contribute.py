@@ -206,7 +206,7 @@ class Contributions:
         )
         log.info(
             f"contribution.{reply.outcome}",
-            contribution_id=str(prepared.contribution_id),
+            contribution_id=reply.receipt["contribution_id"],
             section=self.section.wire_name,
             command=prepared.command.type,
             code=reply.code,

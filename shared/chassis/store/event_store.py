@@ -13,7 +13,7 @@ from shared.chassis.database.outgoing import Outgoing
 from shared.chassis.store.mapper import ENVELOPE, EntryMapper
 from shared.chassis.store.recorder import Recorder
 from shared.chassis.store.rows import Append, Appended, Appends, EventRow, ReceiptRow
-from shared.chassis.wire.position import Position
+from shared.chassis.wire.position import encoded
 from shared.ledger import Entry, Section, instant
 
 MAX_EVENT_BYTES = 3 * 1024 * 1024
@@ -229,8 +229,8 @@ def completed(
     """A stored receipt or record with what only its commit knew."""
     receipt["recorded_at"] = instant(recorded_at)
     if event_position is not None:
-        position = Position(UUID(receipt["plan_id"]), {receipt["section"]: event_position})
-        receipt["ledger_position"] = position.encode()
+        at = {receipt["section"]: event_position}
+        receipt["ledger_position"] = encoded(receipt["plan_id"], at)
     return receipt
 
 

@@ -20,8 +20,7 @@ class Position:
 
     def encode(self) -> str:
         """Base64url text for a header."""
-        told = orjson.dumps([str(self.plan_id), dict(self.sections)], option=orjson.OPT_SORT_KEYS)
-        return urlsafe_b64encode(told).decode().rstrip("=")
+        return encoded(str(self.plan_id), self.sections)
 
     @classmethod
     def decode(cls, text: str) -> "Position":
@@ -36,6 +35,12 @@ class Position:
         if not is_ours or not all(_is_position(at) for at in position.sections.values()):
             raise ValueError("not a ledger position")
         return position
+
+
+def encoded(plan_id: str, sections: Mapping[str, int]) -> str:
+    """The text of a position; ``plan_id`` is the plan's id as text."""
+    told = orjson.dumps([plan_id, dict(sections)], option=orjson.OPT_SORT_KEYS)
+    return urlsafe_b64encode(told).decode().rstrip("=")
 
 
 def _is_position(at: object) -> bool:
