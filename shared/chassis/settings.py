@@ -54,6 +54,13 @@ def name_on_kafka(text: str) -> str:
     return text
 
 
+def prefix_of_topics(text: str) -> str:
+    """What stands before the topics of a deployment: empty, or a name with a dot at its end."""
+    if text and not name_on_kafka(text).endswith("."):
+        raise ValueError("must end with a dot, as test.")
+    return text
+
+
 def _is_port(text: str) -> bool:
     return text.isascii() and text.isdigit() and 0 < int(text[:6]) < 1 << 16
 
@@ -85,7 +92,7 @@ class Settings(BaseSettings):
     issuer: str = ""
     jwks: Annotated[str, AfterValidator(key_set_address)] = ""
     instance: Annotated[str, AfterValidator(name_on_kafka)] = ""
-    topic_prefix: Annotated[str, AfterValidator(name_on_kafka)] = ""
+    topic_prefix: Annotated[str, AfterValidator(prefix_of_topics)] = ""
     event_partitions: _Count = 24
     traces_file: str = ""
 

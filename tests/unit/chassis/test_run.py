@@ -27,6 +27,8 @@ from shared.chassis.settings import Settings, SettingUnusable, from_environment
         ("CAREPLAN_JWKS", "ftp://keys/jwks.json", "a file, or an address"),
         ("CAREPLAN_JWKS", "https:///jwks.json", "a file, or an address"),
         ("CAREPLAN_TOPIC_PREFIX", "a topic/", "letters, digits"),
+        ("CAREPLAN_TOPIC_PREFIX", "test-", "end with a dot"),
+        ("CAREPLAN_TOPIC_PREFIX", "." + "x" * 100 + ".", "at most 100"),
         ("CAREPLAN_INSTANCE", "x" * 101, "at most 100"),
     ],
 )
