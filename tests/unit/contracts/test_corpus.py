@@ -55,10 +55,8 @@ def test_a_history_shows_what_the_section_stores_and_publishes(section: Section)
     for shown, event in zip(told, happened, strict=True):
         stored = EntryMapper().to_stored_event(event)
         at = datetime.fromisoformat(shown["recorded_at"])
-        row = StoredRow(
-            *(1, event.originator_id, event.originator_version),
-            *(stored.topic, stored.state, at, None, None),
-        )
+        entry_id, version = stored.originator_id, stored.originator_version
+        row = StoredRow(1, entry_id, version, stored.topic, stored.state, at, None, None)
         value = orjson.loads(EventPublisher(section).message(row)[1])
         assert {**value, "provenance": {}} == {**shown, "provenance": {}}
         assert {**value["provenance"], "stated_at": ""} == {**shown["provenance"], "stated_at": ""}
