@@ -217,14 +217,14 @@ def _must_be_theirs(provenance: Provenance) -> None:
         raise Refused(
             "only-the-person-writes-about-me",
             "These are the person's own words, or said on their behalf; others comment.",
-            field="stated_by",
+            field="provenance.stated_by",
         )
     if provenance.recorded_by.kind != PERSON and not _is_supported(provenance):
         raise Refused(
             "supporter-missing",
             "Say in `provenance.supported_by` who supported the person and how; "
             "where somebody speaks on their behalf, `how` is needed.",
-            field="supported_by",
+            field="provenance.supported_by",
         )
 
 

@@ -237,7 +237,7 @@ def begun(
     """The new entry, restricted from the start; ``before`` is the one in error that it follows."""
     standing = before.visibility if before is not None else None
     if visibility is not None:
-        judge_visibility(visibility, provenance)
+        judge_visibility(visibility, provenance, beside="visibility.")
         if standing is not None and not visibility.takes_nothing_from(standing):
             raise _not_theirs_to_lift()
     (created,) = entry.collect_events()
@@ -264,9 +264,12 @@ def _not_theirs_to_lift() -> Refused:
     )
 
 
-def judge_visibility(visibility: Visibility, provenance: Provenance) -> None:
-    """Refuse a restriction without its reason, or one that only others may make."""
-    need_reason(visibility.reason)
+def judge_visibility(visibility: Visibility, provenance: Provenance, *, beside: str = "") -> None:
+    """Refuse a restriction without its reason, or one that only others may make.
+
+    It is the content of ``restrict``, or stands ``beside`` the content of what creates.
+    """
+    need_reason(visibility.reason, f"{beside}reason")
     if not visibility.withheld_from_person:
         if visibility.approved_by is not None and is_blank(visibility.approved_by):
             raise Refused("needs-code-or-text", "The approver has no name.", field="approved_by")
@@ -279,5 +282,5 @@ def judge_visibility(visibility: Visibility, provenance: Provenance) -> None:
         raise Refused(
             "withholding-needs-an-approver",
             "Say in `approved_by` who approved that this is withheld from the person.",
-            field="approved_by",
+            field=f"{beside}approved_by",
         )

@@ -13,8 +13,9 @@ class Refused(LedgerError):
     """A rule said no. An answer, not a failure: it is kept and given as a refused receipt.
 
     ``code`` is a kebab-case sentence from the contract, ``detail`` a sentence for people without
-    any of the caller's content, ``field`` the path in the content that it is about, and ``facts``
-    what the receipt says besides (``existing_plan_id``).
+    any of the caller's content, ``field`` the path of what it is about (``aim`` in the content, or
+    ``provenance.stated_at``, ``visibility.reason`` beside it), and ``facts`` what the receipt says
+    besides (``existing_plan_id``).
     """
 
     def __init__(
@@ -27,8 +28,8 @@ class Refused(LedgerError):
         self.facts = facts
 
 
-def need_reason(reason: str | None) -> str:
+def need_reason(reason: str | None, field: str = "reason") -> str:
     """The reason given; ``reason-missing`` where there is none."""
     if reason is None or not says_something(reason):
-        raise Refused("reason-missing", "Say why.", field="reason")
+        raise Refused("reason-missing", "Say why.", field=field)
     return reason

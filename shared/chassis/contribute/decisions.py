@@ -148,7 +148,7 @@ class Decisions:
             raise Refused(
                 "stated-in-the-future",
                 "`stated_at` must not be later than now.",
-                field="stated_at",
+                field="provenance.stated_at",
             )
 
     async def receipt(self, prepared: Prepared, decided: Decided) -> Receipt:
@@ -186,7 +186,7 @@ def refuse_who_acts_for_nobody(prepared: Prepared, roles: Roles) -> None:
     facts = Facts(roles, plan_id=prepared.plan_id, provenance=prepared.provenance)
     decision = decide(prepared.contributor, Action.ACT_FOR, facts)
     if decision.code is not None:
-        raise Refused(decision.code, decision.detail, field="on_behalf_of")
+        raise Refused(decision.code, decision.detail, field="provenance.on_behalf_of")
 
 
 def _nowhere(prepared: Prepared) -> Refused:

@@ -33,8 +33,7 @@ CONTRIBUTIONS: Final = "/v1/contributions"
 
 _VERSION_TAG = re.compile(r'"([1-9][0-9]{0,15})"')
 _BATCH_LIMIT = 100
-# What a refusal may point at that stands beside the content.
-_OF_THE_PROVENANCE = frozenset({"stated_at", "stated_by", "on_behalf_of", "supported_by"})
+_BESIDE_THE_CONTENT: Final = ("provenance", "visibility")
 
 
 def contribution_routes(
@@ -124,8 +123,12 @@ def refusal(reply: Reply) -> Problem:
     errors = []
     if "field" in receipt:
         path = str(receipt["field"]).split(".")
-        where = "provenance" if path[0] in _OF_THE_PROVENANCE else "content"
-        found = {"pointer": pointer(where, *path), "rule": code, "message": receipt["detail"]}
+        within = () if path[0] in _BESIDE_THE_CONTENT else ("content",)
+        found = {
+            "pointer": pointer(*within, *path),
+            "rule": code,
+            "message": receipt["detail"],
+        }
         errors.append(found)
     return Problem(
         code,

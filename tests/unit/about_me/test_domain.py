@@ -56,7 +56,7 @@ class TestWhoseWordsTheyAre:
             for nobody in (None, Supporter(), Supporter(name="\u200b", relationship="daughter")):
                 unsupported = replace(by, supported_by=nobody)
                 given(BEGUN).when(do(method, unsupported, **content)).refused(
-                    "supporter-missing", "supported_by"
+                    "supporter-missing", "provenance.supported_by"
                 )
 
     def test_who_speaks_on_her_behalf_says_how(self) -> None:
@@ -81,7 +81,7 @@ class TestWhoseWordsTheyAre:
     )
     def test_nobody_else_says_anything(self, by: Any, method: Any, content: Any) -> None:
         given(BEGUN).when(do(method, by, **content)).refused(
-            "only-the-person-writes-about-me", "stated_by"
+            "only-the-person-writes-about-me", "provenance.stated_by"
         )
 
     def test_nobody_else_begins_or_resumes(self) -> None:
