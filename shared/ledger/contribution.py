@@ -76,7 +76,10 @@ class Receipt:
 
 
 class ItemIdUnusable(ValueError):
-    """An ``item_id`` that stands twice in one list, or on what is no item; ``path`` says where."""
+    """An ``item_id`` or ``media_id`` that stands twice in one list, or one on what is no item.
+
+    ``path`` says where.
+    """
 
     def __init__(self, path: str, said: str) -> None:
         super().__init__(said)
@@ -116,14 +119,15 @@ def _items(items: tuple[Any, ...], path: str, contribution_id: UUID) -> tuple[An
     seen = set()
     for index, item in enumerate(items):
         at = f"{path}/{index}"
-        if not hasattr(item, "item_id"):
+        if hasattr(item, "item_id"):
+            name, chosen = "item_id", item.item_id or item_id(contribution_id, at)
+            made.append(replace(_members(item, at, contribution_id), item_id=chosen))
+        else:
+            name, chosen = "media_id", getattr(item, "media_id", None)
             made.append(_walked(item, at, contribution_id))
-            continue
-        chosen = item.item_id or item_id(contribution_id, at)
-        if chosen in seen:
-            raise ItemIdUnusable(f"{at}.item_id", "Another item of this list has this `item_id`.")
+        if chosen is not None and chosen in seen:
+            raise ItemIdUnusable(f"{at}.{name}", f"Another item of this list has this `{name}`.")
         seen.add(chosen)
-        made.append(replace(_members(item, at, contribution_id), item_id=chosen))
     return tuple(made)
 
 

@@ -205,7 +205,8 @@ def _itemised(arguments: dict[str, Any], contribution_id: UUID) -> dict[str, Any
         return with_item_ids(arguments, contribution_id)
     except ItemIdUnusable as error:
         steps = re.split(r"[./]", error.path)
-        raise _invalid(pointer("content", *steps), "item-id", str(error)) from None
+        rule = steps[-1].replace("_", "-")
+        raise _invalid(pointer("content", *steps), rule, str(error)) from None
 
 
 def _content_hash(contribution: Contribution, arguments: dict[str, Any]) -> bytes:

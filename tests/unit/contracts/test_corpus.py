@@ -55,7 +55,7 @@ def test_a_history_shows_what_the_section_stores_and_publishes(section: Section)
     for shown, event in zip(told, happened, strict=True):
         stored = EntryMapper().to_stored_event(event)
         at = datetime.fromisoformat(shown["recorded_at"])
-        entry_id, version = stored.originator_id, stored.originator_version
+        entry_id, version = event.originator_id, event.originator_version
         row = StoredRow(1, entry_id, version, stored.topic, stored.state, at, None, None)
         value = orjson.loads(EventPublisher(section).message(row)[1])
         assert {**value, "provenance": {}} == {**shown, "provenance": {}}

@@ -6,6 +6,7 @@ from uuid import UUID, uuid4, uuid5
 
 import pytest
 
+from services.about_me.section import SECTION as ABOUT_ME
 from services.goals.section import SECTION as GOALS
 from services.person.section import SECTION as PERSON
 from shared.chassis.contribute.prepare import Prepared, contribution_from_json, prepare
@@ -94,6 +95,18 @@ def test_an_id_twice_in_a_list_or_on_what_is_no_item(content: dict[str, Any], po
         prepared(GOALS, "action-plan", {"goal_ids": [GOAL], **content})
     assert caught.value.code == "content-invalid"
     assert [error["pointer"] for error in caught.value.errors] == [pointer]
+
+
+def test_a_film_twice_in_a_list() -> None:
+    film = {"media_id": CHOSEN, "caption": "Her garden"}
+    once = {"my_wellness": {"text": "Tired", "media": [film]}}
+    twice = {**once, "how_i_communicate": {"media": [film, {**film, "caption": "Another"}]}}
+    prepared(ABOUT_ME, "begin", {"responses": {**once, "how_i_communicate": {"media": [film]}}})
+    with pytest.raises(Problem) as caught:
+        prepared(ABOUT_ME, "begin", {"responses": twice})
+    (error,) = caught.value.errors
+    place = "/content/responses/how_i_communicate/media/1/media_id"
+    assert (error["pointer"], error["rule"]) == (place, "media-id")
 
 
 def test_the_same_words_are_the_same_content_with_or_without_made_ids() -> None:
