@@ -120,24 +120,37 @@ async def stop_within(
 
 
 class KnownTopics:
-    """Which topics the broker has, asked by the client of a consumer; remembered for a while."""
+    """Which topics the broker has, asked by the client of a consumer; remembered for a while.
+
+    One asks and the others wait for that answer; that there was none is remembered too.
+    """
 
     def __init__(self, client: Callable[[], AIOKafkaConsumer]) -> None:
         self._client = client
-        self._there: set[str] = set()
-        self._asked_at: float | None = None
+        self._there: set[str] | None = None
+        self._asked_at = float("-inf")
+        self._asking = asyncio.Lock()
 
     async def __call__(self, topic: str) -> bool:
         """Whether there is such a topic; true while the broker does not say."""
-        age = _KNOWN_FOR if self._asked_at is None else monotonic() - self._asked_at
-        if age >= (_KNOWN_FOR if topic in self._there else _MISSED_FOR):
-            try:
-                async with asyncio.timeout(_ANSWER_SECONDS):
-                    self._there = await self._client().topics()
-            except (KafkaError, TimeoutError):
-                return True
+        if self._is_due(topic):
+            async with self._asking:
+                if self._is_due(topic):
+                    await self._ask()
+        return self._there is None or topic in self._there
+
+    def _is_due(self, topic: str) -> bool:
+        is_there = self._there is not None and topic in self._there
+        return monotonic() - self._asked_at >= (_KNOWN_FOR if is_there else _MISSED_FOR)
+
+    async def _ask(self) -> None:
+        try:
+            async with asyncio.timeout(_ANSWER_SECONDS):
+                self._there = await self._client().topics()
+        except (KafkaError, TimeoutError):
+            self._there = None
+        finally:
             self._asked_at = monotonic()
-        return topic in self._there
 
 
 def ask_to_join_again(client: AIOKafkaConsumer) -> None:

@@ -1,5 +1,6 @@
 """Batches that aiokafka can read come as it reads them; others as far as they can be read."""
 
+import asyncio
 import struct
 import tracemalloc
 from collections.abc import Sequence
@@ -9,6 +10,7 @@ import cramjam
 import pytest
 from aiokafka import TopicPartition
 from aiokafka.consumer import fetcher
+from aiokafka.errors import KafkaConnectionError
 from aiokafka.record.default_records import _DefaultRecordBatchBuilderPy
 from aiokafka.record.memory_records import MemoryRecords
 from aiokafka.record.util import calc_crc32c
@@ -32,6 +34,49 @@ class RawName(str):
 
     def encode(self, *_: Any) -> bytes:
         return self.raw
+
+
+class Topics:
+    """A client whose broker answers, refuses or is silent, and which counts how often it asks."""
+
+    def __init__(self, answer: set[str] | Exception | None) -> None:
+        self.answer = answer
+        self.asked = 0
+
+    async def topics(self) -> set[str]:
+        self.asked += 1
+        if self.answer is None:
+            await asyncio.Event().wait()
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return self.answer or set()
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("answer", [{"here"}, KafkaConnectionError(), None])
+async def test_however_many_ask_for_a_topic_the_broker_is_asked_once(
+    answer: set[str] | Exception | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The kind: while a broker is silent, one batch waits as often as it has records."""
+    monkeypatch.setattr(client, "_ANSWER_SECONDS", 0.05)
+    kafka = Topics(answer)
+    known = client.KnownTopics(lambda: kafka)
+    assert all(await asyncio.gather(*(known("here") for _ in range(500))))
+    assert all([await known("here") for _ in range(500)])
+    assert kafka.asked == 1
+    assert await known("gone") is (answer != {"here"})
+
+
+@pytest.mark.asyncio
+async def test_a_broker_that_speaks_again_is_believed(monkeypatch: pytest.MonkeyPatch) -> None:
+    kafka = Topics(KafkaConnectionError())
+    known = client.KnownTopics(lambda: kafka)
+    assert await known("gone")
+    kafka.answer = {"here"}
+    monkeypatch.setattr(client, "_MISSED_FOR", 0.0)
+    assert not await known("gone")
+    kafka.answer = KafkaConnectionError()
+    assert await known("gone")
 
 
 Given = tuple[bytes | None, bytes | None, list[tuple[str, bytes | None]]]
