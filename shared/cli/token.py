@@ -16,6 +16,7 @@ from joserfc.jwk import OKPKey
 
 from shared.cli import running_stack
 from shared.cli.output import as_json, fail
+from shared.ledger import Organisation, plain
 from shared.ledger.names import ORGANISATION_CODE, id_in
 
 ALGORITHM: Final = "Ed25519"
@@ -99,8 +100,8 @@ def related_person(plan_id: str, name: str, *, sub: str | None = None) -> dict[s
 
 def organisation(org: str, name: str | None = None) -> dict[str, str]:
     """By ODS code; `x-…` is the local id of one that has no code."""
-    key = {"local_id": org} if org.startswith("x-") else {"ods": org.upper()}
-    return {**key, "name": name} if name else key
+    told: dict[str, str] = plain(Organisation.of(org, name or None))
+    return told
 
 
 def subject(*parts: str) -> str:
@@ -217,8 +218,8 @@ def _claims_of_an_organisation(asked: _Asked, names: Mapping[str, str]) -> dict[
 
 
 def _organisation_code(text: str) -> str:
-    code = text if text.startswith("x-") else text.upper()
-    if not _ORGANISATION.fullmatch(code):
+    code = Organisation.of(text).code
+    if code is None or not _ORGANISATION.fullmatch(code):
         raise ValueError("--org takes an ODS code such as ZZG01, or x- and a name.")
     return code
 

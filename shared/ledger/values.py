@@ -198,6 +198,12 @@ class Organisation(_SomethingGiven):
         if self.ods is None and self.local_id is None and is_blank(self.name):
             raise ValueError("an organisation needs an ods, a local_id or a name")
 
+    @classmethod
+    def of(cls, code: str, name: str | None = None) -> "Organisation":
+        """The one with this ODS code, which may be in lower case, or with this local code."""
+        is_local = code.startswith("x-")
+        return cls(None if is_local else code.upper(), name, code if is_local else None)
+
     @property
     def code(self) -> str | None:
         """Its ODS code, or its local code."""

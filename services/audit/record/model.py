@@ -18,7 +18,7 @@ from services.audit.record.commitment import (
     group_hashes,
     leaf,
 )
-from shared.ledger import instant
+from shared.ledger import Organisation, instant, plain
 
 
 class Kind(IntEnum):
@@ -270,9 +270,10 @@ def digest_of(groups: Mapping[str, Mapping[str, Any]]) -> str | None:
 
 def organisation_as_json(code: str | None, name: str | None) -> dict[str, str] | None:
     """An organisation as answers give it; ``None`` where nothing names it."""
-    is_local = code is not None and code.startswith("x-")
-    told = {"local_id" if is_local else "ods": code, "name": name}
-    return {key: text for key, text in told.items() if text} or None
+    if code:
+        told: dict[str, str] = plain(Organisation.of(code, name or None))
+        return told
+    return {"name": name} if name else None
 
 
 def _time(record: AuditRecord, logged_at: datetime) -> dict[str, Any]:

@@ -203,15 +203,13 @@ def contributor_of(record: Record) -> Contributor:
     code = organisation_in(header(record, "ce_source"))
     if code is None:
         raise NotTaken(sentence_of([{"pointer": "/ce_source", "message": SAYS_WHOSE}]))
-    if code.startswith("x-"):
-        organisation = Organisation(local_id=code)
-    else:
-        organisation = Organisation(ods=code.upper())
+    organisation, user = Organisation.of(code), code.lower()
     granted = header(record, "ce_roles") or ""
     return Contributor(
         kind="system",
         sub=f"org:{organisation.code}",
+        name=user,
         organisation=organisation,
-        authentication=Authentication(client_id=code.lower(), idp="kafka"),
+        authentication=Authentication(client_id=user, idp="kafka"),
         service_roles=tuple(filter(None, granted.split(","))),
     )

@@ -12,8 +12,9 @@ from shared.chassis import telemetry
 from shared.chassis.database.outgoing import Headers, Outgoing
 from shared.chassis.kafka.client import BROKEN
 from shared.chassis.kafka.event_message import header
+from shared.chassis.wire.command_record import organisation_in
 from shared.chassis.wire.problem import STATUS
-from shared.ledger import ORGANISATION_SOURCE, id_in, instant
+from shared.ledger import Organisation, id_in, instant, plain
 from shared.ledger.topics import AUDIT_RECORDS, dead_letters_topic
 
 Record: TypeAlias = ConsumerRecord[bytes | None, bytes | None]
@@ -25,7 +26,6 @@ _LONGEST_KEY: Final = 65_536
 
 _TRACEPARENT: Final = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
 _SECTION_TOPIC: Final = re.compile(r"careplan\.([a-z-]+)\.(?:events|commands)\.v\d+$")
-_ORGANISATION: Final = re.compile(ORGANISATION_SOURCE)
 
 
 def dead_letter(
@@ -98,7 +98,7 @@ def _headers_of(record: Record) -> tuple[Headers, Headers]:
     left = _LONGEST_HEADERS
     for name, value in record.headers:
         told = _in_utf8(name)
-        left -= len(told) + len(value or b"")
+        left -= len(told.encode()) + len(value or b"")
         if left < 0:
             unfit = len(record.headers) - len(came)
             return tuple(came), (("dead-letter-headers", f"{unfit} left out".encode()),)
@@ -128,9 +128,8 @@ def _section_of(topic: str) -> str | None:
 
 
 def _claimed_organisation(record: Record) -> dict[str, Any] | None:
-    claimed = _ORGANISATION.fullmatch(header(record, "ce_source") or "")
-    if claimed is None:
+    code = organisation_in(header(record, "ce_source"))
+    if code is None:
         return None
-    code = claimed[1]
-    named = {"local_id": code} if code.startswith("x-") else {"ods": code.upper()}
+    named = plain(Organisation.of(code))
     return {"kind": "system", "id": None, "name": None, "role": None, "organisation": named}
