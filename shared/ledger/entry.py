@@ -11,7 +11,7 @@ from eventsourcing.domain import Aggregate
 
 from shared.ledger.errors import Refused, need_reason
 from shared.ledger.provenance import PERSON, PROFESSIONAL, PROXY, Provenance, ServiceRole
-from shared.ledger.values import Visibility, is_blank
+from shared.ledger.values import Name, Visibility, is_blank
 
 MethodT = TypeVar("MethodT", bound=Callable[..., Any])
 
@@ -172,7 +172,7 @@ class Entry(Aggregate):
         self,
         provenance: Provenance,
         fields: tuple[str, ...] = (),
-        labels: tuple[str, ...] = (),
+        labels: tuple[Name, ...] = (),
         withheld_from_person: bool = False,
         third_party: bool = False,
         reason: str | None = None,

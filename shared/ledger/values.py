@@ -6,7 +6,7 @@ below, so the constraint reaches validation and JSON Schema without an import he
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from datetime import UTC, date, datetime
 from enum import Enum
@@ -353,6 +353,12 @@ class Visibility:
     approved_by: str | None = None
     review_on: date | None = None
 
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: Any, handler: Handler) -> dict[str, Any]:
+        named = handler(schema)
+        handler.resolve_ref_schema(named)["anyOf"] = FROM_SOMEBODY
+        return named
+
     def takes_nothing_from(self, other: "Visibility") -> bool:
         """True where whatever the other withholds, from whomever, this one withholds too."""
         is_as_wide = not self.fields or bool(other.fields and {*other.fields} <= {*self.fields})
@@ -362,6 +368,25 @@ class Visibility:
             and self.withheld_from_person >= other.withheld_from_person
             and self.third_party >= other.third_party
         )
+
+
+FROM_WHOM: Final = (
+    "Say from whom: give `labels`, or make `withheld_from_person` or `third_party` true."
+)
+FROM_SOMEBODY: Final[list[dict[str, Any]]] = [
+    {"required": [name], "properties": {name: said}}
+    for name, said in (
+        ("labels", {"type": "array", "minItems": 1}),
+        ("withheld_from_person", {"const": True}),
+        ("third_party", {"const": True}),
+    )
+]
+"""JSON Schema: a restriction keeps something from somebody, or it would be none."""
+
+
+def restricts_somebody(said: Mapping[str, Any]) -> bool:
+    """True where the members of a restriction keep something from somebody."""
+    return any(said.get(name) for name in ("labels", "withheld_from_person", "third_party"))
 
 
 def instant(at: datetime) -> str:

@@ -171,7 +171,7 @@ class Person(Entry):
         granted: frozenset[str] = frozenset(),
     ) -> Self:
         """Open the one plan of a person."""
-        judge_traced(source.traced_at)
+        judge_traced(source.traced_at, "source.traced_at")
         if nhs_number is not None:
             nhs_number = as_far_as_is_known(nhs_number, granted)
         given: dict[str, Any] = {
@@ -216,7 +216,7 @@ class Person(Entry):
         gp_practices: tuple[GpPractice, ...] | Keep | None = KEEP,
     ) -> None:
         """Take over what the national service says, unless something newer is held."""
-        judge_traced(traced_at)
+        judge_traced(traced_at, "traced_at")
         if self.traced_at is not None and traced_at < self.traced_at:
             raise Refused(
                 "demographics-older-than-held", "What is held was traced later.", field="traced_at"

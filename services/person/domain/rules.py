@@ -25,12 +25,10 @@ def as_far_as_is_known(number: NhsNumber, granted: frozenset[str]) -> NhsNumber:
     return number
 
 
-def judge_traced(traced_at: datetime | None) -> None:
+def judge_traced(traced_at: datetime | None, field: str) -> None:
     """Refuse a time of tracing ahead of the clock, which would shut out all that is traced next."""
     if traced_at is not None and traced_at > datetime.now(UTC) + A_MINUTE:
-        raise Refused(
-            "traced-in-the-future", "`traced_at` lies ahead of the clock.", field="traced_at"
-        )
+        raise Refused("traced-in-the-future", "`traced_at` lies ahead of the clock.", field=field)
 
 
 def judge(given: Mapping[str, Any], provenance: Provenance) -> None:

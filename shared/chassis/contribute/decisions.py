@@ -13,7 +13,7 @@ from shared.chassis.policy.plan_states import PlanStates
 from shared.chassis.settings import Settings
 from shared.chassis.store.event_store import EventStore, KeptReceipt, Moved
 from shared.chassis.wire.problem import Problem, status_of_refusal
-from shared.ledger import Entry, Receipt, Refused, Section
+from shared.ledger import Entry, Receipt, Refused, Section, kebab
 
 _OPEN: Final = "open"
 
@@ -197,7 +197,14 @@ def _nowhere(prepared: Prepared) -> Refused:
 
 def already_there(prepared: Prepared) -> Refused:
     """The refusal of an id, or of a second entry of a kind, that is there already."""
-    return Refused(prepared.command.entry.already_exists, "There is an entry with this id.")
+    entry = prepared.command.entry
+    if entry.fixed_id(prepared.plan_id) is None:
+        return Refused(entry.already_exists, "There is an entry with this id.")
+    name = kebab(entry.__name__)
+    return Refused(
+        entry.already_exists,
+        f"This plan has its {name} already, and no plan has two. Change the one that it has.",
+    )
 
 
 def taken_by(prepared: Prepared, holder: UUID) -> Refused:

@@ -10,7 +10,7 @@ from uuid_utils.compat import uuid7
 
 from shared.chassis.wire.plain_json import plain_json
 from shared.chassis.wire.problem import Problem
-from shared.chassis.wire.shapes import claim_shape, command_shape, visibility_shape
+from shared.chassis.wire.shapes import claim_shape, command_shape, leaves_of, visibility_shape
 from shared.chassis.wire.validation_errors import pointer
 from shared.ledger import (
     RELATED_PERSON,
@@ -28,6 +28,7 @@ from shared.ledger import (
     is_blank,
     with_item_ids,
 )
+from shared.ledger.values import FROM_WHOM, restricts_somebody
 
 _KEYS = frozenset(
     {
@@ -124,6 +125,7 @@ def prepare(section: Section, contribution: Contribution, contributor: Contribut
             "This may stand only in a command that creates; otherwise send the command `restrict`."
         )
         raise _invalid("/visibility", "changes", message)
+    _judge_visibility(command, contribution.visibility)
     provenance = _provenance(contribution, contributor, plan_id, entry_id)
     return Prepared(
         contribution_id=contribution.contribution_id,
@@ -139,6 +141,27 @@ def prepare(section: Section, contribution: Contribution, contributor: Contribut
         contributor=contributor,
         content_hash=_content_hash(contribution, arguments),
     )
+
+
+def _judge_visibility(command: Command, visibility: Visibility | None) -> None:
+    """What is withheld from the start is something of this entry, and from somebody."""
+    if visibility is None:
+        return
+    leaves = leaves_of(command.entry)
+    errors = [
+        _error(pointer("visibility", "fields", at), "one-of", _one_of(leaves))
+        for at, field in enumerate(visibility.fields)
+        if field not in leaves
+    ]
+    if not restricts_somebody(vars(visibility)):
+        errors.append(_error("/visibility", "from-somebody", FROM_WHOM))
+    if errors:
+        raise Problem("content-invalid", errors=errors)
+
+
+def _one_of(leaves: tuple[str, ...]) -> str:
+    *others, last = (f"'{leaf}'" for leaf in leaves)
+    return f"This must be one of {', '.join(others)} or {last}."
 
 
 def _entry_id(command: Command, contribution: Contribution, plan_id: UUID) -> tuple[UUID, bool]:

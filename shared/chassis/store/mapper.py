@@ -8,7 +8,7 @@ their types back from the event's annotations.
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, fields
 from functools import cache
-from typing import Any, get_args, get_origin, get_type_hints
+from typing import Any, get_type_hints
 
 import msgspec
 import orjson
@@ -17,13 +17,11 @@ from eventsourcing.persistence import Mapper, NotSupportedError, StoredEvent, Tr
 from eventsourcing.utils import resolve_topic
 
 from shared.chassis.wire.plain_json import plain_json
-from shared.chassis.wire.shapes import without_keep
+from shared.chassis.wire.shapes import all_leaves, map_fields, without_keep
 from shared.ledger import KEEP, Entry, change_of
 
 ENVELOPE = ("timestamp", "originator_topic", "class_version", "provenance")
 """What the stored state of an event holds besides its content."""
-
-_NOT_CONTENT = (*ENVELOPE, "originator_id", "originator_version")
 
 
 class OrjsonTranscoder(Transcoder):
@@ -126,8 +124,8 @@ def fields_of(
     One that begins an entry again sets all of them, but for a restriction that it leaves alone.
     """
     if change_of(event, entry_version) is not event.change:
-        return [*_all_leaves(event), *(["visibility"] if "visibility" in content else [])]
-    maps = _map_fields(event)
+        return [*all_leaves(event), *(["visibility"] if "visibility" in content else [])]
+    maps = map_fields(event)
     leaves: list[str] = []
     for name, value in content.items():
         if name in event.not_fields:
@@ -140,40 +138,8 @@ def fields_of(
 
 
 @cache
-def _all_leaves(event: type[Entry.Event]) -> tuple[str, ...]:
-    """Every leaf that any event of the entry sets, each once, but for the restriction."""
-    found: dict[str, None] = {}
-    for one in event.beside:
-        hints = get_type_hints(one)
-        for name in (field.name for field in fields(one)):
-            if name in (*_NOT_CONTENT, "visibility") or name in one.not_fields:
-                continue
-            for key in _keys_of(hints[name]) if name in _map_fields(one) else ():
-                found[f"{name}.{key}"] = None
-            if name not in _map_fields(one) or not _keys_of(hints[name]):
-                found[name] = None
-    return tuple(found)
-
-
-def _keys_of(hint: Any) -> tuple[str, ...]:
-    """The keys that a map may have, where its type names them."""
-    return get_args(get_args(without_keep(hint))[0])
-
-
-@cache
 def _creates(event_class: type[Any]) -> bool:
     return issubclass(event_class, CanInitAggregate)
-
-
-@cache
-def _map_fields(event_class: type[Any]) -> frozenset[str]:
-    plain_hints = get_type_hints(event_class)
-    origins = {name: get_origin(without_keep(hint)) or hint for name, hint in plain_hints.items()}
-    return frozenset(
-        name
-        for name, origin in origins.items()
-        if isinstance(origin, type) and issubclass(origin, Mapping)
-    )
 
 
 @cache

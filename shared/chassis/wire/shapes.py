@@ -13,12 +13,14 @@ from typing import (
     Any,
     Final,
     Generic,
+    Literal,
     NotRequired,
     Required,
     TypeVar,
     Union,
     cast,
     get_args,
+    get_origin,
     get_type_hints,
 )
 
@@ -30,8 +32,10 @@ from shared.chassis.wire.exact import Exact, Schemas
 from shared.chassis.wire.problem import Problem
 from shared.chassis.wire.validation_errors import errors_from_validation
 from shared.ledger import Claim, Command, Entry, Keep, Visibility
+from shared.ledger.values import FROM_SOMEBODY, FROM_WHOM, restricts_somebody
 
 ValueT = TypeVar("ValueT")
+_RESTRICT: Final = "restrict"
 
 _OF_THE_ENVELOPE = frozenset(
     {"originator_id", "originator_version", "originator_topic", "timestamp", "provenance"}
@@ -62,6 +66,8 @@ class CommandShape:
             raise _content_invalid(
                 "/content", "something-to-change", "Name at least one field to change."
             )
+        if self.command.method == _RESTRICT and not restricts_somebody(arguments):
+            raise _content_invalid("/content", "from-somebody", FROM_WHOM)
         return arguments
 
     def json_schema(self) -> dict[str, Any]:
@@ -69,6 +75,8 @@ class CommandShape:
         schema = _tidied(self.exact.json_schema())
         if self.command.is_empty_without_change:
             schema["minProperties"] = 1
+        if self.command.method == _RESTRICT:
+            schema["anyOf"] = FROM_SOMEBODY
         return schema
 
 
@@ -87,6 +95,44 @@ class BesideShape(Generic[ValueT]):
         return cast("ValueT", _read(self.exact, given, f"/{self.name}"))
 
 
+def leaves_of(entry: type[Entry]) -> tuple[str, ...]:
+    """Every leaf that an entry of this type may have, but for the restriction."""
+    return all_leaves(entry.Restricted)
+
+
+@cache
+def all_leaves(event: type[Entry.Event]) -> tuple[str, ...]:
+    """Every leaf that any event of the same entry sets, each once, but for the restriction."""
+    found: dict[str, None] = {}
+    for one in event.beside:
+        hints = get_type_hints(one)
+        for name in (field.name for field in fields(one)):
+            if name in (*_OF_THE_ENVELOPE, "visibility") or name in one.not_fields:
+                continue
+            for key in _keys_of(hints[name]) if name in map_fields(one) else ():
+                found[f"{name}.{key}"] = None
+            if name not in map_fields(one) or not _keys_of(hints[name]):
+                found[name] = None
+    return tuple(found)
+
+
+def _keys_of(hint: Any) -> tuple[str, ...]:
+    """The keys that a map may have, where its type names them."""
+    return get_args(get_args(without_keep(hint))[0])
+
+
+@cache
+def map_fields(event: type[Any]) -> frozenset[str]:
+    """The fields of an event that are maps, of which each key is a leaf."""
+    plain_hints = get_type_hints(event)
+    origins = {name: get_origin(without_keep(hint)) or hint for name, hint in plain_hints.items()}
+    return frozenset(
+        name
+        for name, origin in origins.items()
+        if isinstance(origin, type) and issubclass(origin, Mapping)
+    )
+
+
 @cache
 def command_shape(command: Command) -> CommandShape:
     """The shape of a command, from its method's signature."""
@@ -94,6 +140,9 @@ def command_shape(command: Command) -> CommandShape:
         name: _field(parameter, creates=command.creates)
         for name, parameter in command.parameters.items()
     }
+    if command.method == _RESTRICT:
+        leaf = Literal[leaves_of(command.entry)]
+        named["fields"] = NotRequired[tuple[leaf, ...]]  # type: ignore[valid-type]
     return CommandShape(command, Exact(_closed_object(command.type, named)))
 
 

@@ -116,7 +116,7 @@ class TestOpenPlan:
         """The kind: a time that a contributor gives, and that what comes later is measured by."""
         ahead = datetime.now(UTC) + timedelta(minutes=2)
         given().when(opened(source=Source("PDS", ahead))).refused(
-            "traced-in-the-future", "traced_at"
+            "traced-in-the-future", "source.traced_at"
         )
         given(opened()).when(refreshed(datetime(2099, 1, 1, tzinfo=UTC))).refused(
             "traced-in-the-future", "traced_at"

@@ -6,11 +6,13 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from services.about_me.section import SECTION as ABOUT_ME
 from services.goals.section import SECTION
 from services.person.section import SECTION as PERSON
+from shared.chassis.contribute.decisions import already_there
 from shared.chassis.contribute.prepare import Prepared, contribution_from_json, prepare
 from shared.chassis.wire.problem import Problem
-from shared.ledger import Contributor, Organisation
+from shared.ledger import Contributor, Organisation, Section
 
 PLAN = "0199c0de-0000-7000-8000-00000000000a"
 GOAL = "0199c0de-0000-7000-8000-00000000000b"
@@ -293,3 +295,86 @@ def test_a_text_that_may_be_left_out_says_something_where_it_is_given(
     with pytest.raises(Problem) as caught:
         prepared(content=content)
     assert [error["rule"] for error in caught.value.errors] == ["says-something"]
+
+
+RESTRICTION = {"labels": ["address"], "reason": "A refuge"}
+
+
+def restricting(section: Section, visibility: dict[str, Any]) -> list[dict[str, Any]]:
+    """What is wrong with a restriction, as a command and, where it may, from the start."""
+    found = []
+    name = section.wire_name
+    changing_one = given(
+        command=f"careplan.{name}.commands.restrict.v1", content=visibility, based_on=1
+    )
+    if name == "goals":
+        changing_one["entry_id"] = GOAL
+    begun = {
+        "goals": given(visibility=visibility),
+        "about-me": given(
+            command="careplan.about-me.commands.begin.v1",
+            content={"responses": {"also_worth_knowing": {"text": "Tea"}}},
+            visibility=visibility,
+        ),
+    }
+    for contribution in (changing_one, begun[name]):
+        try:
+            prepare(section, contribution_from_json(contribution), GP)
+        except Problem as problem:
+            found += problem.errors
+    return found
+
+
+@pytest.mark.parametrize(
+    ("section", "fields", "at"),
+    [
+        (SECTION, ["nope"], 0),
+        (SECTION, ["why", "aim.text"], 1),
+        (SECTION, ["visibility"], 0),
+        (SECTION, ["reason"], 0),
+        (ABOUT_ME, ["responses"], 0),
+        (ABOUT_ME, ["responses.how_i_communicate", "responses.nope"], 1),
+    ],
+)
+def test_what_is_restricted_is_a_leaf_of_the_entry(
+    section: Section, fields: list[str], at: int
+) -> None:
+    """Else it would be taken for a restriction, and everybody would go on reading."""
+    errors = restricting(section, {**RESTRICTION, "fields": fields})
+    assert [(error["pointer"], error["rule"]) for error in errors] == [
+        (f"/content/fields/{at}", "one-of"),
+        (f"/visibility/fields/{at}", "one-of"),
+    ]
+    right = "'why'" if section is SECTION else "'responses.how_i_communicate'"
+    assert all(right in error["message"] for error in errors)
+
+
+@pytest.mark.parametrize(
+    ("visibility", "rule"),
+    [
+        ({"reason": "A refuge"}, "from-somebody"),
+        ({"fields": ["why"], "reason": "A refuge"}, "from-somebody"),
+        ({"labels": [], "third_party": False, "reason": "A refuge"}, "from-somebody"),
+        ({"labels": ["\u200b"], "reason": "A refuge"}, "says-something"),
+        ({"labels": ["x" * 256], "reason": "A refuge"}, "max-length"),
+    ],
+)
+def test_a_restriction_keeps_something_from_somebody(visibility: dict[str, Any], rule: str) -> None:
+    assert [error["rule"] for error in restricting(SECTION, visibility)] == [rule, rule]
+
+
+def test_a_leaf_of_the_entry_and_the_whole_entry_can_be_restricted() -> None:
+    assert restricting(SECTION, {**RESTRICTION, "fields": ["why", "aim"]}) == []
+    assert restricting(SECTION, RESTRICTION) == []
+    assert restricting(ABOUT_ME, {**RESTRICTION, "fields": ["responses.my_wellness"]}) == []
+
+
+def test_a_second_entry_where_there_is_one_is_refused_in_words() -> None:
+    """The id was not chosen by anybody, so a sentence about the id would say nothing."""
+    begin = given(
+        command="careplan.about-me.commands.begin.v1",
+        content={"responses": {"also_worth_knowing": {"text": "Tea"}}},
+    )
+    about_me = prepare(ABOUT_ME, contribution_from_json(begin), GP)
+    assert "This plan has its about-me already" in already_there(about_me).detail
+    assert "id" in already_there(prepared(entry_id=GOAL)).detail
