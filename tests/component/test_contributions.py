@@ -74,7 +74,8 @@ class Running:
         if name == "plan-opened":
             event = history.opened()
         else:
-            event = history.event("person", name, history.plan_id, change, {})
+            content = {"merged_into": str(uuid4())} if name == "plan-merged" else {}
+            event = history.event("person", name, history.plan_id, change, content)
         await self.bench.producer.send_and_wait(
             self.bench.topic(events_topic("person")),
             value_of(event),
