@@ -141,8 +141,9 @@ def command_shape(command: Command) -> CommandShape:
         for name, parameter in command.parameters.items()
     }
     if command.method == _RESTRICT:
-        leaf = Literal[leaves_of(command.entry)]
-        named["fields"] = NotRequired[tuple[leaf, ...]]  # type: ignore[valid-type]
+        leaf = cast("Any", Literal)[leaves_of(command.entry)]
+        some = cast("Any", tuple)[leaf, ...]
+        named["fields"] = NotRequired[some]
     return CommandShape(command, Exact(_closed_object(command.type, named)))
 
 
