@@ -18,6 +18,7 @@ import httpx
 import orjson
 import pytest
 import pytest_asyncio
+import stamina
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
@@ -32,7 +33,7 @@ from services.plan.reads.current import CurrentPlans
 from services.plan.store.ledger import ChangeStream
 from services.plan.store.projection import PlanStore
 from shared.chassis import telemetry
-from shared.chassis.database.database import Connection, Database
+from shared.chassis.database.database import TRANSIENT, Connection, Database
 from shared.chassis.database.outgoing import headers_from_bytes
 from shared.chassis.http.parameters import cursor_of
 from shared.chassis.kafka.consumer import BatchConsumer
@@ -632,6 +633,58 @@ async def test_what_waits_in_another_plan_than_its_entry_leaves_as_a_dead_letter
     assert told["sections"]["goals"][0]["content"] == {"aim": 2}
     gone = "SELECT document IS NULL FROM plan WHERE plan_id = $1"
     assert await bench.database.pool.fetchval(gone, other.plan_id)
+
+
+class PausedStore(PlanStore):
+    """A store that stops once before it writes, until it is let on."""
+
+    def __init__(self, instance: str) -> None:
+        super().__init__(instance=instance, policy_version=POLICY_VERSION)
+        self.has_paused = asyncio.Event()
+        self.may_go_on = asyncio.Event()
+
+    async def write(self, *arguments: Any) -> None:
+        if not self.has_paused.is_set():
+            self.has_paused.set()
+            await self.may_go_on.wait()
+        await super().write(*arguments)
+
+
+@pytest.mark.parametrize("first", [0, 1])
+async def test_two_replicas_at_once_leave_nothing_waiting_in_another_plan(
+    bench: Bench, first: int
+) -> None:
+    """What one replica looks for, another may write meanwhile: looked for again in its turn."""
+    history, other = History(), History()
+    goal = uuid4()
+    agreed = history.event("goals", "agreed", goal, "created", {"aim": 1})
+    reworded = history.event("goals", "reworded", goal, "amended", {"aim": 2})
+    shares = [[history.opened(), agreed], [replace(reworded, plan_id=other.plan_id)]]
+    stores = [PausedStore("one"), PausedStore("two")]
+    writing = [
+        asyncio.create_task(until_written(bench, store, share))
+        for store, share in zip(stores, shares, strict=True)
+    ]
+    for store in stores:
+        await asyncio.wait_for(store.has_paused.wait(), 30)
+    for number in (first, 1 - first):
+        stores[number].may_go_on.set()
+        await asyncio.wait_for(writing[number], 30)
+    _, applied, duplicates, waiting, dead_lettered = await bench.counted()
+    assert (applied, duplicates, waiting, dead_lettered) == (2, 0, 0, 1)
+    assert await bench.database.pool.fetchval("SELECT count(*) FROM ledger.plan_parked") == 0
+    assert len(await bench.outgoing(dead_letters_topic("plan"))) == 1
+    told = await bench.document(history.plan_id)
+    assert told["complete"] is True
+    nothing = "SELECT document IS NULL FROM plan WHERE plan_id = $1"
+    assert await bench.database.pool.fetchval(nothing, other.plan_id)
+
+
+async def until_written(bench: Bench, store: PlanStore, events: Sequence[RecordedEvent]) -> None:
+    """As a consumer does: what the database refuses for the moment is tried again."""
+    async for attempt in stamina.retry_context(on=TRANSIENT, attempts=5, wait_initial=0.01):
+        with attempt:
+            await fold_directly(bench, store, events)
 
 
 async def test_what_cannot_be_read_is_a_dead_letter_and_its_neighbours_are_served(

@@ -53,6 +53,7 @@ class HeldPlan:
     revision: int
     shown: dict[EntryKey, Shown] = field(default_factory=dict)
     rows: list[LedgerRow] = field(default_factory=list)
+    begun: list[EntryKey] = field(default_factory=list)
     newly_parked: list[Read] = field(default_factory=list)
     released: list[tuple[str, UUID, int]] = field(default_factory=list)
     evicted: list[EntryKey] = field(default_factory=list)
@@ -104,13 +105,16 @@ class HeldPlan:
 
     def settle(self) -> None:
         """What the batch has changed is committed: the next one begins with what is stored."""
-        self.rows, self.newly_parked, self.released, self.evicted = [], [], [], []
+        self.rows, self.begun = [], []
+        self.newly_parked, self.released, self.evicted = [], [], []
         self.plan.entries = {}
 
     def _note(self, plan: Plan, entry: PlanEntry, accepted: Accepted) -> None:
         made = shown(entry)
         self.shown[made.key] = made
         self.rows.append(row_of(plan, entry, accepted, made))
+        if entry.version == 1:
+            self.begun.append(made.key)
 
 
 class Batch:

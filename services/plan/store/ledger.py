@@ -33,6 +33,14 @@ _CHANGE: Final = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """Somebody's turn to write: the last place in the feed, and the time, which nobody has had."""
+
+    last_feed: int
+    at: datetime
+
+
 @dataclass(slots=True)
 class LedgerRow:
     """A row to be added; ``facts`` has its columns up to ``event``, in their order."""
@@ -123,24 +131,30 @@ class ChangeStream(Stream):
         return Message(row["feed"], self._topic, key, value, headers, at, trace)
 
 
+async def take_turn(connection: Connection) -> Turn:
+    """Take the lock of all who write: what others have committed before is seen after it.
+
+    It is to be the last lock of the transaction: what waits for it has no time yet.
+    """
+    row = await connection.fetchrow("SELECT last_feed, at FROM ledger.take_turn()")
+    return Turn(row["last_feed"], row["at"])
+
+
 async def append(
     connection: Connection,
     rows: Sequence[LedgerRow],
+    turn: Turn,
     *,
     before: Mapping[UUID, datetime | None],
     policy_version: str,
 ) -> dict[UUID, datetime]:
-    """Add the rows of a batch and answer when each plan was projected, never before ``before``.
-
-    Takes the lock of the ledger, which is to be the last lock of the transaction: what waits for
-    it has no time yet.
-    """
+    """Add the rows of a batch and answer when each plan was projected, never before ``before``."""
     if not rows:
         return {}
-    last_feed, at = await connection.fetchrow("SELECT last_feed, at FROM ledger.take_turn()")
+    at = turn.at
     projected_at = {row.plan_id: max(at, before.get(row.plan_id) or at) for row in rows}
     records = []
-    for feed, row in enumerate(rows, last_feed + 1):
+    for feed, row in enumerate(rows, turn.last_feed + 1):
         row.projected_at = projected_at[row.plan_id]
         records.append((*row.facts, policy_version, row.projected_at, feed))
     try:

@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
+import asyncpg
+
 from services.plan.fold.domain import EntryKey
 from services.plan.store.reading import Read
 from shared.chassis.database.database import Connection
@@ -89,6 +91,45 @@ async def where_strays_wait(connection: Connection, begun: Mapping[EntryKey, UUI
         list(begun.values()),
     )
     return {row["plan_id"] for row in rows}
+
+
+async def must_not_stray(
+    connection: Connection,
+    begun: Sequence[tuple[EntryKey, UUID]],
+    parked: Sequence[tuple[EntryKey, UUID]],
+) -> None:
+    """Have the batch tried again where an entry is begun in one plan and waits in another.
+
+    Another replica has just begun it, or parked an event of it: after ``take_turn``, and not
+    before, each sees what the other has committed.
+    """
+    if not begun and not parked:
+        return
+    strays: bool = await connection.fetchval(
+        """SELECT EXISTS (
+               SELECT FROM ledger.plan_parked p
+                 JOIN unnest($1::text[], $2::uuid[], $3::uuid[])
+                      AS begun (section, entry_id, plan_id) USING (section, entry_id)
+                WHERE p.plan_id <> begun.plan_id
+           ) OR EXISTS (
+               SELECT FROM ledger.plan_ledger l
+                 JOIN unnest($4::text[], $5::uuid[], $6::uuid[])
+                      AS waits (section, entry_id, plan_id) USING (section, entry_id)
+                WHERE l.entry_version = 1 AND l.plan_id <> waits.plan_id
+           )""",
+        *_columns(begun),
+        *_columns(parked),
+    )
+    if strays:
+        raise asyncpg.SerializationError("an entry is begun in one plan and waits in another")
+
+
+def _columns(named: Sequence[tuple[EntryKey, UUID]]) -> tuple[list[str], list[UUID], list[UUID]]:
+    return (
+        [section for (section, _), _ in named],
+        [entry_id for (_, entry_id), _ in named],
+        [plan_id for _, plan_id in named],
+    )
 
 
 async def counts(connection: Connection) -> tuple[int, int]:

@@ -159,9 +159,19 @@ class PlanStore:
         )
 
     async def _write_ledger(self, connection: Connection, plans: Sequence[HeldPlan]) -> None:
+        rows = [row for held in plans for row in held.rows]
+        waiting = [
+            (read.event.entry, held.plan.plan_id) for held in plans for read in held.newly_parked
+        ]
+        if not rows and not waiting:
+            return
+        turn = await ledger.take_turn(connection)
+        begun = [(key, held.plan.plan_id) for held in plans for key in held.begun]
+        await parked.must_not_stray(connection, begun, waiting)
         projected_at = await ledger.append(
             connection,
-            [row for held in plans for row in held.rows],
+            rows,
+            turn,
             before={held.plan.plan_id: held.projected_at for held in plans},
             policy_version=self._policy_version,
         )
