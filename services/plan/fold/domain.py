@@ -189,7 +189,10 @@ class Plan:
 
 
 Note = Callable[[Plan, PlanEntry, Accepted], None]
-"""Is told of each accepted event, while plan and entry are as they are after it."""
+"""Is told of each accepted event, while plan and entry are as they are after it.
+
+What the event released waits no longer, though its turn has yet to come.
+"""
 
 
 def fold(plan: Plan, event: PlanEvent, note: Note) -> Outcome:
@@ -209,13 +212,14 @@ def fold(plan: Plan, event: PlanEvent, note: Note) -> Outcome:
             return Outcome.DUPLICATE
         waiting[event.entry_version] = event
         return Outcome.PARKED
-    following: PlanEvent | None = event
+    accepted = [event]
     waiting = plan.parked.get(key, {})
-    while following is not None:
-        _accept(plan, following, note)
-        following = waiting.pop(following.entry_version + 1, None)
+    while (following := waiting.pop(accepted[-1].entry_version + 1, None)) is not None:
+        accepted.append(following)
     if not waiting:
         plan.parked.pop(key, None)
+    for one in accepted:
+        _accept(plan, one, note)
     return Outcome.APPLIED
 
 

@@ -34,7 +34,7 @@ CREATE TABLE ledger.plan_ledger (
     current         boolean NOT NULL,
     entry           bytea NOT NULL,               -- JSON: the entry after this event
     leaves          bytea NOT NULL,               -- JSON: leaf or item -> version that set it
-    head            bytea NOT NULL,               -- JSON: what this version says besides entries
+    head            bytea NOT NULL,               -- JSON: what its readers were told besides entries
     positions       bytea NOT NULL,               -- JSON: section -> last store position applied
     event           bytea NOT NULL,               -- the value as it was published
     PRIMARY KEY (plan_id, plan_version)

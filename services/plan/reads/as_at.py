@@ -53,7 +53,11 @@ class PastPlans:
     async def version(
         self, plan_id: UUID, version: int, include: frozenset[str] = frozenset()
     ) -> PlanView | None:
-        """The plan of that version; ``None`` where it has no such one."""
+        """The plan of that version; ``None`` where it has no such one.
+
+        ``complete`` is what readers were told when the version was new. What then waited is kept
+        in the ledger and not shown: ``parked`` is empty.
+        """
         row = await self._ask((plan_id, version, "authorship" in include))
         if row is None:
             return None

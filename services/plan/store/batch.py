@@ -99,6 +99,8 @@ class HeldPlan:
     def write_out(self) -> None:
         """The plan as it is to be stored."""
         self.revision += 1
+        if self.rows:
+            self.rows[-1].conclude(self.plan)
         is_empty = self.plan.version == 0 and not self.plan.parked
         self.document = b"" if is_empty else plan_document(self.plan, self.shown.values())
         self.rest = rest_bytes(self.shown.values())
@@ -107,7 +109,8 @@ class HeldPlan:
         """What the batch has changed is committed: the next one begins with what is stored."""
         self.rows, self.begun = [], []
         self.newly_parked, self.released, self.evicted = [], [], []
-        self.plan.entries = {}
+        for key in self.plan.entries.keys() - self.plan.parked.keys():
+            del self.plan.entries[key]
 
     def _note(self, plan: Plan, entry: PlanEntry, accepted: Accepted) -> None:
         made = shown(entry)

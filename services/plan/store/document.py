@@ -173,26 +173,23 @@ def plan_document(plan: Plan, entries: Iterable[Shown]) -> bytes:
     They are given in the order in which they came onto the plan.
     """
     bodies = [(entry.section, entry.body) for entry in entries if entry.current]
-    head = {
+    head = _head(plan)
+    return document_of(plan.plan_id, plan.version, head, bodies, _parked(plan))
+
+
+def head_bytes(plan: Plan) -> bytes:
+    """What the document of this version says beside its entries, and what waits (``parked``)."""
+    return fitted(dumps({**_head(plan), "parked": _parked(plan)}))
+
+
+def _head(plan: Plan) -> dict[str, Any]:
+    return {
         "state": plan.state,
         "opened_at": plan.opened_at,
         "last_updated": plan.last_updated,
         "complete": plan.is_complete,
         "merged_into": plan.merged_into,
     }
-    return document_of(plan.plan_id, plan.version, head, bodies, _parked(plan))
-
-
-def head_bytes(plan: Plan) -> bytes:
-    """What the document of this version says beside its entries, when nothing waits."""
-    head = {
-        "state": plan.state,
-        "opened_at": plan.opened_at,
-        "last_updated": plan.last_updated,
-        "complete": plan.state != "unknown",
-        "merged_into": plan.merged_into,
-    }
-    return fitted(dumps(head))
 
 
 def document_of(

@@ -26,6 +26,7 @@ _COLUMNS: Final = (
     *("leaf_hash", "schema", "traceparent", "current", "entry", "leaves", "head", "positions"),
     *("event", "policy_version", "projected_at", "feed"),
 )
+_HEAD: Final = _COLUMNS.index("head")
 _CHANGE_TYPE: Final = b"careplan.plan.changed.v1"
 _CHANGE: Final = (
     *("plan_id", "plan_version", "section", "entry_id", "entry_type", "entry_version", "change"),
@@ -49,6 +50,10 @@ class LedgerRow:
     plan_version: int
     facts: tuple[Any, ...]
     projected_at: datetime | None = None
+
+    def conclude(self, plan: Plan) -> None:
+        """The row is the last of its batch: readers are told what waits at the end of that."""
+        self.facts = (*self.facts[:_HEAD], head_bytes(plan), *self.facts[_HEAD + 1 :])
 
     def named(self) -> dict[str, Any]:
         """Its columns by their names."""
