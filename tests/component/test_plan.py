@@ -1075,7 +1075,7 @@ async def test_what_cannot_be_asked_is_a_problem_that_names_it(bench: Bench) -> 
             answer = await client.get(base, headers=headers)
             assert codes([answer]) == [(400, "parameter-invalid")]
             assert answer.json()["parameter"] == name
-        urgent = {"Ledger-Purpose": "emergency", "Ledger-Reason": "Found unwell"}
+        urgent = {"Ledger-Purpose": "emergency", "Ledger-Reason": "cannot-ask"}
         assert (await client.get(base, headers=urgent)).status_code == 200
         unknown = [
             await client.get(f"/v1/plans/{uuid4()}{end}")

@@ -25,8 +25,10 @@ from shared.chassis.http.parameters import (
     DEFAULT_LIMIT,
     HIGHEST_LIMIT,
     PRIVATE,
+    PURPOSES,
     cursor_of,
     judge_parameters,
+    judge_purpose,
     one_header,
     parameter_invalid,
     place_in,
@@ -40,7 +42,6 @@ LIST: Final = ("records",)
 AUDITOR: Final = "auditor"
 """The one role that is shown how somebody was authenticated."""
 
-PURPOSES: Final = ("direct-care", "emergency", "review", "audit", "support")
 OPERATIONS: Final = tuple(word for word in Operation if word is not Operation.UNKNOWN)
 
 _DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
@@ -102,14 +103,11 @@ def record_routes(records: RecordList, identity: Identity, roles: Roles) -> APIR
         request: Request, contributor: Annotated[Contributor, Depends(identity)]
     ) -> Contributor:
         purpose = one_header(request, "Ledger-Purpose")
-        is_known = purpose is None or purpose in PURPOSES
-        facts = Facts(roles)
-        decision = decide(contributor, Action.READ_AUDIT, facts, purpose if is_known else None)
+        known = purpose if purpose in PURPOSES else None
+        decision = decide(contributor, Action.READ_AUDIT, Facts(roles), known)
         if decision.code is not None:
             raise Problem(decision.code, decision.detail, policy_version=decision.policy_version)
-        if not is_known:
-            allowed = ", ".join(PURPOSES)
-            raise parameter_invalid("Ledger-Purpose", f"`Ledger-Purpose` is one of {allowed}.")
+        judge_purpose(request, purpose)
         judge_parameters(request, _NAMES)
         return contributor
 

@@ -19,6 +19,7 @@ from shared.chassis.http.identity import Identity
 from shared.chassis.http.parameters import (
     cursor_of,
     judge_parameters,
+    judge_purpose,
     list_header,
     one_header,
     page_of,
@@ -30,7 +31,6 @@ from shared.chassis.wire.position import Position
 from shared.chassis.wire.problem import Problem
 from shared.ledger import Contributor, id_in
 
-PURPOSES: Final = frozenset({"direct-care", "emergency", "review", "audit", "support"})
 INCLUDES: Final = frozenset({"authorship", "withdrawn"})
 
 _LONGEST_WAIT: Final = 10.0
@@ -109,17 +109,9 @@ def _permitted(
         raise Problem(decision.code, decision.detail, policy_version=decision.policy_version)
     if asked is None:
         raise Problem("plan-unknown")
-    _judge_purpose(request, purpose)
+    judge_purpose(request, purpose)
     judge_parameters(request, parameters, repeatable={"include"})
     return asked, decision
-
-
-def _judge_purpose(request: Request, purpose: str | None) -> None:
-    if purpose is not None and purpose not in PURPOSES:
-        detail = f"`Ledger-Purpose` must be one of {', '.join(sorted(PURPOSES))}."
-        raise parameter_invalid("Ledger-Purpose", detail)
-    if purpose == "emergency" and not one_header(request, "Ledger-Reason"):
-        raise parameter_invalid("Ledger-Reason", "An emergency needs a `Ledger-Reason`.")
 
 
 def _include_of(request: Request) -> frozenset[str]:

@@ -16,6 +16,10 @@ HIGHEST_LIMIT: Final = 200
 PRIVATE: Final = {"Cache-Control": "private, no-cache", "Vary": "Authorization, Accept"}
 """The headers of every answer that shows something of a plan or of the audit."""
 
+PURPOSES: Final = ("direct-care", "emergency", "review", "audit", "support")
+REASONS: Final = ("cannot-ask", "life-at-risk", "others-at-risk")
+"""Why somebody reads in an emergency: a closed list, so that no text about a person is sent."""
+
 # Eighteen digits stay below 2^63, and `\d` would take digits of every script.
 _WHOLE_NUMBER: Final = re.compile(r"[1-9][0-9]{0,17}")
 _HIGHEST_PLACE: Final = 2**63 - 1
@@ -95,6 +99,19 @@ def one_header(request: Request, name: str) -> str | None:
     if len(given) > 1:
         raise parameter_invalid(name, f"`{name}` may be sent only once.")
     return given[0].strip() if given else None
+
+
+def judge_purpose(request: Request, purpose: str | None) -> None:
+    """Refuse a purpose that is none, and an emergency without one of its reasons.
+
+    With other purposes ``Ledger-Reason`` is passed over.
+    """
+    if purpose is not None and purpose not in PURPOSES:
+        detail = f"`Ledger-Purpose` must be one of {', '.join(PURPOSES)}."
+        raise parameter_invalid("Ledger-Purpose", detail)
+    if purpose == "emergency" and one_header(request, "Ledger-Reason") not in REASONS:
+        detail = f"An emergency needs a `Ledger-Reason`: one of {', '.join(REASONS)}."
+        raise parameter_invalid("Ledger-Reason", detail)
 
 
 def list_header(request: Request, name: str) -> str:

@@ -10,6 +10,7 @@ from shared.chassis.http.parameters import (
     HIGHEST_LIMIT,
     cursor_of,
     judge_parameters,
+    judge_purpose,
     limit_of,
     list_header,
     one_header,
@@ -132,3 +133,29 @@ def test_header_of_one_value_when_sent_twice_then_refused_by_name() -> None:
     assert raised.value.members == {"parameter": "Ledger-Purpose"}
     assert one_header(request("", ("Ledger-Purpose", " audit ")), "Ledger-Purpose") == "audit"
     assert one_header(request(), "Ledger-Purpose") is None
+
+
+@pytest.mark.parametrize("reason", ["cannot-ask", "life-at-risk", "others-at-risk"])
+def test_an_emergency_has_one_of_its_reasons(reason: str) -> None:
+    judge_purpose(request("", ("Ledger-Reason", reason)), "emergency")
+
+
+@pytest.mark.parametrize("reason", [None, "", "Found unwell", "Cannot-Ask", "cannot-ask, other"])
+def test_an_emergency_takes_no_words_of_the_reader_as_its_reason(reason: str | None) -> None:
+    """A text could say something of the person, and would be kept with the access."""
+    sent = request("") if reason is None else request("", ("Ledger-Reason", reason))
+    with pytest.raises(Problem) as raised:
+        judge_purpose(sent, "emergency")
+    assert raised.value.code == "parameter-invalid"
+    assert raised.value.members == {"parameter": "Ledger-Reason"}
+
+
+@pytest.mark.parametrize("purpose", [None, "direct-care", "review", "audit", "support"])
+def test_with_other_purposes_a_reason_is_passed_over(purpose: str | None) -> None:
+    judge_purpose(request("", ("Ledger-Reason", "Found unwell")), purpose)
+
+
+def test_a_purpose_is_one_of_a_list() -> None:
+    with pytest.raises(Problem) as raised:
+        judge_purpose(request(""), "curiosity")
+    assert raised.value.members == {"parameter": "Ledger-Purpose"}
