@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from copy import copy
 from typing import Final, Generic, TypeVar
 
 Question = TypeVar("Question")
@@ -14,7 +15,7 @@ class Together(Generic[Question, Answer]):
     """Asks for all who wait, and again for those who came meanwhile.
 
     Nobody is given an answer that was asked for before they came. What the asking raises is
-    raised to each who waited for it.
+    raised to each who waited for it, as an error of their own.
     """
 
     def __init__(self, ask: Callable[[Sequence[Question]], Awaitable[Sequence[Answer]]]) -> None:
@@ -44,10 +45,17 @@ class Together(Generic[Question, Answer]):
         except BaseException as error:
             for _, waiting in asked:
                 if not waiting.done():
-                    waiting.set_exception(error)
+                    waiting.set_exception(_one_more(error))
             if not isinstance(error, Exception):
                 raise
             return
         for (_, waiting), answer in zip(asked, answers, strict=True):
             if not waiting.done():  # who asked may have gone
                 waiting.set_result(answer)
+
+
+def _one_more(error: BaseException) -> BaseException:
+    """For one of those who wait: whoever raises an error adds its own traceback to it."""
+    made = copy(error)
+    made.__cause__ = error
+    return made

@@ -59,6 +59,9 @@ async def test_what_the_asking_raises_is_raised_to_each_and_the_next_are_asked_a
     asked.error = OSError("away")
     asked.let.set()
     answers = await asyncio.gather(*(together(n) for n in (1, 2)), return_exceptions=True)
-    assert [type(answer) for answer in answers] == [OSError, OSError]
+    assert [(type(answer), str(answer)) for answer in answers] == [(OSError, "away")] * 2
+    assert answers[0] is not answers[1]  # or each who raises it would lengthen the other's trace
+    causes = [answer.__cause__ for answer in answers if isinstance(answer, OSError)]
+    assert causes == [asked.error] * 2
     asked.error = None
     assert await together(3) == 30
