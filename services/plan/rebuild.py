@@ -131,8 +131,8 @@ async def _made_again(
             event = read_event(_record(row, topic_prefix)).event
             if fold(plans[plan_id], event, _nothing) is not Outcome.APPLIED:
                 raise ModelsDiffer([plan_id])
-    for record in await parked.waiting(connection, plan_ids):
-        event = read_event(record).event
+    for one in await parked.waiting(connection, plan_ids):
+        event = read_event(one.record).event
         fold(plans[event.plan_id], event, _nothing)
     made = {}
     for plan_id, plan in plans.items():

@@ -635,6 +635,72 @@ async def test_what_waits_in_another_plan_than_its_entry_leaves_as_a_dead_letter
     assert await bench.database.pool.fetchval(gone, other.plan_id)
 
 
+async def test_what_waits_and_can_no_longer_be_read_leaves_as_a_dead_letter(bench: Bench) -> None:
+    """A later version of the code may read less: that takes no plan away."""
+    history = History()
+    goal = uuid4()
+    agreed = history.event("goals", "agreed", goal, "created", {"aim": 1})
+    reworded = history.event("goals", "reworded", goal, "amended", {"aim": 2})
+    store = plan_store("one")
+    await fold_directly(bench, store, [history.opened(), reworded])
+    owner = await asyncpg.connect(bench.made.owner_url)
+    try:
+        await owner.execute("UPDATE ledger.plan_parked SET event = '{}'")
+    finally:
+        await owner.close()
+    await fold_directly(bench, store, [agreed])
+    assert await bench.counted() == (3, 2, 0, 0, 1)
+    (letter,) = await bench.outgoing(dead_letters_topic("plan"))
+    assert letter["value"] == b"{}"
+    told = await bench.document(history.plan_id)
+    assert (told["complete"], told["parked"]) == (True, [])
+    assert told["sections"]["goals"][0]["entry_version"] == 1
+    assert await bench.database.pool.fetchval("SELECT count(*) FROM ledger.plan_parked") == 0
+
+
+async def test_how_much_waits_is_known_to_every_replica_and_after_the_commit_only(
+    bench: Bench,
+) -> None:
+    history = History()
+    goals = [uuid4(), uuid4()]
+    made = [history.event("goals", "agreed", goal, "created", {"aim": 1}) for goal in goals]
+    later = [
+        history.event("goals", "reworded", goal, content={"aim": n})
+        for goal in goals
+        for n in (1, 2)
+    ]
+    one, two = plan_store("one"), plan_store("two")
+
+    def told(store: PlanStore) -> tuple[int, int]:
+        return store.parked_events, store.parked_entries
+
+    await fold_directly(bench, one, later)
+    assert told(one) == (4, 2)
+    await fold_directly(bench, two, [made[0]])
+    assert told(two) == (2, 1)
+    await fold_directly(bench, one, [history.opened()])
+    assert told(one) == (2, 1)
+    new, dying = plan_store("three"), DyingStore(instance="four", policy_version=POLICY_VERSION)
+    async with bench.database.pool.acquire() as connection:
+        for store in (new, dying):
+            await store.count_parked(connection)
+    with pytest.raises(RuntimeError):
+        await fold_directly(bench, dying, [made[1]])
+    assert told(dying) == told(new) == (2, 1)
+    await fold_directly(bench, new, [made[1]])
+    assert told(new) == (0, 0)
+    row = await bench.database.pool.fetchval("SELECT sum(parked_entries) FROM ledger.plan_counter")
+    assert row == 0
+
+
+class DyingStore(PlanStore):
+    """A store whose transactions never commit."""
+
+    async def write(self, *arguments: Any) -> Any:
+        await super().write(*arguments)
+        raise RuntimeError("killed")
+
+
 class PausedStore(PlanStore):
     """A store that stops once before it writes, until it is let on."""
 
@@ -643,11 +709,11 @@ class PausedStore(PlanStore):
         self.has_paused = asyncio.Event()
         self.may_go_on = asyncio.Event()
 
-    async def write(self, *arguments: Any) -> None:
+    async def write(self, *arguments: Any) -> Any:
         if not self.has_paused.is_set():
             self.has_paused.set()
             await self.may_go_on.wait()
-        await super().write(*arguments)
+        return await super().write(*arguments)
 
 
 @pytest.mark.parametrize("first", [0, 1])
@@ -1038,6 +1104,11 @@ async def test_a_past_plan_says_that_it_is_one_and_is_otherwise_what_was_shown(
             f'{both}, <{base}/versions/3>; rel="prev", <{base}/versions/5>; rel="next"',
             f'{both}, <{base}/versions/4>; rel="prev"',
         ]
+        full = await client.get(f"{base}/versions/4?include=withdrawn&include=authorship")
+        more = "?include=authorship,withdrawn"
+        assert full.headers["link"] == (
+            f'{both}, <{base}/versions/3{more}>; rel="prev", <{base}/versions/5{more}>; rel="next"'
+        )
 
 
 async def test_what_cannot_be_asked_is_a_problem_that_names_it(bench: Bench) -> None:

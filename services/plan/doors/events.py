@@ -7,7 +7,7 @@ from typing import Final, TypeVar
 
 from opentelemetry.trace import Span
 
-from services.plan.store.batch import Batch, Tally
+from services.plan.store.batch import ANOTHER_PLANS, Batch, Tally
 from services.plan.store.projection import PlanStore
 from services.plan.store.reading import Read, read_event
 from shared.chassis.database.outgoing import Outgoing
@@ -30,7 +30,6 @@ from shared.chassis.telemetry import (
 CONSUMER: Final = "plan"
 BATCH: Final = 4_000
 """The more events of a plan are in a batch, the fewer times its document is written."""
-ANOTHER_PLANS: Final = "The entry is another plan's."
 _AT_A_TIME: Final = 100
 
 Item = TypeVar("Item")
@@ -89,8 +88,8 @@ class FoldEvents:
                     letters += transaction.dead_letter(record, ANOTHER_PLANS, "entry-unknown")
                 else:
                     batch.fold(one)
-            for stray in await batch.evict():
-                letters += transaction.dead_letter(stray, ANOTHER_PLANS, "entry-unknown")
+            for waited, reason, code in await batch.evict():
+                letters += transaction.dead_letter(waited, reason, code)
             await batch.write(letters)
         return batch
 

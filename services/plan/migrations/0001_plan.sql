@@ -63,6 +63,7 @@ CREATE TABLE ledger.plan_parked (
     from_topic     text NOT NULL,
     from_partition integer NOT NULL,
     from_offset    bigint NOT NULL,
+    from_timestamp bigint NOT NULL,              -- of the record, in milliseconds
     PRIMARY KEY (section, entry_id, entry_version, plan_id)
 );
 CREATE INDEX plan_parked_of_plan ON ledger.plan_parked (plan_id);
@@ -74,7 +75,8 @@ CREATE TABLE ledger.plan_counter (
     applied       bigint NOT NULL,
     duplicates    bigint NOT NULL,
     parked        bigint NOT NULL,                -- those that wait now: a replica may release another's
-    dead_lettered bigint NOT NULL
+    dead_lettered bigint NOT NULL,
+    parked_entries bigint NOT NULL                -- the entries that they are of
 );
 
 -- A turn to add to the ledger, until the transaction ends. The lock comes first and the clock after

@@ -68,7 +68,7 @@ class PastPlans:
             version,
             document_of(plan_id, version, told, bodies, as_at=_as_at(version, row)),
             Position(plan_id, orjson.loads(row["positions"])),
-            _headers(plan_id, version, row["newest"], row["projected_at"]),
+            _headers(plan_id, version, row["newest"], row["projected_at"], include),
         )
 
     async def _bodies(
@@ -102,13 +102,17 @@ def _as_at(version: int, head: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _headers(plan_id: UUID, version: int, newest: int, at: datetime) -> dict[str, str]:
+def _headers(
+    plan_id: UUID, version: int, newest: int, at: datetime, include: frozenset[str]
+) -> dict[str, str]:
+    """Whoever follows ``prev`` or ``next`` is shown as much as before."""
     plan = f"/v1/plans/{plan_id}"
+    as_much = f"?include={','.join(sorted(include))}" if include else ""
     links = [f'<{plan}>; rel="original"', f'<{plan}/versions>; rel="timemap"']
     if version > 1:
-        links.append(f'<{plan}/versions/{version - 1}>; rel="prev"')
+        links.append(f'<{plan}/versions/{version - 1}{as_much}>; rel="prev"')
     if version < newest:
-        links.append(f'<{plan}/versions/{version + 1}>; rel="next"')
+        links.append(f'<{plan}/versions/{version + 1}{as_much}>; rel="next"')
     return {
         "Memento-Datetime": format_datetime(at, usegmt=True),
         "Link": ", ".join(links),

@@ -1,9 +1,9 @@
 """The plans of one batch: taken up and locked, folded in memory, written once each."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
 from services.plan.fold.domain import (
@@ -17,20 +17,29 @@ from services.plan.fold.domain import (
 )
 from services.plan.store.document import Shown, entry_from, plan_document, rest_bytes, shown
 from services.plan.store.ledger import LedgerRow, row_of
-from services.plan.store.reading import Read
+from services.plan.store.parked import Waiting
+from services.plan.store.reading import Read, read_event
 from shared.chassis.database.database import Connection
 from shared.chassis.database.outgoing import Outgoing
 from shared.chassis.kafka.dead_letters import Record
+from shared.chassis.kafka.event_message import Unreadable
 
 if TYPE_CHECKING:
     from services.plan.store.projection import PlanStore
+
+
+ANOTHER_PLANS: Final = "The entry is another plan's."
+
+Parked = tuple[int, int]
+"""How many events wait, and of how many entries."""
 
 
 @dataclass(slots=True)
 class Tally:
     """What became of a batch's records: consumed is always the sum of the others.
 
-    ``parked`` counts those that wait now, so that a batch which releases some has less of them.
+    ``parked`` counts those that wait now, so that a batch which releases some has less of them;
+    ``parked_entries`` counts the entries that they are of.
     """
 
     consumed: int = 0
@@ -39,6 +48,7 @@ class Tally:
     parked: int = 0
     dead_lettered: int = 0
     gaps: int = 0
+    parked_entries: int = 0
 
 
 @dataclass(slots=True)
@@ -46,7 +56,8 @@ class HeldPlan:
     """A plan that a batch works on, locked, and what the batch changes of it.
 
     Of ``plan.entries`` only those are unpacked that a batch has named; ``shown`` has all of them
-    as they are stored, in the order in which they came.
+    as they are stored, in the order in which they came. ``waited`` is how many entries waited
+    before, ``unreadable`` what waited and can be read no longer.
     """
 
     plan: Plan
@@ -57,6 +68,8 @@ class HeldPlan:
     newly_parked: list[Read] = field(default_factory=list)
     released: list[tuple[str, UUID, int]] = field(default_factory=list)
     evicted: list[EntryKey] = field(default_factory=list)
+    unreadable: list[tuple[Waiting, Unreadable]] = field(default_factory=list)
+    waited: int = 0
     projected_at: datetime | None = None
     document: bytes = b""
     rest: bytes = b""
@@ -64,7 +77,7 @@ class HeldPlan:
     @property
     def is_changed(self) -> bool:
         """True where there is something to write."""
-        return bool(self.rows or self.newly_parked or self.evicted)
+        return bool(self.rows or self.newly_parked or self.evicted or self.unreadable)
 
     @property
     def size(self) -> int:
@@ -86,10 +99,17 @@ class HeldPlan:
             ]
         return outcome
 
-    def park(self, event: PlanEvent) -> None:
-        """An event that has been waiting in this plan."""
-        self.unpack(event.entry)
-        self.plan.parked.setdefault(event.entry, {})[event.entry_version] = event
+    def take_in(self, waiting: Sequence[Waiting]) -> None:
+        """What has been waiting in this plan; not all of it can still be read by later code."""
+        self.waited = len({one.natural_key[:2] for one in waiting})
+        for one in waiting:
+            try:
+                event = read_event(one.record).event
+            except Unreadable as error:
+                self.unreadable.append((one, error))
+                continue
+            self.unpack(event.entry)
+            self.plan.parked.setdefault(event.entry, {})[event.entry_version] = event
 
     def unpack(self, key: EntryKey) -> None:
         """Make ready what the fold needs of an entry."""
@@ -108,7 +128,7 @@ class HeldPlan:
     def settle(self) -> None:
         """What the batch has changed is committed: the next one begins with what is stored."""
         self.rows, self.begun = [], []
-        self.newly_parked, self.released, self.evicted = [], [], []
+        self.newly_parked, self.released, self.evicted, self.unreadable = [], [], [], []
         for key in self.plan.entries.keys() - self.plan.parked.keys():
             del self.plan.entries[key]
 
@@ -135,6 +155,7 @@ class Batch:
         self._plans = plans
         self._owners = owners
         self.tally = Tally()
+        self._counted: Parked | None = None
 
     def belongs_elsewhere(self, event: PlanEvent) -> bool:
         """True where the entry is another plan's; an entry never leaves the plan of its first."""
@@ -163,27 +184,36 @@ class Batch:
         self.tally.consumed += 1
         self.tally.dead_lettered += 1
 
-    async def evict(self) -> list[Record]:
-        """What waits in a plan for an entry that has turned out to be another plan's."""
-        evicted: list[Record] = []
+    async def evict(self) -> list[tuple[Record, str, str]]:
+        """What can wait no longer, as the records they were, each with the reason and its code.
+
+        Its entry has turned out to be another plan's, or it can no longer be read.
+        """
+        evicted: list[tuple[Record, str, str]] = []
         for plan_id, held in self._plans.items():
             strays = [key for key in held.plan.parked if self._owners.get(key, plan_id) != plan_id]
             if strays:
                 for key in strays:
                     del held.plan.parked[key]
                 held.evicted = strays
-                evicted += await self._store.take_out(self._connection, plan_id, strays)
+                taken = await self._store.take_out(self._connection, plan_id, strays)
+                evicted += [(record, ANOTHER_PLANS, "entry-unknown") for record in taken]
+            for one, error in held.unreadable:
+                evicted.append((one.record, error.reason, error.code))
+                held.released.append(one.natural_key)
         self.tally.parked -= len(evicted)
         self.tally.dead_lettered += len(evicted)
         return evicted
 
     async def write(self, outgoing: list[Outgoing]) -> None:
         """Write what the batch has changed; ``outgoing`` has its dead letters."""
-        await self._store.write(self._connection, list(self._plans.values()), self.tally, outgoing)
+        plans = list(self._plans.values())
+        self.tally.parked_entries = sum(len(held.plan.parked) - held.waited for held in plans)
+        self._counted = await self._store.write(self._connection, plans, self.tally, outgoing)
 
     def committed(self) -> None:
         """After the commit, and only then."""
-        self._store.keep(self._plans.values())
+        self._store.keep(self._plans.values(), self._counted)
 
 
 def first_claims(reads: Iterable[Read]) -> dict[EntryKey, UUID]:

@@ -1,6 +1,7 @@
 """Events that wait for a missing version of their entry, kept as the records they were."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -13,6 +14,15 @@ from shared.chassis.database.outgoing import headers_from_bytes, headers_to_byte
 from shared.chassis.kafka.dead_letters import Record
 
 
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """What waits in a plan under a natural key, as the record it was."""
+
+    plan_id: UUID
+    natural_key: tuple[str, UUID, int]
+    record: Record
+
+
 async def park(connection: Connection, reads: Sequence[Read]) -> None:
     """Keep events that wait from now on."""
     if not reads:
@@ -20,9 +30,10 @@ async def park(connection: Connection, reads: Sequence[Read]) -> None:
     await connection.execute(
         """INSERT INTO ledger.plan_parked
            (section, entry_id, entry_version, plan_id, event, headers,
-            from_topic, from_partition, from_offset)
+            from_topic, from_partition, from_offset, from_timestamp)
            SELECT * FROM unnest($1::text[], $2::uuid[], $3::bigint[], $4::uuid[], $5::bytea[],
-                                $6::bytea[], $7::text[], $8::integer[], $9::bigint[])""",
+                                $6::bytea[], $7::text[], $8::integer[], $9::bigint[],
+                                $10::bigint[])""",
         [read.event.section for read in reads],
         [read.event.entry_id for read in reads],
         [read.event.entry_version for read in reads],
@@ -32,6 +43,7 @@ async def park(connection: Connection, reads: Sequence[Read]) -> None:
         [read.record.topic for read in reads],
         [read.record.partition for read in reads],
         [read.record.offset for read in reads],
+        [read.record.timestamp for read in reads],
     )
 
 
@@ -54,12 +66,19 @@ async def release(
     )
 
 
-async def waiting(connection: Connection, plan_ids: Sequence[UUID]) -> list[Record]:
+async def waiting(connection: Connection, plan_ids: Sequence[UUID]) -> list[Waiting]:
     """What waits in these plans."""
     rows = await connection.fetch(
         "SELECT * FROM ledger.plan_parked WHERE plan_id = ANY($1)", plan_ids
     )
-    return [_record_from(row) for row in rows]
+    return [
+        Waiting(
+            row["plan_id"],
+            (row["section"], row["entry_id"], row["entry_version"]),
+            _record_from(row),
+        )
+        for row in rows
+    ]
 
 
 async def take_out(connection: Connection, plan_id: UUID, keys: Sequence[EntryKey]) -> list[Record]:
@@ -132,22 +151,14 @@ def _columns(named: Sequence[tuple[EntryKey, UUID]]) -> tuple[list[str], list[UU
     )
 
 
-async def counts(connection: Connection) -> tuple[int, int]:
-    """How many events wait, and of how many entries."""
-    row = await connection.fetchrow(
-        "SELECT count(*), count(DISTINCT (section, entry_id)) FROM ledger.plan_parked"
-    )
-    return row[0], row[1]
-
-
 def _record_from(row: Mapping[str, Any]) -> Record:
     return Record(
         topic=row["from_topic"],
         partition=row["from_partition"],
         offset=row["from_offset"],
-        timestamp=0,
+        timestamp=row["from_timestamp"],
         timestamp_type=0,
-        key=str(row["plan_id"]).encode(),
+        key=str(row["plan_id"]).encode(),  # no event has another
         value=row["event"],
         checksum=None,
         serialized_key_size=0,

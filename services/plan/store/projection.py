@@ -8,10 +8,10 @@ import orjson
 
 from services.plan.fold.domain import EntryKey, Plan
 from services.plan.store import ledger, parked
-from services.plan.store.batch import Batch, HeldPlan, Tally, first_claims
+from services.plan.store.batch import Batch, HeldPlan, Parked, Tally, first_claims
 from services.plan.store.cache import PlanCache
 from services.plan.store.document import entries_of
-from services.plan.store.reading import Read, read_event
+from services.plan.store.reading import Read
 from shared.chassis.database.database import Connection
 from shared.chassis.database.outgoing import Outgoing, append_outgoing
 from shared.chassis.kafka.dead_letters import Record
@@ -32,8 +32,11 @@ class PlanStore:
         self.parked_entries = 0
 
     async def count_parked(self, connection: Connection) -> None:
-        """Look how much waits for a missing version."""
-        self.parked_events, self.parked_entries = await parked.counts(connection)
+        """Look how much waits for a missing version, as all replicas have counted it."""
+        self.parked_events, self.parked_entries = await connection.fetchrow(
+            "SELECT coalesce(sum(parked), 0)::bigint, coalesce(sum(parked_entries), 0)::bigint"
+            " FROM ledger.plan_counter"
+        )
 
     async def take_up(self, connection: Connection, reads: Sequence[Read]) -> Batch:
         """The plans of these events, made where they are new, and locked in one order."""
@@ -63,9 +66,11 @@ class PlanStore:
         owners |= await ledger.owners(connection, unknown)
         return Batch(self, connection, plans, owners)
 
-    def keep(self, plans: Iterable[HeldPlan]) -> None:
-        """Remember plans as they were committed."""
+    def keep(self, plans: Iterable[HeldPlan], waiting: Parked | None) -> None:
+        """Remember plans as they were committed, and how much then waited."""
         self._cache.keep(plans)
+        if waiting is not None:
+            self.parked_events, self.parked_entries = waiting
 
     async def take_out(
         self, connection: Connection, plan_id: UUID, keys: Sequence[EntryKey]
@@ -79,13 +84,17 @@ class PlanStore:
         plans: Sequence[HeldPlan],
         tally: Tally,
         outgoing: list[Outgoing],
-    ) -> None:
-        """Everything the batch changed, each plan once; what needs the ledger's lock comes last."""
+    ) -> Parked | None:
+        """Everything the batch changed, each plan once; what needs the ledger's lock comes last.
+
+        Answers how much waits then, where the batch has counted anything.
+        """
         await self._write_parked(connection, plans)
         await self._write_plans(connection, plans)
-        await self._write_counts(connection, tally)
+        waiting = await self._write_counts(connection, tally)
         await self._write_ledger(connection, plans)
         await append_outgoing(connection, outgoing)
+        return waiting
 
     async def _load(self, connection: Connection, plans: Sequence[HeldPlan]) -> None:
         """What is not kept in memory, by statements that see what the lock has waited for."""
@@ -102,9 +111,11 @@ class PlanStore:
         versions = {plan_id: held.plan.version for plan_id, held in stored.items()}
         for plan_id, at in (await ledger.projected_at(connection, versions)).items():
             stored[plan_id].projected_at = at
-        for record in await parked.waiting(connection, list(stored)):
-            event = read_event(record).event
-            stored[event.plan_id].park(event)
+        waiting: dict[UUID, list[parked.Waiting]] = {}
+        for one in await parked.waiting(connection, list(stored)):
+            waiting.setdefault(one.plan_id, []).append(one)
+        for plan_id, what in waiting.items():
+            stored[plan_id].take_in(what)
 
     async def _write_parked(self, connection: Connection, plans: Sequence[HeldPlan]) -> None:
         released = [(held.plan.plan_id, key) for held in plans for key in held.released]
@@ -117,8 +128,6 @@ class PlanStore:
         ]
         await parked.park(connection, waiting)
         await parked.release(connection, released)
-        if waiting or released or any(held.evicted for held in plans):
-            await self.count_parked(connection)
 
     async def _write_plans(self, connection: Connection, plans: Sequence[HeldPlan]) -> None:
         changed = [held for held in plans if held.is_changed]
@@ -140,23 +149,33 @@ class PlanStore:
             *columns_of(changed),
         )
 
-    async def _write_counts(self, connection: Connection, tally: Tally) -> None:
+    async def _write_counts(self, connection: Connection, tally: Tally) -> Parked | None:
         if not tally.consumed:
-            return
-        await connection.execute(
-            """INSERT INTO ledger.plan_counter AS c VALUES ($1, $2, $3, $4, $5, $6)
-               ON CONFLICT (instance) DO UPDATE SET consumed = c.consumed + excluded.consumed,
-               applied = c.applied + excluded.applied,
-               duplicates = c.duplicates + excluded.duplicates,
-               parked = c.parked + excluded.parked,
-               dead_lettered = c.dead_lettered + excluded.dead_lettered""",
+            return None
+        row = await connection.fetchrow(
+            """WITH counted AS (
+                   INSERT INTO ledger.plan_counter AS c VALUES ($1, $2, $3, $4, $5, $6, $7)
+                   ON CONFLICT (instance) DO UPDATE SET consumed = c.consumed + excluded.consumed,
+                   applied = c.applied + excluded.applied,
+                   duplicates = c.duplicates + excluded.duplicates,
+                   parked = c.parked + excluded.parked,
+                   dead_lettered = c.dead_lettered + excluded.dead_lettered,
+                   parked_entries = c.parked_entries + excluded.parked_entries
+                   RETURNING parked, parked_entries
+               )
+               SELECT sum(parked)::bigint AS events, sum(parked_entries)::bigint AS entries
+                 FROM (SELECT parked, parked_entries FROM counted UNION ALL
+                       SELECT parked, parked_entries FROM ledger.plan_counter
+                        WHERE instance <> $1) every_replica""",
             self._instance,
             tally.consumed,
             tally.applied,
             tally.duplicates,
             tally.parked,
             tally.dead_lettered,
+            tally.parked_entries,
         )
+        return row["events"], row["entries"]
 
     async def _write_ledger(self, connection: Connection, plans: Sequence[HeldPlan]) -> None:
         rows = [row for held in plans for row in held.rows]

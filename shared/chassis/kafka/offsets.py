@@ -120,7 +120,7 @@ class Transaction:
         self._database = database
         self._settings = settings
         self._records = records
-        self._unreadable: set[int] = set()
+        self._unreadable: dict[int, Record] = {}
         self.topic_exists = topic_exists
         self.is_committed = False
 
@@ -148,13 +148,15 @@ class Transaction:
         left = max(0, self._settings.dead_letter_limit - before)
         if count > left:
             in_order = [record for record in self._records if id(record) in self._unreadable]
-            raise DeadLetterLimitReached(self._consumer, in_order[left])
+            # What an earlier batch had parked is in no place of this one: none of it fits.
+            first = in_order[min(left, len(in_order) - 1)] if in_order else self._records[0]
+            raise DeadLetterLimitReached(self._consumer, first)
 
     def dead_letter(
         self, record: Record, reason: str, code: str = "content-invalid"
     ) -> list[Outgoing]:
         """``dead_letter``, counted: beyond the limit the end raises ``DeadLetterLimitReached``."""
-        self._unreadable.add(id(record))
+        self._unreadable[id(record)] = record
         # A service's consumers share its one topic of dead letters.
         owner = self._settings.service or self._consumer
         return dead_letter(

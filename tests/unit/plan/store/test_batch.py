@@ -13,6 +13,7 @@ from services.plan.fold.domain import Plan
 from services.plan.store.batch import HeldPlan
 from services.plan.store.document import document_of, entries_of
 from services.plan.store.ledger import LedgerRow
+from services.plan.store.parked import Waiting
 from services.plan.store.projection import plan_from
 from services.plan.store.reading import read_event
 from shared.ledger import RecordedEvent
@@ -104,6 +105,10 @@ def stored_and_loaded(held: HeldPlan, came: Sequence[RecordedEvent]) -> HeldPlan
     }
     loaded = HeldPlan(plan_from(row), held.revision)
     loaded.shown = {one.key: one for one in entries_of(held.document, held.rest)}
-    for event in plain_fold.taken(PLAN_ID, came).waiting.values():
-        loaded.park(read_event(record_of(event)).event)
+    loaded.take_in(
+        [
+            Waiting(PLAN_ID, (event.section, event.entry_id, event.entry_version), record_of(event))
+            for event in plain_fold.taken(PLAN_ID, came).waiting.values()
+        ]
+    )
     return loaded
