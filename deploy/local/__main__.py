@@ -58,6 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """The exit code of `make run`; whatever goes wrong is one line."""
     asked = _arguments(arguments)
     _quiet_libraries()
+    settings = None
     try:
         settings = stack_settings()
         terminal = _terminal(settings, as_json=asked.json)
@@ -68,7 +69,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 130
     except _GIVES_UP as error:
         sys.stdout.flush()
-        sys.stderr.write(f"make run: {_said(error)}\n")
+        sys.stderr.write(f"make run: {_said(error, settings)}\n")
         return error.status if isinstance(error, Problem) else 1
     return 0
 
@@ -84,10 +85,17 @@ _GIVES_UP: Final = (
 )
 
 
-def _said(error: Exception) -> str:
+def _said(error: Exception, settings: StackSettings | None) -> str:
+    reset = "`make reset` deletes the old data, then start again"
     match error:
-        case TopicsDiffer() | MigrationChanged():
-            return f"{error}; `make reset` deletes the old data, then start again"
+        case TopicsDiffer():
+            if settings and settings.kafka_servers:
+                reset = "the broker at KAFKA_SERVERS is yours: delete the topic there, or unset it"
+            return f"{error}; {reset}"
+        case MigrationChanged():
+            if settings and settings.database_url:
+                reset = "the server at DATABASE_URL is yours: drop the database there, or unset it"
+            return f"{error}; {reset}"
         case asyncpg.PostgresError():
             return f"PostgreSQL: {error}"
         case KafkaError():

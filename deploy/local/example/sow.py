@@ -81,13 +81,10 @@ class _Sower:
         if "audit" in self.urls:
             officer = Contributor("Nell Ward-Synth", PRIYA.org, "privacy-officer")
             token = self.signer.sign(self._claims(officer))
-            url = f"{self.urls['audit']}/v1/audit/records?plan_id={PLAN_ID}&limit=200"
-            await self._ask("its audit record", url, token, {}, self._has_the_last)
-
-    def _has_the_last(self, records: dict[str, Any]) -> bool:
-        return any(
-            record.get("contribution_id") == self.last_contribution for record in records["items"]
-        )
+            # By its id: on a stack that has been used it is not among the newest.
+            asked = f"plan_id={PLAN_ID}&contribution_id={self.last_contribution}&limit=1"
+            url = f"{self.urls['audit']}/v1/audit/records?{asked}"
+            await self._ask("its audit record", url, token, {}, lambda found: bool(found["items"]))
 
     def _claims(self, who: Contributor) -> dict[str, Any]:
         if who == EDITH:

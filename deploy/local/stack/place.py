@@ -7,7 +7,7 @@ import shutil
 import signal
 import socket
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from deploy.local.processes.problem import Problem
@@ -92,7 +92,7 @@ class Pids:
 
     def write(self, seen: Mapping[str, Seen]) -> None:
         """Which processes there are now."""
-        text = json.dumps({name: [one.pid, one.born] for name, one in seen.items() if one.pid})
+        text = json.dumps({name: [one.pid, one.born] for name, one in seen.items() if one.born})
         if text != self._written:
             self._path.write_text(text)
             self._written = text
@@ -107,13 +107,19 @@ class Pids:
             left = json.loads(self._path.read_text())
         except (FileNotFoundError, ValueError):
             return
-        alive = {n: (pid, birth) for n, (pid, birth) in left.items() if born(pid) == birth}
+        # A child that had no birth yet cannot be told from others; None would equal None.
+        alive = {
+            name: (pid, birth)
+            for name, (pid, birth) in left.items()
+            if birth is not None and born(pid) == birth
+        }
         if alive:
             report(f"waiting for processes of an earlier start to end: {', '.join(alive)}")
         for name, (pid, birth) in alive.items():
             # The kernel has signalled it already: it is about to end, or it hangs.
             if not await gone(pid, birth, seconds=8):
                 report(f"{name} (pid {pid}) did not end and was killed")
-                os.killpg(pid, signal.SIGKILL)
+                with suppress(ProcessLookupError):  # it has ended at last
+                    os.killpg(pid, signal.SIGKILL)
                 await gone(pid, birth, seconds=5)
         self.forget()

@@ -1,7 +1,15 @@
 """The example plan as data: who said what, in which order, under ids that never change."""
 
+from pathlib import Path
+from uuid import uuid4
+
+import httpx
+import pytest
+
 from deploy.local.example.plan import PLAN_ID, STEPS, entry_id
+from deploy.local.example.sow import _Sower
 from deploy.organisations import organisations
+from shared.testing.tokens import TestIssuer
 
 
 def test_the_steps_are_in_order_and_of_listed_organisations() -> None:
@@ -27,3 +35,24 @@ def test_ids_are_fixed_and_each_contribution_has_its_own() -> None:
 def test_the_persons_own_words_come_by_herself() -> None:
     by_herself = [step for step in STEPS if not step.by.org]
     assert [said.command for step in by_herself for said in step.contributions] == ["begin"]
+
+
+@pytest.mark.asyncio
+async def test_its_last_contribution_is_found_behind_any_number_of_newer_records(
+    tmp_path: Path,
+) -> None:
+    """On a stack that has been used for long, a second `make seed` ends as the first one did."""
+    last = str(uuid4())
+
+    def audit(request: httpx.Request) -> httpx.Response:
+        records = [{"contribution_id": str(uuid4())} for _ in range(500)]
+        records.append({"contribution_id": last})
+        asked = request.url.params
+        named = asked.get("contribution_id")
+        found = [one for one in records if named in (None, one["contribution_id"])]
+        return httpx.Response(200, json={"items": found[: int(asked["limit"])], "next": "more"})
+
+    signer = TestIssuer(tmp_path).signer
+    async with httpx.AsyncClient(transport=httpx.MockTransport(audit)) as client:
+        sower = _Sower(client, {"audit": "http://audit"}, signer, {}, last_contribution=last)
+        await sower.until_shown()
