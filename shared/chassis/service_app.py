@@ -17,7 +17,7 @@ from shared.chassis.kafka.consumer import BatchConsumer
 from shared.chassis.kafka.relay import Relay
 from shared.chassis.kafka.running import running
 from shared.chassis.settings import Settings
-from shared.chassis.telemetry import AskPart, Gauge, Part, Reading, gauge
+from shared.chassis.telemetry import AskPart, Gauge, Label, Part, Reading, gauge
 
 
 def service_app(
@@ -40,9 +40,17 @@ def service_app(
     ``parts`` are asked for their health beside those three; the service is ready when the parts
     named in ``door`` are. ``plain`` are the routes with a short way.
     """
+
+    def stopped() -> Reading:
+        """1 for each part that goes on only when somebody has looked; its door stays open."""
+        told = {"relay": relay.has_stopped}
+        told |= {name: consumer.failure is not None for name, consumer in consumers.items()}
+        return [(float(has), {Label.PART: name}) for name, has in told.items()]
+
     figures: dict[Gauge, Callable[[], Reading]] = {
         Gauge.RELAY_LAG: lambda: float(relay.lag),
         Gauge.RELAY_OLDEST: lambda: relay.oldest_seconds,
+        Gauge.STOPPED: stopped,
         **(gauges or {}),
     }
 

@@ -3,7 +3,7 @@
 import asyncio
 import re
 from collections import Counter
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -1381,3 +1381,49 @@ async def test_changes_are_not_written_twice(bench: Bench) -> None:
     await fold_directly(bench, plan_store("one"), short_history(History()))
     assert await bench.outgoing(PLAN_CHANGES) == []
     assert len(await bench.changes()) == 5
+
+
+@pytest.fixture
+def measured() -> Iterator[None]:
+    """Figures are kept, as in a process of its own."""
+    telemetry.configure("plan")
+    yield
+    telemetry.shut_down()
+
+
+@pytest.mark.usefixtures("measured")
+async def test_the_door_stays_open_where_the_consumer_has_stopped_for_good(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was folded is read on; health, figures and log say that nothing more comes."""
+    history = History()
+    async with bench.service() as client:
+        await bench.publish(history.opened())
+        await shown(client, history.plan_id, 1)
+
+        async def fails(*_: object) -> None:
+            raise RuntimeError("nobody expected this")
+
+        monkeypatch.setattr(FoldEvents, "_fold", fails)
+        await bench.publish(history.event("needs", "found", uuid4(), "created", {"what": 1}))
+
+        async def part() -> dict[str, Any]:
+            told = (await client.get("/readyz")).json()
+            assert told["ready"] is True, "the door is open"
+            events: dict[str, Any] = told["parts"]["events"]
+            return events
+
+        said = await eventually(part, "it says so", holds=lambda events: not events["ready"])
+        assert said["detail"] == "stopped: RuntimeError"
+        assert (await client.get("/livez")).status_code == 200, "a new process would stop too"
+        answer = await client.get(f"/v1/plans/{history.plan_id}")
+        assert (answer.status_code, answer.json()["plan_version"]) == (200, 1)
+        await eventually(part, "how much waits is told", holds=lambda events: events["lag"] == 1)
+        figures = stopped_of(await client.get("/metrics"))
+        assert figures == {"events": 1.0, "relay": 0.0}
+
+
+def stopped_of(metrics: httpx.Response) -> dict[str, float]:
+    """The figure of each part that may stop."""
+    found = re.findall(r'^careplan_stopped\S*{.*part="(\w+)".*} (\S+)$', metrics.text, re.MULTILINE)
+    return {part: float(figure) for part, figure in found}

@@ -59,6 +59,7 @@ class Label(StrEnum):
     CODE = "code"
     SECTION = "section"
     STATE = "state"
+    PART = "part"
 
 
 class Gauge(StrEnum):
@@ -71,6 +72,7 @@ class Gauge(StrEnum):
     PARKED_EVENTS = "careplan.parked.events"
     PARKED_ENTRIES = "careplan.parked.entries"
     POLL_AGE = "careplan.poll.age"
+    STOPPED = "careplan.stopped"
     APPENDS_WAITING = "careplan.appends.waiting"
 
 
@@ -82,6 +84,7 @@ UNITS_OF_GAUGES: Final[Mapping[str, str]] = {
     Gauge.PARKED_EVENTS: "{event}",
     Gauge.PARKED_ENTRIES: "{entry}",
     Gauge.POLL_AGE: "s",
+    Gauge.STOPPED: "1",
     Gauge.APPENDS_WAITING: "{append}",
 }
 
