@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
+from uuid import UUID
 
 from eventsourcing.utils import register_topic
 
@@ -54,9 +55,14 @@ class Command:
         rules = (rule for who in self.entry.may_contribute.values() for rule in who)
         return frozenset({LIFTING, *(rule for rule in rules if isinstance(rule, ServiceRole))})
 
-    def begins_again(self, held: Entry) -> bool:
-        """True where the entry that is there may be begun again: the plan's one, in error."""
-        return held.is_in_error and self.entry.fixed_id(held.plan_id) is not None
+    def begins_again(self, held: Entry, plan_id: UUID) -> bool:
+        """True where the entry that is there may be begun again: this plan's one, in error."""
+        return (
+            held.is_in_error
+            and isinstance(held, self.entry)
+            and held.plan_id == plan_id
+            and self.entry.fixed_id(plan_id) is not None
+        )
 
     def create(
         self,

@@ -98,7 +98,9 @@ class Decisions:
         if command.entry.fixed_id(prepared.plan_id) is None:
             return None
         held = await self._store.load(prepared.entry_id, afresh=True)
-        return held if held is not None and command.begins_again(held) else None
+        if held is None or not command.begins_again(held, prepared.plan_id):
+            return None
+        return held
 
     def _create(self, prepared: Prepared, before: Entry | None) -> Decided:
         command = prepared.command

@@ -170,7 +170,8 @@ def _decide(prepared: Prepared, played: Played) -> tuple[Any, ...]:
     granted = rights_of(prepared.contributor, USUAL_ROLES, command.service_roles)
     said = (prepared.provenance, granted, prepared.arguments)
     if command.creates:
-        before = held if held is not None and command.begins_again(held) else None
+        is_again = held is not None and command.begins_again(held, prepared.plan_id)
+        before = held if is_again else None
         entry = command.create(*said, prepared.visibility, before)
         if held is not None and before is None:
             raise Refused(command.entry.already_exists)

@@ -3,21 +3,24 @@
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
+from uuid import uuid4
 
 import orjson
 import pytest
 
 from services.about_me.domain import AboutMe, Response
 from services.about_me.section import SECTION
+from services.goals.domain import Goal
 from shared.chassis.kafka.event_message import EventPublisher
 from shared.chassis.store.mapper import EntryMapper
 from shared.chassis.store.rows import StoredRow
-from shared.ledger import Provenance, Refused, Supporter, Visibility
+from shared.ledger import CodedText, EntryRef, Provenance, Refused, Supporter, Visibility
 from shared.testing.people import EDITH, TOM
 from shared.testing.scenario import do, read_again, said
 
 BEGIN = SECTION.commands["careplan.about-me.commands.begin.v1"]
 HERS = said(EDITH)
+NEED = EntryRef("needs", uuid4())
 NOBODY = frozenset[str]()
 HIS = Response("She is tired")
 HIDDEN = Visibility(labels=("address",), reason="A refuge")
@@ -83,8 +86,12 @@ def test_whoever_begins_again_does_not_take_the_restriction_over() -> None:
 
 def test_only_what_is_in_error_and_the_one_of_its_kind_is_begun_again() -> None:
     current: Any = BEGIN.create(HERS, NOBODY, {"responses": {"my_wellness": Response("Tired")}})
-    assert not BEGIN.begins_again(current)
-    assert BEGIN.begins_again(in_error())
+    assert not BEGIN.begins_again(current, HERS.plan_id)
+    assert BEGIN.begins_again(in_error(), HERS.plan_id)
+    assert not BEGIN.begins_again(in_error(), uuid4()), "of another plan"
+    another_kind: Any = do(Goal.agree, TOM, aim=CodedText("Walk"), need_ids=(NEED,)).take(None)
+    another_kind.is_in_error = True
+    assert not BEGIN.begins_again(another_kind, another_kind.plan_id)
 
 
 def test_the_words_are_judged_as_at_first() -> None:
