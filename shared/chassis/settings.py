@@ -78,6 +78,9 @@ USUAL_ROLES: Final = {
 """The names of each kind of role that a view asks for, where a setting gives none; those that a
 command asks for are declared beside it."""
 
+KINDS_OF_ROLE: Final = (*USUAL_ROLES, "demographics", "plan_ending", "restriction_lifting")
+"""Every kind of role that a deployment may name: a setting is the same for all of its services."""
+
 
 class Settings(BaseSettings):
     """What one service process is told by its environment, each variable ``CAREPLAN_…``."""
@@ -100,14 +103,22 @@ class Settings(BaseSettings):
         default=2_000, description="requests in hand; more are answered 503"
     )
     pool_wait_seconds: float = Field(
-        default=5.0, gt=0, le=60, description="how long a request waits for a connection"
+        default=5.0,
+        gt=0,
+        le=60,
+        allow_inf_nan=False,
+        description="how long a request waits for a connection",
     )
     queue_limit: _Count = Field(default=5_000, description="appends waiting; more are answered 503")
     queue_bytes: _Count = Field(default=67_108_864, description="the same, in bytes")
     entry_cache: _Count = Field(default=2_000, description="entries kept in memory")
     entry_cache_bytes: _Count = Field(default=67_108_864, description="the same, in their events")
     copy_wait_seconds: float = Field(
-        default=2.0, ge=0, le=60, description="how long a lagging copy is asked"
+        default=2.0,
+        ge=0,
+        le=60,
+        allow_inf_nan=False,
+        description="how long a lagging copy is asked",
     )
     clock_tolerance_seconds: int = Field(default=60, ge=0, le=3600)
     dead_letter_limit: _Count = Field(default=1_000, description="of a consumer in an hour")
@@ -120,6 +131,8 @@ class Settings(BaseSettings):
     @field_validator("roles", mode="after")
     @classmethod
     def _with_the_usual(cls, given: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+        if not given.keys() <= {*KINDS_OF_ROLE}:
+            raise ValueError(f"may name only the kinds {', '.join(KINDS_OF_ROLE)}")
         return {**USUAL_ROLES, **given}
 
     @property
@@ -139,9 +152,11 @@ _EXPECTED: Final[Mapping[str, str]] = {
     "finite_number": "must be a number",
     "dict_type": _A_MAP,
     "tuple_type": _A_MAP,
+    "string_type": _A_MAP,
     "bool_parsing": "must be true or false",
-    "greater_than_equal": "must be {ge} or more",
-    "less_than_equal": "must be {le} or less",
+    "greater_than": "must be more than {gt:.0f}",
+    "greater_than_equal": "must be {ge:.0f} or more",
+    "less_than_equal": "must be {le:.0f} or less",
 }
 
 

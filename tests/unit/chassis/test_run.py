@@ -6,7 +6,14 @@ import sys
 import pytest
 
 from shared.chassis import run
-from shared.chassis.settings import Settings, SettingUnusable, from_environment
+from shared.chassis.settings import (
+    KINDS_OF_ROLE,
+    USUAL_ROLES,
+    Settings,
+    SettingUnusable,
+    from_environment,
+)
+from shared.contracts import discover
 
 
 @pytest.mark.parametrize(
@@ -18,8 +25,12 @@ from shared.chassis.settings import Settings, SettingUnusable, from_environment
         ("CAREPLAN_PORT", "9" * 5000, "must be"),
         ("CAREPLAN_EVENT_PARTITIONS", "0", "1 or more"),
         ("CAREPLAN_QUEUE_LIMIT", "1e3", "a whole number"),
-        ("CAREPLAN_COPY_WAIT_SECONDS", "nan", "must be"),
-        ("CAREPLAN_COPY_WAIT_SECONDS", "inf", "must be"),
+        ("CAREPLAN_COPY_WAIT_SECONDS", "nan", "must be a number"),
+        ("CAREPLAN_COPY_WAIT_SECONDS", "inf", "must be a number"),
+        ("CAREPLAN_POOL_WAIT_SECONDS", "0", "must be more than 0."),
+        ("CAREPLAN_POOL_WAIT_SECONDS", "61", "must be 60 or less"),
+        ("CAREPLAN_REQUEST_LIMIT", "1000000001", "must be 1000000000 or less"),
+        ("CAREPLAN_ROLES", '{"plan_endng": ["gp"]}', "plan_ending"),
         ("CAREPLAN_KAFKA_SERVERS", "kafka", "host:port"),
         ("CAREPLAN_DATABASE_URL", "postgresql://u:secret@h:port/d", "postgresql://"),
         ("CAREPLAN_DATABASE_URL", "jdbc:postgresql://h/d", "postgresql://"),
@@ -65,13 +76,37 @@ def test_what_names_no_service_is_a_sentence_and_code_2(
     assert len(capsys.readouterr().err.splitlines()) == 1
 
 
-@pytest.mark.parametrize("said", ["gp", '["gp"]', '{"plan_ending": "gp"}'])
+@pytest.mark.parametrize("said", ["gp", '["gp"]', '{"plan_ending": "gp"}', '{"plan_ending": [1]}'])
 def test_roles_that_cannot_be_read_are_said_in_one_sentence(
     said: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CAREPLAN_ROLES", said)
     with pytest.raises(SettingUnusable, match="CAREPLAN_ROLES must be a JSON object"):
         from_environment(Settings)
+
+
+def test_every_kind_of_role_that_a_command_asks_for_can_be_named() -> None:
+    asked = {
+        role.name
+        for section in discover.sections()
+        for command in section.commands.values()
+        for role in command.service_roles
+    }
+    assert {*KINDS_OF_ROLE} == asked | USUAL_ROLES.keys()
+
+
+@pytest.mark.parametrize("name", Settings.model_fields)
+@pytest.mark.parametrize("value", ["nan", "-1", "9" * 30, "0", "x y", '{"a": {}}', "ä", "1.5"])
+def test_of_any_odd_value_it_is_said_what_would_be_right(
+    name: str, value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(f"CAREPLAN_{name.upper()}", value)
+    said = ""
+    try:
+        from_environment(Settings)
+    except SettingUnusable as unusable:
+        said = str(unusable)
+    assert "cannot be used" not in said
 
 
 def test_sigterm_unwinds_the_process_so_that_nothing_stays_unwritten() -> None:
