@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterator
+from decimal import Decimal
 from itertools import accumulate, islice
 from math import isfinite
 from typing import Any, Final
@@ -124,14 +125,27 @@ def _float(text: str) -> float:
     if not isfinite(number):
         raise _NotReadable("A number is too large.")
     # JSON has one kind of number: a contract that takes 5 takes 5.0, and so does every door.
-    return int(number) if number.is_integer() and abs(number) <= INTEGER_LIMIT else number
+    is_whole = number.is_integer() and abs(number) <= INTEGER_LIMIT
+    return int(number) if is_whole and not _is_rounded(number, text) else number
+
+
+def _float_with_limit(text: str) -> Any:
+    return _TOO_LARGE if _is_rounded(number := _float(text), text) else number
+
+
+def _is_rounded(number: float, text: str) -> bool:
+    """True for what lies beyond the limit, and is rounded to it."""
+    return abs(number) == INTEGER_LIMIT and abs(Decimal(text)) != INTEGER_LIMIT
 
 
 _PLAIN: Final = json.JSONDecoder(
     object_pairs_hook=_object, parse_constant=_constant, parse_float=_float
 )
 _CAREFUL: Final = json.JSONDecoder(
-    object_pairs_hook=_object, parse_constant=_constant, parse_int=_integer, parse_float=_float
+    object_pairs_hook=_object,
+    parse_constant=_constant,
+    parse_int=_integer,
+    parse_float=_float_with_limit,
 )
 
 

@@ -127,6 +127,8 @@ def test_what_cannot_be_read_in_one_way_only_is_unreadable(body: bytes) -> None:
         (b'{"a": [1, {"b/c": "\\u0000"}]}', ["/a/1/b~1c"]),
         (b"[9007199254740993]", ["/0"]),
         (b"[-9007199254740993, 1, 99999999999999999999]", ["/0", "/2"]),
+        (b"[9007199254740993.0, -9007199254740993.0]", ["/0", "/1"]),
+        (b"[9007199254740992.5, 9007199254740993e0]", ["/0", "/1"]),
         (b'{"content": {"n": ' + b"7" * 100_000 + b"}}", ["/content/n"]),
     ],
     ids=lambda given: repr(given)[:40],
@@ -152,6 +154,14 @@ def test_what_only_looks_doubtful_is_read() -> None:
         "1e999",
     ]
     assert read(b'["\\ud83d\\ude42", 9007199254740992, 1e99, -0]') == ["🙂", 2**53, 1e99, 0]
+
+
+def test_a_whole_number_may_be_written_with_a_point() -> None:
+    (exact, also, below) = read(b"[9007199254740992.0, -9.007199254740992e15, 5.0]")
+    assert [exact, also, below] == [2**53, -(2**53), 5]
+    assert [type(one) for one in (exact, also, below)] == [int] * 3
+    (rounded,) = read(b"[90071992547409.93e2]")
+    assert isinstance(rounded, float), "no contract takes it for a whole number"
 
 
 def test_brackets_in_texts_are_no_depth() -> None:
