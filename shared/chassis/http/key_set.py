@@ -23,6 +23,7 @@ DOCUMENT_LIMIT: Final = 262_144
 LOOK_EVERY_SECONDS: Final = 1.0
 ASK_AGAIN_SECONDS: Final = 10.0
 RENEW_SECONDS: Final = 300.0
+WHOLE_ANSWER_SECONDS: Final = 10.0
 RSA_BITS: Final = 2_048
 TRIED_KEYS: Final = 8
 
@@ -156,6 +157,8 @@ class KeySource:
         # No redirects: the keys come from where the deployment says, and from nowhere else.
         document = b""
         async with (
+            # httpx bounds each read alone: an issuer that trickles would never come to an end.
+            asyncio.timeout(WHOLE_ANSWER_SECONDS),
             httpx.AsyncClient(timeout=5.0, transport=self._transport) as client,
             client.stream("GET", self._location) as answer,
         ):

@@ -4,7 +4,7 @@ import asyncio
 import base64
 import hmac
 import json
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,7 +12,15 @@ from typing import Annotated, Any
 
 import httpx
 import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+)
 from fastapi import Depends, FastAPI
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -20,8 +28,10 @@ from joserfc import jws
 from joserfc.jwk import ECKey, KeySet, OctKey, OKPKey, RSAKey
 
 from shared.chassis.http import identity as module
+from shared.chassis.http import key_set
 from shared.chassis.http.answers import problem_handlers
 from shared.chassis.http.identity import Identity
+from shared.chassis.http.key_set import TRIED_KEYS
 from shared.chassis.settings import SettingUnusable
 from shared.chassis.wire.problem import Problem
 from shared.ledger import Authentication, Contributor
@@ -624,6 +634,76 @@ async def test_keys_at_a_url_are_asked_for_once_and_for_an_unknown_key_at_most_a
     issuer.keys.append(P256)
     await asyncio.gather(*(identity.contributor(unknown) for _ in range(20)))
     assert issuer.asked == 2
+
+
+class Trickling(httpx.AsyncByteStream):
+    """A document of which a byte comes now and then, and never the last."""
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        yield b"{"
+        await asyncio.Event().wait()
+
+
+@pytest.mark.asyncio
+async def test_keys_that_never_come_to_an_end_hold_nobody_up(
+    clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(key_set, "WHOLE_ANSWER_SECONDS", 0.05)
+    identity = Identity(
+        "https://issuer.example/jwks",
+        ISSUER,
+        clock=clock,
+        transport=httpx.MockTransport(lambda _: httpx.Response(200, stream=Trickling())),
+    )
+    with pytest.raises(Problem) as raised:
+        async with asyncio.timeout(5):
+            await identity.contributor(f"Bearer {token(claims())}")
+    assert raised.value.code == "unavailable"
+
+
+@pytest.mark.filterwarnings("ignore:Key size")  # says the library, and takes it nevertheless
+@pytest.mark.parametrize(("bits", "is_used"), [(1_024, False), (2_047, False), (2_048, True)])
+@pytest.mark.asyncio
+async def test_a_short_rsa_key_proves_nothing(
+    jwks: Path, identity: Identity, bits: int, is_used: bool
+) -> None:
+    numbers = rsa.generate_private_key(65_537, bits)
+    pem = numbers.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    short = RSAKey.import_key(pem, {"kid": "short"})
+    write_keys(jwks, ED25519, short)
+    signed = f"Bearer {_signed_by(numbers)}"
+    if is_used:
+        assert (await identity.contributor(signed)).sub == "sub-1"
+    else:
+        assert await refused(identity, signed) == "token-invalid"
+
+
+def _signed_by(key: rsa.RSAPrivateKey) -> str:
+    """A token; the library itself signs with no short key."""
+    protected = json.dumps({"alg": "RS256", "kid": "short", "typ": "JWT"}).encode()
+    told = b".".join(map(_base64, (protected, json.dumps(claims()).encode())))
+    return b".".join((told, _base64(key.sign(told, PKCS1v15(), SHA256())))).decode()
+
+
+def _base64(raw: bytes) -> bytes:
+    return base64.urlsafe_b64encode(raw).rstrip(b"=")
+
+
+@pytest.mark.parametrize(("place", "is_tried"), [(TRIED_KEYS - 1, True), (TRIED_KEYS, False)])
+@pytest.mark.asyncio
+async def test_of_keys_without_a_name_so_many_are_tried(
+    jwks: Path, identity: Identity, place: int, is_tried: bool
+) -> None:
+    """The kind: whoever sends a token makes us try every key of the issuer."""
+    others = [OKPKey.generate_key("Ed25519", {"kid": f"k{n}"}) for n in range(TRIED_KEYS + 1)]
+    others[place] = ED25519
+    write_keys(jwks, *others)
+    nameless = f"Bearer {token(claims(), kid=...)}"
+    if is_tried:
+        assert (await identity.contributor(nameless)).sub == "sub-1"
+    else:
+        assert await refused(identity, nameless) == "token-invalid"
+    assert (await identity.contributor(f"Bearer {token(claims())}")).sub == "sub-1"
 
 
 @pytest.mark.asyncio

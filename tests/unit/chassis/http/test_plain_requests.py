@@ -275,6 +275,26 @@ def test_an_ordinary_read_takes_the_short_way_and_gets_the_same_answer(path: str
     assert short.ask(*asked) == wanted
 
 
+@pytest.mark.parametrize("twice", [b"Bearer good", b"Bearer bad"])
+@pytest.mark.parametrize("is_first", [True, False])
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [("POST", CONTRIBUTIONS, one("accept")), ("GET", "/v1/plans/a", b"")],
+)
+def test_two_tokens_are_refused(
+    method: str, path: str, body: bytes, is_first: bool, twice: bytes
+) -> None:
+    """The kind: what comes first proves it, and what counts is the last."""
+    another = (b"authorization", twice)
+    head = [another, *ORDINARY] if is_first else [*ORDINARY, another]
+    short, declared = Service(short=True), Service(short=False)
+    asked = (method, path, b"", head, [body])
+    status, _, told = short.ask(*asked)
+    assert (status, orjson.loads(told)["code"]) == (401, "token-invalid")
+    assert short.ask(*asked) == declared.ask(*asked)
+    assert short.deciding.number == 0
+
+
 def test_a_read_that_needs_the_framework_has_no_short_way() -> None:
     router = APIRouter()
 
