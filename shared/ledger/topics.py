@@ -1,5 +1,7 @@
 """The names of Kafka topics: `careplan.<what>.<kind>.v<major>`, sections in kebab-case."""
 
+from uuid import UUID
+
 from shared.ledger.names import kebab
 
 AUDIT_RECORDS = "careplan.audit.records.v1"
@@ -32,3 +34,8 @@ def receipts_topic(organisation: str) -> str:
 def dead_letters_topic(consumer: str) -> str:
     """Where a consumer puts what it could not read or apply, for an operator to look at."""
     return f"careplan.{kebab(consumer)}.dead-letters.v1"
+
+
+def named_topic(topic: str, topic_id: UUID | None) -> str:
+    """A topic's name as ids hold it: one that was made again counts its offsets from 0 again."""
+    return topic if topic_id is None else f"{topic}@{topic_id.hex[:12]}"

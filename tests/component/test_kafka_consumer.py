@@ -1,16 +1,20 @@
 """The safe consumer on a real broker and a real database: nothing lost, nothing twice."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack
+from functools import partial
 from pathlib import Path
+from uuid import uuid4
 
 import asyncpg
 import orjson
 import pytest
 import pytest_asyncio
-from aiokafka import AIOKafkaProducer
+from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.errors import CorruptRecordException, KafkaError
+from opentelemetry.metrics import CallbackOptions
 
 import shared.chassis
 import shared.chassis.kafka.consumer
@@ -19,12 +23,26 @@ from shared.chassis.database.outgoing import append_outgoing, headers_from_bytes
 from shared.chassis.kafka import client
 from shared.chassis.kafka.consumer import BatchConsumer
 from shared.chassis.kafka.dead_letters import Record
-from shared.chassis.kafka.offsets import BatchHandler, DeadLetterLimitReached, Transaction
+from shared.chassis.kafka.offsets import (
+    BatchHandler,
+    DeadLetterLimitReached,
+    Fenced,
+    Reached,
+    Transaction,
+    fence_all,
+)
 from shared.chassis.kafka.running import running
 from shared.chassis.settings import Settings
+from shared.chassis.telemetry import Count, counter
 from shared.testing.eventually import eventually
 from shared.testing.raw_names import raw_name, raw_names_written
-from shared.testing.stack import TestDatabase, create_topics, fresh_database, fresh_prefix
+from shared.testing.stack import (
+    TestDatabase,
+    create_topics,
+    delete_topics,
+    fresh_database,
+    fresh_prefix,
+)
 
 pytestmark = [pytest.mark.component, pytest.mark.asyncio(loop_scope="session")]
 
@@ -125,6 +143,19 @@ class Bench:
                 await producer.send_and_wait(
                     self.prefix + topic, value, b"key", partition, headers=headers
                 )
+
+
+async def is_made(servers: str, topic: str) -> bool:
+    """Once the broker has let go of the topic of that name."""
+    try:
+        await create_topics(servers, [topic])
+    except RuntimeError:
+        return False
+    return True
+
+
+def jumps() -> float:
+    return sum(one.value for one in counter(Count.OFFSET_JUMPS).observe(CallbackOptions()))
 
 
 async def store(connection: asyncpg.Connection, records: Sequence[Record], instance: str) -> None:
@@ -371,6 +402,83 @@ async def test_history_that_is_gone_stops_it_loudly(bench: Bench) -> None:
     await bench.until_it_stops(bench.consumer())
 
 
+@pytest.mark.parametrize("is_running", [True, False], ids=["meanwhile", "before it starts"])
+@pytest.mark.parametrize("count", [3, 9], ids=["shorter", "longer"])
+async def test_a_topic_made_again_is_read_from_its_beginning(
+    bench: Bench, is_running: bool, count: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Kind: an offset is of one topic, and says nothing about another of the same name."""
+    monkeypatch.setattr("shared.chassis.kafka.consumer._IDS_SECONDS", 0.2)
+    taken: list[bytes | None] = []
+
+    async def all_dead(records: Sequence[Record], transaction: Transaction) -> None:
+        rows = [row for record in records for row in transaction.dead_letter(record, "no reason")]
+        async with transaction() as connection:
+            await append_outgoing(connection, rows)
+        taken.extend(record.value for record in records)
+
+    async def until_taken(value: bytes, count: int) -> None:
+        await eventually(lambda: taken.count(value) >= count, f"{count} are taken")
+
+    async def make_again() -> None:
+        await delete_topics(bench.servers, [bench.prefix + "things"])
+        await eventually(partial(is_made, bench.servers, bench.prefix + "things"), "made again")
+        await bench.send("things", *[b"second"] * count)
+
+    await bench.send("things", *[b"first"] * 5)
+    async with bench.consumer(all_dead):
+        await until_taken(b"first", 5)
+        if is_running:
+            await make_again()
+            await until_taken(b"second", count)
+    if not is_running:
+        await make_again()
+        async with bench.consumer(all_dead):
+            await until_taken(b"second", count)
+    assert not bench.has_stopped
+    stored = await bench.database.pool.fetchval("SELECT sum(next_offset) FROM consumer_offset")
+    assert stored == count
+    rows = await bench.database.pool.fetch("SELECT * FROM outgoing")
+    ids = {
+        orjson.loads(row["value"])["record_id"]
+        for row in rows
+        if row["topic"].endswith("careplan.audit.records.v1")
+    }
+    assert len(ids) == 5 + count, "the ids of the first topic's dead letters are theirs alone"
+
+
+async def test_whoever_holds_a_batch_of_the_first_topic_is_fenced(bench: Bench) -> None:
+    """Kind: what an offset is compared with has to be of the same topic."""
+    await bench.send("things", *[b"x"] * 5)
+    async with bench.consumer():
+        await bench.until_seen(5)
+    partition = TopicPartition(bench.prefix + "things", 0)
+    late = Reached({partition: 5}, {partition.topic: uuid4()})
+    with pytest.raises(Fenced):
+        async with bench.database.transaction() as connection:
+            await fence_all(connection, "bench", {partition: (5, 6)}, late)
+
+
+async def test_a_gap_that_was_read_through_is_no_jump_and_a_moved_table_is_one(
+    bench: Bench,
+) -> None:
+    """Kind: an alarm tells what happened, and nothing else."""
+    before = jumps()
+    async with bench.consumer():
+        async with AIOKafkaProducer(
+            bootstrap_servers=bench.servers, transactional_id=bench.prefix + "writer"
+        ) as producer:
+            for count in range(1, 4):
+                async with producer.transaction():
+                    await producer.send_and_wait(bench.prefix + "things", b"x", partition=0)
+                await bench.until_seen(count)
+        assert jumps() == before
+        await bench.database.pool.execute("UPDATE consumer_offset SET next_offset = 1")
+        await bench.send("things", b"x")
+        await bench.until_seen(4)
+    assert jumps() == before + 1
+
+
 async def test_a_topic_created_later_is_noticed_and_read_from_its_beginning(bench: Bench) -> None:
     pattern = r"careplan\.[a-z-]+\.events\.v1"
     await create_topics(bench.servers, [bench.prefix + "careplan.goals.events.v1"])
@@ -424,7 +532,8 @@ async def test_dead_letters_keep_the_record_and_beyond_the_limit_it_stops(bench:
     audited = orjson.loads(records[0]["value"])
     assert audited["operation"] == "unreadable"
     assert (audited["code"], audited["reason"]) == ("content-invalid", "no reason")
-    assert audited["record_id"] == f"bench/{bench.prefix}things/0.0"
+    topic = re.escape(bench.prefix + "things")
+    assert re.fullmatch(f"bench/{topic}@[0-9a-f]{{12}}/0\\.0", audited["record_id"])
     await bench.send("things", b"bad", b"bad", b"bad")
     stopped = await bench.until_it_stops(bench.consumer(all_dead, dead_letter_limit=2))
     assert isinstance(stopped, DeadLetterLimitReached)

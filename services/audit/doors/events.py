@@ -7,6 +7,7 @@ from contextlib import suppress
 from time import monotonic
 from types import TracebackType
 from typing import Final, NamedTuple, Self
+from uuid import UUID
 
 from opentelemetry.trace import SpanKind
 
@@ -56,10 +57,10 @@ class Reading(NamedTuple):
     unreadable: Unreadable | None = None
 
 
-def read(kafka: Record, topic_prefix: str = "") -> Reading:
+def read(kafka: Record, topic_prefix: str = "", topic_id: UUID | None = None) -> Reading:
     """What the audit records of a Kafka record, also where it cannot be read; raises nothing."""
     at = kafka_time(kafka.timestamp)
-    source = Source(kafka.topic, kafka.partition, kafka.offset, kafka_at=at)
+    source = Source(kafka.topic, kafka.partition, kafka.offset, kafka_at=at, topic_id=topic_id)
     topic = kafka.topic.removeprefix(topic_prefix)
     try:
         headers = headers_in(kafka, HEADERS)
@@ -101,7 +102,10 @@ class RecordMessages:
     async def __call__(self, records: Sequence[Record], transaction: Transaction) -> None:
         """Record the batch and note the positions it brought, with its offsets, and commit."""
         started = monotonic()
-        readings = [read(record, self._topic_prefix) for record in records]
+        readings = [
+            read(record, self._topic_prefix, transaction.topic_id(record.topic))
+            for record in records
+        ]
         with telemetry.tracer().start_as_current_span(
             SpanName.RECORD_AUDIT,
             kind=SpanKind.CONSUMER,

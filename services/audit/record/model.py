@@ -126,6 +126,7 @@ class Source(NamedTuple):
     offset: int
     position: int | None = None
     kafka_at: datetime | None = None
+    topic_id: UUID | None = None
 
 
 class AuditRecord(NamedTuple):

@@ -49,6 +49,7 @@ from services.audit.record.model import (
     without_nulls,
 )
 from shared.ledger import RecordedEvent
+from shared.ledger.topics import named_topic
 
 HEADERS: Final = (
     "traceparent",
@@ -299,7 +300,8 @@ def change_id(section: str, entry_id: UUID, entry_version: int) -> str:
 
 def unreadable_id(source: Source) -> str:
     """The id of the record of a message that the audit itself could not read."""
-    return f"audit/{source.topic}/{source.partition}.{source.offset}"
+    topic = named_topic(source.topic, source.topic_id)
+    return f"audit/{topic}/{source.partition}.{source.offset}"
 
 
 def source_position(told: str | None) -> int | None:

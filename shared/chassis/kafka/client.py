@@ -6,17 +6,30 @@ Tests notice where a new version of it no longer works as this expects, or no lo
 import asyncio
 import mmap
 import struct
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import suppress
+from io import BytesIO
 from time import monotonic
 from typing import Any, Final, NamedTuple
+from uuid import UUID
 
 import cramjam
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.codec import snappy_decode
 from aiokafka.conn import AIOKafkaConnection, CloseReason
 from aiokafka.consumer import fetcher
-from aiokafka.errors import KafkaConnectionError, KafkaError
+from aiokafka.errors import IncompatibleBrokerVersion, KafkaConnectionError, KafkaError
+from aiokafka.protocol.abstract import AbstractType
+from aiokafka.protocol.api import Request, RequestStruct, Response
+from aiokafka.protocol.types import (
+    Boolean,
+    CompactArray,
+    CompactString,
+    Int16,
+    Int32,
+    Schema,
+    TaggedFields,
+)
 from aiokafka.record.memory_records import MemoryRecords
 
 BROKEN: Final = "\udc00"
@@ -45,6 +58,9 @@ _LONGEST_NUMBER: Final = 70  # bits, seven in a byte
 _KNOWN_FOR: Final = 60.0
 _MISSED_FOR: Final = 2.0  # an organisation that has just been registered does not wait long
 _ANSWER_SECONDS: Final = 5.0
+_METADATA: Final = 3
+_TELLS_IDS: Final = 10  # the version of it; aiokafka speaks it up to 5
+_NO_ID: Final = UUID(int=0)
 
 # Untouched memory takes none: it is as large as the largest batch that has come.
 _room = mmap.mmap(-1, LARGEST_BATCH)
@@ -151,6 +167,24 @@ class KnownTopics:
             self._there = None
         finally:
             self._asked_at = monotonic()
+
+
+async def topic_ids(client: AIOKafkaConsumer, topics: Collection[str]) -> dict[str, UUID]:
+    """The ids that the broker gave these topics when they were made; Kafka tells them since 2.8.
+
+    A topic that is made again has another id.
+    """
+    if not topics:
+        return {}
+    node = client._client.get_random_node()  # noqa: SLF001
+    if node is None:
+        raise KafkaConnectionError("no broker is known")
+    try:
+        async with asyncio.timeout(_ANSWER_SECONDS):
+            answer = await client._client.send(node, _AskForIds(topics))  # noqa: SLF001
+    except (NotImplementedError, IncompatibleBrokerVersion):
+        return {}
+    return {name: topic_id for _, name, topic_id, *_ in answer.topics if topic_id != _NO_ID}
 
 
 def ask_to_join_again(client: AIOKafkaConsumer) -> None:
@@ -339,3 +373,87 @@ def _varint(data: bytes, at: int) -> tuple[int, int]:
             return (read >> 1) ^ -(read & 1), at
         shift += 7
     raise ValueError("not a number")
+
+
+class _Uuid(AbstractType[UUID]):  # type: ignore[misc]  # no types
+    @classmethod
+    def encode(cls, value: UUID) -> bytes:
+        return value.bytes
+
+    @classmethod
+    def decode(cls, data: BytesIO) -> UUID:
+        return UUID(bytes=data.read(16))
+
+
+_NAME: Final = CompactString("utf-8")
+
+
+class _Metadata(Response):  # type: ignore[misc]
+    API_KEY = _METADATA
+    API_VERSION = _TELLS_IDS
+    SCHEMA = Schema(
+        ("throttle_time_ms", Int32),
+        (
+            "brokers",
+            CompactArray(
+                ("node_id", Int32),
+                ("host", _NAME),
+                ("port", Int32),
+                ("rack", _NAME),
+                ("tags", TaggedFields),
+            ),
+        ),
+        ("cluster_id", _NAME),
+        ("controller_id", Int32),
+        (
+            "topics",
+            CompactArray(
+                ("error_code", Int16),
+                ("topic", _NAME),
+                ("topic_id", _Uuid),
+                ("is_internal", Boolean),
+                (
+                    "partitions",
+                    CompactArray(
+                        ("error_code", Int16),
+                        ("partition", Int32),
+                        ("leader", Int32),
+                        ("leader_epoch", Int32),
+                        ("replicas", CompactArray(Int32)),
+                        ("isr", CompactArray(Int32)),
+                        ("offline_replicas", CompactArray(Int32)),
+                        ("tags", TaggedFields),
+                    ),
+                ),
+                ("authorized_operations", Int32),
+                ("tags", TaggedFields),
+            ),
+        ),
+        ("authorized_operations", Int32),
+        ("tags", TaggedFields),
+    )
+
+
+class _MetadataAsked(RequestStruct):  # type: ignore[misc]
+    FLEXIBLE_VERSION = True
+    API_KEY = _METADATA
+    API_VERSION = _TELLS_IDS
+    RESPONSE_TYPE = _Metadata
+    SCHEMA = Schema(
+        ("topics", CompactArray(("topic_id", _Uuid), ("topic", _NAME), ("tags", TaggedFields))),
+        ("allow_auto_topic_creation", Boolean),
+        ("include_cluster_authorized_operations", Boolean),
+        ("include_topic_authorized_operations", Boolean),
+        ("tags", TaggedFields),
+    )
+
+
+class _AskForIds(Request[_MetadataAsked]):  # type: ignore[misc]
+    API_KEY = _METADATA
+
+    def __init__(self, topics: Collection[str]) -> None:
+        self._topics = topics
+
+    def build(self, request_struct_class: type[_MetadataAsked]) -> Any:
+        topics: list[Any] = [(_NO_ID, topic, {}) for topic in self._topics]
+        return request_struct_class(topics, False, False, False, {})

@@ -25,13 +25,14 @@ from aiokafka.errors import (
 
 from shared.chassis import telemetry
 from shared.chassis.database.database import TRANSIENT, Database
-from shared.chassis.kafka.client import KnownTopics, place_of
+from shared.chassis.kafka.client import KnownTopics, place_of, topic_ids
 from shared.chassis.kafka.dead_letters import Record
 from shared.chassis.kafka.faststream_adapter import POLL_MS, Subscription
 from shared.chassis.kafka.offsets import (
     BatchHandler,
     DeadLetterLimitReached,
     Fenced,
+    Reached,
     SeekStored,
     Span,
     Transaction,
@@ -52,6 +53,7 @@ _LOOK_SECONDS: Final = 2.0
 _PAUSE_SECONDS: Final = 1.0
 _DAMAGED_IN_A_ROW: Final = 10
 _TOLD_EVERY: Final = 30
+_IDS_SECONDS: Final = 5.0
 
 
 class FencedTooOften(Exception):
@@ -101,6 +103,9 @@ class BatchConsumer:
         self.has_stopped.clear()
         self.can_begin_again = False
         self._fenced_in_a_row = self._failed_in_a_row = 0
+        self._reached = Reached()
+        self._ids_asked_at = monotonic()
+        self._left_at: dict[TopicPartition, int] = {}
         self._in_hand: dict[TopicPartition, Span] = {}
         self._oldest_in_hand: float | None = None
         self._newest_applied: float | None = None
@@ -117,6 +122,7 @@ class BatchConsumer:
             database=self._database,
             consumer=self._consumer,
             busy=self._busy,
+            reached=self._reached,
             failed=self._seeking_failed,
         )
         self._subscription = Subscription(
@@ -244,27 +250,45 @@ class BatchConsumer:
 
     async def _next_batch(self, kafka: AIOKafkaConsumer) -> tuple[Record, ...]:
         while self.failure is None:
-            try:
-                found = await kafka.getmany(timeout_ms=POLL_MS, max_records=self._max_records)
-            except ConsumerStoppedError:
-                raise
-            except NoOffsetForPartitionError:
-                await asyncio.sleep(0.05)  # assigned, and not yet sought
-            except OffsetOutOfRangeError as error:
-                self.stop(error)  # history that was not read is gone, or the log lost its end
-            except Exception as error:  # noqa: BLE001 - FastStream would go on for ever
-                await self._poll_failed(kafka, error)
-            else:
-                self._polled_at = monotonic()
-                self._failed_in_a_row = 0
-                if found:
-                    batch = tuple(record for records in found.values() for record in records)
-                    self._in_hand = spans_of(batch)
-                    return batch
+            found = await self._poll(kafka)
+            is_due = monotonic() - self._ids_asked_at > _IDS_SECONDS
+            if is_due and await self._is_made_again(kafka):
+                continue
+            if found:
+                self._in_hand = spans_of(found)
+                return found
         # What comes after a failed batch passes the fence: it must never be handed out.
         while True:
             await self._look_how_far(kafka)
             await asyncio.sleep(_LOOK_SECONDS)
+
+    async def _poll(self, kafka: AIOKafkaConsumer) -> tuple[Record, ...]:
+        """What the client has; nothing where it is in trouble, which may stop this consumer."""
+        # Where it is not where it was left, it was sought, or it has passed something over.
+        for partition, place in self._places(kafka).items():
+            if place != self._left_at.get(partition):
+                self._reached.places[partition] = place
+        try:
+            found = await kafka.getmany(timeout_ms=POLL_MS, max_records=self._max_records)
+        except ConsumerStoppedError:
+            raise
+        except NoOffsetForPartitionError:
+            await asyncio.sleep(0.05)  # assigned, and not yet sought
+        except OffsetOutOfRangeError as error:
+            if not await self._is_made_again(kafka):
+                self.stop(error)  # history that was not read is gone, or the log lost its end
+        except Exception as error:  # noqa: BLE001 - FastStream would go on for ever
+            await self._poll_failed(kafka, error)
+        else:
+            self._polled_at = monotonic()
+            self._failed_in_a_row = 0
+            self._left_at = self._places(kafka)
+            return tuple(record for records in found.values() for record in records)
+        return ()
+
+    def _places(self, kafka: AIOKafkaConsumer) -> dict[TopicPartition, int]:
+        places = {partition: place_of(kafka, partition) for partition in kafka.assignment()}
+        return {partition: place for partition, place in places.items() if place is not None}
 
     async def _poll_failed(self, kafka: AIOKafkaConsumer, error: Exception) -> None:
         """Try again what a moment may mend, from the place that is stored; else stop."""
@@ -282,11 +306,32 @@ class BatchConsumer:
             try:
                 # It has moved on in the partitions that it took from before this one, and drops
                 # what it took: they would be passed over.
-                await seek_stored(kafka, self._database, self._consumer, kafka.assignment())
+                await self._seek(kafka)
             except IllegalStateError:
                 return  # no longer ours: the next assignment seeks
             except (KafkaError, *TRANSIENT) as trouble:
                 self.stop(trouble, can_begin_again=True)
+
+    async def _is_made_again(self, kafka: AIOKafkaConsumer) -> bool:
+        """Whether another topic has come in place of one; if so, what is stored is sought anew.
+
+        What was read of it meanwhile, from the place in the first, comes once more.
+        """
+        self._ids_asked_at = monotonic()
+        try:
+            ids = await topic_ids(kafka, {partition.topic for partition in kafka.assignment()})
+        except (KafkaError, TimeoutError) as error:
+            telemetry.log.warning("consumer.ids_not_told", consumer=self._consumer, error=error)
+            return False
+        known = self._reached.topic_ids
+        if all(known.get(topic) == topic_id for topic, topic_id in ids.items()):
+            return False
+        try:
+            async with self._busy:
+                await self._seek(kafka)
+        except Exception as error:  # noqa: BLE001 - the partitions rest until they are sought
+            self._seeking_failed(error)
+        return True
 
     async def _look_how_far(self, kafka: AIOKafkaConsumer) -> None:
         """The ends of the partitions: how much waits is told also when nothing more is read."""
@@ -341,7 +386,12 @@ class BatchConsumer:
 
     async def _hand_out(self, records: Sequence[Record]) -> None:
         transaction = Transaction(
-            self._consumer, self._database, self._settings, records, self._topics_there
+            self._consumer,
+            self._database,
+            self._settings,
+            records,
+            self._topics_there,
+            self._reached,
         )
         await self._handle(records, transaction)
         if not transaction.is_committed:
@@ -355,7 +405,11 @@ class BatchConsumer:
             raise FencedTooOften(self._consumer)
         kafka = self._client()
         with suppress(IllegalStateError):  # no longer ours: the next assignment seeks
-            await seek_stored(kafka, self._database, self._consumer, kafka.assignment())
+            await self._seek(kafka)
+
+    async def _seek(self, kafka: AIOKafkaConsumer) -> None:
+        assigned = kafka.assignment()
+        await seek_stored(kafka, self._database, self._consumer, assigned, self._reached)
 
     async def _commit_to_kafka(self) -> None:
         """Only so that tools for lag show something: nothing ever starts from these offsets."""

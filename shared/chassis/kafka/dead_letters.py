@@ -4,6 +4,7 @@ import hashlib
 import re
 from datetime import UTC, datetime
 from typing import Any, Final, TypeAlias
+from uuid import UUID
 
 import orjson
 from aiokafka import ConsumerRecord
@@ -15,7 +16,7 @@ from shared.chassis.kafka.event_message import header
 from shared.chassis.wire.command_record import organisation_in
 from shared.chassis.wire.problem import STATUS
 from shared.ledger import Organisation, id_in, instant, plain
-from shared.ledger.topics import AUDIT_RECORDS, dead_letters_topic
+from shared.ledger.topics import AUDIT_RECORDS, dead_letters_topic, named_topic
 
 Record: TypeAlias = ConsumerRecord[bytes | None, bytes | None]
 
@@ -36,12 +37,14 @@ def dead_letter(
     *,
     prefix: str = "",
     reader: str | None = None,
+    topic_id: UUID | None = None,
 ) -> list[Outgoing]:
     """A record that cannot be read or applied, as it came, and the audit's record of it.
 
     ``consumer`` owns the topic of dead letters, ``reader`` is the one of its consumers that read
-    the record, ``prefix`` stands before the topics. ``reason`` is in words that are ours alone,
-    ``code`` one of the codes of a problem: nothing that somebody sent may come after it.
+    the record, ``prefix`` stands before the topics, ``topic_id`` is the broker's of the record's.
+    ``reason`` is in words that are ours alone, ``code`` one of the codes of a problem: nothing that
+    somebody sent may come after it.
     """
     if code not in STATUS:
         raise LookupError(f"there is no problem {code}")
@@ -63,7 +66,8 @@ def dead_letter(
     letter = Outgoing(prefix + dead_letters_topic(consumer), key, came + about, value)
     named = id_in(header(record, "ce_partitionkey"))
     plan_id = str(named) if named else None
-    record_id = f"{reader or consumer}/{record.topic}/{record.partition}.{record.offset}"
+    topic = named_topic(record.topic, topic_id)
+    record_id = f"{reader or consumer}/{topic}/{record.partition}.{record.offset}"
     trace_of_record = _TRACEPARENT.fullmatch(header(record, "traceparent") or "")
     audited = Outgoing(
         prefix + AUDIT_RECORDS,

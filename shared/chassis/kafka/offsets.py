@@ -3,16 +3,19 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass, field
 from typing import Final
+from uuid import UUID
 
 import stamina
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.abc import ConsumerRebalanceListener
+from aiokafka.errors import KafkaConnectionError, NodeNotReadyError, RequestTimedOutError
 
 from shared.chassis import telemetry
 from shared.chassis.database.database import TRANSIENT, Connection, Database
 from shared.chassis.database.outgoing import Outgoing
-from shared.chassis.kafka.client import ask_to_join_again
+from shared.chassis.kafka.client import ask_to_join_again, topic_ids
 from shared.chassis.kafka.dead_letters import Record, dead_letter
 from shared.chassis.settings import Settings
 
@@ -21,26 +24,42 @@ Span = tuple[int, int]
 
 _SEEK_SECONDS: Final = 45.0  # less than a rebalance may take
 
+_MADE_AGAIN: Final = (
+    "The topic was deleted and made again; it is read from its beginning."
+    " Have sent again what the first one held and nobody had read."
+)
+
+_NOT_TOLD: Final = (*TRANSIENT, KafkaConnectionError, NodeNotReadyError, RequestTimedOutError)
+
 _FENCE = """
 WITH given AS (
-    SELECT * FROM unnest($2::text[], $3::integer[], $4::bigint[], $5::bigint[])
-               AS g (topic, partition, first, next)
+    SELECT * FROM unnest($2::text[], $3::integer[], $4::bigint[], $5::bigint[], $6::uuid[],
+                         $7::bigint[]) AS g (topic, partition, first, next, topic_id, read_from)
 ), held AS (
     SELECT topic, partition, o.next_offset
       FROM consumer_offset o JOIN given USING (topic, partition)
      WHERE o.consumer = $1
 ), passed AS (
-    INSERT INTO consumer_offset AS o (consumer, topic, partition, next_offset)
-    SELECT $1, topic, partition, next FROM given ORDER BY topic, partition
-        ON CONFLICT (consumer, topic, partition) DO UPDATE SET next_offset = excluded.next_offset
+    INSERT INTO consumer_offset AS o (consumer, topic, partition, next_offset, topic_id)
+    SELECT $1, topic, partition, next, topic_id FROM given ORDER BY topic, partition
+        ON CONFLICT (consumer, topic, partition) DO UPDATE
+       SET next_offset = excluded.next_offset, topic_id = coalesce(excluded.topic_id, o.topic_id)
      WHERE o.next_offset <= (SELECT first FROM given g
                               WHERE g.topic = o.topic AND g.partition = o.partition)
+       AND coalesce(o.topic_id = excluded.topic_id, true)
     RETURNING topic, partition
 )
-SELECT count(*) AS passed, count(*) FILTER (WHERE held.next_offset < given.first) AS jumped
+SELECT count(*) AS passed, count(*) FILTER (WHERE held.next_offset < given.read_from) AS jumped
   FROM passed JOIN given USING (topic, partition) LEFT JOIN held USING (topic, partition)
 """
 
+_BEGIN_ANEW = """
+UPDATE consumer_offset o SET next_offset = g.first, topic_id = g.topic_id
+  FROM unnest($2::text[], $3::integer[], $4::bigint[], $5::uuid[])
+       AS g (topic, partition, first, topic_id)
+ WHERE o.consumer = $1 AND o.topic = g.topic AND o.partition = g.partition
+   AND o.topic_id <> g.topic_id
+"""
 
 _COUNT_DEAD_LETTERS = """
 WITH counted AS (
@@ -67,28 +86,43 @@ class Fenced(Exception):
     """Somebody else has stored a later offset: roll back, and seek to what is stored."""
 
 
+@dataclass
+class Reached:
+    """Where a consumer has read each of its partitions from without a break, and which topics."""
+
+    places: dict[TopicPartition, int] = field(default_factory=dict)
+    topic_ids: dict[str, UUID] = field(default_factory=dict)
+
+
 async def stored_offsets(
     connection: Connection, consumer: str, partitions: Collection[TopicPartition]
-) -> dict[TopicPartition, int]:
-    """The next offset of each partition that this consumer has stored one for."""
+) -> dict[TopicPartition, tuple[int, UUID | None]]:
+    """The next offset that this consumer has stored of each partition, and of which topic."""
     rows = await connection.fetch(
-        """SELECT topic, partition, next_offset FROM consumer_offset
+        """SELECT topic, partition, next_offset, topic_id FROM consumer_offset
              JOIN unnest($2::text[], $3::integer[]) AS g (topic, partition) USING (topic, partition)
             WHERE consumer = $1""",
         consumer,
         [partition.topic for partition in partitions],
         [partition.partition for partition in partitions],
     )
-    return {TopicPartition(row["topic"], row["partition"]): row["next_offset"] for row in rows}
+    return {
+        TopicPartition(row["topic"], row["partition"]): (row["next_offset"], row["topic_id"])
+        for row in rows
+    }
 
 
 async def fence_all(
-    connection: Connection, consumer: str, spans: Mapping[TopicPartition, Span]
+    connection: Connection,
+    consumer: str,
+    spans: Mapping[TopicPartition, Span],
+    reached: Reached,
 ) -> int:
     """Move the stored offsets of a batch's partitions, all of them or ``Fenced``.
 
-    First of all in the transaction that does the batch's work. Answers how many partitions began
-    above what was stored, which our own topics never do.
+    First of all in the transaction that does the batch's work. Answers how many partitions were
+    read from above what was stored: what lies between was passed over, which we never do. Gaps that
+    were read through, such as the marks of transactions, are none.
     """
     given = list(spans.items())
     row = await connection.fetchrow(
@@ -98,6 +132,8 @@ async def fence_all(
         [partition.partition for partition, _ in given],
         [first for _, (first, _) in given],
         [next_ for _, (_, next_) in given],
+        [reached.topic_ids.get(partition.topic) for partition, _ in given],
+        [reached.places.get(partition, first) for partition, (first, _) in given],
     )
     if row is None or row["passed"] != len(given):
         raise Fenced(consumer)
@@ -115,6 +151,7 @@ class Transaction:
         settings: Settings,
         records: Sequence[Record],
         topic_exists: Callable[[str], Awaitable[bool]],
+        reached: Reached | None = None,
     ) -> None:
         self._consumer = consumer
         self._database = database
@@ -122,6 +159,7 @@ class Transaction:
         self._records = records
         self._unreadable: dict[int, Record] = {}
         self.topic_exists = topic_exists
+        self._reached = reached or Reached()
         self.is_committed = False
 
     def __call__(self) -> AbstractAsyncContextManager[Connection]:
@@ -130,11 +168,13 @@ class Transaction:
     @asynccontextmanager
     async def _begin(self) -> AsyncIterator[Connection]:
         async with self._database.transaction() as connection:
-            jumped = await fence_all(connection, self._consumer, spans_of(self._records))
+            spans = spans_of(self._records)
+            jumped = await fence_all(connection, self._consumer, spans, self._reached)
             yield connection
             if self._unreadable:
                 await self._count_dead_letters(connection)
         self.is_committed = True
+        self._reached.places.update({partition: next_ for partition, (_, next_) in spans.items()})
         if jumped:  # on our own topics it never does: somebody has moved the topic or the table
             telemetry.counter(telemetry.Count.OFFSET_JUMPS).add(
                 jumped, {"consumer": self._consumer}
@@ -160,8 +200,18 @@ class Transaction:
         # A service's consumers share its one topic of dead letters.
         owner = self._settings.service or self._consumer
         return dead_letter(
-            owner, record, reason, code, prefix=self._settings.topic_prefix, reader=self._consumer
+            owner,
+            record,
+            reason,
+            code,
+            prefix=self._settings.topic_prefix,
+            reader=self._consumer,
+            topic_id=self.topic_id(record.topic),
         )
+
+    def topic_id(self, topic: str) -> UUID | None:
+        """What tells this topic from an earlier one of its name, where the broker says it."""
+        return self._reached.topic_ids.get(topic)
 
 
 def spans_of(records: Sequence[Record]) -> dict[TopicPartition, Span]:
@@ -182,19 +232,58 @@ async def seek_stored(
     database: Database,
     consumer: str,
     partitions: Collection[TopicPartition],
+    reached: Reached,
 ) -> None:
     """Go on where the database says, from the beginning where it says nothing.
 
-    The partitions rest meanwhile: what was fetched from another place must not be handed out.
+    From the beginning also where the topic was made again since: an offset of the first says
+    nothing about it, and whatever we take twice its own key tells us. The partitions rest
+    meanwhile: what was fetched from another place must not be handed out.
     """
     kafka.pause(*partitions)
-    async with database.pool.acquire() as connection:
+    ids = await topic_ids(kafka, {partition.topic for partition in partitions})
+    async with database.transaction() as connection:
         stored = await stored_offsets(connection, consumer, partitions)
+    places = {partition: place for partition, (place, _) in stored.items()}
     new = [partition for partition in partitions if partition not in stored]
-    first = await kafka.beginning_offsets(new) if new else {}
-    for partition, place in {**stored, **first}.items():
+    made_again = [
+        partition
+        for partition, (_, topic_id) in stored.items()
+        if topic_id is not None and ids.get(partition.topic, topic_id) != topic_id
+    ]
+    if new or made_again:
+        places |= await kafka.beginning_offsets([*new, *made_again])
+    if made_again:
+        await _begin_anew(database, consumer, made_again, places, ids)
+    for partition, place in places.items():
         kafka.seek(partition, place)
+    reached.places.update(places)
+    reached.topic_ids.update(ids)
     kafka.resume(*partitions)
+
+
+async def _begin_anew(
+    database: Database,
+    consumer: str,
+    partitions: Sequence[TopicPartition],
+    places: Mapping[TopicPartition, int],
+    ids: Mapping[str, UUID],
+) -> None:
+    """Stored before anything is read: whoever still has a batch of the first topic is fenced."""
+    async with database.transaction() as connection:
+        await connection.execute(
+            _BEGIN_ANEW,
+            consumer,
+            [partition.topic for partition in partitions],
+            [partition.partition for partition in partitions],
+            [places[partition] for partition in partitions],
+            [ids[partition.topic] for partition in partitions],
+        )
+    for topic in sorted({partition.topic for partition in partitions}):
+        telemetry.counter(telemetry.Count.TOPICS_MADE_AGAIN).add(1, {"consumer": consumer})
+        telemetry.log.error(
+            "consumer.topic_made_again", consumer=consumer, topic=topic, reason=_MADE_AGAIN
+        )
 
 
 class SeekStored(ConsumerRebalanceListener):  # type: ignore[misc]
@@ -211,12 +300,14 @@ class SeekStored(ConsumerRebalanceListener):  # type: ignore[misc]
         database: Database,
         consumer: str,
         busy: asyncio.Lock,
+        reached: Reached,
         failed: Callable[[BaseException], None],
     ) -> None:
         self._kafka = kafka
         self._database = database
         self._consumer = consumer
         self._busy = busy
+        self._reached = reached
         self._failed = failed
         self._is_first = True
         self.is_sought = False
@@ -231,10 +322,12 @@ class SeekStored(ConsumerRebalanceListener):  # type: ignore[misc]
         kafka = self._kafka()
         try:
             async for attempt in stamina.retry_context(
-                on=TRANSIENT, attempts=None, timeout=_SEEK_SECONDS, wait_max=2
+                on=_NOT_TOLD, attempts=None, timeout=_SEEK_SECONDS, wait_max=2
             ):
                 with attempt:
-                    await seek_stored(kafka, self._database, self._consumer, assigned)
+                    await seek_stored(
+                        kafka, self._database, self._consumer, assigned, self._reached
+                    )
         except Exception as error:
             self._failed(error)
             raise

@@ -100,6 +100,7 @@ class Count(StrEnum):
     DEAD_LETTERS = "careplan.dead_letters"
     GAPS = "careplan.gaps"
     OFFSET_JUMPS = "careplan.offset.jumps"
+    TOPICS_MADE_AGAIN = "careplan.topics.made_again"
 
 
 class Duration(StrEnum):
@@ -117,4 +118,5 @@ UNITS_OF_COUNTS: Final[Mapping[str, str]] = {
     Count.DEAD_LETTERS: "{event}",
     Count.GAPS: "{gap}",  # in the versions of an entry
     Count.OFFSET_JUMPS: "{batch}",  # that began above the stored offset
+    Count.TOPICS_MADE_AGAIN: "{topic}",  # read from their beginning
 }

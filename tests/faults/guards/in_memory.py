@@ -46,7 +46,9 @@ def without_mark() -> None:
 def without_offset_transaction() -> None:
     """Offsets are stored by themselves, before the work that they stand for."""
 
-    async def by_itself(_: Any, consumer: str, spans: Mapping[TopicPartition, Any]) -> int:
+    async def by_itself(
+        _: Any, consumer: str, spans: Mapping[TopicPartition, Any], _reached: Any
+    ) -> int:
         other = await asyncpg.connect(Settings().database_url)
         try:
             await _store_offsets(other, consumer, spans)
@@ -62,7 +64,7 @@ def without_fence() -> None:
     """A batch is taken although somebody else has stored its offsets, or later ones."""
 
     async def whatever_is_stored(
-        connection: Any, consumer: str, spans: Mapping[TopicPartition, Any]
+        connection: Any, consumer: str, spans: Mapping[TopicPartition, Any], _reached: Any
     ) -> int:
         await _store_offsets(connection, consumer, spans)
         return 0
@@ -116,7 +118,7 @@ def without_seek() -> None:
     """Whoever is assigned a partition goes on at its end, as a client does by default."""
 
     async def to_the_end(
-        kafka: AIOKafkaConsumer, _database: Any, _consumer: str, partitions: Any
+        kafka: AIOKafkaConsumer, _database: Any, _consumer: str, partitions: Any, _reached: Any
     ) -> None:
         await kafka.seek_to_end(*partitions)
 

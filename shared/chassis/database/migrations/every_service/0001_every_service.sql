@@ -23,6 +23,7 @@ CREATE TABLE consumer_offset (
     topic       text NOT NULL,
     partition   integer NOT NULL,
     next_offset bigint NOT NULL,
+    topic_id    uuid,                        -- the broker's; a topic made again has another
     PRIMARY KEY (consumer, topic, partition)
 );
 
