@@ -9,7 +9,7 @@ import asyncpg
 import pytest
 
 from deploy.local.servers.databases import create_service_database, drop_database
-from shared.chassis.database.database import UNREACHABLE, Database, PoolBusy
+from shared.chassis.database.database import TRANSIENT, UNREACHABLE, Database, PoolBusy
 from shared.chassis.database.migrate import MigrationChanged
 
 pytestmark = [pytest.mark.component, pytest.mark.asyncio]
@@ -156,3 +156,48 @@ async def test_a_database_that_is_away_does_not_answer_and_does_again(postgres_u
         assert answers[-1]
     away = Database("postgresql://nobody@127.0.0.1:1/nowhere")
     assert not await away.is_answering()
+
+
+async def test_a_connection_to_a_server_that_is_read_only_is_not_taken_back(
+    postgres_url: str, folder: Path, suffix: str
+) -> None:
+    """Kind: a pool hands out for minutes what has just turned out to be of no use."""
+    url = await create_service_database(postgres_url, "goals", [folder], suffix)
+    name = url.rpartition("/")[2]
+    admin = await asyncpg.connect(postgres_url)
+    try:
+        await admin.execute(f"ALTER DATABASE {name} SET default_transaction_read_only = on")
+        async with Database(url, size=1) as database:
+
+            async def in_a_transaction() -> None:
+                async with database.transaction() as connection:
+                    await connection.execute("INSERT INTO thing VALUES (1)")
+
+            async def by_the_pool() -> None:
+                await database.pool.execute("INSERT INTO thing VALUES (1)")
+
+            for write in (in_a_transaction, by_the_pool):
+                with pytest.raises(asyncpg.ReadOnlySQLTransactionError):
+                    await write()
+                await admin.execute(f"ALTER DATABASE {name} RESET default_transaction_read_only")
+                await write()
+                await admin.execute(f"ALTER DATABASE {name} SET default_transaction_read_only = on")
+                await database.pool.expire_connections()
+    finally:
+        await admin.close()
+        await drop_database(postgres_url, url)
+
+
+async def test_a_lock_that_is_not_given_in_time_is_trouble_for_a_while(
+    postgres_url: str, folder: Path, suffix: str
+) -> None:
+    url = await create_service_database(postgres_url, "goals", [folder], suffix)
+    try:
+        async with Database(url, size=2) as database, database.transaction() as other:
+            await other.execute("SELECT pg_advisory_xact_lock(1)")
+            with pytest.raises(TRANSIENT):
+                await database.pool.execute(
+                    "SET lock_timeout = '20ms'; SELECT pg_advisory_xact_lock(1)"
+                )
+    finally:
+        await drop_database(postgres_url, url)

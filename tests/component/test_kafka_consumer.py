@@ -303,7 +303,13 @@ async def test_a_handler_that_fails_stops_the_consumer_and_loses_nothing(bench: 
     assert [offset for _, _, offset in seen] == list(range(120))
 
 
-async def test_trouble_with_the_database_is_tried_again_in_place(bench: Bench) -> None:
+@pytest.mark.parametrize(
+    "trouble",
+    [asyncpg.DeadlockDetectedError, asyncpg.LockNotAvailableError, asyncpg.PostgresIOError],
+)
+async def test_trouble_with_the_database_is_tried_again_in_place(
+    bench: Bench, trouble: type[asyncpg.PostgresError]
+) -> None:
     await bench.send("things", *[b"x"] * 10)
     attempts = 0
 
@@ -311,7 +317,7 @@ async def test_trouble_with_the_database_is_tried_again_in_place(bench: Bench) -
         nonlocal attempts
         attempts += 1
         if attempts < 3:
-            raise asyncpg.DeadlockDetectedError("deadlock detected")
+            raise trouble("for a while")
 
     async with bench.consumer(bench.record_into(before=deadlock_twice)):
         await bench.until_seen(10)

@@ -24,7 +24,7 @@ from services.audit.record.reading import (
 from services.audit.store.positions import Gap
 from services.audit.store.records import AuditStore
 from shared.chassis import telemetry
-from shared.chassis.database.database import UNREACHABLE
+from shared.chassis.database.database import TRANSIENT
 from shared.chassis.database.outgoing import Outgoing, append_outgoing
 from shared.chassis.kafka.dead_letters import Record
 from shared.chassis.kafka.event_message import (
@@ -171,7 +171,7 @@ class GapWatch:
     async def _look_for_ever(self) -> None:
         while True:
             await asyncio.sleep(_LOOK_FOR_GAPS_SECONDS)
-            with suppress(*UNREACHABLE):
+            with suppress(*TRANSIENT):
                 await self._count_what_is_lost()
 
     async def _count_what_is_lost(self) -> None:

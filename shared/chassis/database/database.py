@@ -8,13 +8,14 @@ from typing import Any, Self, TypeAlias
 
 import asyncpg
 import stamina
+from asyncpg.pool import PoolAcquireContext
 
 Connection: TypeAlias = Any
 """An asyncpg connection, or one lent by a pool; the library ships no types."""
 
 UNREACHABLE = (
     OSError,
-    asyncpg.PostgresConnectionError,
+    asyncpg.PostgresConnectionError,  # class 08
     asyncpg.InterfaceError,
     asyncpg.InternalClientError,  # raised where it loses a connection within an answer
     asyncpg.CannotConnectNowError,
@@ -22,12 +23,20 @@ UNREACHABLE = (
 )
 """What is raised while PostgreSQL cannot be reached; the same request may be sent again."""
 
+READ_ONLY = (asyncpg.ReadOnlySQLTransactionError,)
+"""25006: the server is a standby, or has become one; another connection may find the right one."""
+
 TRANSIENT = (
     *UNREACHABLE,
-    asyncpg.OperatorInterventionError,
-    asyncpg.InsufficientResourcesError,
-    asyncpg.TransactionRollbackError,
-    asyncpg.ReadOnlySQLTransactionError,
+    *READ_ONLY,
+    asyncpg.IdleInTransactionSessionTimeoutError,  # 25P03: these end a transaction too slow ...
+    asyncpg.TransactionTimeoutError,  # 25P04: ... for a bound that an operator has set
+    asyncpg.TransactionRollbackError,  # class 40
+    asyncpg.InsufficientResourcesError,  # class 53
+    asyncpg.ObjectInUseError,  # 55006
+    asyncpg.LockNotAvailableError,  # 55P03
+    asyncpg.OperatorInterventionError,  # class 57
+    asyncpg.PostgresSystemError,  # class 58: a disk or a file of the server's
 )
 """What PostgreSQL raises for a while and not for good: the same statement may be tried again."""
 
@@ -60,6 +69,22 @@ class _BoundedPool(asyncpg.Pool):  # type: ignore[misc]  # no types
             return await super()._acquire(self._wait_seconds if timeout is None else timeout)
         finally:
             self._waiting -= 1
+
+    def acquire(self, *, timeout: float | None = None) -> Any:
+        return _Lent(self, timeout)
+
+
+class _Lent(PoolAcquireContext):  # type: ignore[misc]  # no types
+    """A connection for a while: not taken back where its server turned out to be read-only.
+
+    The pool would hand the one that was used last to whoever comes next, for minutes after another
+    server has taken over.
+    """
+
+    async def __aexit__(self, *raised: object) -> None:
+        if isinstance(raised[1], READ_ONLY):
+            self.connection.terminate()
+        await super().__aexit__(*raised)
 
 
 class Database:

@@ -6,7 +6,6 @@ from http import HTTPStatus
 from typing import Any, Final
 from urllib.parse import quote
 
-import asyncpg
 import orjson
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
@@ -15,7 +14,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uuid_utils.compat import uuid4
 
-from shared.chassis.database.database import UNREACHABLE
+from shared.chassis.database.database import TRANSIENT
 from shared.chassis.http.parameters import parameter_invalid
 from shared.chassis.telemetry import Count, counter, log
 from shared.chassis.wire.problem import MEDIA_TYPE, Problem, problem_body
@@ -43,15 +42,6 @@ _CODE_OF_STATUS: Final[Mapping[int, str]] = {
 }
 
 
-# A database that is stopping, or full up, is as good as away; asyncpg has no one name for it.
-_AWAY: Final = (
-    *UNREACHABLE,
-    asyncpg.AdminShutdownError,
-    asyncpg.CrashShutdownError,
-    asyncpg.InsufficientResourcesError,
-)
-
-
 _CORRELATION_ID: Final = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 
 
@@ -64,7 +54,7 @@ def problem_handlers() -> dict[int | type[Exception], Handler]:
         ClientDisconnect: _answer_nobody,
         Exception: _answer_unexpected,
     }
-    handlers.update(dict.fromkeys(_AWAY, _answer_unavailable))
+    handlers.update(dict.fromkeys(TRANSIENT, _answer_unavailable))
     return handlers
 
 

@@ -15,7 +15,7 @@ from shared.chassis.contribute.contribute import Contributions
 from shared.chassis.contribute.prepare import contribution_from_json
 from shared.chassis.contribute.receipts import Reply
 from shared.chassis.contribute.validate import Validations
-from shared.chassis.database.database import UNREACHABLE
+from shared.chassis.database.database import TRANSIENT
 from shared.chassis.http.answers import correlation_id_of
 from shared.chassis.http.body import read_body
 from shared.chassis.http.identity import Identity
@@ -105,7 +105,7 @@ def _troubles_as_problems() -> Iterator[None]:
         yield
     except QueueFull:
         raise Problem("overloaded", "Too much is waiting here. Send the same again.") from None
-    except (Unavailable, *UNREACHABLE):
+    except (Unavailable, *TRANSIENT):
         raise Problem(
             "unavailable", "The outcome is not known. Send the same contribution again."
         ) from None
