@@ -242,7 +242,7 @@ async def seek_stored(
     """
     kafka.pause(*partitions)
     ids = await topic_ids(kafka, {partition.topic for partition in partitions})
-    async with database.transaction() as connection:
+    async with database.pool.acquire() as connection:
         stored = await stored_offsets(connection, consumer, partitions)
     places = {partition: place for partition, (place, _) in stored.items()}
     new = [partition for partition in partitions if partition not in stored]

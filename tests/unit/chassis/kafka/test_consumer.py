@@ -25,6 +25,10 @@ class _Silent:
 
     def __init__(self, error: Exception) -> None:
         self._error = error
+        self._client = SimpleNamespace(get_random_node=lambda: 1, send=self._tell_no_ids)
+
+    async def _tell_no_ids(self, *_: Any) -> Any:
+        return SimpleNamespace(topics=[])
 
     def assignment(self) -> set[TopicPartition]:
         return {TopicPartition("t", 0)}
