@@ -1,7 +1,8 @@
 """About me: what the person wants everybody to know, in their own words."""
 
 from collections.abc import Mapping
-from typing import ClassVar, Literal, Self
+from datetime import UTC, datetime, timedelta
+from typing import ClassVar, Final, Literal, Self
 from uuid import UUID, uuid5
 
 from eventsourcing.domain import event
@@ -29,6 +30,8 @@ Heading = Literal[
     "how_and_when_to_support_me",
     "also_worth_knowing",
 ]
+
+_A_MINUTE: Final = timedelta(minutes=1)
 
 
 @value
@@ -123,7 +126,7 @@ class AboutMe(Entry):
         """Show or play something under a heading."""
         self._must_be_current()
         _must_be_theirs(provenance)
-        _must_have_a_checksum(media, "media.sha256")
+        _must_be_whole(media, "media.sha256")
         held = self.responses.get(heading, Response())
         others = tuple(item for item in held.media if item.media_id != media.media_id)
         after = Response(held.text, held.code, (*others, media))
@@ -246,9 +249,15 @@ def _must_say_something(responses: Responses) -> None:
                 "nothing-written", "Nothing is written here.", field=f"responses.{heading}"
             )
         for media in response.media:
-            _must_have_a_checksum(media, f"responses.{heading}.media")
+            _must_be_whole(media, f"responses.{heading}.media")
 
 
-def _must_have_a_checksum(media: Media, field: str) -> None:
+def _must_be_whole(media: Media, field: str) -> None:
     if media.sha256 is None:
         raise Refused("media-needs-a-checksum", "Give the SHA-256 of its bytes.", field=field)
+    if media.taken_at is not None and media.taken_at > datetime.now(UTC) + _A_MINUTE:
+        raise Refused(
+            "taken-in-the-future",
+            "`taken_at` must not be later than now.",
+            field=field.replace(".sha256", ".taken_at"),
+        )

@@ -127,6 +127,14 @@ EXAMPLES: Final = (
         **_ON_HER_WORD,
     ),
     example(
+        "show a film that is still to be taken",
+        "add-media",
+        {"heading": "my_wellness", "media": {**FILM, "taken_at": "2099-01-01T00:00:00Z"}},
+        "taken-in-the-future",
+        supported_by={"how": "Tom held the camera"},
+        **_ON_HER_WORD,
+    ),
+    example(
         "show a film without a checksum",
         "add-media",
         {"heading": "my_wellness", "media": {"media_id": FILM["media_id"]}},

@@ -243,6 +243,13 @@ EXAMPLES: Final = (
     example("reopen what is open", "reopen-plan", {"reason": "?"}, "plan-not-ended", **_A_GP),
     example("end the plan without a reason", "end-plan", {}, "reason-missing", **_A_GP),
     example(
+        "end the plan in many years",
+        "end-plan",
+        {"reason": "Moved to another area", "ended_at": "2099-01-01T00:00:00Z"},
+        "ended-in-the-future",
+        **_A_GP,
+    ),
+    example(
         "end the plan",
         "end-plan",
         {"reason": "Moved to another area", "ended_at": "2026-10-01T00:00:00Z"},

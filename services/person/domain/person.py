@@ -32,6 +32,7 @@ from services.person.domain.rules import (
     PLAN_ENDING,
     as_far_as_is_known,
     judge,
+    judge_ended,
     judge_identifiers,
     judge_traced,
     must_be_the_practice,
@@ -341,6 +342,7 @@ class Person(Entry):
         """End the plan; it stays readable, and another may be opened."""
         if self.plan_state != "open":
             raise Refused("plan-already-ended", "This plan has ended.")
+        judge_ended(ended_at)
         self.trigger_event(
             self.PlanEnded,
             plan_state="ended",

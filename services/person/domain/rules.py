@@ -31,6 +31,14 @@ def judge_traced(traced_at: datetime | None, field: str) -> None:
         raise Refused("traced-in-the-future", "`traced_at` lies ahead of the clock.", field=field)
 
 
+def judge_ended(ended_at: datetime | None) -> None:
+    """Refuse an end that is still to come: the plan takes nothing from now on."""
+    if ended_at is not None and ended_at > datetime.now(UTC) + A_MINUTE:
+        raise Refused(
+            "ended-in-the-future", "`ended_at` must not be later than now.", field="ended_at"
+        )
+
+
 def judge(given: Mapping[str, Any], provenance: Provenance) -> None:
     """Refuse demographics that cannot be: ``given`` has the fields that were said."""
     name, born = given.get("name"), given.get("date_of_birth")

@@ -1,5 +1,6 @@
 from contextlib import suppress
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4, uuid5
 
@@ -290,3 +291,10 @@ def test_what_the_events_say_adds_up_to_what_is_remembered(steps: list[Step]) ->
     assert about_me.responses == {name: held for name, held in headings.items() if held}
     assert all(not held.is_blank for held in about_me.responses.values())
     assert replayed(about_me.pending_events).version == about_me.version
+
+
+def test_a_picture_was_taken_before_it_is_shown() -> None:
+    """Kind: a time that a contributor gives, and that nobody can have seen."""
+    ahead = replace(FILM, taken_at=datetime.now(UTC) + timedelta(minutes=2))
+    step = do(AboutMe.add_media, EDITH, heading="my_wellness", media=ahead)
+    given(BEGUN).when(step).refused("taken-in-the-future", "media.taken_at")

@@ -17,6 +17,7 @@ REFUSALS = {
     "heading-already-empty",
     "media-needs-a-checksum",
     "media-unknown",
+    "taken-in-the-future",
     "about-me-not-set-aside",
     "reason-missing",
     "entry-not-restricted",

@@ -383,6 +383,9 @@ class TestTheEndOfAPlan:
         given(opened(), ENDED).when(ENDED).refused("plan-already-ended")
         given(opened()).when(REOPENED).refused("plan-not-ended")
         given(opened()).when(do(Person.end_plan, DR_QUILL)).refused("reason-missing")
+        ahead = datetime.now(UTC) + timedelta(minutes=2)
+        later = do(Person.end_plan, DR_QUILL, reason="Moved", ended_at=ahead)
+        given(opened()).when(later).refused("ended-in-the-future", "ended_at")
         given(opened(), ENDED).when(do(Person.reopen_plan, DR_QUILL)).refused("reason-missing")
 
     def test_leaves_demographics_to_be_kept_up(self) -> None:
