@@ -27,6 +27,8 @@ PROFESSIONAL = "professional"
 SYSTEM = "system"
 
 Kind = Literal["person", "related-person", "professional", "system"]
+StatedKind = Literal["person", "related-person", "professional", "system", "device"]
+"""Who may be said to have stated something; a device records nothing by itself."""
 
 
 @value
@@ -90,7 +92,7 @@ class Contributor:
 class Agent:
     """One party of a provenance: who recorded it, or who said it."""
 
-    kind: Kind
+    kind: StatedKind
     name: Name | None = None
     role: Name | None = None
     organisation: Organisation | None = None

@@ -248,7 +248,9 @@ async def test_a_change_names_its_version_in_the_body_or_in_a_header(goals: Goal
 async def test_a_change_that_names_no_version_is_refused(goals: Goals) -> None:
     entry_id = (await goals.agreed())["entry_id"]
     given_ = contribution(REWORD, {"why": WORDS}, PLAN, entry_id=entry_id)
-    told = problem(await goals.door.contribute(given_, NURSE), 428, "base-version-missing")
+    told = problem(
+        await goals.door.contribute(given_, NURSE), 428, "base-version-missing", "/based_on"
+    )
     assert told["receipt"]["entry_version"] == 1
 
 
@@ -572,6 +574,22 @@ async def test_validating_tells_the_receipt_and_stores_nothing(goals: Goals) -> 
     after = await goals.bench.rows()
     assert after.pop("outgoing") > before.pop("outgoing"), "who looked is recorded"
     assert after == before
+
+
+async def test_validating_a_repeat_shows_the_first_receipt_and_what_was_stored(
+    goals: Goals,
+) -> None:
+    asked = contribution(AGREE, GOAL, PLAN)
+    foreseen = (await goals.door.validate(asked, NURSE)).json()
+    first = (await goals.door.contribute(asked, NURSE)).json()
+    told = (await goals.door.validate(asked, NURSE)).json()
+    assert told["stored"] is False
+    assert told["entry_id"] == first["entry_id"]
+    assert [event["type"] for event in told["events"]] == [
+        event["type"] for event in first["events"]
+    ]
+    assert told["events"][0]["content"] == foreseen["events"][0]["content"]
+    assert not {"recorded_at", "ledger_position"} & told.keys()
 
 
 async def test_validating_is_a_look_into_a_plan_and_recorded_before_it_is_answered(

@@ -108,7 +108,10 @@ def _permitted(
     if decision.code is not None:
         raise Problem(decision.code, decision.detail, policy_version=decision.policy_version)
     if asked is None:
-        raise Problem("plan-unknown")
+        raise Problem(
+            "plan-unknown",
+            "The id of a plan is a UUID in lower case, as 0199c0de-0000-7000-8000-000000000001.",
+        )
     judge_purpose(request, purpose)
     judge_parameters(request, parameters, repeatable={"include"})
     return asked, decision
@@ -151,7 +154,9 @@ async def _wait_for(
         detail = "`Ledger-Min-Position` must be the `ledger_position` of a receipt."
         raise parameter_invalid("Ledger-Min-Position", detail) from None
     if position.plan_id != plan_id:
-        raise Problem("position-of-another-plan")
+        raise Problem(
+            "position-of-another-plan", "Use the `Ledger-Position` of a receipt of this plan."
+        )
     preferred = _WAIT.search(list_header(request, "Prefer"))
     loop = asyncio.get_running_loop()
     deadline = loop.time() + (min(_LONGEST_WAIT, float(preferred[1])) if preferred else 0.0)

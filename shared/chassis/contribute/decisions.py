@@ -65,7 +65,11 @@ class Decisions:
             return None
         state = await self._plan_states.of(prepared.plan_id, wait=wait)
         if state is None:
-            return Refused("plan-unknown", "This section has not heard of this plan.")
+            return Refused(
+                "plan-unknown",
+                "This section does not know the plan. Open the plan first, or send this again if "
+                "it has just been opened.",
+            )
         if state != _OPEN:
             return Refused("plan-not-open", "This plan has ended or was merged.")
         return None
@@ -131,7 +135,10 @@ class Decisions:
         based_on = prepared.based_on
         if based_on is None:
             raise Refused(
-                "base-version-missing", "Say which version of the entry the change is based on."
+                "base-version-missing",
+                "Say in `based_on`, or in `If-Match`, which version of the entry the change is "
+                "based on.",
+                field="based_on",
             )
         name = self._section.entry_type(prepared.command.entry)
         if based_on > version:
@@ -201,7 +208,15 @@ def already_there(prepared: Prepared) -> Refused:
     """The refusal of an id, or of a second entry of a kind, that is there already."""
     entry = prepared.command.entry
     if entry.fixed_id(prepared.plan_id) is None:
-        return Refused(entry.already_exists, "There is an entry with this id.")
+        return Refused(
+            entry.already_exists,
+            "There is an entry with this id already. Leave `entry_id` out, or choose a new one.",
+        )
+    if prepared.command.opens_plan:
+        return Refused(
+            entry.already_exists,
+            "There is a plan with this id already. Leave `plan_id` out, or choose a new one.",
+        )
     name = kebab(entry.__name__)
     return Refused(
         entry.already_exists,

@@ -30,6 +30,7 @@ from shared.ledger import (
 )
 from shared.ledger.values import FROM_WHOM, restricts_somebody
 
+_COMMAND = re.compile(r"(?=careplan\.([a-z-]+)\.)(careplan\.[a-z-]+\.commands\.[a-z-]+)\.v[0-9]+")
 _KEYS = frozenset(
     {
         "contribution_id",
@@ -104,12 +105,9 @@ def prepare(section: Section, contribution: Contribution, contributor: Contribut
     """Judge what can be judged without the entry; raises ``Problem`` for what cannot be read."""
     command = section.commands.get(contribution.command)
     if command is None:
+        message = _no_such_command(section, contribution.command)
         raise Problem(
-            "command-unknown",
-            f"The section {section.wire_name} has no such command.",
-            errors=[
-                _error("/command", "unknown-command", "This is not a command of this section.")
-            ],
+            "command-unknown", message, errors=[_error("/command", "unknown-command", message)]
         )
     arguments = command_shape(command).read(contribution.content)
     plan_id = contribution.plan_id
@@ -160,8 +158,29 @@ def _judge_visibility(command: Command, visibility: Visibility | None) -> None:
 
 
 def _one_of(leaves: tuple[str, ...]) -> str:
-    *others, last = (f"'{leaf}'" for leaf in leaves)
+    *others, last = (f"`{leaf}`" for leaf in leaves)
     return f"This must be one of {', '.join(others)} or {last}."
+
+
+def _no_such_command(section: Section, type_: str) -> str:
+    """What would be right, without a word of what was sent."""
+    found = _COMMAND.fullmatch(type_)
+    if found is None:
+        example = min(section.commands)
+        return (
+            "The type of a command is `careplan.<section>.commands.<command>.v<major>`, "
+            f"as `{example}`."
+        )
+    if found[1] != section.wire_name:
+        return (
+            f"This is the section {section.wire_name}. Send the command to the section that its "
+            "type names."
+        )
+    others = [known for known in section.commands if known.rpartition(".v")[0] == found[2]]
+    if others:
+        named = " and ".join(f"`{known}`" for known in others)
+        return f"The section {section.wire_name} has no such version of this command, only {named}."
+    return f"The section {section.wire_name} has no such command."
 
 
 def _entry_id(command: Command, contribution: Contribution, plan_id: UUID) -> tuple[UUID, bool]:
@@ -252,7 +271,13 @@ def _id(given: dict[str, Any], key: str, errors: list[dict[str, str]]) -> UUID |
         return None
     found = id_in(value)
     if found is None:
-        errors.append(_error(f"/{key}", "uuid", "This must be a UUID in lower case."))
+        errors.append(
+            _error(
+                f"/{key}",
+                "uuid",
+                "This must be a UUID in lower case, as 0199c0de-0000-7000-8000-000000000001.",
+            )
+        )
     return found
 
 

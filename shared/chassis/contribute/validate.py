@@ -71,8 +71,7 @@ class Validations:
             return refusal(self._section, prepared, no).as_json()
         kept = await self._store.receipt(prepared.contribution_id)
         if kept is not None and is_same(prepared, kept):
-            left_out = _ONLY_THE_COMMIT_KNOWS
-            return {name: v for name, v in kept.receipt.items() if name not in left_out}
+            return await self._given_again(kept.receipt)
         no = reused()
         if kept is None:
             no = await self._decisions.no_by_the_plan(prepared, wait=True)
@@ -86,6 +85,18 @@ class Validations:
             for event, content in zip(receipt_json["events"], events, strict=True):
                 event["content"] = content
         return receipt_json
+
+    async def _given_again(self, receipt_json: dict[str, Any]) -> dict[str, Any]:
+        """The first receipt of a repeat, with the contents that were stored."""
+        told = {name: v for name, v in receipt_json.items() if name not in _ONLY_THE_COMMIT_KNOWS}
+        if "events" not in told:
+            return told
+        versions = [event["entry_version"] for event in told["events"]]
+        contents = await self._store.contents_at(UUID(told["entry_id"]), versions)
+        events = [
+            {**event, "content": contents[event["entry_version"]]} for event in told["events"]
+        ]
+        return {**told, "events": events}
 
     async def _decide(self, prepared: Prepared) -> Decided:
         decided = await self._decisions.decide(prepared, afresh=True)

@@ -168,7 +168,9 @@ async def _answer_framework(request: Request, error: HTTPException) -> Response:
     if headers.get("Allow") == "GET":
         headers["Allow"] = "GET, HEAD"
     # Its own detail may quote the request, so it is not passed on.
-    return problem_response(request, Problem(code, status=status, headers=headers))
+    allowed = headers.get("Allow")
+    detail = f"Use {' or '.join(allowed.split(', '))} here." if allowed else ""
+    return problem_response(request, Problem(code, detail, status=status, headers=headers))
 
 
 async def _answer_parameters(request: Request, error: RequestValidationError) -> Response:

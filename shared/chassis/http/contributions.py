@@ -33,7 +33,7 @@ CONTRIBUTIONS: Final = "/v1/contributions"
 
 _VERSION_TAG = re.compile(r'"([1-9][0-9]{0,15})"')
 _BATCH_LIMIT = 100
-_BESIDE_THE_CONTENT: Final = ("provenance", "visibility")
+_BESIDE_THE_CONTENT: Final = ("provenance", "visibility", "based_on")
 
 
 def contribution_routes(

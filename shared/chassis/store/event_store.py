@@ -177,11 +177,19 @@ class EventStore:
 
     def contents_of(self, events: Sequence[Any]) -> list[dict[str, Any]]:
         """The contents that events would be published with; raises ``EventTooLarge``."""
-        states = (orjson.loads(row.state) for row in self.rows_of(events))
-        return [
-            {name: value for name, value in state.items() if name not in ENVELOPE}
-            for state in states
-        ]
+        return [_content_in(row.state) for row in self.rows_of(events)]
+
+    async def contents_at(
+        self, entry_id: UUID, versions: Sequence[int]
+    ) -> dict[int, dict[str, Any]]:
+        """The contents of stored events, by their version of the entry."""
+        rows = await self._database.pool.fetch(
+            "SELECT originator_version, state FROM stored_events"
+            " WHERE originator_id = $1 AND originator_version = ANY($2::integer[])",
+            entry_id,
+            versions,
+        )
+        return {row["originator_version"]: _content_in(row["state"]) for row in rows}
 
     async def _with_the_rest(
         self, entry_id: UUID, entry: Entry | None, size: int, version: int | None = None
@@ -232,6 +240,10 @@ def completed(
         at = {receipt["section"]: event_position}
         receipt["ledger_position"] = encoded(receipt["plan_id"], at)
     return receipt
+
+
+def _content_in(state: bytes) -> dict[str, Any]:
+    return {name: value for name, value in orjson.loads(state).items() if name not in ENVELOPE}
 
 
 def _by(agent: dict[str, Any]) -> dict[str, Any]:

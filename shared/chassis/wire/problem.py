@@ -67,14 +67,37 @@ STATUS: Final[Mapping[str, int]] = {
 }
 """The HTTP status of each code that is no rule of one kind of entry."""
 
-_TITLES: Final[Mapping[str, str]] = {
+OF_THE_SECTION: Final = "A rule of the section says no"
+"""The title of every code that is a rule of one kind of entry; its detail says which."""
+
+TITLES: Final[Mapping[str, str]] = {
+    "bad-request": "The request cannot be read",
+    "not-found": "There is nothing at this address",
+    "media-unknown": "No such media",
+    "record-unknown": "No such record",
+    "method-not-allowed": "This address takes another method",
+    "not-acceptable": "There is no answer of the type that was asked for",
+    "entry-already-exists": "There is such an entry already",
+    "entry-entered-in-error": "The entry was marked in error",
+    "entry-not-restricted": "The entry is not restricted",
+    "stated-in-the-future": "It was not said yet",
+    "reason-missing": "A reason is missing",
+    "needs-code-or-text": "A code or a text is missing",
+    "ends-before-it-starts": "It ends before it starts",
+    "correction-belongs-to-the-origin": "Only where it came from is it corrected",
+    "withholding-needs-an-approver": "Somebody has to approve of what is withheld",
+    "restriction-is-not-yours-to-lift": "Whoever restricted it lifts the restriction",
+    "importance-is-the-persons": "Only the person says how much it matters",
+    "media-quarantined": "The media are not available yet",
+    "too-many-requests": "Too many requests",
+    "overloaded": "Too much is waiting here",
     "unreadable-json": "The body is not readable JSON",
     "parameter-invalid": "A parameter cannot be read",
     "position-of-another-plan": "The position belongs to another plan",
     "digest-mismatch": "The bytes do not have the digest that was announced",
     "body-too-large": "The body is too large",
     "unsupported-media-type": "The body is of a type that is not taken here",
-    "content-invalid": "The content does not have the shape of the command",
+    "content-invalid": "What was sent does not have the shape that the contract says",
     "command-unknown": "This section has no such command",
     "token-missing": "A bearer token is needed",
     "token-invalid": "The token is not valid",
@@ -89,7 +112,7 @@ _TITLES: Final[Mapping[str, str]] = {
     "contribution-unknown": "No such contribution",
     "version-unknown": "No such version",
     "contribution-id-reused": "The contribution id was used for something else",
-    "base-version-stale": "The entry has moved on",
+    "base-version-stale": "The change is not based on the current version of the entry",
     "base-version-missing": "A change must name the version it is based on",
     "plan-not-open": "The plan is not open",
     "plan-already-open": "The person has an open plan already",
@@ -141,7 +164,7 @@ def status_of_refusal(code: str) -> int:
 
 def title_of(code: str) -> str:
     """The title of a code, in words; the same for every problem of that code."""
-    return _TITLES.get(code) or code.replace("-", " ").capitalize()
+    return TITLES.get(code, OF_THE_SECTION)
 
 
 def detail_of(problem: Problem) -> str:

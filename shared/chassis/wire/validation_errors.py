@@ -8,6 +8,7 @@ from typing import Any, Final
 from pydantic import ValidationError
 
 from shared.ledger import UUID_TEXT
+from shared.ledger.names import LOCAL_ID, ODS
 from shared.ledger.text import CAN_BE_SEEN
 from shared.ledger.times import DAY, DURATION, PARTIAL_DATE
 
@@ -113,11 +114,15 @@ def rule_of(one: Any) -> tuple[str, str]:
 def _broken(one: Any) -> tuple[str, str]:
     type_ = one["type"]
     context = one.get("ctx") or {}
-    if type_ == "string_pattern_mismatch" and context["pattern"] in _SAID_OF_A_PATTERN:
-        return _SAID_OF_A_PATTERN[context["pattern"]]
+    if type_ == "string_pattern_mismatch" and context["pattern"] in SAID_OF_A_PATTERN:
+        return SAID_OF_A_PATTERN[context["pattern"]]
     if type_ == "value_error":
         said = str(context.get("error", ""))
         return ("rule", f"{said[:1].upper()}{said[1:]}") if said in _OUR_RULES else _OF_A_TYPE
+    if type_ in ("literal_error", "enum"):
+        expected = str(context["expected"]).replace("'", "`")
+        is_one_of = "one of " if "` or `" in expected else ""
+        return "one-of", f"must be {is_one_of}{expected}"
     rule, predicate = _RULES.get(type_, _OF_A_TYPE)
     # Limits and enumerations come from the declaration, never from the input.
     return rule, predicate.format_map(_Declared(context))
@@ -187,15 +192,19 @@ _OUR_RULES: Final = frozenset(
 _OF_A_TYPE: Final = ("shape", "does not have the shape that the contract says")
 _NO_BRANCH: Final = "This has none of the shapes that the contract allows."
 
+_AS_A_UUID: Final = "must be a UUID in lower case, as 0199c0de-0000-7000-8000-000000000001"
+
 # What a pattern means, where nobody would see it in the pattern itself.
-_SAID_OF_A_PATTERN: Final[Mapping[str, tuple[str, str]]] = {
-    f"^{UUID_TEXT}$": (
-        "uuid",
-        "must be a UUID in lower case, as 0199c0de-0000-7000-8000-000000000001",
-    ),
+SAID_OF_A_PATTERN: Final[Mapping[str, tuple[str, str]]] = {
+    f"^{UUID_TEXT}$": ("uuid", _AS_A_UUID),
     DAY: ("date", "must be a date, as 2026-03-10"),
     PARTIAL_DATE: ("date", "must be a day or a month, as 2026-03-10 or 2026-03"),
     DURATION: ("duration", "must be a duration of more than nothing, as P6W or PT30M"),
+    r"^[0-9]{10}$": ("pattern", "must be ten digits without spaces"),
+    r"^[0-9a-f]{64}$": ("pattern", "must be a SHA-256: 64 hexadecimal digits in lower case"),
+    f"^{ODS}$": ("pattern", "must be an ODS code in upper case, as ZZG01"),
+    f"^{LOCAL_ID}$": ("pattern", "must be `x-` and a name in lower case, as x-larkfield"),
+    r"^[a-z][a-z-]*[a-z]$": ("pattern", "must be the name of a section, as about-me"),
     CAN_BE_SEEN: ("says-something", "must be a text that somebody can read"),
 }
 
@@ -240,8 +249,8 @@ _RULES: Final[Mapping[str, tuple[str, str]]] = {
     "model_attributes_type": ("object", "must be an object"),
     "dataclass_type": ("object", "must be an object"),
     "dataclass_exact_type": ("object", "must be an object"),
-    "uuid_type": ("uuid", "must be a UUID"),
-    "uuid_parsing": ("uuid", "must be a UUID"),
+    "uuid_type": ("uuid", _AS_A_UUID),
+    "uuid_parsing": ("uuid", _AS_A_UUID),
     "uuid_version": ("uuid", "must be a UUID of another version"),
     "date_type": ("date", "A date is expected here."),
     "date_parsing": ("date", "must be a date, as 2026-03-10"),

@@ -1,6 +1,6 @@
 """Reading a content: typed arguments, or a pointer to what is wrong."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, Self, cast
 from uuid import UUID
@@ -15,7 +15,10 @@ from shared.chassis.wire.shapes import (
     command_shape,
     event_schema,
     event_shape,
+    visibility_shape,
 )
+from shared.chassis.wire.validation_errors import SAID_OF_A_PATTERN
+from shared.contracts import discover
 from shared.ledger import (
     KEEP,
     Agent,
@@ -35,6 +38,7 @@ from shared.ledger import (
     Status,
     When,
 )
+from shared.ledger.times import INSTANT
 
 
 class Sample(Entry):
@@ -314,3 +318,25 @@ def test_what_is_said_of_somebody_can_be_read_and_has_an_end(
         claim_shape().read(provenance)
     (error,) = caught.value.errors
     assert (error["pointer"], error["rule"]) == (f"/provenance/{pointer}", rule)
+
+
+def test_every_pattern_of_a_contract_is_said_in_words() -> None:
+    """The kind: a regular expression in a sentence for people."""
+    commands = [one for section in discover.sections() for one in section.commands.values()]
+    schemas = [command_shape(command).json_schema() for command in commands]
+    schemas += [claim_shape().exact.json_schema(), visibility_shape().exact.json_schema()]
+    found = set(_patterns_in(schemas))
+    assert found
+    assert found - {INSTANT} <= SAID_OF_A_PATTERN.keys()
+    for _, predicate in SAID_OF_A_PATTERN.values():
+        assert "^" not in predicate
+
+
+def _patterns_in(schema: Any) -> Iterator[str]:
+    if isinstance(schema, dict):
+        if isinstance(schema.get("pattern"), str):
+            yield schema["pattern"]
+        schema = list(schema.values())
+    if isinstance(schema, list):
+        for item in schema:
+            yield from _patterns_in(item)

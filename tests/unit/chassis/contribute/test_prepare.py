@@ -345,7 +345,7 @@ def test_what_is_restricted_is_a_leaf_of_the_entry(
         (f"/content/fields/{at}", "one-of"),
         (f"/visibility/fields/{at}", "one-of"),
     ]
-    right = "'why'" if section is SECTION else "'responses.how_i_communicate'"
+    right = "`why`" if section is SECTION else "`responses.how_i_communicate`"
     assert all(right in error["message"] for error in errors)
 
 
@@ -378,3 +378,33 @@ def test_a_second_entry_where_there_is_one_is_refused_in_words() -> None:
     about_me = prepare(ABOUT_ME, contribution_from_json(begin), GP)
     assert "This plan has its about-me already" in already_there(about_me).detail
     assert "id" in already_there(prepared(entry_id=GOAL)).detail
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        ("agree", "The type of a command is `careplan.<section>.commands.<command>.v<major>`"),
+        ("careplan.goals.agreed.v1", "The type of a command is"),
+        ("careplan.needs.commands.agree.v1", "Send the command to the section that its type names"),
+        ("careplan.goals.commands.agree.v2", "only `careplan.goals.commands.agree.v1`."),
+        ("careplan.goals.commands.wilma.v1", "The section goals has no such command."),
+    ],
+)
+def test_what_is_no_command_here_is_told_what_would_be_one(command: str, said: str) -> None:
+    with pytest.raises(Problem) as caught:
+        prepare(SECTION, contribution_from_json(given(command=command)), GP)
+    assert caught.value.code == "command-unknown"
+    assert said in caught.value.detail
+    assert "wilma" not in caught.value.detail
+
+
+def test_a_change_of_nothing_is_told_to_name_something() -> None:
+    reword = {"command": "careplan.goals.commands.reword.v1", "content": {}, "entry_id": PLAN}
+    with pytest.raises(Problem) as caught:
+        prepare(SECTION, contribution_from_json(given(**reword)), GP)
+    assert caught.value.detail == "Name at least one field to change."
+
+
+def test_a_device_may_have_stated_something() -> None:
+    stated = {"stated_by": {"kind": "device", "name": "A scale"}}
+    assert prepared(provenance=stated).provenance.stated_by.kind == "device"

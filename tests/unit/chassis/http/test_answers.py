@@ -15,7 +15,15 @@ from pydantic import AfterValidator, Field, TypeAdapter, ValidationError
 from typing_extensions import TypedDict
 
 from shared.chassis.http.answers import CorrelationIds, HeadLikeGet, problem_handlers
-from shared.chassis.wire.problem import STATUS, Problem, problem_body, status_of_refusal, title_of
+from shared.chassis.wire.problem import (
+    OF_THE_SECTION,
+    STATUS,
+    TITLES,
+    Problem,
+    problem_body,
+    status_of_refusal,
+    title_of,
+)
 from shared.chassis.wire.validation_errors import errors_from_validation, pointer, sentence_of
 from shared.ledger import CodedText, EntryRef, Instant, Organisation, Score, Status, When, value
 
@@ -73,7 +81,7 @@ def test_a_body_has_the_members_of_the_standard_and_ours() -> None:
 
     assert problem_body(problem, "/v1/contributions", "c-1") == {
         "type": "https://careplan.example/problems/base-version-stale",
-        "title": "The entry has moved on",
+        "title": "The change is not based on the current version of the entry",
         "status": 412,
         "detail": "The goal is at version 5; the contribution was based on 3.",
         "instance": "/v1/contributions",
@@ -93,10 +101,16 @@ def test_a_further_member_never_replaces_one_of_the_standards() -> None:
     assert (body["instance"], body["title"]) == ("/here", "No such plan")
 
 
-def test_a_code_without_a_title_of_its_own_says_itself() -> None:
-    assert title_of("goal-needs-an-aim") == "Goal needs an aim"
+_SAYS_ITSELF = {"not-permitted", "too-many-requests"}
+
+
+def test_no_title_is_made_from_its_code() -> None:
+    assert TITLES.keys() == STATUS.keys()
+    for code in [*STATUS, "goal-needs-an-aim", "nhs-number-invalid"]:
+        assert title_of(code) != code.replace("-", " ").capitalize() or code in _SAYS_ITSELF
+    assert title_of("goal-needs-an-aim") == OF_THE_SECTION
     of_a_rule = Problem("goal-needs-an-aim", status=status_of_refusal("goal-needs-an-aim"))
-    assert problem_body(of_a_rule, "/", "c")["detail"] == "Goal needs an aim."
+    assert problem_body(of_a_rule, "/", "c")["detail"] == f"{OF_THE_SECTION}."
 
 
 def test_a_code_that_nobody_lists_is_a_rules_or_a_mistake() -> None:
@@ -186,6 +200,15 @@ def is_a_problem(response: httpx.Response, status: int, code: str) -> dict[str, 
     assert body["correlation_id"] == response.headers["x-correlation-id"]
     assert SECRET not in response.text
     return body
+
+
+@pytest.mark.asyncio
+async def test_another_method_is_told_which_one_to_use() -> None:
+    response = await answer(failing(Problem("plan-unknown")), method="POST")
+
+    body = is_a_problem(response, 405, "method-not-allowed")
+    assert response.headers["allow"] == "GET, HEAD"
+    assert body["detail"] == "Use GET or HEAD here."
 
 
 @pytest.mark.asyncio
