@@ -29,7 +29,9 @@ def create_app(settings: Settings) -> FastAPI:
         waiting_limit=settings.request_limit,
     )
     store = AuditStore(database)
-    identity = Identity(settings.jwks, settings.issuer)
+    identity = Identity(
+        settings.jwks, settings.issuer, keys_trusted_for=settings.keys_trusted_seconds
+    )
     relay = Relay(settings.database_url, settings, [OutgoingStream()])
     gaps = GapWatch(store)
     records = BatchConsumer(

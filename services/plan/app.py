@@ -30,7 +30,9 @@ def create_app(settings: Settings) -> FastAPI:
         wait_seconds=settings.pool_wait_seconds,
         waiting_limit=settings.request_limit,
     )
-    identity = Identity(settings.jwks, settings.issuer)
+    identity = Identity(
+        settings.jwks, settings.issuer, keys_trusted_for=settings.keys_trusted_seconds
+    )
     relay = Relay(settings.database_url, settings, [ChangeStream(settings), OutgoingStream()])
     plans = PlanStore(
         instance=settings.instance_id,

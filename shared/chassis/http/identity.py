@@ -17,7 +17,7 @@ from joserfc import jws
 from joserfc.errors import JoseError
 from starlette.requests import Request
 
-from shared.chassis.http.key_set import ALGORITHMS, KeySource, TokenRegistry
+from shared.chassis.http.key_set import ALGORITHMS, TRUSTED_SECONDS, KeySource, TokenRegistry
 from shared.chassis.settings import SettingUnusable
 from shared.chassis.wire.problem import Problem
 from shared.chassis.wire.remembered import Remembered
@@ -84,6 +84,7 @@ class Identity(SecurityBase):
         *,
         clock: Callable[[], float] = time.time,
         transport: httpx.AsyncBaseTransport | None = None,
+        keys_trusted_for: float = TRUSTED_SECONDS,
     ) -> None:
         # Without one, whoever has any of the keys could sign for anybody.
         if not issuer:
@@ -95,7 +96,7 @@ class Identity(SecurityBase):
         self._issuer = issuer
         self._leeway = leeway
         self._clock = clock
-        self._keys = KeySource(jwks, transport=transport)
+        self._keys = KeySource(jwks, transport=transport, trusted_for=keys_trusted_for)
         self._seen: Remembered[bytes, _Proven] = Remembered(REMEMBERED_BYTES)
         self._seen_with = -1
 

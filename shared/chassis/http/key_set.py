@@ -24,6 +24,7 @@ LOOK_EVERY_SECONDS: Final = 1.0
 ASK_AGAIN_SECONDS: Final = 10.0
 RENEW_SECONDS: Final = 300.0
 WHOLE_ANSWER_SECONDS: Final = 10.0
+TRUSTED_SECONDS: Final = 86_400.0
 RSA_BITS: Final = 2_048
 TRIED_KEYS: Final = 8
 
@@ -66,8 +67,9 @@ class KeySource:
     """The keys as they were read last.
 
     A file is read again when it has changed. A URL is asked again after five minutes, and for a
-    key that is not known, then at most every ten seconds. What cannot be read leaves the keys as
-    they are. ``generation`` grows whenever they change.
+    key that is not known, then at most every ten seconds. A document without a key that can be used
+    withdraws them all; one that cannot be read leaves the keys as they are, for at most
+    ``trusted_for`` seconds. ``generation`` grows whenever they change.
     """
 
     def __init__(
@@ -76,8 +78,11 @@ class KeySource:
         *,
         clock: Callable[[], float] = time.monotonic,
         transport: httpx.AsyncBaseTransport | None = None,
+        trusted_for: float = TRUSTED_SECONDS,
     ) -> None:
         self.generation = 0
+        self._trusted_for = trusted_for
+        self._read_at = float("-inf")
         self._location = location
         self._path = _path_of(location)
         self._clock = clock
@@ -89,12 +94,17 @@ class KeySource:
 
     async def refresh(self) -> None:
         """Look for new keys where that is due; ``unavailable`` while there never were any."""
-        if self._path or self._known is None:
+        if self._path or not (self._known and self._known.keys) or self._is_too_old():
             await self._look(LOOK_EVERY_SECONDS)
         elif self._is_due(RENEW_SECONDS) and not self._reading.locked():
             # Nobody waits for this: the keys at hand are as good as they were a moment ago.
             self._renewal = asyncio.create_task(self._look(RENEW_SECONDS))
-        if self._known is None:
+        if self._known and self._is_too_old():
+            # A key may have been withdrawn for a day, and nobody here would know.
+            log.error("keys.no-longer-trusted", duration_ms=round(self._trusted_for * 1000))
+            self._known = None
+            self.generation += 1
+        if self._known is None or not self._known.keys:
             raise Problem("unavailable", "The keys that tokens are signed with cannot be read.")
 
     def holds(self, thumbprint: str) -> bool:
@@ -123,6 +133,9 @@ class KeySource:
         }
         return tuple(fitting.values())[:TRIED_KEYS]
 
+    def _is_too_old(self) -> bool:
+        return self._clock() - self._read_at > self._trusted_for
+
     def _is_due(self, every: float) -> bool:
         return self._clock() - self._looked_at >= every
 
@@ -140,6 +153,7 @@ class KeySource:
                 self._looked_at = self._clock()
 
     def _take(self, known: _Known) -> None:
+        self._read_at = self._clock()
         if known is not self._known:
             self._known = known
             self.generation += 1
@@ -184,16 +198,19 @@ def _keys_in(document: bytes) -> _Known:
     if len(document) > DOCUMENT_LIMIT:
         raise ValueError("the document of keys is too long")
     given = read(document)
-    keys = given.get("keys") if isinstance(given, dict) else None
+    told = given.get("keys") if isinstance(given, dict) else None
+    keys = told if isinstance(told, list) else None
+    if keys is None:
+        raise ValueError("the document is no JWKS: it has no list of keys")
     usable: list[NamedKey] = []
-    for one in keys if isinstance(keys, list) else ():
+    for one in keys:
         key = _key_of(one) if isinstance(one, dict) else None
         if key is not None:
             name = one.get("kid")
             key_id = name if isinstance(name, str) else None
             usable.append(NamedKey(key_id, key.thumbprint(), key))
     if not usable:
-        raise ValueError("the document holds no key that can be used")
+        log.error("keys.none-usable", count=len(keys))
     return _Known(tuple(usable))
 
 
@@ -201,6 +218,9 @@ def _key_of(given: Mapping[str, Any]) -> VerificationKey | None:
     """A key that can check signatures; ``None`` for any other, symmetric ones above all."""
     designed_for = given.get("alg")
     if given.get("use", "sig") != "sig" or designed_for not in (None, *ALGORITHMS):
+        return None
+    operations = given.get("key_ops", ["verify"])
+    if not isinstance(operations, list) or "verify" not in operations:
         return None
     # Of what else stands in a key only the public part is of use, and only that is kept.
     public = {name: given[name] for name in ("kty", "n", "e", "crv", "x", "y") if name in given}

@@ -754,3 +754,58 @@ async def test_an_application_depends_on_it(identity: Identity) -> None:
     assert (twice.status_code, twice.json()["code"]) == (401, "token-invalid")
     assert twice.headers["www-authenticate"].startswith("Bearer ")
     assert app.openapi()["components"]["securitySchemes"]["token"]["scheme"] == "bearer"
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize(
+    "unusable",
+    [
+        [],
+        [{"kty": "OKP", "crv": "X25519", "x": "AAAA"}],
+        [{**ED25519.as_dict(private=False), "use": "enc"}],
+        [{**ED25519.as_dict(private=False), "key_ops": ["encrypt"]}],
+        [{**ED25519.as_dict(private=False), "key_ops": "verify"}],
+    ],
+    ids=["none", "of another kind", "to encrypt with", "not to verify with", "no list"],
+)
+async def test_a_document_without_a_key_that_can_be_used_withdraws_them_all(
+    identity: Identity, jwks: Path, unusable: list[Any]
+) -> None:
+    """Kind: what an issuer withdraws goes on being trusted."""
+    identity._keys._clock = elapsed = Clock(0.0)
+    authorization = f"Bearer {token(claims())}"
+    await identity.contributor(authorization)
+
+    write_text(jwks, json.dumps({"keys": unusable}))
+    elapsed.at = 2.0
+    with pytest.raises(Problem) as raised:
+        await identity.contributor(authorization)
+    assert raised.value.code == "unavailable"
+
+    write_text(
+        jwks, json.dumps({"keys": [{**ED25519.as_dict(private=False), "key_ops": ["verify"]}]})
+    )
+    elapsed.at = 4.0
+    assert (await identity.contributor(authorization)).sub == "sub-1"
+
+
+@pytest.mark.asyncio
+async def test_keys_that_cannot_be_read_again_are_not_trusted_for_ever(jwks: Path) -> None:
+    identity = Identity(str(jwks), ISSUER, clock=Clock(), keys_trusted_for=1_000)
+    identity._keys._clock = elapsed = Clock(0.0)
+    authorization = f"Bearer {token(claims())}"
+    await identity.contributor(authorization)
+
+    elapsed.at = 900.0
+    await identity.contributor(authorization)  # read again: not changed
+    write_text(jwks, "{")
+    elapsed.at = 1_899.0
+    await identity.contributor(authorization)
+    elapsed.at = 1_901.0
+    with pytest.raises(Problem) as raised:
+        await identity.contributor(authorization)
+    assert raised.value.code == "unavailable"
+
+    write_keys(jwks, ED25519)
+    elapsed.at = 1_903.0
+    assert (await identity.contributor(authorization)).sub == "sub-1"
