@@ -113,6 +113,7 @@ SCENARIOS: Final[Mapping[str, Scenario]] = {
     "http-everybody": full_stack.command_to_everybody(64),
     "http-constant-read": doors.constant(16, "GET"),
     "plan-read-16": reads.current_plans(16),
+    "plan-reads-16": reads.current_plans(16, every_plan=True),
     "plan-past-100": reads.past_version(100),
     "plan-past-1000": reads.past_version(1_000),
     "plan-history-100": reads.history_of(100),
@@ -233,6 +234,23 @@ ROWS: Final = (
             Judgement(
                 "rate, of a constant answer's",
                 _rate("plan-read-16", "http-constant-read"),
+                at_least=0.75,
+            ),
+        ),
+    ),
+    Row(
+        "http-reads",
+        "current plan, 16 in flight, each of 2,000 plans in turn",
+        ("http-constant-read", "plan-reads-16"),
+        (
+            Judgement(
+                "processor time, of a constant answer's",
+                _processor("plan-reads-16", "plan", "http-constant-read"),
+                at_least=1.0,
+            ),
+            Judgement(
+                "rate, of a constant answer's",
+                _rate("plan-reads-16", "http-constant-read"),
                 at_least=0.75,
             ),
         ),

@@ -21,7 +21,10 @@ PLACE = "{new-uuid}"
 
 @dataclass(frozen=True)
 class Load:
-    """Requests from so many at once, the bodies in turn; every answer must have this status."""
+    """Requests from so many at once, bodies in turn; every answer must have this status.
+
+    Where there are ``paths``, they are asked in turn in place of ``path``.
+    """
 
     port: int
     method: str
@@ -31,6 +34,7 @@ class Load:
     seconds: float
     status: int
     bodies: list[str] = field(default_factory=list)
+    paths: list[str] = field(default_factory=list)
 
 
 async def apply(load: Load) -> Sample:
@@ -38,10 +42,11 @@ async def apply(load: Load) -> Sample:
     bodies = cycle(load.bodies or [""])
     connections = [await Connection.to(load.port) for _ in range(load.in_flight)]
     head = "".join(f"{name}: {value}\r\n" for name, value in load.headers.items())
-    begin = f"{load.method} {load.path} HTTP/1.1\r\nHost: 127.0.0.1\r\n{head}"
+    paths = cycle(load.paths or [load.path])
 
     async def call(number: int) -> None:
         given = next(bodies).replace(PLACE, str(uuid4())).encode()
+        begin = f"{load.method} {next(paths)} HTTP/1.1\r\nHost: 127.0.0.1\r\n{head}"
         request = f"{begin}Content-Length: {len(given)}\r\n\r\n".encode() + given
         must_be("status", await connections[number].ask(request), load.status)
 

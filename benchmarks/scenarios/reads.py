@@ -40,12 +40,16 @@ _BOTH = ("plan_id", "entry_id")
 
 @dataclass(frozen=True)
 class _Read:
-    """A kept path, how many ask at once, and what the plan service has folded before."""
+    """A path, how many ask at once, and what the plan service has folded before.
+
+    With ``every_plan`` all plans are read in turn, so that the next is rarely one read lately.
+    """
 
     path: str
     in_flight: int
     messages: list[Message]
     multiplied: int = 1
+    every_plan: bool = False
 
 
 def current_plan(past: int = 0) -> Scenario:
@@ -60,13 +64,14 @@ def current_plan(past: int = 0) -> Scenario:
     return scenario
 
 
-def current_plans(in_flight: int) -> Scenario:
-    """Readers of the current plan, so many at once, where there are 2,000 plans."""
+def current_plans(in_flight: int, *, every_plan: bool = False) -> Scenario:
+    """Readers of the current plan, so many at once, where there are 2,000: of one, or of each."""
 
     async def scenario(servers: Servers, seconds: float) -> Sample:
         messages = history(_EVENTS_TO_MULTIPLY)
         times = _PLANS * EVENTS_OF_A_PLAN // _EVENTS_TO_MULTIPLY
-        read = _Read(f"/v1/plans/{messages[0][1].decode()}", in_flight, messages, times)
+        path = f"/v1/plans/{messages[0][1].decode()}"
+        read = _Read(path, in_flight, messages, times, every_plan)
         return await _measured(servers, seconds, read, {"plan_version": EVENTS_OF_A_PLAN})
 
     return scenario
@@ -144,6 +149,7 @@ async def _door(
                     in_flight=read.in_flight,
                     seconds=seconds,
                     status=200,
+                    paths=await _paths(made) if read.every_plan else [],
                 )
                 yield load, Processes({"plan": pid, **servers.pids})
 
@@ -175,6 +181,17 @@ async def _multiply(made: TestDatabase, times: int) -> None:
         must_be("plans", await connection.fetchval("SELECT count(*) % $1 FROM plan", times), 0)
     finally:
         await connection.close()
+
+
+async def _paths(made: TestDatabase) -> list[str]:
+    """Of every plan."""
+    connection = await asyncpg.connect(made.owner_url)
+    try:
+        rows = await connection.fetch("SELECT plan_id FROM plan ORDER BY plan_id")
+    finally:
+        await connection.close()
+    must_be("plans", len(rows), _PLANS)
+    return [f"/v1/plans/{row['plan_id']}" for row in rows]
 
 
 async def _until_folded(made: TestDatabase, events: int) -> None:
