@@ -9,8 +9,6 @@ from types import TracebackType
 from typing import Final, NamedTuple, Self
 from uuid import UUID
 
-from opentelemetry.trace import SpanKind
-
 from services.audit.record.checks import Unfit, kafka_time
 from services.audit.record.model import AuditRecord, Source
 from services.audit.record.reading import (
@@ -35,7 +33,7 @@ from shared.chassis.kafka.event_message import (
     json_object_of,
 )
 from shared.chassis.kafka.offsets import Transaction
-from shared.chassis.telemetry import Attribute, Label, Part, SpanName
+from shared.chassis.telemetry import Count, Label, Part, SpanName
 from shared.ledger.topics import AUDIT_RECORDS, EVENTS_PATTERN
 
 CONSUMER: Final = "audit"
@@ -106,18 +104,8 @@ class RecordMessages:
             read(record, self._topic_prefix, transaction.topic_id(record.topic))
             for record in records
         ]
-        with telemetry.tracer().start_as_current_span(
-            SpanName.RECORD_AUDIT,
-            kind=SpanKind.CONSUMER,
-            links=telemetry.links_of(header(one.kafka, "traceparent") for one in readings),
-            attributes={
-                Attribute.MESSAGING_SYSTEM: "kafka",
-                Attribute.OPERATION_NAME: "process",
-                Attribute.OPERATION_TYPE: "process",
-                Attribute.CONSUMER_GROUP: CONSUMER,
-                Attribute.BATCH_COUNT: len(readings),
-            },
-        ):
+        traces = (header(one.kafka, "traceparent") for one in readings)
+        with telemetry.batch_span(SpanName.RECORD_AUDIT, CONSUMER, len(readings), traces):
             async with transaction() as connection:
                 appended = await self._store.append(connection, [one.record for one in readings])
                 at_odds = [
@@ -130,15 +118,14 @@ class RecordMessages:
                 await append_outgoing(connection, letters)
         if letters:
             self._dead_letters_written()
-        labels = {Label.CONSUMER.value: CONSUMER}
         repeats = appended.repeats + added.repeats
-        telemetry.counter(telemetry.Count.CONSUMED).add(len(readings), labels)
-        telemetry.counter(telemetry.Count.APPLIED).add(
-            len(readings) - repeats - len(letters), labels
-        )
-        telemetry.counter(telemetry.Count.DUPLICATES).add(repeats, labels)
-        telemetry.counter(telemetry.Count.DEAD_LETTERS).add(len(letters), labels)
-        telemetry.duration(telemetry.Duration.PROCESS).record(monotonic() - started, labels)
+        counts = {
+            Count.CONSUMED: len(readings),
+            Count.APPLIED: len(readings) - repeats - len(letters),
+            Count.DUPLICATES: repeats,
+            Count.DEAD_LETTERS: len(letters),
+        }
+        telemetry.count_batch(CONSUMER, monotonic() - started, counts)
 
 
 class GapWatch:

@@ -5,8 +5,6 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from time import monotonic
 from typing import Final, TypeVar
 
-from opentelemetry.trace import Span
-
 from services.plan.store.batch import ANOTHER_PLANS, Batch, Tally
 from services.plan.store.projection import PlanStore
 from services.plan.store.reading import Read, read_event
@@ -14,18 +12,7 @@ from shared.chassis.database.outgoing import Outgoing
 from shared.chassis.kafka.dead_letters import Record
 from shared.chassis.kafka.event_message import Unreadable, header
 from shared.chassis.kafka.offsets import Transaction
-from shared.chassis.telemetry import (
-    Attribute,
-    Count,
-    Duration,
-    Label,
-    SpanName,
-    counter,
-    duration,
-    links_of,
-    log,
-    tracer,
-)
+from shared.chassis.telemetry import Count, SpanName, batch_span, count_batch, log
 
 CONSUMER: Final = "plan"
 BATCH: Final = 4_000
@@ -51,12 +38,11 @@ class FoldEvents:
         """Fold the batch into its plans, with its offsets, and commit."""
         started = monotonic()
         read = await self._read(records)
-        links = links_of(
+        traces = (
             one.event.traceparent if isinstance(one, Read) else header(one[0], "traceparent")
             for one in read
         )
-        with tracer().start_as_current_span(SpanName.FOLD_PLAN, links=links) as span:
-            _describe(span, len(records))
+        with batch_span(SpanName.FOLD_PLAN, CONSUMER, len(records), traces):
             batch = await self._fold(records, read, transaction)
         batch.committed()
         self._folded()
@@ -122,25 +108,15 @@ async def _in_turns(items: Sequence[Item]) -> AsyncIterator[Item]:
         yield item
 
 
-def _describe(span: Span, records: int) -> None:
-    span.set_attribute(Attribute.MESSAGING_SYSTEM, "kafka")
-    span.set_attribute(Attribute.OPERATION_TYPE, "process")
-    span.set_attribute(Attribute.CONSUMER_GROUP, CONSUMER)
-    span.set_attribute(Attribute.BATCH_COUNT, records)
-
-
 def _measure(tally: Tally, seconds: float) -> None:
-    labels = {Label.CONSUMER.value: CONSUMER}
-    for count, number in (
-        (Count.CONSUMED, tally.consumed),
-        (Count.APPLIED, tally.applied),
-        (Count.DUPLICATES, tally.duplicates),
-        (Count.DEAD_LETTERS, tally.dead_lettered),
-        (Count.GAPS, tally.gaps),
-    ):
-        if number:
-            counter(count).add(number, labels)
-    duration(Duration.PROCESS).record(seconds, labels)
+    counts = {
+        Count.CONSUMED: tally.consumed,
+        Count.APPLIED: tally.applied,
+        Count.DUPLICATES: tally.duplicates,
+        Count.DEAD_LETTERS: tally.dead_lettered,
+        Count.GAPS: tally.gaps,
+    }
+    count_batch(CONSUMER, seconds, counts)
     log.info(
         "plan.folded",
         consumer=CONSUMER,

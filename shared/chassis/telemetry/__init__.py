@@ -8,6 +8,7 @@ from shared.chassis.telemetry.configure import configure, shut_down
 from shared.chassis.telemetry.log_lines import LOG_FIELDS, log, place_of
 from shared.chassis.telemetry.metrics import (
     Reading,
+    count_batch,
     counter,
     duration,
     gauge,
@@ -23,7 +24,7 @@ from shared.chassis.telemetry.names import (
     process_span,
 )
 from shared.chassis.telemetry.part import AskPart, Part
-from shared.chassis.telemetry.tracing import context_of, inject, links_of, tracer
+from shared.chassis.telemetry.tracing import batch_span, context_of, inject, links_of, tracer
 
 __all__ = [
     "LOG_FIELDS",
@@ -36,8 +37,10 @@ __all__ = [
     "Part",
     "Reading",
     "SpanName",
+    "batch_span",
     "configure",
     "context_of",
+    "count_batch",
     "counter",
     "duration",
     "gauge",

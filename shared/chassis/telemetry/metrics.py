@@ -119,3 +119,12 @@ def counter(name: Count) -> Counter:
 def duration(name: Duration) -> Histogram:
     """What keeps how long it took, in seconds."""
     return _meter().create_histogram(name.value, "s")
+
+
+def count_batch(consumer: str, seconds: float, counts: Mapping[Count, int]) -> None:
+    """What became of a batch's records, and how long it took, once it is committed."""
+    labels = {Label.CONSUMER.value: consumer}
+    for name, number in counts.items():
+        if number:
+            counter(name).add(number, labels)
+    duration(Duration.PROCESS).record(seconds, labels)

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -15,7 +16,7 @@ from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
 from opentelemetry.sdk.trace.sampling import ALWAYS_ON, ParentBased
 from opentelemetry.trace import Link, Tracer
 
-from shared.chassis.telemetry.names import Attribute
+from shared.chassis.telemetry.names import Attribute, SpanName
 from shared.chassis.telemetry.span_export import ListedAttributesOnly
 
 
@@ -138,6 +139,24 @@ def links_of(traceparents: Iterable[str | None]) -> list[Link]:
         if len(links) == _LINK_LIMIT:
             break
     return links
+
+
+def batch_span(
+    name: SpanName, consumer: str, records: int, traceparents: Iterable[str | None]
+) -> AbstractContextManager[trace.Span]:
+    """The span of one batch of a consumer, with links to what caused its records."""
+    return tracer().start_as_current_span(
+        name,
+        kind=trace.SpanKind.CONSUMER,
+        links=links_of(traceparents),
+        attributes={
+            Attribute.MESSAGING_SYSTEM: "kafka",
+            Attribute.OPERATION_NAME: "process",
+            Attribute.OPERATION_TYPE: "process",
+            Attribute.CONSUMER_GROUP: consumer,
+            Attribute.BATCH_COUNT: records,
+        },
+    )
 
 
 def context_of(traceparent: str | None) -> Context | None:
