@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from copy import copy
 from typing import Final, Generic, TypeVar
 
 Question = TypeVar("Question")
@@ -56,6 +55,8 @@ class Together(Generic[Question, Answer]):
 
 def _one_more(error: BaseException) -> BaseException:
     """For one of those who wait: whoever raises an error adds its own traceback to it."""
-    made = copy(error)
+    # Not by `copy`, which calls the class: it may take other arguments than it hands on.
+    made = type(error).__new__(type(error), *error.args)
+    vars(made).update(vars(error))
     made.__cause__ = error
     return made

@@ -10,6 +10,14 @@ from services.plan.reads.together import Together
 pytestmark = pytest.mark.asyncio
 
 
+class TooMany(Exception):
+    """Made without arguments, as several of ours are."""
+
+    def __init__(self) -> None:
+        super().__init__("too many wait")
+        self.retryable = True
+
+
 class Asked:
     """Answers when it is let; notes who was asked for together."""
 
@@ -51,6 +59,16 @@ async def test_who_goes_away_takes_nobody_along() -> None:
     assert await asyncio.gather(*waiting[1:]) == [10, 20]
     with pytest.raises(asyncio.CancelledError):
         await waiting[0]
+
+
+async def test_an_error_of_any_kind_comes_to_each() -> None:
+    asked = Asked()
+    together = Together(asked)
+    asked.error = TooMany()
+    asked.let.set()
+    answers = await asyncio.gather(*(together(n) for n in (1, 2)), return_exceptions=True)
+    told = [(str(one), one.retryable) for one in answers if isinstance(one, TooMany)]
+    assert told == [("too many wait", True)] * 2
 
 
 async def test_what_the_asking_raises_is_raised_to_each_and_the_next_are_asked_again() -> None:
