@@ -13,10 +13,11 @@ import pytest_asyncio
 
 import services.plan
 import shared.chassis
+from services.plan import rebuild as rebuilding
 from services.plan.doors.events import CONSUMER, FoldEvents
-from services.plan.rebuild import ModelsDiffer, rebuild
+from services.plan.rebuild import EventUnreadable, ModelsDiffer, main, rebuild
 from services.plan.store.projection import PlanStore
-from shared.chassis.database.database import Database
+from shared.chassis.database.database import Connection, Database
 from shared.chassis.kafka.offsets import Transaction
 from shared.chassis.policy.decide import POLICY_VERSION
 from shared.chassis.settings import Settings
@@ -41,8 +42,9 @@ async def there_is(_: str) -> bool:
 class Model:
     """A plan's database, written as the service writes it."""
 
-    def __init__(self, database: Database, owner: asyncpg.Connection) -> None:
+    def __init__(self, database: Database, owner: asyncpg.Connection, owner_url: str) -> None:
         self.database = database
+        self.owner_url = owner_url
         self.owner = owner
         store = PlanStore(instance="one", policy_version=POLICY_VERSION)
         self._handle = FoldEvents(store, folded=lambda: None)
@@ -69,7 +71,7 @@ async def model(postgres_url: str) -> AsyncIterator[Model]:
         database = await opened.enter_async_context(Database(made.url))
         owner = await asyncpg.connect(made.owner_url)
         opened.push_async_callback(owner.close)
-        yield Model(database, owner)
+        yield Model(database, owner, made.owner_url)
 
 
 async def some_plans(model: Model) -> None:
@@ -143,3 +145,62 @@ async def test_what_comes_while_it_is_made_is_in_it(model: Model) -> None:
     await writing
     assert sum(row["version"] for row in await model.rows()) == 150 + written
     assert await rebuild(model.owner, "projection_v9") == 150
+
+
+async def test_it_runs_by_itself_again_and_again(
+    model: Model, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    await model.take(History().opened())
+    monkeypatch.setenv("CAREPLAN_DATABASE_URL", model.owner_url)
+    for number in (2, 3):
+        assert await asyncio.to_thread(main) == 0
+        assert "1 plans were made again" in capsys.readouterr().out
+        assert await model.schema() == f"projection_v{number}"
+
+
+async def test_after_a_failure_the_next_attempt_works(
+    model: Model, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Also one that was noticed only while writers waited, and one that was killed."""
+    history = History()
+    await model.take(history.opened())
+    monkeypatch.setenv("CAREPLAN_DATABASE_URL", model.owner_url)
+    making = rebuilding._make
+    calls = 0
+
+    async def spoilt(connection: Connection, schema: str, ids: list[UUID], prefix: str) -> None:
+        nonlocal calls
+        calls += 1
+        await making(connection, schema, ids, prefix)
+        if calls == 2:  # the first transaction is committed by then
+            raise ModelsDiffer([history.plan_id])
+
+    with monkeypatch.context() as patched:
+        patched.setattr(rebuilding, "_make", spoilt)
+        assert await asyncio.to_thread(main) == 1
+    assert str(history.plan_id) in capsys.readouterr().err
+    there = "SELECT count(*) FROM pg_namespace WHERE nspname = 'projection_v2'"
+    assert await model.owner.fetchval(there) == 0
+    assert await model.schema() == "projection_v1"
+    owner = await model.owner.fetchval("SELECT viewowner FROM pg_views WHERE viewname = 'plan'")
+    await model.owner.execute(  # as a killed attempt leaves it
+        f"CREATE SCHEMA projection_v2 AUTHORIZATION {owner} CREATE TABLE plan (plan_id uuid)"
+    )
+    assert (await asyncio.to_thread(main), capsys.readouterr().err) == (0, "")
+    assert await model.schema() == "projection_v2"
+
+
+async def test_an_event_that_can_no_longer_be_read_is_said_so(model: Model) -> None:
+    history = History()
+    await model.take(history.opened())
+    await model.owner.execute("UPDATE ledger.plan_ledger SET event = '{}'")
+    with pytest.raises(EventUnreadable, match=f"{history.plan_id} can no longer be read"):
+        await rebuild(model.owner)
+    assert await model.schema() == "projection_v1"
+
+
+async def test_no_other_schema_than_one_of_a_model_is_dropped(model: Model) -> None:
+    for schema in ("ledger", "public", "projection_v1", "projection_v2; DROP SCHEMA ledger"):
+        with pytest.raises(ValueError, match="not a schema for a new model"):
+            await rebuild(model.owner, schema)
+    assert await model.rows() == []
