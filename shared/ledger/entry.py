@@ -111,7 +111,7 @@ class Entry(Aggregate):
         reason: str
 
         def apply(self, aggregate: Any) -> None:
-            """Nothing may follow."""
+            """It takes no further change."""
             aggregate.is_in_error = True
             super().apply(aggregate)
 
@@ -223,7 +223,7 @@ class Entry(Aggregate):
         if self.origin is None or provenance.origin != self.origin:
             raise Refused(
                 "correction-belongs-to-the-origin",
-                "Only where this came from is it corrected.",
+                "Only whoever recorded this corrects it: that organisation, or the person.",
             )
 
     def _must_be_origin_or_person(self, provenance: Provenance) -> None:

@@ -160,7 +160,7 @@ class Claim:
 
     def __post_init__(self) -> None:
         if self.source_ref is not None and self.system is None:
-            raise ValueError("a source_ref needs the system that it is of")
+            raise ValueError("a source_ref needs its system")
 
     @classmethod
     def __get_pydantic_json_schema__(cls, schema: Any, handler: Handler) -> dict[str, Any]:

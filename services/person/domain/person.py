@@ -441,6 +441,6 @@ class Person(Entry):
 def _not_its_origin(field: str) -> Refused:
     return Refused(
         "correction-belongs-to-the-origin",
-        "Only where this came from is it corrected.",
+        "Only whoever recorded this corrects it: that organisation, or the person.",
         field=field,
     )

@@ -123,7 +123,7 @@ class Decisions:
             self._refuse_version(prepared, version)
             if entry.is_in_error:
                 raise Refused(
-                    "entry-entered-in-error", "This entry was marked in error: nothing may follow."
+                    "entry-entered-in-error", "This entry was marked in error and takes no change."
                 )
             self._refuse_future(prepared)
             command.change(entry, prepared.provenance, rights, prepared.arguments)

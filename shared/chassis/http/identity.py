@@ -180,7 +180,7 @@ def _token_in(authorization: str | None) -> bytes:
     if scheme.lower() != "bearer" or not token:
         raise Problem("token-missing", "Send a token as Authorization: Bearer.")
     if len(token) > TOKEN_LIMIT or not _TOKEN.fullmatch(token):
-        raise _refused("It is no signed token.")
+        raise _refused("It is not a signed token.")
     return token.encode()
 
 
@@ -202,7 +202,7 @@ def _json_object(given: bytes, what: str) -> Mapping[str, Any]:
     except Problem:
         raise _Invalid(f"Its {what} cannot be read.") from None
     if not isinstance(value, dict):
-        raise _Invalid(f"Its {what} is no object.")
+        raise _Invalid(f"Its {what} must be an object.")
     return value
 
 
@@ -276,7 +276,7 @@ def _person_of(given: Mapping[str, Any]) -> tuple[UUID | None, bool]:
     named = _optional_text(given, "plan_id")
     plan_id = id_in(named)
     if named is not None and plan_id is None:
-        raise _Invalid("Its plan_id is no UUID.")
+        raise _Invalid("Its plan_id must be a UUID in lower case.")
     is_verified = given.get("nhs_number_verified")
     if is_verified is not None and not isinstance(is_verified, bool):
         raise _Invalid("Its nhs_number_verified is neither true nor false.")

@@ -78,7 +78,7 @@ _HOST: Final = re.compile(rb"(?:[A-Za-z0-9._~%!$&'()*+,;=-]*|\[[0-9A-Fa-f:.]+\])
 
 
 class Http(HttpToolsProtocol):
-    """HTTP/1.1 with a limit to what the parser keeps to itself, and problems for what is no HTTP.
+    """HTTP/1.1 with a limit to what the parser keeps to itself, and a problem for what is not HTTP.
 
     The parser holds a head back until it is whole, however long it gets, and trailers as well. An
     offer to upgrade to another protocol is passed over: the request is answered as it stands.

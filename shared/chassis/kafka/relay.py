@@ -183,7 +183,7 @@ class Relay:
         while not await connection.fetchval("SELECT pg_try_advisory_lock($1)", LOCK):
             self._detail = "another replica publishes"
             await self._tell_the_active_one()
-        # Not before: one that waits would hear itself, and tell itself again, without an end.
+        # Not before: one that waits notifies this channel, and would wake itself for ever.
         await connection.add_listener(CHANNEL, lambda *_: self.wake())
         for one in self._published:
             row = await connection.fetchrow(

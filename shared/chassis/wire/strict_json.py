@@ -49,7 +49,7 @@ _TOO_LARGE: Final = object()
 def read(body: bytes) -> Any:
     """The JSON value in a body.
 
-    Raises ``Problem``: ``unreadable-json`` for what is no JSON or could be read in two ways,
+    Raises ``Problem``: ``unreadable-json`` for what is not JSON or could be read in two ways,
     ``content-invalid`` with pointers for a NUL and for an integer beyond 2^53.
     """
     if body.startswith(_BOM):
@@ -109,7 +109,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _constant(_name: str) -> Any:
-    raise _NotReadable("NaN and Infinity are no JSON.")
+    raise _NotReadable("JSON has no NaN and no Infinity.")
 
 
 def _integer(digits: str) -> Any:

@@ -186,7 +186,7 @@ _OUR_RULES: Final = frozenset(
         "a location needs an ods or a text",
         "when is exactly one of date, at, period, interval, timing, as_needed",
         "a period needs a start or an end",
-        "a source_ref needs the system that it is of",
+        "a source_ref needs its system",
     }
 )
 _OF_A_TYPE: Final = ("shape", "does not have the shape that the contract says")
@@ -252,7 +252,7 @@ _RULES: Final[Mapping[str, tuple[str, str]]] = {
     "uuid_type": ("uuid", _AS_A_UUID),
     "uuid_parsing": ("uuid", _AS_A_UUID),
     "uuid_version": ("uuid", "must be a UUID of another version"),
-    "date_type": ("date", "A date is expected here."),
+    "date_type": ("date", "must be a date, as 2026-03-10"),
     "date_parsing": ("date", "must be a date, as 2026-03-10"),
     "date_from_datetime_parsing": ("date", "must be a date, as 2026-03-10"),
     "date_from_datetime_inexact": ("date", "must be a date without a time"),
