@@ -17,13 +17,12 @@ from joserfc.jwk import OKPKey
 from shared.cli import running_stack
 from shared.cli.output import as_json, fail
 from shared.ledger import Organisation, plain
-from shared.ledger.names import ORGANISATION_CODE, id_in
+from shared.ledger.names import AUDIENCE, ORGANISATION_CODE, ROLE, id_in
 
 ALGORITHM: Final = "Ed25519"
-AUDIENCE: Final = "careplan"
 _SUBJECTS: Final = uuid.uuid5(uuid.NAMESPACE_URL, "careplan-development-subjects")
 _ORGANISATION: Final = re.compile(ORGANISATION_CODE)
-_ROLE: Final = re.compile(r"[a-z][a-z0-9]*(?:-[a-z0-9]+)*")
+_ROLE: Final = re.compile(ROLE)
 _LONGEST: Final = 10 * 365 * 86400
 _UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 

@@ -10,6 +10,7 @@ from typing import Final
 
 import shared.ledger
 from shared.contracts import discover
+from shared.ledger.section import TAKEN_NAMES
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 
@@ -17,7 +18,6 @@ _NAME: Final = re.compile(r"[a-z]+(_[a-z]+)*")
 _LONGEST: Final = 40
 _TEMPLATES: Final = Path(__file__).with_name("templates")
 _OF_THE_SECTION: Final = ("domain.py", "section.py", "examples.py", "README.md")
-_TAKEN: Final = frozenset({"audit", "plan", "inbox", "receipts"})
 
 
 class NameTaken(Exception):
@@ -63,7 +63,7 @@ def _words(name: str) -> list[str]:
 
 
 def _must_be_free(name: str, class_name: str) -> None:
-    if name in _TAKEN:
+    if name in TAKEN_NAMES:
         raise NameTaken(f"{name!r} is taken on Kafka")
     if keyword.iskeyword(name) or name in sys.stdlib_module_names:
         raise NameTaken(f"{name!r} is a word of Python")

@@ -15,6 +15,7 @@ from shared.chassis.wire.command_record import wrong_in_headers, wrong_in_key
 from shared.chassis.wire.problem import Problem
 from shared.chassis.wire.shapes import command_shape
 from shared.chassis.wire.strict_json import read
+from shared.chassis.wire.validation_errors import error_at
 from shared.contracts import discover
 from shared.ledger import Contributor, Section
 
@@ -164,7 +165,7 @@ class _Judge:
             if type_ in section.commands:
                 return section
         message = "No section has this command."
-        error = {"pointer": "/command", "rule": "unknown-command", "message": message}
+        error = error_at("/command", "unknown-command", message)
         raise Problem("command-unknown", errors=[error])
 
 

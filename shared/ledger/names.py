@@ -11,9 +11,18 @@ LOCAL_ID: Final = "x-[a-z0-9][a-z0-9-]{0,58}"
 ORGANISATION_CODE: Final = f"({ODS}|{LOCAL_ID})"
 # As the source of a message, where an ODS code may stand in the lower case of topics.
 ORGANISATION_SOURCE: Final = f"urn:careplan:org:({LOCAL_ID}|{ODS}|{ODS.lower()})"
+# A role, as a token and a setting name it.
+ROLE: Final = "[a-z][a-z0-9]*(?:-[a-z0-9]+)*"
+# Trace, span and flags of a W3C ``traceparent``.
+TRACEPARENT: Final = "(?!ff)[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})"
 UUID_TEXT: Final = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 
+AUDIENCE: Final = "careplan"
+"""Whom a token is for."""
+
 _ID: Final = re.compile(UUID_TEXT)
+_TRACEPARENT: Final = re.compile(TRACEPARENT)
+_NO_TRACE: Final = "0" * 32
 
 
 @cache
@@ -25,3 +34,9 @@ def kebab(name: str) -> str:
 def id_in(given: Any) -> UUID | None:
     """A UUID in lower case, as ids are written here; ``None`` for any other form or type."""
     return UUID(given) if isinstance(given, str) and _ID.fullmatch(given) else None
+
+
+def trace_of(traceparent: str | None) -> str | None:
+    """The trace's id in a W3C ``traceparent``; ``None`` where it is none."""
+    found = _TRACEPARENT.fullmatch(traceparent) if traceparent else None
+    return found[1] if found and found[1] != _NO_TRACE else None

@@ -15,7 +15,7 @@ from shared.ledger.names import kebab
 from shared.ledger.provenance import Provenance, ServiceRole
 from shared.ledger.values import KEEP, Visibility
 
-_TAKEN_NAMES = frozenset({"audit", "plan", "inbox", "receipts"})
+TAKEN_NAMES = frozenset({"audit", "plan", "inbox", "receipts"})
 
 
 _TAKE_FROM_A_RESTRICTION = ("restrict", "lift_restriction")
@@ -123,7 +123,7 @@ class Section:
     events: Mapping[str, type[Entry.Event]] = field(init=False)
 
     def __post_init__(self) -> None:
-        if self.wire_name in _TAKEN_NAMES:
+        if self.wire_name in TAKEN_NAMES:
             raise ValueError(f"the name {self.wire_name!r} is taken on Kafka")
         commands: dict[str, Command] = {}
         events: dict[str, type[Entry.Event]] = {}

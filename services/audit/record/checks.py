@@ -10,7 +10,6 @@ from services.audit.record.commitment import NotCanonical, fitted
 
 _SHA256: Final = re.compile(r"[0-9a-f]{64}")
 _UUID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-_TRACEPARENT: Final = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
 _TRACE_ID: Final = re.compile(r"[0-9a-f]{32}")
 _NO_TRACE: Final = "0" * 32
 _CODE: Final = re.compile(r"[a-z][a-z0-9-]{0,63}")
@@ -114,12 +113,6 @@ def trace_id_in(given: Any, where: str) -> str | None:
     """The id of a trace; nothing where it is none."""
     text = text_in(given, where)
     return text if text is not None and _TRACE_ID.fullmatch(text) and text != _NO_TRACE else None
-
-
-def trace_of(traceparent: str | None) -> str | None:
-    """The trace's id in a W3C ``traceparent``; ``None`` where it is none."""
-    found = _TRACEPARENT.fullmatch(traceparent or "")
-    return found[1] if found and found[1] != _NO_TRACE else None
 
 
 def instant_in(given: Any, where: str) -> datetime | None:

@@ -19,7 +19,6 @@ from services.audit.record.checks import (
     short_text_in,
     text_in,
     trace_id_in,
-    trace_of,
     uuid_in,
     uuid_or_none,
     version_in,
@@ -49,6 +48,7 @@ from services.audit.record.model import (
     without_nulls,
 )
 from shared.ledger import RecordedEvent
+from shared.ledger.names import trace_of
 from shared.ledger.topics import named_topic
 
 HEADERS: Final = (

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Any
 from uuid import UUID
 
 from shared.chassis.contribute.prepare import Prepared
@@ -14,8 +14,7 @@ from shared.chassis.settings import Settings
 from shared.chassis.store.event_store import EventStore, KeptReceipt, Moved
 from shared.chassis.wire.problem import Problem, status_of_refusal
 from shared.ledger import Entry, Receipt, Refused, Section, kebab
-
-_OPEN: Final = "open"
+from shared.ledger.recorded_event import OPEN
 
 
 @dataclass(frozen=True)
@@ -70,7 +69,7 @@ class Decisions:
                 "This section does not know the plan. Open the plan first, or send this again if "
                 "it has just been opened.",
             )
-        if state != _OPEN:
+        if state != OPEN:
             return Refused("plan-not-open", "This plan has ended or was merged.")
         return None
 

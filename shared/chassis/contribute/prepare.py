@@ -11,7 +11,7 @@ from uuid_utils.compat import uuid7
 from shared.chassis.wire.plain_json import plain_json
 from shared.chassis.wire.problem import Problem
 from shared.chassis.wire.shapes import claim_shape, command_shape, leaves_of, visibility_shape
-from shared.chassis.wire.validation_errors import pointer
+from shared.chassis.wire.validation_errors import error_at, pointer
 from shared.ledger import (
     RELATED_PERSON,
     SYSTEM,
@@ -68,25 +68,24 @@ def contribution_from_json(given: Any) -> Contribution:
     if not isinstance(given, dict):
         raise _invalid("", "object", "This must be an object.")
     errors = [
-        _error(pointer(key), "unknown-key", "This is not known here.")
+        error_at(pointer(key), "unknown-key", "This is not known here.")
         for key in given
         if key not in _KEYS
     ]
     ids = {key: _id(given, key, errors) for key in ("contribution_id", "plan_id", "entry_id")}
     contribution_id = ids["contribution_id"]
     if given.get("contribution_id") is None:
-        errors.append(_error("/contribution_id", "missing", "This is missing."))
+        errors.append(error_at("/contribution_id", "required", "This is missing."))
     command = given.get("command")
     if not isinstance(command, str):
-        errors.append(_error("/command", "text", "This must be the type of a command, as text."))
+        errors.append(error_at("/command", "text", "This must be the type of a command, as text."))
     based_on = given.get("based_on")
     if based_on is not None and (type(based_on) is not int or based_on < 1):
-        errors.append(
-            _error("/based_on", "version", "This must be an entry version, a whole number from 1.")
-        )
+        message = "This must be an entry version, a whole number from 1."
+        errors.append(error_at("/based_on", "version", message))
     content = given.get("content")
     if content is not None and not isinstance(content, dict):
-        errors.append(_error("/content", "object", "This must be an object."))
+        errors.append(error_at("/content", "object", "This must be an object."))
     if errors or contribution_id is None:
         raise Problem("content-invalid", errors=errors)
     return Contribution(
@@ -107,13 +106,13 @@ def prepare(section: Section, contribution: Contribution, contributor: Contribut
     if command is None:
         message = _no_such_command(section, contribution.command)
         raise Problem(
-            "command-unknown", message, errors=[_error("/command", "unknown-command", message)]
+            "command-unknown", message, errors=[error_at("/command", "unknown-command", message)]
         )
     arguments = command_shape(command).read(contribution.content)
     plan_id = contribution.plan_id
     if plan_id is None:
         if not command.opens_plan:
-            raise _invalid("/plan_id", "missing", "This is missing.")
+            raise _invalid("/plan_id", "required", "This is missing.")
         plan_id = uuid7()
     entry_id, is_chosen = _entry_id(command, contribution, plan_id)
     if command.creates and contribution.based_on is not None:
@@ -147,12 +146,12 @@ def _judge_visibility(command: Command, visibility: Visibility | None) -> None:
         return
     leaves = leaves_of(command.entry)
     errors = [
-        _error(pointer("visibility", "fields", at), "one-of", _one_of(leaves))
+        error_at(pointer("visibility", "fields", at), "one-of", _one_of(leaves))
         for at, field in enumerate(visibility.fields)
         if field not in leaves
     ]
     if not restricts_somebody(vars(visibility)):
-        errors.append(_error("/visibility", "from-somebody", FROM_WHOM))
+        errors.append(error_at("/visibility", "from-somebody", FROM_WHOM))
     if errors:
         raise Problem("content-invalid", errors=errors)
 
@@ -197,7 +196,7 @@ def _entry_id(command: Command, contribution: Contribution, plan_id: UUID) -> tu
     if chosen is not None:
         return chosen, True
     if not command.creates:
-        raise _invalid("/entry_id", "missing", "This is missing; name the entry to change.")
+        raise _invalid("/entry_id", "required", "This is missing; name the entry to change.")
     return uuid7(), False
 
 
@@ -231,12 +230,12 @@ def _stated_by(claim: Claim, recorded_by: Agent) -> Agent:
         return recorded_by
     if stated_by.kind == "professional" and is_blank(stated_by.role):
         raise _invalid(
-            "/provenance/stated_by/role", "missing", "This is missing; a professional has a role."
+            "/provenance/stated_by/role", "required", "This is missing; a professional has a role."
         )
     if stated_by.kind == RELATED_PERSON and is_blank(stated_by.relationship):
         raise _invalid(
             "/provenance/stated_by/relationship",
-            "missing",
+            "required",
             "This is missing; a related person has a relationship.",
         )
     return stated_by
@@ -272,7 +271,7 @@ def _id(given: dict[str, Any], key: str, errors: list[dict[str, str]]) -> UUID |
     found = id_in(value)
     if found is None:
         errors.append(
-            _error(
+            error_at(
                 f"/{key}",
                 "uuid",
                 "This must be a UUID in lower case, as 0199c0de-0000-7000-8000-000000000001.",
@@ -281,9 +280,5 @@ def _id(given: dict[str, Any], key: str, errors: list[dict[str, str]]) -> UUID |
     return found
 
 
-def _error(where: str, rule: str, message: str) -> dict[str, str]:
-    return {"pointer": where, "rule": rule, "message": message}
-
-
 def _invalid(where: str, rule: str, message: str) -> Problem:
-    return Problem("content-invalid", errors=[_error(where, rule, message)])
+    return Problem("content-invalid", errors=[error_at(where, rule, message)])

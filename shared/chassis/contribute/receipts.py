@@ -27,6 +27,7 @@ from shared.ledger import (
     Section,
     plain,
 )
+from shared.ledger.names import trace_of
 from shared.ledger.topics import AUDIT_RECORDS
 
 _NOT_SAID: Final = Authentication()
@@ -208,13 +209,12 @@ def actor_of(agent: Agent, sub: str) -> dict[str, Any]:
 
 def _who(prepared: Prepared) -> dict[str, Any]:
     """Who did it and for whom, how they were authenticated, by which policy, in which trace."""
-    traceparent = inject()
     return {
         "actor": actor_of(prepared.provenance.recorded_by, prepared.contributor.sub),
         "on_behalf_of": plain(prepared.provenance.on_behalf_of),
         "authn": plain(prepared.contributor.authentication) or None,
         "policy_version": POLICY_VERSION,
-        "trace_id": traceparent.split("-")[1] if traceparent else None,
+        "trace_id": trace_of(inject()),
     }
 
 

@@ -26,7 +26,7 @@ from shared.chassis.store.group_commit import QueueFull, Unavailable
 from shared.chassis.telemetry import log
 from shared.chassis.wire.problem import Problem, problem_body, status_of_refusal
 from shared.chassis.wire.strict_json import read
-from shared.chassis.wire.validation_errors import pointer
+from shared.chassis.wire.validation_errors import error_at, pointer
 from shared.ledger import Contributor, id_in
 
 CONTRIBUTIONS: Final = "/v1/contributions"
@@ -124,12 +124,7 @@ def refusal(reply: Reply) -> Problem:
     if "field" in receipt:
         path = str(receipt["field"]).split(".")
         within = () if path[0] in _BESIDE_THE_CONTENT else ("content",)
-        found = {
-            "pointer": pointer(*within, *path),
-            "rule": code,
-            "message": receipt["detail"],
-        }
-        errors.append(found)
+        errors.append(error_at(pointer(*within, *path), code, receipt["detail"]))
     return Problem(
         code,
         receipt["detail"],
@@ -162,10 +157,10 @@ async def _batch(
     for key in given:
         if key != "contributions":
             message = "This is not known here."
-            errors.append({"pointer": pointer(key), "rule": "unknown-key", "message": message})
+            errors.append(error_at(pointer(key), "unknown-key", message))
     if not isinstance(items, list) or not 1 <= len(items) <= _BATCH_LIMIT:
         message = f"This must be a list of 1 to {_BATCH_LIMIT} contributions."
-        errors.append({"pointer": "/contributions", "rule": "batch-size", "message": message})
+        errors.append(error_at("/contributions", "batch-size", message))
     if errors:
         raise Problem("content-invalid", errors=errors)
     answers: list[dict[str, Any]] = [{}] * len(items)
@@ -227,5 +222,5 @@ def _json(
         orjson.dumps(body),
         status_code=status,
         media_type="application/json",
-        headers={"Cache-Control": "private, no-cache", **(headers or {})},
+        headers={**PRIVATE, **(headers or {})},
     )

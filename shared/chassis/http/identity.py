@@ -34,10 +34,10 @@ from shared.ledger import (
     Organisation,
     id_in,
 )
+from shared.ledger.names import AUDIENCE, ROLE
 from shared.ledger.provenance import Kind
 from shared.ledger.text import says_something
 
-AUDIENCE: Final = "careplan"
 TOKEN_LIMIT: Final = 8_192
 TEXT_LIMIT: Final = 255
 REMEMBERED_BYTES: Final = 8 * 2**20
@@ -48,7 +48,7 @@ _OF_EACH_TOKEN: Final = 512
 
 _KINDS: Final = frozenset(get_args(Kind))
 _TOKEN: Final = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
-_ROLE: Final = re.compile(r"[a-z][a-z0-9]*(?:-[a-z0-9]+)*")
+_ROLE: Final = re.compile(ROLE)
 _ODS: Final = re.compile(ODS)
 _LOCAL_ID: Final = re.compile(LOCAL_ID)
 

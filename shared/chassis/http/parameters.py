@@ -9,7 +9,7 @@ import orjson
 from starlette.requests import Request
 
 from shared.chassis.wire.problem import Problem
-from shared.chassis.wire.validation_errors import KEY_LIMIT, pointer
+from shared.chassis.wire.validation_errors import KEY_LIMIT, error_at, pointer
 
 DEFAULT_LIMIT: Final = 50
 HIGHEST_LIMIT: Final = 200
@@ -28,7 +28,7 @@ _HIGHEST_PLACE: Final = 2**63 - 1
 def parameter_invalid(name: str, detail: str, rule: str = "parameter") -> Problem:
     """The problem of one parameter or header; ``detail`` is a whole sentence."""
     named = name[:KEY_LIMIT]
-    error = {"pointer": pointer(named), "rule": rule, "message": detail}
+    error = error_at(pointer(named), rule, detail)
     return Problem("parameter-invalid", detail, errors=[error], parameter=named)
 
 

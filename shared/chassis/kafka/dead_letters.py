@@ -16,6 +16,7 @@ from shared.chassis.kafka.event_message import header
 from shared.chassis.wire.command_record import organisation_in
 from shared.chassis.wire.problem import STATUS
 from shared.ledger import Organisation, id_in, instant, plain
+from shared.ledger.names import trace_of
 from shared.ledger.topics import AUDIT_RECORDS, dead_letters_topic, named_topic
 
 Record: TypeAlias = ConsumerRecord[bytes | None, bytes | None]
@@ -25,7 +26,6 @@ LONGEST_VALUE: Final = 3 * 1024 * 1024
 _LONGEST_HEADERS: Final = 262_144
 _LONGEST_KEY: Final = 65_536
 
-_TRACEPARENT: Final = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
 _SECTION_TOPIC: Final = re.compile(r"careplan\.([a-z-]+)\.(?:events|commands)\.v\d+$")
 
 
@@ -68,7 +68,6 @@ def dead_letter(
     plan_id = str(named) if named else None
     topic = named_topic(record.topic, topic_id)
     record_id = f"{reader or consumer}/{topic}/{record.partition}.{record.offset}"
-    trace_of_record = _TRACEPARENT.fullmatch(header(record, "traceparent") or "")
     audited = Outgoing(
         prefix + AUDIT_RECORDS,
         plan_id.encode() if plan_id else None,
@@ -88,7 +87,7 @@ def dead_letter(
                 "reason": reason,
                 "contribution_id": None,
                 "content_sha256": hashlib.sha256(record.value or b"").hexdigest(),
-                "trace_id": trace_of_record and trace_of_record[1],
+                "trace_id": trace_of(header(record, "traceparent")),
                 "kept": False,
             }
         ),

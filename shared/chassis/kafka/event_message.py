@@ -29,6 +29,7 @@ from shared.ledger import (
     id_in,
     instant,
 )
+from shared.ledger.names import trace_of
 from shared.ledger.recorded_event import MERGED, plan_state_after
 from shared.ledger.topics import events_topic
 
@@ -48,7 +49,6 @@ _WRITTEN_NUL = b"\\u0000"
 _YEARS = range(1000, 9999)  # in UTC: any database and any offset can hold them
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,59}")
 _TYPE = re.compile(r"careplan\.([a-z][a-z0-9-]{0,59})\.[a-z][a-z0-9-]{0,99}\.v[1-9][0-9]{0,3}")
-_TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 _AUTH_TYPES = {
     PROFESSIONAL: b"user",
     PERSON: b"app_user",
@@ -262,7 +262,7 @@ def event_of(record: ConsumedRecord) -> RecordedEvent:
             fields=_fields(list(content) if fields is None else fields),
             position=_number(_header(headers, "ce_position")),
             # Headers are whatever somebody wrote: one that has not its form is none.
-            traceparent=trace if trace and _TRACEPARENT.fullmatch(trace) else None,
+            traceparent=trace if trace_of(trace) else None,
             leaf_hash=_header(headers, "ce_leafhash"),
         )
     except (KeyError, ValueError, TypeError, AttributeError, OverflowError) as error:

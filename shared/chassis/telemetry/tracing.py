@@ -18,6 +18,7 @@ from opentelemetry.trace import Link, Tracer
 
 from shared.chassis.telemetry.names import Attribute, SpanName
 from shared.chassis.telemetry.span_export import ListedAttributesOnly
+from shared.ledger.names import TRACEPARENT
 
 
 class _PassedOn(trace.NoOpTracer):
@@ -71,7 +72,7 @@ class _Current:
 _IDS: Final = RandomIdGenerator()
 
 
-_TRACEPARENT: Final = re.compile(r"(?!ff)[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})")
+_TRACEPARENT: Final = re.compile(TRACEPARENT)
 
 
 _LINK_LIMIT: Final = 128

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+from shared.chassis.wire.validation_errors import error_at
 from shared.ledger import ORGANISATION_SOURCE
 
 _SOURCE: Final = re.compile(ORGANISATION_SOURCE)
@@ -40,10 +41,10 @@ def wrong_in_key(key: Any, value: Any) -> Iterator[dict[str, str]]:
     plan_id = value.get("plan_id") if isinstance(value, dict) else None
     if plan_id is None:
         message = "Over Kafka every command names its `plan_id`, `open-plan` too."
-        yield {"pointer": "", "rule": "required", "message": message}
+        yield error_at("", "required", message)
     elif key != plan_id:
         message = "The key of the record must be the `plan_id`."
-        yield {"pointer": "", "rule": "key", "message": message}
+        yield error_at("", "key", message)
 
 
 def organisation_in(source: Any) -> str | None:
@@ -53,4 +54,4 @@ def organisation_in(source: Any) -> str | None:
 
 
 def _error(name: str, rule: str, message: str) -> dict[str, str]:
-    return {"pointer": f"/{name}", "rule": rule, "message": message}
+    return error_at(f"/{name}", rule, message)

@@ -30,7 +30,7 @@ from typing_extensions import TypedDict
 
 from shared.chassis.wire.exact import Exact, Schemas
 from shared.chassis.wire.problem import Problem
-from shared.chassis.wire.validation_errors import errors_from_validation
+from shared.chassis.wire.validation_errors import error_at, errors_from_validation
 from shared.ledger import Claim, Command, Entry, Keep, Visibility
 from shared.ledger.values import FROM_SOMEBODY, FROM_WHOM, restricts_somebody
 
@@ -201,8 +201,7 @@ def _read(exact: Exact[Any], given: Any, prefix: str) -> Any:
 
 
 def _content_invalid(pointer: str, rule: str, message: str) -> Problem:
-    error = {"pointer": pointer, "rule": rule, "message": message}
-    return Problem("content-invalid", errors=[error])
+    return Problem("content-invalid", errors=[error_at(pointer, rule, message)])
 
 
 def _field(parameter: Parameter, *, creates: bool) -> Any:

@@ -9,7 +9,7 @@ from math import isfinite
 from typing import Any, Final
 
 from shared.chassis.wire.problem import Problem
-from shared.chassis.wire.validation_errors import ERROR_LIMIT, INTEGER_LIMIT, pointer
+from shared.chassis.wire.validation_errors import ERROR_LIMIT, INTEGER_LIMIT, error_at, pointer
 
 BODY_LIMIT: Final = 1_048_576
 """Bytes that either door takes: of a body, of a message's value."""
@@ -95,8 +95,7 @@ def judge_size(body: bytes, *, depth: int = DEPTH_LIMIT, values_limit: int = VAL
 
 
 def _too_much(message: str) -> Problem:
-    error = {"pointer": "", "rule": "values-limit", "message": message}
-    return Problem("content-invalid", message, errors=[error])
+    return Problem("content-invalid", message, errors=[error_at("", "values-limit", message)])
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -152,7 +151,7 @@ _CAREFUL: Final = json.JSONDecoder(
 def _judge(value: Any) -> None:
     errors = []
     for path, rule, message in islice(_faults(value), ERROR_LIMIT):
-        errors.append({"pointer": pointer(*path), "rule": rule, "message": message})
+        errors.append(error_at(pointer(*path), rule, message))
     if errors:
         raise Problem("content-invalid", errors=errors)
 

@@ -35,6 +35,11 @@ def pointer(*path: str | int, prefix: str = "") -> str:
     )
 
 
+def error_at(where: str, rule: str, message: str) -> dict[str, str]:
+    """What is wrong at a place, as one of the ``errors`` of a problem."""
+    return {"pointer": where, "rule": rule, "message": message}
+
+
 def _escaped(key: str) -> str:
     printable = key[:KEY_LIMIT].encode("utf-8", "replace").decode()
     return printable.replace("~", "~0").replace("/", "~1")
@@ -65,10 +70,10 @@ def errors_of(found: Iterable[Any], prefix: str, given: Any) -> list[dict[str, A
             through_a_branch.add(where)
         held = placed.get(where)
         if held is None:
-            placed[where] = {"pointer": where, "rule": rule, "message": message}
+            placed[where] = error_at(where, rule, message)
         elif held["rule"] != rule:
             # Two branches of a union, each with its own objection: say neither's.
-            placed[where] = {"pointer": where, "rule": "shape", "message": _NO_BRANCH}
+            placed[where] = error_at(where, "shape", _NO_BRANCH)
     # "Not null" of one branch says nothing where another branch was meant and got further.
     for where in through_a_branch:
         if any(other.startswith(f"{where}/") for other in placed):

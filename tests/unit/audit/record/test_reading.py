@@ -9,7 +9,7 @@ from uuid import UUID
 
 import pytest
 
-from services.audit.record.checks import Unfit, kafka_time, trace_of
+from services.audit.record.checks import Unfit, kafka_time
 from services.audit.record.model import Kind, Operation, Source
 from services.audit.record.reading import (
     change_id,
@@ -21,6 +21,7 @@ from services.audit.record.reading import (
     source_position,
 )
 from shared.ledger import RecordedEvent
+from shared.ledger.names import trace_of
 
 PLAN = UUID("0199c0de-0000-7000-8000-0000000000a1")
 ENTRY = UUID("0199c0de-0000-7000-8000-0000000000e1")
