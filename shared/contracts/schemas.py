@@ -13,7 +13,6 @@ Schema = dict[str, Any]
 CONTRIBUTION: Final = "careplan.contribution"
 RECEIPT: Final = "careplan.receipt"
 EVENT: Final = "careplan.event"
-ENVELOPES: Final = (CONTRIBUTION, RECEIPT, EVENT)
 
 _ID: Final = {"type": "string", "format": "uuid", "pattern": f"^{UUID_TEXT}$"}
 _AT: Final = {"type": "string", "format": "date-time"}

@@ -8,7 +8,7 @@ from typing import Any, Final, Literal
 from uuid import UUID, uuid5
 
 from shared.ledger.provenance import Claim
-from shared.ledger.values import Visibility, instant
+from shared.ledger.values import Visibility
 
 
 @dataclass(frozen=True)
@@ -32,6 +32,8 @@ class Contribution:
 class Receipt:
     """The answer to a contribution: accepted with the entry and its version, or refused and why.
 
+    What only the commit knows, ``recorded_at`` and ``ledger_position``, is added to its JSON.
+
     ``facts`` are further members of a refusal (``changed_since``, ``existing_plan_id``).
     """
 
@@ -45,8 +47,6 @@ class Receipt:
     code: str | None = None
     detail: str | None = None
     facts: dict[str, Any] = field(default_factory=dict)
-    recorded_at: datetime | None = None
-    ledger_position: str | None = None
 
     def as_json(self) -> dict[str, Any]:
         """The receipt as the doors give it; members without a value are left out."""
@@ -68,10 +68,6 @@ class Receipt:
                 {"type": type_, "entry_version": version} for type_, version in self.events
             ]
         receipt.update(self.facts)
-        if self.recorded_at is not None:
-            receipt["recorded_at"] = instant(self.recorded_at)
-        if self.ledger_position is not None:
-            receipt["ledger_position"] = self.ledger_position
         return receipt
 
 

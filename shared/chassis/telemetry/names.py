@@ -9,9 +9,7 @@ class SpanName(StrEnum):
     """Spans with one name; those that name what they are about are made by the functions below."""
 
     FOLD_PLAN = "fold plan"
-    REBUILD_PLANS = "rebuild plans"
     RECORD_AUDIT = "record audit"
-    SEAL_AUDIT = "seal audit"
 
 
 def process_span(topic: str) -> str:
