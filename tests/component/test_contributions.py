@@ -440,6 +440,9 @@ async def test_each_refusal_that_differs_in_sender_content_or_code_has_a_record(
         for _ in range(2):  # what comes again is the same refusal
             await ask(wrong, NURSE)
             await ask(wrong, works_for("ZZH01"))
+            again = await contributions.receive(wrong, colleague, wait=False)
+            assert (again.repeated, again.code) == (True, "goal-needs-a-need")
+            refused.append((str(wrong.contribution_id), again.code))
             await ask(other, NURSE)
             await ask(other, colleague)
             await ask(too_soon, NURSE)
@@ -455,7 +458,7 @@ async def test_each_refusal_that_differs_in_sender_content_or_code_has_a_record(
     assert [(one["contribution_id"], one["code"]) for one in records] == refused
     different = {one["record_id"]: (one["contribution_id"], one["code"]) for one in records}
     assert Counter(different.values()) == {
-        (str(wrong.contribution_id), "goal-needs-a-need"): 1,
+        (str(wrong.contribution_id), "goal-needs-a-need"): 2,
         (str(wrong.contribution_id), "contribution-id-reused"): 3,
         (str(too_soon.contribution_id), "plan-unknown"): 2,
         (str(too_soon.contribution_id), "goal-needs-a-need"): 1,

@@ -552,6 +552,14 @@ async def test_validating_tells_the_receipt_and_stores_nothing(goals: Goals) -> 
         told = await goals.door.validate(asked, NURSE)
         assert (told.status_code, told.json()["code"]) == (200, code)
         assert (told.json()["outcome"], told.json()["stored"]) == ("refused", False)
+    again = contribution(AGREE, GOAL, PLAN)
+    await goals.door.contribute(again, NURSE)
+    before = await goals.bench.rows()
+    told = await goals.door.validate(again, NURSE)
+    assert told.json()["events"] == [
+        {"type": "careplan.goals.agreed.v1", "entry_version": 1, "content": GOAL}
+    ]
+    assert not {"recorded_at", "ledger_position"} & set(told.json())
     first = await goals.door.receipt(refused["contribution_id"], NURSE)
     told = await goals.door.validate(refused, NURSE)
     assert {**told.json(), "recorded_at": first.json()["recorded_at"]} == {

@@ -95,7 +95,7 @@ class Contributions:
             if appended.verdict == "stored":
                 return _stored(receipt, appended)
             if appended.verdict == "repeated":
-                return await self._give_again(_first_receipt(appended), reply_to)
+                return await self._give_again(prepared, _first_receipt(appended), reply_to)
             if appended.verdict == "reused":
                 return await self._leave_no_receipt(prepared, reused(), reply_to)
             if appended.verdict in ("plan-unknown", "plan-not-open"):
@@ -134,6 +134,7 @@ class Contributions:
             authn_of(prepared.contributor),
             POLICY_VERSION,
             None if prepared.command.entry.opens_plan else prepared.plan_id,
+            prepared.contributor.sub,
         )
         moved = [] if decided.moved is None else [decided.moved]
         read = [] if decided.seen is None else [(prepared.entry_id, decided.seen)]
@@ -150,7 +151,7 @@ class Contributions:
         """Refuse a right; but first comes a receipt that is kept, then the plan."""
         kept = await self._store.receipt(prepared.contribution_id)
         if kept is not None and is_same(prepared, kept):
-            return await self._give_again(kept.receipt, reply_to)
+            return await self._give_again(prepared, kept.receipt, reply_to)
         no = (
             reused()
             if kept is not None
@@ -158,9 +159,19 @@ class Contributions:
         )
         return await self._leave_no_receipt(prepared, no or refused, reply_to)
 
-    async def _give_again(self, receipt_json: dict[str, Any], reply_to: str | None) -> Reply:
+    async def _give_again(
+        self, prepared: Prepared, receipt_json: dict[str, Any], reply_to: str | None
+    ) -> Reply:
+        """The first receipt; a refusal that somebody else is given is one more for the audit."""
+        outgoing: list[Outgoing] = []
+        if receipt_json["outcome"] == "refused":
+            kept = await self._store.receipt(prepared.contribution_id)
+            if kept is not None and kept.sub != prepared.contributor.sub:
+                outgoing.append(self._for_the_audit(prepared, receipt_json, kept=True))
         if reply_to is not None:
-            await self._store.publish([receipt_message(reply_to, receipt_json)])
+            outgoing.append(receipt_message(reply_to, receipt_json))
+        if outgoing:
+            await self._store.publish(outgoing)
         return Reply(receipt_json, kept=True, repeated=True)
 
     async def _leave_no_receipt(

@@ -166,6 +166,8 @@ def validation_record(
     voice = prepared.contributor.kind
     purpose, of_use = {PERSON: _OWN, RELATED_PERSON: _FOR_THEM}.get(voice, _CARE)
     section = receipt["section"]
+    # A refusal may tell of another plan than the one that was asked for: that one was looked into.
+    plan_id = receipt.get("existing_plan_id") or receipt["plan_id"]
     shown = {
         "sections": [section],
         "redactions": [],
@@ -186,14 +188,14 @@ def validation_record(
         "purpose_of_use": of_use,
         "relationship": None,
         "decision": "deny" if denied else "permit",
-        "plan_id": receipt["plan_id"],
+        "plan_id": plan_id,
         "section": section,
         "entry_id": receipt.get("entry_id"),
         "entry_version": receipt.get("entry_version"),
         "command": prepared.command.type,
         **({} if denied else shown),
     }
-    return access_id, _record(record, section, receipt["plan_id"] or str(access_id), prefix)
+    return access_id, _record(record, section, plan_id or str(access_id), prefix)
 
 
 def actor_of(agent: Agent, sub: str) -> dict[str, Any]:

@@ -135,7 +135,7 @@ class EventStore:
     async def receipt(self, contribution_id: UUID) -> "KeptReceipt | None":
         """The receipt kept for a contribution."""
         row = await self._database.pool.fetchrow(
-            "SELECT contributor, content_hash, body, recorded_at, event_position"
+            "SELECT contributor, content_hash, body, recorded_at, event_position, sub"
             " FROM receipt WHERE contribution_id = $1",
             contribution_id,
         )
@@ -145,6 +145,7 @@ class EventStore:
             row["contributor"],
             row["content_hash"],
             completed(orjson.loads(row["body"]), row["recorded_at"], row["event_position"]),
+            row["sub"],
         )
 
     async def holder(self, key: str) -> UUID | None:
@@ -223,12 +224,19 @@ class EventStore:
 
 
 class KeptReceipt:
-    """A receipt with whose it is and the hash of what it answered."""
+    """A receipt with whose it is, who sent what it answers first, and the hash of that."""
 
-    def __init__(self, contributor: str, content_hash: bytes, receipt: dict[str, Any]) -> None:
+    def __init__(
+        self,
+        contributor: str,
+        content_hash: bytes,
+        receipt: dict[str, Any],
+        sub: str | None,
+    ) -> None:
         self.contributor = contributor
         self.content_hash = content_hash
         self.receipt = receipt
+        self.sub = sub
 
 
 def completed(

@@ -29,7 +29,7 @@ class ReceiptRow(NamedTuple):
     """The receipt to be kept with the events, what recognises a repeat, and why it was taken.
 
     ``authn`` is JSON: how the contributor was authenticated. ``open_plan`` is the plan that has to
-    be open for it, as far as the section has heard.
+    be open for it, as far as the section has heard. ``sub`` is whoever sent it first.
     """
 
     contribution_id: UUID
@@ -39,6 +39,7 @@ class ReceiptRow(NamedTuple):
     authn: bytes | None = None
     policy_version: str | None = None
     open_plan: UUID | None = None
+    sub: str | None = None
 
 
 class Append(NamedTuple):

@@ -8,6 +8,7 @@ import pytest
 
 from services.goals.section import SECTION
 from shared.chassis.contribute.prepare import contribution_from_json, prepare
+from shared.chassis.contribute.receipts import validation_record
 from shared.chassis.kafka.event_message import EventPublisher
 from shared.chassis.store.mapper import EntryMapper
 from shared.chassis.store.rows import StoredRow
@@ -113,3 +114,19 @@ def test_a_fact_that_says_nothing_cannot_be_read(claim: dict[str, Any]) -> None:
     with pytest.raises(Problem) as caught:
         contribution_from_json(contribution(provenance=claim))
     assert caught.value.code == "content-invalid"
+
+
+def test_a_look_that_tells_of_another_plan_is_a_look_into_that_plan() -> None:
+    """Kind: an answer that shows something of a plan whose record names another plan, or none."""
+    asked = prepare(SECTION, contribution_from_json(contribution()), TOM)
+    told = "0199c0de-0000-7000-8000-0000000000a2"
+    for plan_id in (None, str(asked.plan_id)):
+        receipt = {
+            "section": "person",
+            "plan_id": plan_id,
+            "code": "plan-already-open",
+            "existing_plan_id": told,
+        }
+        _, record = validation_record(asked, receipt, body=b"{}", denied=False)
+        assert orjson.loads(record.value)["plan_id"] == told
+        assert record.key == told.encode()

@@ -25,7 +25,8 @@ CREATE TABLE receipt (
     recorded_at     timestamptz NOT NULL,
     event_position  bigint,                   -- of the last event; null for a refusal
     authn           bytea,
-    policy_version  text
+    policy_version  text,
+    sub             text                      -- of whoever sent it first
 );
 
 CREATE TABLE unique_key (
@@ -44,7 +45,7 @@ CREATE TABLE plan_state (
 -- touches is kept for the next call, so nobody has to look for those here.
 CREATE TYPE append_receipt AS (
     contribution_id uuid, contributor text, content_hash bytea, body bytea, authn bytea,
-    policy_version text, open_plan uuid
+    policy_version text, open_plan uuid, sub text
 );
 CREATE TYPE append_event AS (
     request int, entry_id uuid, version bigint, topic text, state bytea, traceparent text,
@@ -104,7 +105,7 @@ BEGIN
         SELECT c.request, r.same
           FROM unnest(receipts) WITH ORDINALITY
                AS c(contribution_id, contributor, content_hash, body, authn, policy_version,
-                    open_plan, request)
+                    open_plan, sub, request)
          CROSS JOIN LATERAL (
                SELECT (r.contributor = c.contributor AND r.content_hash = c.content_hash) AS same
                  FROM receipt r WHERE r.contribution_id = c.contribution_id LIMIT 1) r
@@ -117,7 +118,7 @@ BEGIN
         SELECT c.request, p.state
           FROM unnest(receipts) WITH ORDINALITY
                AS c(contribution_id, contributor, content_hash, body, authn, policy_version,
-                    open_plan, request)
+                    open_plan, sub, request)
           LEFT JOIN LATERAL (SELECT p.state FROM plan_state p
                               WHERE p.plan_id = c.open_plan LIMIT 1) p ON true
          WHERE c.open_plan IS NOT NULL AND p.state IS DISTINCT FROM 'open'
@@ -218,12 +219,12 @@ BEGIN
                 policy_version, command, place)
      WHERE e.place IS NOT NULL;
     INSERT INTO receipt (contribution_id, contributor, content_hash, body, recorded_at,
-                         event_position, authn, policy_version)
+                         event_position, authn, policy_version, sub)
     SELECT c.contribution_id, c.contributor, c.content_hash, c.body, now_, c.last, c.authn,
-           c.policy_version
+           c.policy_version, c.sub
       FROM ROWS FROM (unnest(receipts), unnest(verdicts), unnest(lasts))
            AS c(contribution_id, contributor, content_hash, body, authn, policy_version,
-                open_plan, verdict, last)
+                open_plan, sub, verdict, last)
      WHERE c.contribution_id IS NOT NULL AND c.verdict = 'stored';
     IF cardinality(messages) > 0 THEN
         INSERT INTO outgoing (position, recorded_at, topic, key, headers, value, completes,
@@ -252,7 +253,7 @@ BEGIN
       FROM ROWS FROM (unnest(receipts), unnest(verdicts), unnest(firsts), unnest(entries),
                       unnest(versions)) WITH ORDINALITY
            AS a(contribution_id, contributor, content_hash, body, authn, policy_version,
-                open_plan, verdict, first, entry_id, version, request)
+                open_plan, sub, verdict, first, entry_id, version, request)
       LEFT JOIN LATERAL (SELECT * FROM receipt r
                           WHERE r.contribution_id = a.contribution_id AND a.verdict = 'repeated'
                           LIMIT 1) r ON true;
