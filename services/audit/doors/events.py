@@ -133,7 +133,6 @@ class GapWatch:
 
     def __init__(self, store: AuditStore) -> None:
         self._store = store
-        self._lost: set[tuple[str, int]] = set()
         self._task: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
@@ -153,25 +152,26 @@ class GapWatch:
 
     async def part(self) -> Part:
         """Ready even while something is missing, since that may be under way; it says what."""
+        if self._task is not None and self._task.done():
+            return Part(False, "no longer looking for lost positions", alive=False)
         return Part(True, "; ".join(map(_in_words, await self._store.gaps())))
 
     async def _look_for_ever(self) -> None:
         while True:
             await asyncio.sleep(_LOOK_FOR_GAPS_SECONDS)
-            with suppress(*TRANSIENT):
-                await self._count_what_is_lost()
+            try:
+                await self.tell_what_is_lost(_LOST_AFTER_SECONDS)
+            except TRANSIENT as error:
+                telemetry.log.warning("database.unreachable", error=error)
 
-    async def _count_what_is_lost(self) -> None:
+    async def tell_what_is_lost(self, after_seconds: float) -> None:
         """Count each gap once, when it has been open for so long that something is lost."""
-        for gap in await self._store.gaps():
-            is_new = (gap.source, gap.first) not in self._lost
-            if is_new and gap.seconds > _LOST_AFTER_SECONDS:
-                self._lost.add((gap.source, gap.first))
-                labels = {Label.CONSUMER.value: CONSUMER, Label.SECTION.value: gap.source}
-                telemetry.counter(telemetry.Count.GAPS).add(gap.missing, labels)
-                telemetry.log.error(
-                    "source.gap", section=gap.source, position=gap.first, count=gap.missing
-                )
+        for gap in await self._store.newly_lost(after_seconds):
+            labels = {Label.CONSUMER.value: CONSUMER, Label.SECTION.value: gap.source}
+            telemetry.counter(telemetry.Count.GAPS).add(gap.missing, labels)
+            telemetry.log.error(
+                "source.gap", section=gap.source, position=gap.first, count=gap.missing
+            )
 
 
 def _dead_letters_of(readings: Sequence[Reading], transaction: Transaction) -> list[Outgoing]:

@@ -127,6 +127,7 @@ CREATE TABLE source_gap (
     first  bigint NOT NULL,
     beyond bigint NOT NULL CHECK (beyond > first),
     since  timestamptz NOT NULL,
+    told   boolean NOT NULL DEFAULT false,  -- as lost, once for all replicas
     PRIMARY KEY (source, first)
 );
 
@@ -152,10 +153,10 @@ BEGIN
                 DELETE FROM source_gap AS gap
                  WHERE gap.source = came.source
                    AND gap.first < came.beyond AND gap.beyond > came.first
-                RETURNING gap.first, gap.beyond, gap.since
+                RETURNING gap.first, gap.beyond, gap.since, gap.told
             )
-            INSERT INTO source_gap (source, first, beyond, since)
-            SELECT came.source, left_over.first, left_over.beyond, closed.since
+            INSERT INTO source_gap (source, first, beyond, since, told)
+            SELECT came.source, left_over.first, left_over.beyond, closed.since, closed.told
               FROM closed CROSS JOIN LATERAL (VALUES
                    (closed.first, least(closed.beyond, came.first)),
                    (greatest(closed.first, came.beyond), closed.beyond)
@@ -170,4 +171,4 @@ $$;
 
 GRANT SELECT, INSERT ON audit_record, audit_payload TO ledger_writer;
 GRANT SELECT, INSERT, UPDATE ON source_stream TO ledger_writer;
-GRANT SELECT, INSERT, DELETE ON source_gap TO ledger_writer;
+GRANT SELECT, INSERT, DELETE, UPDATE (told) ON source_gap TO ledger_writer;

@@ -13,6 +13,13 @@ SELECT source, min(first) AS first, sum(beyond - first)::bigint AS missing,
   FROM source_gap GROUP BY source ORDER BY source
 """
 
+_LOST: Final = """
+UPDATE source_gap SET told = true
+ WHERE NOT told AND since < clock_timestamp() - make_interval(secs => $1)
+RETURNING source, first, beyond - first AS missing,
+          extract(epoch FROM clock_timestamp() - since)::float8 AS seconds
+"""
+
 
 @dataclass(frozen=True)
 class Gap:
@@ -35,6 +42,11 @@ async def note_positions(connection: Connection, positions: Sequence[tuple[str, 
 async def gaps(connection: Connection) -> list[Gap]:
     """The sources of which something is missing."""
     return [Gap(**row) for row in await connection.fetch(_GAPS)]
+
+
+async def newly_lost(connection: Connection, after_seconds: float) -> list[Gap]:
+    """Each gap that has been open for so long, told once: not again by a replica or a restart."""
+    return [Gap(**row) for row in await connection.fetch(_LOST, after_seconds)]
 
 
 def _ranges(positions: Iterable[tuple[str, int]]) -> Iterator[tuple[str, int, int]]:

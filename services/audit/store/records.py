@@ -10,7 +10,7 @@ import orjson
 
 from services.audit.record.commitment import GROUPS, SALTS_BYTES
 from services.audit.record.model import AuditRecord, Sealed, digest_of, members_of, sealed
-from services.audit.store.positions import Gap, gaps, note_positions
+from services.audit.store.positions import Gap, gaps, newly_lost, note_positions
 from shared.chassis.database.database import Connection, Database
 
 _LOCK: Final = 7421  # taken before the lock of outgoing, by everybody who needs both
@@ -118,6 +118,11 @@ class AuditStore:
         """The sources of which something is missing."""
         async with self._database.pool.acquire() as connection:
             return await gaps(connection)
+
+    async def newly_lost(self, after_seconds: float) -> list[Gap]:
+        """Gaps that have been open for so long, each told once."""
+        async with self._database.transaction() as connection:
+            return await newly_lost(connection, after_seconds)
 
     async def _insert(
         self,
