@@ -20,6 +20,9 @@ UUID_TEXT: Final = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 AUDIENCE: Final = "careplan"
 """Whom a token is for."""
 
+# Nobody's: what a program sends that has no id. Two people's would meet under it.
+_NOT_IDS: Final = frozenset({str(UUID(int=0)), str(UUID(int=(1 << 128) - 1))})
+
 _ID: Final = re.compile(UUID_TEXT)
 _TRACEPARENT: Final = re.compile(TRACEPARENT)
 _NO_TRACE: Final = "0" * 32
@@ -33,7 +36,8 @@ def kebab(name: str) -> str:
 
 def id_in(given: Any) -> UUID | None:
     """A UUID in lower case, as ids are written here; ``None`` for any other form or type."""
-    return UUID(given) if isinstance(given, str) and _ID.fullmatch(given) else None
+    is_written = isinstance(given, str) and _ID.fullmatch(given)
+    return UUID(given) if is_written and given not in _NOT_IDS else None
 
 
 def trace_of(traceparent: str | None) -> str | None:

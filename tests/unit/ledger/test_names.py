@@ -48,3 +48,10 @@ def test_an_id_is_taken_in_the_one_form_in_which_it_is_written() -> None:
 )
 def test_codes_of_organisations(pattern: str, good: tuple[str, ...], bad: tuple[str, ...]) -> None:
     assert [text for text in (*good, *bad) if re.fullmatch(pattern, text)] == list(good)
+
+
+@pytest.mark.parametrize("digit", ["0", "f"])
+def test_an_id_of_one_digit_alone_is_nobodys(digit: str) -> None:
+    """Kind: what a program sends that has no id, under which two people's would meet."""
+    assert id_in(str(UUID(digit * 32))) is None
+    assert id_in(str(UUID(digit * 31 + "1"))) is not None
