@@ -674,7 +674,7 @@ async def test_records_when_the_consumer_dies_then_the_next_one_leaves_nothing_o
     async with bench.consumer(store):
         await bench.until_consumed(len(messages) + 1)
     [letter] = Counter(await bench.ids()) - Counter(ids_of(messages))
-    assert letter.startswith(f"audit/{bench.prefix}{events_topic('goals')}/")
+    assert letter.startswith(f"audit/{bench.prefix}{events_topic('goals')}@")
     assert len(await bench.rows("SELECT 1 FROM outgoing")) == 1
 
 
