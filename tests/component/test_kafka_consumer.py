@@ -466,13 +466,19 @@ async def test_whoever_holds_a_batch_of_the_first_topic_is_fenced(bench: Bench) 
             await fence_all(connection, "bench", {partition: (5, 6)}, late)
 
 
-async def passes_over(consumer: BatchConsumer, partition: TopicPartition, place: int) -> None:
-    """Have the client move on and hand nothing out, as it does where another partition fails."""
+async def passes_over(
+    bench: Bench, consumer: BatchConsumer, partition: TopicPartition, place: int
+) -> None:
+    """Have the client move on past one of two new records, as where another partition fails.
+
+    They are there before it moves: a place beyond the end of the log would stop it.
+    """
     client, has_moved = consumer._client(), asyncio.Event()
     getmany = client.getmany
 
     async def moves(**_: Any) -> Any:
         client.getmany = getmany
+        await bench.send("things", b"passed over", b"x")
         client.seek(partition, place)
         has_moved.set()
         raise NoOffsetForPartitionError(partition)
@@ -499,8 +505,7 @@ async def test_a_gap_that_was_read_through_is_no_jump_and_a_moved_table_is_one(
         await bench.send("things", b"x")
         await bench.until_seen(4)
         assert jumps() == before + 1
-        await passes_over(consumer, TopicPartition(bench.prefix + "things", 0), 8)
-        await bench.send("things", b"passed over", b"x")
+        await passes_over(bench, consumer, TopicPartition(bench.prefix + "things", 0), 8)
         await bench.until_seen(5)
     assert jumps() == before + 2
 
@@ -574,6 +579,12 @@ async def test_dead_letters_keep_the_record_and_beyond_the_limit_it_stops(bench:
     await bench.database.pool.execute("UPDATE dead_letter_count SET at = at - interval '1 hour'")
     async with bench.consumer(all_dead, dead_letter_limit=3):
         await bench.until_seen(5)
+    # And what no window asks for any more is not kept for ever.
+    await bench.database.pool.execute("UPDATE dead_letter_count SET at = at - interval '1 day'")
+    async with bench.consumer(all_dead, dead_letter_limit=3):
+        await bench.send("things", b"bad")
+        await bench.until_seen(6)
+    assert len(await bench.database.pool.fetch("SELECT 1 FROM dead_letter_count")) == 1
 
 
 async def test_a_stopped_consumer_tells_how_much_waits(bench: Bench) -> None:

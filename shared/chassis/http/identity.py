@@ -266,7 +266,7 @@ def _organisation_of(ours: Mapping[str, Any]) -> Organisation:
     if ods is None and local_id is None:
         raise _Invalid("Its organisation has no code.")
     if ods is not None and not _ODS.fullmatch(ods):
-        raise _Invalid("The ods of its organisation is no ODS code in upper case.")
+        raise _Invalid("The ods of its organisation must be an ODS code in upper case.")
     if local_id is not None and not _LOCAL_ID.fullmatch(local_id):
         raise _Invalid("The local_id of its organisation does not have its form.")
     return Organisation(ods=ods, name=_optional_text(given, "name"), local_id=local_id)
@@ -309,5 +309,5 @@ def _optional_text(claims: Mapping[str, Any], name: str) -> str | None:
 def _time(claims: Mapping[str, Any], name: str) -> float:
     value = claims.get(name)
     if isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
-        raise _Invalid(f"Its {name} is no time.")
+        raise _Invalid(f"Its {name} must be a time in seconds.")
     return float(value)

@@ -65,6 +65,9 @@ _COUNT_DEAD_LETTERS = """
 WITH counted AS (
     INSERT INTO dead_letter_count AS c VALUES ($1, date_trunc('minute', clock_timestamp()), $2)
         ON CONFLICT (consumer, at) DO UPDATE SET letters = c.letters + excluded.letters
+), trimmed AS (
+    DELETE FROM dead_letter_count
+     WHERE consumer = $1 AND at < clock_timestamp() - interval '1 day'
 )
 SELECT coalesce(sum(letters), 0)::bigint FROM dead_letter_count
  WHERE consumer = $1 AND at > clock_timestamp() - interval '1 hour'

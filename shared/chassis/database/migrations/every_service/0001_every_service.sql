@@ -56,4 +56,5 @@ END
 $$;
 
 GRANT SELECT, INSERT ON outgoing TO ledger_writer;
-GRANT SELECT, INSERT, UPDATE ON relay_mark, consumer_offset, dead_letter_count TO ledger_writer;
+GRANT SELECT, INSERT, UPDATE ON relay_mark, consumer_offset TO ledger_writer;
+GRANT SELECT, INSERT, UPDATE, DELETE ON dead_letter_count TO ledger_writer;
