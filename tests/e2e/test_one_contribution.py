@@ -8,6 +8,7 @@ import signal
 import socket
 from collections import Counter
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -197,9 +198,14 @@ async def test_nothing_of_the_people_is_in_a_log_a_metric_or_a_trace(stack: Stac
     texts = {text.casefold() for text in personal_texts() if len(text) > 3}
     words = personal_words()
     assert {"edith", "marlow-synth", "9994100017", "bramble", "northmoor"} <= words
+    # Every line has the time at which it was written, which may be in the month of a plan's date.
+    today = datetime.now(UTC).date()
+    days = (today, today - timedelta(days=1))
     for place, content in places.items():
         assert content, place
         folded = content.casefold()
+        for day in days:
+            folded = folded.replace(day.isoformat(), "")
         assert not [text for text in texts if text in folded and not is_of_the_code(text)], place
         assert not words & set(words_in(folded)), place
 
