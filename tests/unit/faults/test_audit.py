@@ -95,6 +95,21 @@ def test_a_passing_refusal_that_reached_nobody_may_be_recorded() -> None:
     assert found.lines() == []
 
 
+@pytest.mark.parametrize(("unanswered", "found_wrong"), [(1, 0), (0, 1)])
+def test_a_refusal_without_a_receipt_is_explained_by_an_answer_that_was_lost_and_by_no_other(
+    unanswered: int, found_wrong: int
+) -> None:
+    told = records()
+    of(told, "goals/c2.x.plan-unknown").update(
+        record_id="goals/c2.x.role", code="role-may-not-contribute"
+    )
+    late = sent("c2", refused("stale"))
+    late.unanswered = unanswered
+    found = Findings()
+    judge_audit([ACCEPTED, late], [AGAIN], {EVENT.key: EVENT}, {EVENT.key: MESSAGE}, told, found)
+    assert found.count("wrong") == found_wrong
+
+
 @pytest.mark.parametrize(
     ("spoil", "kind"),
     [
