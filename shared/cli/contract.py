@@ -26,7 +26,7 @@ def validate(
 ) -> None:
     """Check the form of a contribution, a batch, or a Kafka record with its key and headers."""
     # Imported here: it loads much, and the other commands do not need it.
-    from shared.contracts.validate import validate as judged  # noqa: PLC0415
+    from shared.contracts.validate import validate as judged  # noqa: PLC0415 - slow
 
     report = judged(_bytes_of(file), command)
     if json:

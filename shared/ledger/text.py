@@ -45,7 +45,7 @@ _DRAWN_AS_NOTHING: Final = (
 
 def _written(code: int) -> str:
     # The form that every dialect of regular expressions has; beyond four digits there is none.
-    return f"\\u{code:04X}" if code <= 0xFFFF else chr(code)  # noqa: PLR2004
+    return f"\\u{code:04X}" if code <= 0xFFFF else chr(code)  # noqa: PLR2004 - what \u holds
 
 
 _RANGES: Final = "".join(

@@ -123,7 +123,7 @@ class LogFile:
                 self.path.replace(self.path.with_name(self.path.name + ".1"))
         except OSError as error:
             if not self._told:
-                print(f"the log {self.path} cannot be written: {error}", file=sys.stderr)  # noqa: T201
+                print(f"the log {self.path} cannot be written: {error}", file=sys.stderr)  # noqa: T201 - no log
                 self._told = True
 
     def close(self) -> None:

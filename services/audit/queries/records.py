@@ -107,7 +107,7 @@ def statement(wanted: Wanted, after_at: datetime | None) -> tuple[str, list[Any]
     query = f"""SELECT {_COLUMNS}
   FROM (SELECT * FROM audit_record r WHERE {where}
          ORDER BY r.recorded_at DESC, r.idx DESC LIMIT {wanted.limit:d}) AS r
-  JOIN audit_payload p USING (idx) ORDER BY r.recorded_at DESC, r.idx DESC"""  # noqa: S608
+  JOIN audit_payload p USING (idx) ORDER BY r.recorded_at DESC, r.idx DESC"""  # noqa: S608 - ours
     return query, values
 
 

@@ -12,6 +12,7 @@ from shared.chassis.wire.plain_json import fitted
 
 _OPTIONS: Final = orjson.OPT_UTC_Z
 _NULL: Final = b"null"
+_LONGEST_KEPT: Final = 64
 _OBJECT, _LIST, _TEXT = b'{["'
 
 _members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
@@ -116,7 +117,7 @@ def _short_key(name: str) -> bytes:
 
 def _key(name: str) -> bytes:
     # Only what is short is remembered: names come from the events, and may be of any length.
-    return _short_key(name) if len(name) <= 64 else orjson.dumps(name)  # noqa: PLR2004
+    return _short_key(name) if len(name) <= _LONGEST_KEPT else orjson.dumps(name)
 
 
 def _id_of_the_driver(value: Any) -> str:

@@ -96,7 +96,7 @@ class Http(HttpToolsProtocol):
     _end: asyncio.TimerHandle | None = None
     _late: asyncio.TimerHandle | None = None
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         """A connection is there; its first head has its time from now on."""
         self._wire = transport
         super().connection_made(cast("asyncio.Transport", _Patient(transport, self)))
@@ -111,7 +111,7 @@ class Http(HttpToolsProtocol):
         self._stop_head_timer()
         super().connection_lost(exc)
 
-    def eof_received(self) -> bool:  # type: ignore[override]
+    def eof_received(self) -> bool:  # type: ignore[override]  # uvicorn never stays
         """The caller has said all, and still hears the answer to what came whole."""
         cycle = cast("RequestResponseCycle | None", self.cycle)
         if cycle is None or cycle.response_complete or cycle.more_body:
@@ -175,8 +175,9 @@ class Http(HttpToolsProtocol):
         for name, value in self.headers:
             if name == b"connection":
                 tokens = [token.strip() for token in value.split(b",")]
-                value = b", ".join(token for token in tokens if token.lower() != b"upgrade")  # noqa: PLW2901
-            if name != b"upgrade":
+                kept = b", ".join(token for token in tokens if token.lower() != b"upgrade")
+                lines.append(b"connection: " + kept)
+            elif name != b"upgrade":
                 lines.append(b"%s: %s" % (name, value))
         return b"\r\n".join(lines) + b"\r\n\r\n"
 

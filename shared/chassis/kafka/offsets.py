@@ -315,7 +315,7 @@ class SeekStored(ConsumerRebalanceListener):  # type: ignore[misc]
         self._is_first = True
         self.is_sought = False
 
-    async def on_partitions_revoked(self, revoked: set[TopicPartition]) -> None:  # noqa: ARG002
+    async def on_partitions_revoked(self, revoked: set[TopicPartition]) -> None:  # noqa: ARG002 - all of them wait
         """Wait for the batch in hand."""
         async with self._busy:
             self.is_sought = False

@@ -59,7 +59,7 @@ class Load(Deeds):
         self._http.patience = self._kafka.patience = self._how.patience
         for number in range(self._how.http + self._how.kafka):
             door = "http" if number < self._how.http else "kafka"
-            rng = Random(f"{self._seed}/{number}")  # noqa: S311
+            rng = Random(f"{self._seed}/{number}")  # noqa: S311 - no secret
             self._workers.append(asyncio.create_task(self._contribute(rng, door)))
 
     async def end(self) -> list[BaseException]:
@@ -87,14 +87,14 @@ class Load(Deeds):
 
     async def send_abandoned_again(self) -> None:
         """Whoever got no answer sends the same again."""
-        rng = Random(f"{self._seed}/again")  # noqa: S311
+        rng = Random(f"{self._seed}/again")  # noqa: S311 - no secret
         abandoned = [sent for sent in self.sent if sent.is_abandoned and sent.receipt is None]
         for sent in abandoned:
             await self._http.send(sent, rng)
 
     async def probe(self, number: int) -> list[Sent]:
         """One contribution by each door that begins now; answers when they are answered."""
-        rng = Random(f"{self._seed}/probe/{number}")  # noqa: S311
+        rng = Random(f"{self._seed}/probe/{number}")  # noqa: S311 - no secret
         before = len(self.sent)
         plan = self.plans[0]
         await asyncio.gather(

@@ -55,7 +55,7 @@ def test_the_document_is_that_of_the_plain_fold_byte_for_byte(seed: int) -> None
 def test_the_ledger_has_each_entry_as_it_was_after_each_event(seed: int) -> None:
     """A past plan is the last row of each entry and the head of the version: nothing to fold."""
     held = HeldPlan(Plan(PLAN_ID), 0)
-    came = [event for batch in comes(Random(seed)) for event in batch]  # noqa: S311
+    came = [event for batch in comes(Random(seed)) for event in batch]  # noqa: S311 - no secret
     rows: list[LedgerRow] = []
     new: dict[int, bytes] = {}
     for number, event in enumerate(came, 1):
