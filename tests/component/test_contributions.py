@@ -401,14 +401,15 @@ async def test_how_the_contributor_was_authenticated_is_kept_and_told_to_the_aud
     assert [(orjson.loads(row["authn"]), row["policy_version"]) for row in kept] == [
         (claims, POLICY_VERSION)
     ] * 3
-    assert [row["command"] for row in kept] == [None, None, AGREE]
+    assert Counter(row["command"] for row in kept) == {None: 2, AGREE: 1}
     recorded = await goals.bench.pool.fetch(
         "SELECT value FROM outgoing WHERE topic LIKE $1 AND key = ANY($2)",
         "%careplan.audit.records.v1",
         [str(plan_id).encode(), str(elsewhere.plan_id).encode()],
     )
     records = [orjson.loads(row["value"]) for row in recorded]
-    assert [one["code"] for one in records] == ["goal-needs-a-need", "plan-unknown"]
+    assert {one["code"] for one in records} == {"goal-needs-a-need", "plan-unknown"}
+    assert len(records) == 2
     for one in records:
         assert (one["authn"], one["policy_version"]) == (claims, POLICY_VERSION)
         assert one["command"] == AGREE
