@@ -110,7 +110,7 @@ def _rules_of(service: str) -> Iterator[str]:
     if not (folder / "section.py").is_file():
         return
     ledger = Path(import_module("shared.ledger").__path__[0])
-    for source in (*folder.glob("domain.py"), *folder.glob("domain/*.py"), *ledger.glob("*.py")):
+    for source in (*folder.glob("domain.py"), *folder.glob("domain/*.py"), *ledger.rglob("*.py")):
         for node in ast.walk(ast.parse(source.read_text(encoding="utf-8"))):
             yield from _codes_in(node)
 

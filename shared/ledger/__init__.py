@@ -7,7 +7,7 @@ from shared.ledger.contribution import (
     item_id,
     with_item_ids,
 )
-from shared.ledger.entry import LIFTING, Change, Entry, MayContribute, change_of, major
+from shared.ledger.entry.entry import LIFTING, Change, Entry, MayContribute, change_of, major
 from shared.ledger.errors import LedgerError, Refused, need_reason
 from shared.ledger.names import (
     LOCAL_ID,
@@ -72,6 +72,7 @@ from shared.ledger.values import (
     says_nothing,
     value,
 )
+from shared.ledger.words import Choice, Titled, titled, values_titled
 
 __all__ = [
     "CAN_BE_SEEN",
@@ -91,6 +92,7 @@ __all__ = [
     "Authentication",
     "CareTeamRef",
     "Change",
+    "Choice",
     "Claim",
     "Code",
     "CodedText",
@@ -131,6 +133,7 @@ __all__ = [
     "StewardshipRef",
     "Supporter",
     "Text",
+    "Titled",
     "Visibility",
     "When",
     "Words",
@@ -144,6 +147,8 @@ __all__ = [
     "need_reason",
     "plain",
     "says_nothing",
+    "titled",
     "value",
+    "values_titled",
     "with_item_ids",
 ]

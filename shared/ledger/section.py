@@ -10,7 +10,7 @@ from uuid import UUID
 
 from eventsourcing.utils import register_topic
 
-from shared.ledger.entry import LIFTING, Change, Entry, begun
+from shared.ledger.entry.entry import LIFTING, Change, Entry, begun
 from shared.ledger.names import kebab
 from shared.ledger.provenance import Provenance, ServiceRole
 from shared.ledger.values import KEEP, Visibility

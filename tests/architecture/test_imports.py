@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-LEDGER = sorted((ROOT / "shared/ledger").glob("*.py"))
+LEDGER = sorted((ROOT / "shared/ledger").rglob("*.py"))
 PURE = ("*/domain.py", "*/domain/*.py", "plan/fold/*.py", "audit/record/*.py")
 DOMAINS = sorted(path for pattern in PURE for path in (ROOT / "services").glob(pattern))
 MAY_BE_KNOWN = ("eventsourcing", "shared.ledger")

@@ -33,6 +33,7 @@ from shared.chassis.wire.problem import Problem
 from shared.chassis.wire.validation_errors import error_at, errors_from_validation
 from shared.ledger import Claim, Command, Entry, Keep, Visibility
 from shared.ledger.values import FROM_SOMEBODY, FROM_WHOM, restricts_somebody
+from shared.ledger.words import AS_TITLED, VALUES
 
 ValueT = TypeVar("ValueT")
 _RESTRICT: Final = "restrict"
@@ -234,7 +235,7 @@ def _schema(adapter: TypeAdapter[Any]) -> dict[str, Any]:
 
 
 def _tidied(schema: dict[str, Any]) -> dict[str, Any]:
-    return _items_apart(cast("dict[str, Any]", _without_titles(schema)))
+    return _items_apart(cast("dict[str, Any]", _as_declared(schema)))
 
 
 _REFERENCE: Final = re.compile(r'"#/\$defs/([^"]+)"')
@@ -283,17 +284,24 @@ def _used(schema: dict[str, Any], definitions: dict[str, Any]) -> dict[str, Any]
     return {name: of for name, of in sorted(definitions.items()) if name in used}
 
 
-def _without_titles(schema: Any, *, names: bool = False) -> Any:
-    """Leave out ``title`` where it is a keyword, and not where it is the name of a property."""
+_HOLDS_NAMES: Final = ("properties", "$defs")
+
+
+def _as_declared(schema: Any, *, names: bool = False) -> Any:
+    """The titles that were declared, in place of those that pydantic makes of names.
+
+    Under ``properties`` and its like, ``title`` is a name and not a keyword.
+    """
     if isinstance(schema, list):
-        return [_without_titles(item) for item in schema]
+        return [_as_declared(item) for item in schema]
     if not isinstance(schema, dict):
         return schema
-    return {
-        key: _without_titles(item, names=key in ("properties", "$defs") and not names)
+    made = {
+        key: item if key == VALUES else _as_declared(item, names=key in _HOLDS_NAMES and not names)
         for key, item in schema.items()
-        if names or key != "title" or not isinstance(item, str)
+        if names or not (key == AS_TITLED or (key == "title" and isinstance(item, str)))
     }
+    return made if names or AS_TITLED not in schema else {**made, **schema[AS_TITLED]}
 
 
 def _opened(schema: Any) -> Any:
