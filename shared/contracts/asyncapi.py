@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from shared.contracts.schemas import CONTRIBUTION, EVENT, RECEIPT, without_major
+from shared.contracts.schemas import CONTRIBUTION, EVENT, RECEIPT
 from shared.contracts.topic_files import ORG, readers_of, topics
 from shared.contracts.topics import Topic
 from shared.ledger import Section
@@ -24,7 +24,7 @@ _TRACE: Final = {"traceparent": {"type": "string", "description": "W3C trace con
 
 
 def document(sections: Iterable[Section], files: Mapping[str, str]) -> Json:
-    """The document; ``files`` names the newest file of each schema below ``contracts/``."""
+    """The document; ``files`` names the newest file of each type below ``contracts/``."""
     declared = tuple(sections)
     messages = _messages(declared, files)
     names = tuple(section.name for section in declared)
@@ -56,7 +56,7 @@ def _version() -> str:
 def _messages(sections: tuple[Section, ...], files: Mapping[str, str]) -> Json:
     messages: Json = {
         RECEIPT: _message(
-            f"{RECEIPT}.v1", files[RECEIPT], None, {**_COMMON, "ce_causationid": _TEXT, **_TRACE}
+            RECEIPT, files[RECEIPT], None, {**_COMMON, "ce_causationid": _TEXT, **_TRACE}
         )
     }
     for section in sections:
@@ -68,7 +68,7 @@ def _messages(sections: tuple[Section, ...], files: Mapping[str, str]) -> Json:
                 "ce_type": {"const": type_},
                 **_TRACE,
             }
-            member = ("command", type_, files[without_major(type_)])
+            member = ("command", type_, files[type_])
             messages[type_] = _message(type_, files[CONTRIBUTION], member, headers)
         for type_ in section.events:
             headers = {
@@ -78,7 +78,7 @@ def _messages(sections: tuple[Section, ...], files: Mapping[str, str]) -> Json:
                 **{f"ce_{name}": _TEXT for name in _EVENT_HEADERS},
                 **_TRACE,
             }
-            member = ("type", type_, files[without_major(type_)])
+            member = ("type", type_, files[type_])
             messages[type_] = _message(type_, files[EVENT], member, headers)
     return messages
 

@@ -9,9 +9,8 @@ import argparse
 import hashlib
 import json
 import re
-import shutil
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
@@ -20,7 +19,8 @@ from typing import Any, Final
 from shared.contracts import asyncapi, discover, openapi, topic_files
 from shared.contracts.compat import WAY_OUT, breaks
 from shared.contracts.examples.corpus import Corpus, corpus_of
-from shared.contracts.schemas import CONTRIBUTION, RECEIPT, Schema, schemas
+from shared.contracts.schemas import CONTRIBUTION, RECEIPT, Schema, name_and_major, schemas
+from shared.ledger import Section
 from shared.ledger.text import CAN_BE_SEEN
 
 CONTRACTS: Final = Path(__file__).resolve().parents[2] / "contracts"
@@ -35,10 +35,11 @@ _WHOLLY_OURS: Final = ("topics", "openapi")
 Version = tuple[int, int]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Generated:
-    """What the declarations say now: schemas by name, and every other file by its path."""
+    """What the declarations say now: schemas by type, and every other file by its path."""
 
+    sections: tuple[Section, ...]
     schemas: Mapping[str, Schema]
     corpus: Corpus
 
@@ -46,39 +47,57 @@ class Generated:
     def _texts(self) -> dict[str, str]:
         """What names no version of a schema: examples, histories and topics."""
         examples = {path: as_text(value) for path, value in self.corpus.files().items()}
-        return {**examples, **topic_files.files(section.name for section in discover.sections())}
+        return {**examples, **topic_files.files(section.name for section in self.sections)}
 
     def files(self, versions: Mapping[str, Version]) -> dict[str, str]:
         """Everything besides the schemas; some of it names their newest versions."""
-        named = {name: f"{name}/{_file(version)}" for name, version in versions.items()}
+        named = {type_: _path(type_, version) for type_, version in versions.items()}
         return {
             **self._texts,
             **_openapi_texts(named[CONTRIBUTION], named[RECEIPT]),
-            "asyncapi.json": _asyncapi_text(tuple(named.items())),
+            "asyncapi.json": self._asyncapi_text(tuple(named.items())),
         }
+
+    @cache  # noqa: B019 - there is one in a process, and it lasts as long
+    def schema_text(self, type_: str, version: Version) -> str:
+        """The schema of a type as its file has it."""
+        name, _ = name_and_major(type_)
+        identity = {"$schema": DIALECT, "$id": f"urn:careplan:contract:{name}:{_number(version)}"}
+        return as_text({**identity, **self.schemas[type_]})
+
+    @cache  # noqa: B019
+    def _asyncapi_text(self, named: tuple[tuple[str, str], ...]) -> str:
+        return as_text(asyncapi.document(self.sections, dict(named)))
+
+
+def generated_from(sections: Iterable[Section]) -> Generated:
+    """Everything that these sections declare, in memory."""
+    declared = tuple(sections)
+    return Generated(declared, schemas(declared), corpus_of(declared))
 
 
 @cache
 def generated() -> Generated:
     """Everything, in memory; what is declared does not change while a process runs."""
-    sections = discover.sections()
-    return Generated(schemas(sections), corpus_of(sections))
+    return generated_from(discover.sections())
 
 
-def write(folder: Path = CONTRACTS, *, redraft: bool = False) -> list[str]:
+def write(
+    folder: Path = CONTRACTS, *, redraft: bool = False, now: Generated | None = None
+) -> list[str]:
     """Write ``contracts/``; what is refused is returned, and then nothing was written."""
-    now = generated()
+    now = now or generated()
     refused = list(now.corpus.broken)
     texts: dict[str, str] = {}
     newest: dict[str, Version] = {}
     released = _released(folder)
-    for name in now.schemas:
-        committed = versions_in(folder / name)
-        kept = [v for v in committed if not redraft or f"{name}/{_file(v)}" in released]
+    for type_ in now.schemas:
+        committed = _versions_of(folder, type_)
+        kept = [v for v in committed if not redraft or _path(type_, v) in released]
         for version in kept:
-            refused += _breaks(folder, name, version)
-        newest[name] = _next(folder, name, kept, released)
-        texts[f"{name}/{_file(newest[name])}"] = _schema_text(name, newest[name])
+            refused += _breaks(folder, now, type_, version)
+        newest[type_] = _next(folder, now, type_, kept, released)
+        texts[_path(type_, newest[type_])] = now.schema_text(type_, newest[type_])
     refused += _gone(folder, now, released if redraft else None)
     if refused:
         return refused
@@ -102,20 +121,20 @@ def release(folder: Path = CONTRACTS) -> None:
     (folder / RELEASED).write_text(as_text(named), encoding="utf-8")
 
 
-def problems_with_committed(folder: Path = CONTRACTS) -> list[str]:
+def problems_with_committed(folder: Path = CONTRACTS, now: Generated | None = None) -> list[str]:
     """Where ``contracts/`` is not what the declarations say, or where these break somebody."""
-    now = generated()
+    now = now or generated()
     found: list[str] = []
     newest: dict[str, Version] = {}
-    for name in now.schemas:
-        committed = versions_in(folder / name)
+    for type_ in now.schemas:
+        committed = _versions_of(folder, type_)
         if not committed:
-            found.append(f"{name}: there is no schema yet; run make contracts")
+            found.append(f"{type_}: there is no schema yet; run make contracts")
             continue
-        newest[name] = committed[-1]
-        broken = [b for version in committed for b in _breaks(folder, name, version)]
-        path = f"{name}/{_file(committed[-1])}"
-        found += broken or _differs(folder, path, _schema_text(name, committed[-1]))
+        newest[type_] = committed[-1]
+        broken = [b for version in committed for b in _breaks(folder, now, type_, version)]
+        path = _path(type_, committed[-1])
+        found += broken or _differs(folder, path, now.schema_text(type_, committed[-1]))
     found += [*_gone(folder, now, None), *now.corpus.broken, *_edited(folder)]
     # The other files follow from the schemas and examples: not worth a line each before these.
     return found or list(_other_differences(folder, now.files(newest)))
@@ -139,11 +158,6 @@ def _stale(folder: Path, wanted: Mapping[str, str]) -> list[str]:
     """Files in the folders that hold nothing else than what is generated."""
     there = (f"{ours}/{path.name}" for ours in _WHOLLY_OURS for path in (folder / ours).glob("*"))
     return sorted(path for path in there if path not in wanted)
-
-
-@cache
-def _asyncapi_text(named: tuple[tuple[str, str], ...]) -> str:
-    return as_text(asyncapi.document(discover.sections(), dict(named)))
 
 
 @cache
@@ -179,42 +193,43 @@ def _differs(folder: Path, path: str, text: str) -> Iterator[str]:
         yield f"{path}: it is not what the declarations say; run make contracts"
 
 
-def _breaks(folder: Path, name: str, version: Version) -> Iterator[str]:
-    path = f"{name}/{_file(version)}"
+def _breaks(folder: Path, now: Generated, type_: str, version: Version) -> Iterator[str]:
+    path = _path(type_, version)
     text = (folder / path).read_text(encoding="utf-8")
-    if text == _schema_text(name, version):
+    if text == now.schema_text(type_, version):
         return
-    for one in breaks(json.loads(text), generated().schemas[name]):
+    for one in breaks(json.loads(text), now.schemas[type_]):
         yield f"{path}: {one}"
 
 
 def _gone(folder: Path, now: Generated, only: Mapping[str, str] | None) -> Iterator[str]:
     for name in _names(folder):
-        is_published = only is None or any(path.startswith(f"{name}/") for path in only)
-        if name not in now.schemas and is_published:
-            yield f"{name}: type-removed: nothing declares it any more; it is read for ever"
+        published = [
+            v for v in versions_in(folder / name) if only is None or _under(name, v) in only
+        ]
+        for type_ in sorted({f"{name}.v{major}" for major, _ in published} - now.schemas.keys()):
+            yield f"{type_}: type-removed: nothing declares it any more; it is read for ever"
 
 
-def _next(folder: Path, name: str, kept: list[Version], released: Mapping[str, str]) -> Version:
+def _next(
+    folder: Path, now: Generated, type_: str, kept: list[Version], released: Mapping[str, str]
+) -> Version:
     if not kept:
-        return (1, 0)
+        return (name_and_major(type_)[1], 0)
     major, minor = kept[-1]
-    path = f"{name}/{_file(kept[-1])}"
-    same = (folder / path).read_text(encoding="utf-8") == _schema_text(name, kept[-1])
+    path = _path(type_, kept[-1])
+    same = (folder / path).read_text(encoding="utf-8") == now.schema_text(type_, kept[-1])
     return (major, minor) if same or path not in released else (major, minor + 1)
-
-
-@cache
-def _schema_text(name: str, version: Version) -> str:
-    number = ".".join(map(str, version))
-    identity = {"$schema": DIALECT, "$id": f"urn:careplan:contract:{name}:{number}"}
-    return as_text({**identity, **generated().schemas[name]})
 
 
 def _remove_drafts(folder: Path, released: Mapping[str, str]) -> None:
     for name in _names(folder):
-        if not any(path.startswith(f"{name}/") for path in released):
-            shutil.rmtree(folder / name)
+        for path in sorted((folder / name).rglob("*"), reverse=True):  # a folder after its files
+            if path.is_dir():
+                if not any(path.iterdir()):
+                    path.rmdir()
+            elif path.relative_to(folder).as_posix() not in released:
+                path.unlink()
 
 
 def _names(folder: Path) -> list[str]:
@@ -227,8 +242,21 @@ def versions_in(folder: Path) -> list[Version]:
     return sorted((int(match[1]), int(match[2])) for match in found if match)
 
 
-def _file(version: Version) -> str:
-    return f"{version[0]}.{version[1]}.json"
+def _versions_of(folder: Path, type_: str) -> list[Version]:
+    name, major = name_and_major(type_)
+    return [version for version in versions_in(folder / name) if version[0] == major]
+
+
+def _path(type_: str, version: Version) -> str:
+    return _under(name_and_major(type_)[0], version)
+
+
+def _under(name: str, version: Version) -> str:
+    return f"{name}/{_number(version)}.json"
+
+
+def _number(version: Version) -> str:
+    return f"{version[0]}.{version[1]}"
 
 
 def _released(folder: Path) -> dict[str, str]:

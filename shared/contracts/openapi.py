@@ -18,7 +18,7 @@ _CLASS_CODES: Final = frozenset({"already_exists", "key_taken"})
 
 
 def files(named: Mapping[str, str]) -> dict[str, Json]:
-    """The documents by their paths below ``contracts/``; ``named`` has each schema's file."""
+    """The documents by their paths below ``contracts/``; ``named`` has each type's file."""
     return {
         f"openapi/{name.replace('_', '-')}.json": document(name, named)
         for name in discover.services()

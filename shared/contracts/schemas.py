@@ -10,9 +10,9 @@ from shared.ledger.entry.entry import Change
 
 Schema = dict[str, Any]
 
-CONTRIBUTION: Final = "careplan.contribution"
-RECEIPT: Final = "careplan.receipt"
-EVENT: Final = "careplan.event"
+CONTRIBUTION: Final = "careplan.contribution.v1"
+RECEIPT: Final = "careplan.receipt.v1"
+EVENT: Final = "careplan.event.v1"
 
 _ID: Final = {"type": "string", "format": "uuid", "pattern": f"^{UUID_TEXT}$"}
 _AT: Final = {"type": "string", "format": "date-time"}
@@ -26,13 +26,14 @@ _COMMAND: Final = {
 _IN_THE_HEADERS: Final = ("plan_id", "entry_id", "contribution_id")
 
 
-def without_major(type_: str) -> str:
-    """``careplan.goals.agreed.v1`` → ``careplan.goals.agreed``: the name of the folder."""
-    return type_.rpartition(".v")[0]
+def name_and_major(type_: str) -> tuple[str, int]:
+    """``careplan.goals.agreed.v1`` → ``careplan.goals.agreed``, the name of the folder, and 1."""
+    name, _, major = type_.rpartition(".v")
+    return name, int(major)
 
 
 def schemas(sections: Iterable[Section]) -> dict[str, Schema]:
-    """Every schema by the name of its folder, in the order of names."""
+    """Every schema by its type, in the order of types; each major version is a type of its own."""
     found = {
         CONTRIBUTION: _contribution(),
         RECEIPT: _receipt(),
@@ -53,7 +54,7 @@ def _contents(sections: Iterable[Section]) -> Iterator[tuple[str, Schema]]:
                 "description": f"{said} The command {verb} an entry of type {entry}.".strip(),
                 **command_shape(command).json_schema(),
             }
-            yield without_major(type_), schema
+            yield type_, schema
         for type_, event in section.events.items():
             entry = section.entry_type(section.entry_of_event(type_))
             schema = {
@@ -61,7 +62,7 @@ def _contents(sections: Iterable[Section]) -> Iterator[tuple[str, Schema]]:
                 "description": f"Recorded of an entry of type {entry}, which is {event.change}.",
                 **event_schema(event),
             }
-            yield without_major(type_), schema
+            yield type_, schema
 
 
 def _sentence(doc: str | None) -> str:

@@ -17,7 +17,7 @@ from jsonschema import Draft202012Validator
 from shared.chassis.store.mapper import EntryMapper, content_of
 from shared.contracts import discover
 from shared.contracts.generate import CONTRACTS, versions_in
-from shared.contracts.schemas import EVENT, without_major
+from shared.contracts.schemas import EVENT, name_and_major
 from shared.ledger import Entry
 
 HISTORIES = sorted((CONTRACTS / "histories").glob("*.json"))
@@ -36,7 +36,7 @@ def test_every_event_has_the_shape_of_its_envelope_and_content(path: Path) -> No
     envelope = newest(EVENT)
     for event in json.loads(path.read_text("utf-8")):
         envelope.validate(event)
-        newest(without_major(event["type"])).validate(event["content"])
+        newest(event["type"]).validate(event["content"])
 
 
 @pytest.mark.parametrize("path", HISTORIES, ids=named)
@@ -71,13 +71,10 @@ def stored(event: Any) -> StoredEvent:
     )
 
 
-def newest_of(folder: Path) -> Path:
-    """By number: 1.10 comes after 1.9."""
-    major, minor = versions_in(folder)[-1]
-    return folder / f"{major}.{minor}.json"
-
-
 @cache
-def newest(name: str) -> Draft202012Validator:
-    path = newest_of(CONTRACTS / name)
+def newest(type_: str) -> Draft202012Validator:
+    """Of the major that the type names, by number: 1.10 comes after 1.9."""
+    name, of = name_and_major(type_)
+    minor = max(minor for major, minor in versions_in(CONTRACTS / name) if major == of)
+    path = CONTRACTS / name / f"{of}.{minor}.json"
     return Draft202012Validator(json.loads(path.read_text("utf-8")))

@@ -15,7 +15,7 @@ from shared.chassis.store.mapper import content_of, fields_of
 from shared.contracts import discover
 from shared.contracts.examples import spoilt
 from shared.contracts.examples.playing import Answered, NotTaken, play
-from shared.contracts.schemas import CONTRIBUTION, EVENT, RECEIPT, without_major
+from shared.contracts.schemas import CONTRIBUTION, EVENT, RECEIPT, name_and_major
 from shared.ledger import (
     Section,
     change_of,
@@ -61,7 +61,7 @@ class Published:
 
 @dataclass
 class Corpus:
-    """Examples by the name of their schema, and one history per section."""
+    """Examples by the type that they show, and one history per section."""
 
     valid: dict[str, list[tuple[str, Any]]] = field(default_factory=dict)
     invalid: dict[str, list[tuple[str, Json]]] = field(default_factory=dict)
@@ -74,15 +74,18 @@ class Corpus:
             f"histories/{name}.json": history for name, history in self.histories.items()
         }
         for kind, examples in (("valid", self.valid), ("invalid", self.invalid)):
-            for schema, named in examples.items():
+            for type_, named in examples.items():
+                folder, major = name_and_major(type_)
+                # All majors share a folder; those of the first stand there without a mark.
+                mark = "" if major == 1 else f"v{major}-"
                 for number, (name, value) in enumerate(named, 1):
-                    file = f"{number:03}-{_slug(name)}.json"
-                    found[f"{schema}/examples/{kind}/{file}"] = value
+                    file = f"{mark}{number:03}-{_slug(name)}.json"
+                    found[f"{folder}/examples/{kind}/{file}"] = value
         return dict(sorted(found.items()))
 
-    def add(self, schema: str, name: str, value: Any) -> None:
+    def add(self, type_: str, name: str, value: Any) -> None:
         """One more valid example, unless there is one of the same value."""
-        named = self.valid.setdefault(schema, [])
+        named = self.valid.setdefault(type_, [])
         if all(value != other for _, other in named):
             named.append((name, value))
 
@@ -93,19 +96,17 @@ def corpus_of(sections: Iterable[Section]) -> Corpus:
     for section in sections:
         played = _published_examples(section, corpus.broken)
         for one in played:
-            corpus.add(without_major(one.contribution["command"]), one.name,
-                       one.contribution["content"])  # fmt: skip
+            corpus.add(one.contribution["command"], one.name, one.contribution["content"])
             for event in one.events:
-                corpus.add(without_major(event["type"]), one.name, event["content"])
+                corpus.add(event["type"], one.name, event["content"])
         if played:
             corpus.histories[section.wire_name] = [event for one in played for event in one.events]
         _add_envelopes(corpus, section, played)
     for section in sections:
         for type_, command in section.commands.items():
-            name = without_major(type_)
-            valid = [value for _, value in corpus.valid.get(name, ())]
+            valid = [value for _, value in corpus.valid.get(type_, ())]
             spoiled = spoilt.contents(command, valid, briefly=command.method in COMMON)
-            corpus.invalid[name] = list(spoiled)
+            corpus.invalid[type_] = list(spoiled)
     return corpus
 
 
@@ -140,16 +141,18 @@ def without_example(sections: Iterable[Section], corpus: Corpus) -> list[str]:
         command.method
         for section in sections
         for type_, command in section.commands.items()
-        if without_major(type_) in corpus.valid
+        if type_ in corpus.valid
     }
     for section in sections:
         for type_, command in section.commands.items():
             is_shown = command.method in COMMON and command.method in shown_somewhere
-            if without_major(type_) not in corpus.valid and not is_shown:
+            if type_ not in corpus.valid and not is_shown:
                 missing.append(type_)
         for type_, event in section.events.items():
             is_common = event.__name__ in _COMMON_EVENTS
-            if without_major(type_) not in corpus.valid and not is_common:
+            # Nothing records what a later major has followed; what it left is kept as published.
+            is_past = event.followed_by is not None
+            if type_ not in corpus.valid and not is_common and not is_past:
                 missing.append(type_)
     return missing
 

@@ -40,10 +40,10 @@ def test_a_history_has_versions_and_every_change_is_based_on_the_last(
     assert [event["entry_version"] for event in (first, second)] == [1, 2]
     assert second["fields"] == ["why"]
     assert "plan_id" not in second["provenance"]
-    creates, changes = (value for _, value in corpus.valid["careplan.contribution"])
+    creates, changes = (value for _, value in corpus.valid["careplan.contribution.v1"])
     assert "based_on" not in creates
     assert changes["based_on"] == 1
-    receipts = [value for _, value in corpus.valid["careplan.receipt"]]
+    receipts = [value for _, value in corpus.valid["careplan.receipt.v1"]]
     assert receipts[1]["entry_version"] == second["entry_version"]
 
 
