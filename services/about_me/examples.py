@@ -25,7 +25,6 @@ FILM: Final = {
     "caption": "How I say yes and no",
     "transcript": "I look up for yes and down for no.",
     "taken_at": "2026-08-30T10:00:00Z",
-    "added_at": "2026-09-02T09:20:00Z",
 }
 _THE_PERSON: Final = {"recorded_by_kind": "person"}
 _ON_HER_WORD: Final = {"stated_by_kind": "person"}

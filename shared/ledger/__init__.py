@@ -5,6 +5,7 @@ from shared.ledger.contribution import (
     ItemIdUnusable,
     Receipt,
     item_id,
+    with_added_at,
     with_item_ids,
 )
 from shared.ledger.entry.entry import LIFTING, Change, Entry, MayContribute, change_of, major
@@ -150,5 +151,6 @@ __all__ = [
     "titled",
     "value",
     "values_titled",
+    "with_added_at",
     "with_item_ids",
 ]

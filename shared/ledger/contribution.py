@@ -1,6 +1,6 @@
-"""What is submitted, what answers it, and the ids of the items of lists in it."""
+"""What is submitted, what answers it, and what the section adds to a content: ids, times."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from datetime import date, datetime
 from functools import cache
@@ -8,7 +8,7 @@ from typing import Any, Final, Literal
 from uuid import UUID, uuid5
 
 from shared.ledger.provenance import Claim
-from shared.ledger.values import Visibility
+from shared.ledger.values import Media, Visibility
 
 
 @dataclass(frozen=True)
@@ -90,6 +90,47 @@ def with_item_ids(content: Mapping[str, Any], contribution_id: UUID) -> dict[str
 def item_id(contribution_id: UUID, path: str) -> UUID:
     """The id of an item that came without one: it follows from where it stood, ``phones/1``."""
     return uuid5(contribution_id, path)
+
+
+def with_added_at(
+    content: Mapping[str, Any], held: Mapping[str, Any], at: datetime
+) -> dict[str, Any]:
+    """The content with the time at which each of its media was added to the entry.
+
+    ``held`` is what the entry has: the same bytes under the same id keep their time.
+    """
+    since = {(one.media_id, one.sha256): one.added_at for one in _media_in(held)}
+    return {name: _dated(given, since, at) for name, given in content.items()}
+
+
+def _media_in(given: Any) -> Iterator[Media]:
+    if isinstance(given, Media):
+        yield given
+    elif isinstance(given, Mapping):
+        for one in given.values():
+            yield from _media_in(one)
+    elif isinstance(given, tuple):
+        for one in given:
+            yield from _media_in(one)
+    elif is_dataclass(given) and not isinstance(given, type):
+        for name in _names(type(given)):
+            yield from _media_in(getattr(given, name))
+
+
+def _dated(given: Any, since: Mapping[Any, datetime | None], at: datetime) -> Any:
+    if type(given) in _LEAVES:
+        return given
+    if isinstance(given, Media):
+        return replace(given, added_at=since.get((given.media_id, given.sha256)) or at)
+    if isinstance(given, tuple):
+        return tuple(_dated(one, since, at) for one in given)
+    if isinstance(given, Mapping):
+        return {key: _dated(one, since, at) for key, one in given.items()}
+    if not is_dataclass(given) or isinstance(given, type):
+        return given
+    return replace(
+        given, **{name: _dated(getattr(given, name), since, at) for name in _names(type(given))}
+    )
 
 
 _LEAVES: Final = frozenset({str, int, float, bool, type(None), UUID, date, datetime})

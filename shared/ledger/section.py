@@ -3,9 +3,9 @@
 import builtins
 import inspect
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, is_dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, get_args, get_type_hints
 from uuid import UUID
 
 from eventsourcing.utils import register_topic
@@ -13,7 +13,7 @@ from eventsourcing.utils import register_topic
 from shared.ledger.entry.entry import LIFTING, Change, Entry, begun
 from shared.ledger.names import kebab
 from shared.ledger.provenance import Provenance, ServiceRole
-from shared.ledger.values import KEEP, Visibility
+from shared.ledger.values import KEEP, Media, Visibility
 
 TAKEN_NAMES = frozenset({"audit", "plan", "inbox", "receipts"})
 
@@ -54,6 +54,11 @@ class Command:
         """Those that any command of its entry asks about."""
         rules = (rule for who in self.entry.may_contribute.values() for rule in who)
         return frozenset({LIFTING, *(rule for rule in rules if isinstance(rule, ServiceRole))})
+
+    @cached_property
+    def takes_media(self) -> bool:
+        """True where pictures, sound or films may stand in its content, at any depth."""
+        return any(_names_media(p.annotation, set()) for p in self.parameters.values())
 
     def begins_again(self, held: Entry, plan_id: UUID) -> bool:
         """True where the entry that is there may be begun again: this plan's one, in error."""
@@ -182,6 +187,16 @@ class Section:
         topic = f"careplan.{self.wire_name}.entries.{self.entry_type(entry)}"
         entry.TOPIC = topic  # type: ignore[attr-defined]
         register_topic(topic, entry)
+
+
+def _names_media(hint: Any, seen: set[Any]) -> bool:
+    if hint is Media:
+        return True
+    within = get_args(hint)
+    if isinstance(hint, type) and is_dataclass(hint) and hint not in seen:
+        seen.add(hint)
+        within = tuple(get_type_hints(hint).values())
+    return any(_names_media(one, seen) for one in within)
 
 
 def _add(found: dict[str, Any], type_: str, item: Any) -> None:

@@ -11,7 +11,17 @@ from dataclasses import dataclass, fields, is_dataclass
 from datetime import UTC, date, datetime
 from enum import Enum
 from functools import partial
-from typing import Annotated, Any, Final, Generic, Literal, Protocol, TypeVar, dataclass_transform
+from typing import (
+    Annotated,
+    Any,
+    ClassVar,
+    Final,
+    Generic,
+    Literal,
+    Protocol,
+    TypeVar,
+    dataclass_transform,
+)
 from uuid import UUID
 
 from shared.ledger.names import LOCAL_ID, ODS
@@ -324,6 +334,9 @@ class When(_OneGiven):
 @value
 class Media:
     """A stored picture, sound or film, named by its id and the SHA-256 of its bytes."""
+
+    # When the entry first had it, by the section's clock: nobody sends that.
+    set_by_section: ClassVar[frozenset[str]] = frozenset({"added_at"})
 
     media_id: UUID
     filename: Name | None = None

@@ -13,7 +13,7 @@ from shared.chassis.policy.plan_states import PlanStates
 from shared.chassis.settings import Settings
 from shared.chassis.store.event_store import EventStore, KeptReceipt, Moved
 from shared.chassis.wire.problem import Problem, status_of_refusal
-from shared.ledger import Entry, Receipt, Refused, Section, kebab
+from shared.ledger import Entry, Receipt, Refused, Section, kebab, with_added_at
 from shared.ledger.recorded_event import OPEN
 
 
@@ -109,8 +109,9 @@ class Decisions:
         command = prepared.command
         self._refuse_future(prepared)
         rights = rights_of(prepared.contributor, self._settings.roles, command.service_roles)
+        arguments = _with_our_times(prepared, before)
         entry = command.create(
-            *(prepared.provenance, rights, prepared.arguments), *(prepared.visibility, before)
+            *(prepared.provenance, rights, arguments), *(prepared.visibility, before)
         )
         return Decided(Moved(entry))
 
@@ -125,7 +126,8 @@ class Decisions:
                     "entry-entered-in-error", "This entry was marked in error and takes no change."
                 )
             self._refuse_future(prepared)
-            command.change(entry, prepared.provenance, rights, prepared.arguments)
+            arguments = _with_our_times(prepared, entry)
+            command.change(entry, prepared.provenance, rights, arguments)
         except Refused as refused:
             return Decided(refused=refused, seen=version, known=version)
         return Decided(Moved(entry, held_keys))
@@ -195,6 +197,14 @@ def refuse_who_acts_for_nobody(prepared: Prepared, roles: Roles) -> None:
     decision = decide(prepared.contributor, Action.ACT_FOR, facts)
     if decision.code is not None:
         raise Refused(decision.code, decision.detail, field="provenance.on_behalf_of")
+
+
+def _with_our_times(prepared: Prepared, held: Entry | None) -> dict[str, Any]:
+    """The content with what the section's clock says of it."""
+    if not prepared.command.takes_media:
+        return prepared.arguments
+    has = vars(held) if held is not None else {}
+    return with_added_at(prepared.arguments, has, datetime.now(UTC))
 
 
 def _nowhere(prepared: Prepared) -> Refused:

@@ -137,6 +137,16 @@ def _bounded(made: Schema) -> Schema:
     return {"max_length": LIST_LIMIT, **made}
 
 
+def _dataclass(made: Schema) -> Schema:
+    """A value without what the section sets itself: sent by anybody, that is an unknown key."""
+    ours = getattr(made["cls"], "set_by_section", frozenset())
+    held = made["schema"]
+    if not ours or held.get("type") != "dataclass-args":
+        return made
+    taken = [field for field in held["fields"] if field["name"] not in ours]
+    return {**made, "schema": {**held, "fields": taken}}
+
+
 def _member(made: Schema) -> Schema:
     """A field of a value: a null is as good as left out."""
     held = made["schema"]
@@ -158,5 +168,6 @@ _NARROWED: Final = {
     "int": _number,
     "float": _number,
     **dict.fromkeys((*_LISTS, "dict"), _bounded),
+    "dataclass": _dataclass,
     "dataclass-field": _member,
 }

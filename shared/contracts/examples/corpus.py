@@ -7,14 +7,20 @@ domain records of it one of its events. Beside them stand contents that were spo
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any, Final
 from uuid import NAMESPACE_URL, uuid5
 
 from shared.chassis.store.mapper import content_of, fields_of
 from shared.contracts import discover
 from shared.contracts.examples import spoilt
-from shared.contracts.examples.playing import Answered, NotTaken, play
+from shared.contracts.examples.playing import (
+    Answered,
+    NotTaken,
+    play,
+    recorded_when,
+    stated_when,
+)
 from shared.contracts.schemas import CONTRIBUTION, EVENT, RECEIPT, name_and_major
 from shared.ledger import (
     Section,
@@ -29,7 +35,6 @@ COMMON: Final = frozenset({"mark_in_error", "restrict", "lift_restriction"})
 """What every entry has; an example of each, from any entry, shows them all."""
 
 _IDS: Final = uuid5(NAMESPACE_URL, "careplan-contract-examples")
-_BEGIN: Final = datetime(2026, 3, 10, 14, 0, tzinfo=UTC)
 _IN_THE_ENVELOPE: Final = ("plan_id", "entry_id", "contribution_id")
 _LONGEST_SLUG: Final = 60
 
@@ -126,10 +131,9 @@ def _published_examples(section: Section, broken: list[str]) -> list[Published]:
 
 
 def _publish(section: Section, number: int, one: Answered) -> Published:
-    stated_at = _BEGIN + timedelta(minutes=5 * number)
+    stated_at, recorded_at = stated_when(number), recorded_when(number)
     provenance = {"stated_at": instant(stated_at), **one.contribution.get("provenance", {})}
     contribution = {**plain_json(one.contribution), "provenance": provenance}
-    recorded_at = stated_at + timedelta(minutes=1)
     events = (_published(section, event, stated_at, recorded_at) for event in one.events)
     return Published(one.example.name, contribution, tuple(events))
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from copy import deepcopy
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import NAMESPACE_URL, UUID, uuid5
 
@@ -19,9 +20,11 @@ from shared.ledger import (
     Organisation,
     Refused,
     Section,
+    with_added_at,
 )
 from shared.ledger.example import Example
 
+_BEGIN = datetime(2026, 3, 10, 14, 0, tzinfo=UTC)
 _NAMES = {
     "person": "Edith Marlow-Synth",
     "related-person": "Ruth Marlow-Synth",
@@ -68,6 +71,16 @@ class Played:
     def event_types(self) -> frozenset[str]:
         """The wire names of everything that happened."""
         return frozenset(type(event).TOPIC for answer in self.answers for event in answer.events)
+
+
+def stated_when(number: int) -> datetime:
+    """When the accepted example of this number, from 0, was stated."""
+    return _BEGIN + timedelta(minutes=5 * number)
+
+
+def recorded_when(number: int) -> datetime:
+    """When it was recorded, which is also what its section's clock said."""
+    return stated_when(number) + timedelta(minutes=1)
 
 
 def plan_of(example: Example) -> UUID:
@@ -168,7 +181,10 @@ def _decide(prepared: Prepared, played: Played) -> tuple[Any, ...]:
             raise Refused(decision.code, decision.detail)
     command, held = prepared.command, played.entries.get(prepared.entry_id)
     granted = rights_of(prepared.contributor, USUAL_ROLES, command.service_roles)
-    said = (prepared.provenance, granted, prepared.arguments)
+    accepted = sum(answer.code is None for answer in played.answers)
+    has = vars(held) if held is not None else {}
+    arguments = with_added_at(prepared.arguments, has, recorded_when(accepted))
+    said = (prepared.provenance, granted, arguments)
     if command.creates:
         is_again = held is not None and command.begins_again(held, prepared.plan_id)
         before = held if is_again else None

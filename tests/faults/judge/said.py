@@ -65,8 +65,11 @@ def _left(said: Content, given: Content) -> str:
 
 
 def _media_added(said: Content, given: Content) -> str:
-    shown = said["responses"][given["heading"]]["media"][-1:]
-    return difference(shown, [given["media"]], "/responses/media")
+    (shown,) = said["responses"][given["heading"]]["media"][-1:]
+    # When it was added only the section knows.
+    without = {name: one for name, one in shown.items() if name != "added_at"}
+    wrong = difference(without, dict(given["media"]), "/responses/media")
+    return wrong or ("" if shown.get("added_at") else "the media do not say when they were added")
 
 
 def _media_removed(said: Content, given: Content) -> str:

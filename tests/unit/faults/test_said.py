@@ -74,8 +74,12 @@ def practice(ods: str, details: str = "") -> Json:
         (
             "add-media",
             {"heading": "h", "media": {"media_id": "m"}},
+            {
+                "responses": {
+                    "h": {"media": [{"media_id": "l"}, {"media_id": "m", "added_at": "t"}]}
+                }
+            },
             {"responses": {"h": {"media": [{"media_id": "l"}, {"media_id": "m"}]}}},
-            {"responses": {"h": {"media": [{"media_id": "l"}]}}},
         ),
         (
             "remove-media",
