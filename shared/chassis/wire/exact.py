@@ -139,7 +139,7 @@ def _bounded(made: Schema) -> Schema:
 
 def _dataclass(made: Schema) -> Schema:
     """A value without what the section sets itself: sent by anybody, that is an unknown key."""
-    ours = getattr(made["cls"], "set_by_section", frozenset())
+    ours: frozenset[str] = getattr(made["cls"], "set_by_section", frozenset())
     held = made["schema"]
     if not ours or held.get("type") != "dataclass-args":
         return made
