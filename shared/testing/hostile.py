@@ -30,6 +30,7 @@ def history_of(
     """Events of one plan in their order, whatever they say."""
     history = History(plan_id)
     made = [history.opened()]
+    last_of: dict[tuple[str, UUID], UUID] = {}
     while len(made) < events:
         section = random.choice(("goals", "about-me", "person", "sleep-diary"))
         is_of_the_plan = section == "person" and _mostly(random)
@@ -47,17 +48,25 @@ def history_of(
         if is_of_the_plan and name in ("plan-merged", *_NAMES[:-1]):
             content["merged_into"] = str(UUID(int=random.randrange(2, 4)))
         random.shuffle(fields)
+        if _rarely(random):
+            content["reason"] = _value(random)
+        entry_id = plan_id if is_of_the_plan else random.choice(entries)
         event = history.event(
             section,
             name,
-            plan_id if is_of_the_plan else random.choice(entries),
+            entry_id,
             random.choice(_CHANGES),
             content,
             entry_type=random.choice(("goal", "goal", "comment")),
             fields=fields,
+            contribution_id=last_of.get((section, entry_id)) if _rarely(random) else None,
             recorded_by=random.choice(_PARTIES),
             stated_by=random.choice(_PARTIES),
         )
+        last_of[section, entry_id] = event.contribution_id
+        if _rarely(random):
+            why = {"reason": random.choice(("Moved", None))}
+            event = replace(event, provenance={**event.provenance, **why})
         if _rarely(random):
             ref = {"system": {"name": random.choice(("EPR", "App"))}, "source_ref": {"id": "7"}}
             event = replace(event, provenance={**event.provenance, **ref})

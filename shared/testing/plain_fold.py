@@ -115,6 +115,49 @@ def entry(events: Sequence[RecordedEvent]) -> dict[str, Any]:
     return {**shown, "content": content}
 
 
+def history(told: Taken) -> list[bytes]:
+    """The contributions, newest first: the events of one follow each other in their entry."""
+    listed: list[list[tuple[int, RecordedEvent]]] = []
+    last: dict[Key, list[tuple[int, RecordedEvent]]] = {}
+    for version, event in enumerate(told.events, 1):
+        events = last.get(event.entry)
+        if events is None or events[-1][1].contribution_id != event.contribution_id:
+            events = last[event.entry] = []
+            listed.append(events)
+        events.append((version, event))
+    newest_first = sorted(listed, key=lambda events: events[-1][0], reverse=True)
+    return [_contribution(events) for events in newest_first]
+
+
+def _contribution(events: Sequence[tuple[int, RecordedEvent]]) -> bytes:
+    _, last = events[-1]
+    given = [event.content.get("reason") or event.provenance.get("reason") for _, event in events]
+    item = {
+        "contribution_id": str(last.contribution_id),
+        "plan_versions": [version for version, _ in events],
+        "section": last.section,
+        "entry_id": str(last.entry_id),
+        "entry_type": last.entry_type,
+        "recorded_at": last.recorded_at,
+        "stated_at": _stated_at(last),
+        "by": _without(last.provenance["recorded_by"], "identifier", "relationship"),
+        "stated_by": _without(last.provenance["stated_by"], "identifier"),
+        "reason": next((reason for reason in given if reason is not None), None),
+        "events": [
+            {
+                "plan_version": version,
+                "entry_version": event.entry_version,
+                "type": event.type,
+                "change": event.change,
+                "fields": event.fields,
+                "content": event.content,
+            }
+            for version, event in events
+        ],
+    }
+    return orjson.dumps(item, option=orjson.OPT_UTC_Z)
+
+
 def authors(events: Sequence[RecordedEvent]) -> dict[str, int]:
     """The version that set each leaf, and each item that has an id of its own."""
     said: dict[str, int] = {}

@@ -30,7 +30,7 @@ OF_A_READER = {
         },
         "store": {
             "batch.py", "cache.py", "ledger.py", "projection.py", "document.py", "parked.py",
-            "reading.py", "values.py",
+            "history_item.py", "reading.py", "values.py",
         },
         "reads": {
             "current.py", "as_at.py", "history.py", "diff.py", "authorship.py", "together.py",

@@ -30,6 +30,7 @@ from services.plan.app import create_app
 from services.plan.doors.events import CONSUMER, FoldEvents
 from services.plan.reads.as_at import PastPlans
 from services.plan.reads.current import CurrentPlans
+from services.plan.reads.history import History as Lists
 from services.plan.store.ledger import ChangeStream
 from services.plan.store.projection import PlanStore
 from shared.chassis import telemetry
@@ -62,6 +63,7 @@ pytestmark = [pytest.mark.component, pytest.mark.asyncio(loop_scope="session")]
 EVERY_SERVICE = Path(shared.chassis.__path__[0]) / "database" / "migrations" / "every_service"
 OWN = Path(services.plan.__path__[0]) / "migrations"
 SECTIONS = ("person", "needs", "goals")
+BATCH = 7
 COUNTED = "SELECT sum(consumed), sum(applied), sum(duplicates), sum(parked), sum(dead_lettered)"
 COUNTED += " FROM ledger.plan_counter"
 
@@ -350,13 +352,22 @@ async def fold_directly(bench: Bench, store: PlanStore, events: Sequence[Recorde
     """What one of several replicas does with its share: batches, in one transaction each."""
     handle = FoldEvents(store, folded=lambda: None)
     settings = bench.settings()
-    for start in range(0, len(events), 7):
+    for start in range(0, len(events), BATCH):
         records = [
             record_of(event, prefix=bench.prefix, offset=start + number)
-            for number, event in enumerate(events[start : start + 7])
+            for number, event in enumerate(events[start : start + BATCH])
         ]
         await handle(records, Transaction(CONSUMER, bench.database, settings, (), there_is))
     return len(events)
+
+
+async def all_pages(lists: Lists, plan_id: UUID) -> list[bytes]:
+    """The history of a plan, a few contributions at a time."""
+    found, following = await lists.contributions(plan_id, None, 4)
+    while following is not None:
+        more, following = await lists.contributions(plan_id, following, 4)
+        found += more
+    return found
 
 
 async def there_is(_: str) -> bool:
@@ -482,7 +493,7 @@ async def test_the_ledger_can_be_sought_by_each_clock(bench: Bench, columns: str
 
 
 async def test_whatever_comes_the_plan_is_that_of_the_plain_fold(bench: Bench) -> None:
-    """Repeats, gaps, disorder, strays and merges: documents, past plans and authors."""
+    """Repeats, gaps, disorder, strays and merges: documents, past plans, authors and history."""
     random = Random(20261130)  # noqa: S311 - histories, no secret
     plan_ids = [UUID(int=random.getrandbits(128)) for _ in range(12)]
     entries = {
@@ -502,10 +513,11 @@ async def test_whatever_comes_the_plan_is_that_of_the_plain_fold(bench: Bench) -
     came += events
     stores = [plan_store(name) for name in ("one", "two")]
     plans, past = CurrentPlans(bench.database), PastPlans(bench.database)
+    lists = Lists(bench.database)
     # Whether a version was complete depends on what waited when it was first shown.
     was_complete: dict[tuple[UUID, int], bool] = {}
-    for start in range(0, len(came), 40):
-        await fold_directly(bench, random.choice(stores), came[start : start + 40])
+    for start in range(0, len(came), BATCH):  # looked at after each: the next may change what waits
+        await fold_directly(bench, random.choice(stores), came[start : start + BATCH])
         for plan_id in plan_ids:
             if (seen := await plans.current(plan_id)) is not None:
                 shown = orjson.loads(seen.body)
@@ -520,6 +532,7 @@ async def test_whatever_comes_the_plan_is_that_of_the_plain_fold(bench: Bench) -
         view = await plans.current(plan_id)
         assert view is not None
         assert view.body == plain_fold.document(plan_id, told)
+        assert await all_pages(lists, plan_id) == plain_fold.history(told)
         for version in (1, 13, 25):
             then = await past.version(plan_id, version, frozenset({"withdrawn", "authorship"}))
             assert then is not None

@@ -3,7 +3,7 @@
 import asyncio
 import re
 from collections.abc import Sequence
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Request, Response
@@ -175,5 +175,5 @@ async def _wait_for(
     return preferred is not None
 
 
-def _page(items: Sequence[dict[str, Any]], following: str | None) -> bytes:
-    return dumps({"items": items, "next": following})
+def _page(items: Sequence[bytes], following: str | None) -> bytes:
+    return b'{"items":[%b],"next":%b}' % (b",".join(items), dumps(following))

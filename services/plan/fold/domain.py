@@ -66,8 +66,9 @@ class Value(Protocol):
 class PlanEvent:
     """One event as the plan folds and stores it.
 
-    Its values, who recorded it (``by``) and who said it (``stated_by``) are JSON ready to be shown;
-    ``source`` is what another system calls the entry. ``value`` has the bytes that were published.
+    Its values, who recorded it (``by``), who said it (``stated_by``) and why (``reason``) are JSON
+    ready to be shown; ``source`` is what another system calls the entry. ``value`` has the bytes
+    that were published.
     """
 
     plan_id: UUID
@@ -84,6 +85,7 @@ class PlanEvent:
     content: Mapping[str, Value]
     by: Value
     stated_by: Value
+    reason: Value | None = None
     source: tuple[str, Value] | None = None
     position: int | None = None
     traceparent: str | None = None

@@ -37,8 +37,11 @@ CREATE TABLE ledger.plan_ledger (
     head            bytea NOT NULL,               -- JSON: what its readers were told besides entries
     positions       bytea NOT NULL,               -- JSON: section -> last store position applied
     event           bytea NOT NULL,               -- the value as it was published
+    item            bytea NOT NULL,               -- JSON: what the history says of this event
     PRIMARY KEY (plan_id, plan_version)
 );
+-- A row is read for one of its columns or another: what fits on a page stays there, as it is.
+ALTER TABLE ledger.plan_ledger SET (toast_tuple_target = 8160);
 CREATE UNIQUE INDEX plan_ledger_once
     ON ledger.plan_ledger (section, entry_id, entry_version) INCLUDE (contribution_id, plan_id);
 CREATE UNIQUE INDEX plan_ledger_feed ON ledger.plan_ledger (feed);

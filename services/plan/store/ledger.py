@@ -11,6 +11,7 @@ import orjson
 
 from services.plan.fold.domain import Accepted, EntryKey, Plan, PlanEntry
 from services.plan.store.document import Shown, head_bytes
+from services.plan.store.history_item import item_of
 from services.plan.store.values import dumps
 from shared.chassis.database.database import Connection
 from shared.chassis.kafka.streams import Stream
@@ -24,7 +25,7 @@ _COLUMNS: Final = (
     *("change", "contribution_id", "position", "recorded_at", "stated_at"),
     *("effective_from", "effective_to", "in_order", "by", "stated_by", "fields"),
     *("leaf_hash", "schema", "traceparent", "current", "entry", "leaves", "head", "positions"),
-    *("event", "policy_version", "projected_at", "feed"),
+    *("event", "item", "policy_version", "projected_at", "feed"),
 )
 _HEAD: Final = _COLUMNS.index("head")
 _CHANGE_TYPE: Final = b"careplan.plan.changed.v1"
@@ -44,7 +45,7 @@ class Turn:
 
 @dataclass(slots=True)
 class LedgerRow:
-    """A row to be added; ``facts`` has its columns up to ``event``, in their order."""
+    """A row to be added; ``facts`` has its columns up to ``item``, in their order."""
 
     plan_id: UUID
     plan_version: int
@@ -91,6 +92,7 @@ def row_of(plan: Plan, entry: PlanEntry, accepted: Accepted, shown: Shown) -> Le
         head_bytes(plan),
         fitted(orjson.dumps(plan.positions)),
         event.value,
+        item_of(event, accepted.plan_version),
     )
     return LedgerRow(plan.plan_id, accepted.plan_version, facts)
 

@@ -60,6 +60,7 @@ def _plan_event(event: RecordedEvent, record: Record) -> PlanEvent:
         content={name: json_of(held) for name, held in event.content.items()},
         by=json_of(_shown(recorded_by, _BY)),
         stated_by=json_of(_shown(provenance.get("stated_by") or recorded_by, _STATED_BY)),
+        reason=_reason_of(event),
         source=_source_of(provenance),
         position=event.position,
         # Headers are whatever somebody wrote: only what has the form of such a thing is stored.
@@ -83,6 +84,12 @@ def _shown(agent: Any, members: tuple[str, ...]) -> dict[str, Any]:
             name: held for name in _ORGANISATION if (held := organisation.get(name)) is not None
         }
     return shown
+
+
+def _reason_of(event: RecordedEvent) -> Json | None:
+    """Why it was done, where anybody said so: in the content, or of the whole contribution."""
+    reason = event.content.get("reason") or event.provenance.get("reason")
+    return None if reason is None else json_of(reason)
 
 
 def _source_of(provenance: Mapping[str, Any]) -> tuple[str, Json] | None:
