@@ -9,7 +9,6 @@ import orjson
 from uuid_utils.compat import uuid7
 
 from services.goals.domain.goal import Goal
-from services.goals.domain.links import NeedRef
 from services.goals.section import SECTION
 from shared.chassis.store.mapper import EntryMapper
 from shared.chassis.store.rows import ReceiptRow
@@ -18,6 +17,7 @@ from shared.ledger import (
     CodedText,
     Contributor,
     Identifier,
+    NeedRef,
     Organisation,
     Provenance,
 )

@@ -8,7 +8,8 @@ from typing import Any, Final, Literal
 from uuid import UUID, uuid5
 
 from shared.ledger.provenance import Claim
-from shared.ledger.values import Media, Visibility
+from shared.ledger.values.documents import Media
+from shared.ledger.values.visibility import Visibility
 
 
 @dataclass(frozen=True)

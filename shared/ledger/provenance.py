@@ -6,19 +6,10 @@ from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from shared.ledger.text import CAN_BE_SEEN
-from shared.ledger.values import (
-    CareTeamRef,
-    Handler,
-    Identifier,
-    Instant,
-    Location,
-    Name,
-    Organisation,
-    Shape,
-    StewardshipRef,
-    Words,
-    value,
-)
+from shared.ledger.values.dates import Instant
+from shared.ledger.values.links import CareTeamRef, StewardshipRef
+from shared.ledger.values.parties import Identifier, Location, Organisation
+from shared.ledger.values.shape import Handler, Misshapen, Name, Shape, Text, value
 
 PERSON = "person"
 PROXY = "proxy"
@@ -120,7 +111,7 @@ class Supporter:
     name: Name | None = None
     relationship: Name | None = None
     contact: Name | None = None
-    how: Words | None = None
+    how: Text | None = None
 
 
 @value
@@ -153,14 +144,14 @@ class Claim:
     on_behalf_of: OnBehalfOf | None = None
     supported_by: Supporter | None = None
     location: Location | None = None
-    reason: Words | None = None
+    reason: Text | None = None
     system: SourceSystem | None = None
     source_ref: SourceRef | None = None
     answers: StewardshipRef | None = None
 
     def __post_init__(self) -> None:
         if self.source_ref is not None and self.system is None:
-            raise ValueError("a source_ref needs its system")
+            raise Misshapen("A `source_ref` needs the `system` that it comes from")
 
     @classmethod
     def __get_pydantic_json_schema__(cls, schema: Any, handler: Handler) -> dict[str, Any]:
@@ -184,7 +175,7 @@ class Provenance:
     on_behalf_of: OnBehalfOf | None = None
     supported_by: Supporter | None = None
     location: Location | None = None
-    reason: Words | None = None
+    reason: Text | None = None
     system: SourceSystem | None = None
     source_ref: SourceRef | None = None
     answers: StewardshipRef | None = None

@@ -13,7 +13,9 @@ from eventsourcing.utils import register_topic
 from shared.ledger.entry.entry import LIFTING, Change, Entry, begun
 from shared.ledger.names import kebab
 from shared.ledger.provenance import Provenance, ServiceRole
-from shared.ledger.values import KEEP, Media, Visibility
+from shared.ledger.values.documents import Media
+from shared.ledger.values.shape import KEEP
+from shared.ledger.values.visibility import Visibility
 
 TAKEN_NAMES = frozenset({"audit", "plan", "inbox", "receipts"})
 

@@ -85,8 +85,9 @@ LARGEST_FOLDER = 12
 """Python files in a folder, `__init__.py` aside; more than these need packages."""
 
 # Plan states and relationships are copies of what two services publish (promise P8); what the
-# events of the one say of a plan stands with the published event, for all who read it.
-MAY_NAME_A_SERVICE = {"relationships.py", "plan_states.py", "recorded_event.py"}
+# events of the one say of a plan stands with the published event, for all who read it. A link says
+# which section it leads into, which is the standard's to name.
+MAY_NAME_A_SERVICE = {"relationships.py", "plan_states.py", "recorded_event.py", "links.py"}
 SECTIONS = discover.sections()
 
 

@@ -21,7 +21,6 @@ import pytest_asyncio
 
 import shared.chassis
 from services.goals.domain import Goal
-from services.goals.domain.links import NeedRef
 from services.goals.section import SECTION
 from shared.chassis.database.database import Database
 from shared.chassis.database.outgoing import Outgoing, append_outgoing
@@ -37,7 +36,7 @@ from shared.chassis.store.rows import (
     StoredRow,
     appends,
 )
-from shared.ledger import Agent, CodedText, Organisation, Provenance
+from shared.ledger import Agent, CodedText, NeedRef, Organisation, Provenance
 from shared.testing.eventually import eventually
 from shared.testing.stack import TestDatabase, fresh_database
 

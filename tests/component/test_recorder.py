@@ -33,7 +33,6 @@ from eventsourcing.utils import Environment, get_topic
 
 import shared.chassis
 from services.goals.domain import Goal
-from services.goals.domain.links import NeedRef
 from services.goals.section import SECTION
 from shared.chassis.store.library_module import (
     AsyncApplication,
@@ -41,7 +40,7 @@ from shared.chassis.store.library_module import (
     AsyncpgRecorder,
     Factory,
 )
-from shared.ledger import Agent, CodedText, Organisation, Provenance
+from shared.ledger import Agent, CodedText, NeedRef, Organisation, Provenance
 from shared.testing.stack import TestDatabase, fresh_database
 
 # The suites import a cipher that needs pycryptodome; the library has the same on cryptography.

@@ -26,7 +26,6 @@ import shared.chassis.kafka.streams
 import shared.chassis.kafka.windows
 from deploy.local.servers.kafka import free_port
 from services.goals.domain import Goal
-from services.goals.domain.links import NeedRef
 from services.goals.section import SECTION
 from shared.chassis.database.database import Database
 from shared.chassis.database.outgoing import Outgoing, append_outgoing
@@ -39,7 +38,7 @@ from shared.chassis.settings import Settings
 from shared.chassis.store.event_store import EventStore, Moved
 from shared.chassis.store.rows import Appended, ReceiptRow, appends
 from shared.chassis.wire.position import Position
-from shared.ledger import Agent, CodedText, Organisation, Provenance
+from shared.ledger import Agent, CodedText, NeedRef, Organisation, Provenance
 from shared.ledger.topics import AUDIT_RECORDS, events_topic, receipts_topic
 from shared.testing.eventually import eventually
 from shared.testing.stack import (

@@ -15,7 +15,6 @@ from services.goals.domain.action_rules import (
     must_say_why,
     organisation_of,
 )
-from services.goals.domain.links import GoalRef
 from shared.ledger import (
     KEEP,
     PERSON,
@@ -25,6 +24,7 @@ from shared.ledger import (
     Change,
     CodedText,
     Entry,
+    GoalRef,
     Keep,
     Location,
     MayContribute,

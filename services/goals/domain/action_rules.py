@@ -2,8 +2,7 @@
 
 from typing import Literal
 
-from services.goals.domain.links import GoalRef
-from shared.ledger import CodedText, Party, Provenance, Refused, Status, When, is_blank
+from shared.ledger import CodedText, GoalRef, Party, Provenance, Refused, Status, When, is_blank
 
 ActionStatus = Literal["not-started", "in-progress", "completed", "refused", "not-applicable"]
 

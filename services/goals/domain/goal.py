@@ -4,17 +4,18 @@ from typing import Literal, Self
 
 from eventsourcing.domain import event
 
-from services.goals.domain.links import NeedRef
 from shared.ledger import (
     KEEP,
     Change,
     CodedText,
     Entry,
     Keep,
+    NeedRef,
     Provenance,
     Refused,
     Score,
     Status,
+    StrengthRef,
     Text,
     need_reason,
 )
@@ -38,7 +39,7 @@ class Goal(Entry):
         need_ids: tuple[NeedRef, ...]
         why: Text | None = None
         importance: Score | None = None
-        strength_ids: tuple[NeedRef, ...] = ()
+        strength_ids: tuple[StrengthRef, ...] = ()
 
     class Reworded(Entry.Event):
         change = Change.AMENDED
@@ -52,7 +53,7 @@ class Goal(Entry):
     class Linked(Entry.Event):
         change = Change.AMENDED
         need_ids: tuple[NeedRef, ...] | Keep = KEEP
-        strength_ids: tuple[NeedRef, ...] | Keep | None = KEEP
+        strength_ids: tuple[StrengthRef, ...] | Keep | None = KEEP
 
     class StatusRecorded(Entry.Event):
         change = Change.AMENDED
@@ -73,7 +74,7 @@ class Goal(Entry):
         need_ids: tuple[NeedRef, ...],
         why: Text | None = None,
         importance: Score | None = None,
-        strength_ids: tuple[NeedRef, ...] = (),
+        strength_ids: tuple[StrengthRef, ...] = (),
     ) -> Self:
         """Agree a goal with the person."""
         _must_say_something(aim)
@@ -112,7 +113,7 @@ class Goal(Entry):
         self,
         provenance: Provenance,
         need_ids: tuple[NeedRef, ...] | Keep = KEEP,
-        strength_ids: tuple[NeedRef, ...] | Keep | None = KEEP,
+        strength_ids: tuple[StrengthRef, ...] | Keep | None = KEEP,
     ) -> None:
         """Name the needs it serves and the strengths it builds on."""
         self._must_be_current()

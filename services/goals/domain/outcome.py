@@ -4,13 +4,13 @@ from typing import Literal, Self
 
 from eventsourcing.domain import event
 
-from services.goals.domain.links import GoalRef
 from shared.ledger import (
     KEEP,
     PERSON,
     Change,
     CodedText,
     Entry,
+    GoalRef,
     Keep,
     Provenance,
     Refused,

@@ -5,12 +5,13 @@ from typing import Self
 from eventsourcing.domain import event
 
 from services.goals.domain.goal import GoalStatus
-from services.goals.domain.links import GoalRef
 from shared.ledger import (
     KEEP,
+    ActionRef,
     Change,
     CodedText,
     Entry,
+    GoalRef,
     Keep,
     Provenance,
     Refused,
@@ -26,12 +27,12 @@ class StageGoal(Entry):
         change = Change.CREATED
         aim: CodedText
         goal_id: GoalRef
-        action_ids: tuple[GoalRef, ...] = ()
+        action_ids: tuple[ActionRef, ...] = ()
 
     class Reworded(Entry.Event):
         change = Change.AMENDED
         aim: CodedText | Keep = KEEP
-        action_ids: tuple[GoalRef, ...] | Keep | None = KEEP
+        action_ids: tuple[ActionRef, ...] | Keep | None = KEEP
 
     class OutcomeRecorded(Entry.Event):
         change = Change.AMENDED
@@ -51,7 +52,7 @@ class StageGoal(Entry):
         provenance: Provenance,
         aim: CodedText,
         goal_id: GoalRef,
-        action_ids: tuple[GoalRef, ...] = (),
+        action_ids: tuple[ActionRef, ...] = (),
     ) -> Self:
         """Agree a stage of a goal."""
         _must_say_something(aim)
@@ -63,7 +64,7 @@ class StageGoal(Entry):
         self,
         provenance: Provenance,
         aim: CodedText | Keep = KEEP,
-        action_ids: tuple[GoalRef, ...] | Keep | None = KEEP,
+        action_ids: tuple[ActionRef, ...] | Keep | None = KEEP,
     ) -> None:
         """Say it better, or name the actions that serve it."""
         self._must_be_current()

@@ -4,14 +4,24 @@ import re
 from typing import Annotated, Literal
 from uuid import UUID
 
-from shared.ledger import CAN_BE_SEEN, Instant, OdsCode, Shape, Text, is_blank, says_nothing, value
+from shared.ledger import (
+    CAN_BE_SEEN,
+    Email,
+    Instant,
+    OdsCode,
+    Phone,
+    Shape,
+    Text,
+    is_blank,
+    says_nothing,
+    value,
+)
 
 PlanState = Literal["open", "ended", "merged"]
 
 OneLetter = Annotated[str, Shape(pattern=CAN_BE_SEEN, min_length=1, max_length=1)]
 TwoLetters = Annotated[str, Shape(pattern=CAN_BE_SEEN, min_length=1, max_length=2)]
 ThreeLetters = Annotated[str, Shape(pattern=CAN_BE_SEEN, min_length=1, max_length=3)]
-Preference = Annotated[int, Shape(ge=1, le=5)]
 
 _TEN_DIGITS = re.compile("[0-9]{10}")
 
@@ -93,26 +103,6 @@ class Address:
         """True where nothing of it is given, or a part that is given cannot be read."""
         lines = (self.line1, self.line2, self.line3, self.line4, self.line5)
         return says_nothing(*lines, self.postcode, self.kind)
-
-
-@value
-class Phone:
-    """A telephone number, what it is for, and how gladly it is used: 1 is most."""
-
-    number: str
-    kind: Literal["Home", "Mobile", "Temp", "Old", "Work"] | None = None
-    preference: Preference | None = None
-    item_id: UUID | None = None
-
-
-@value
-class Email:
-    """An e-mail address, what it is for, and how gladly it is used: 1 is most."""
-
-    address: Annotated[str, Shape(max_length=255)]
-    kind: Literal["Home", "Work", "old"] | None = None
-    preference: Preference | None = None
-    item_id: UUID | None = None
 
 
 @value

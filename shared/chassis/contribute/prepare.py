@@ -28,7 +28,7 @@ from shared.ledger import (
     is_blank,
     with_item_ids,
 )
-from shared.ledger.values import FROM_WHOM, restricts_somebody
+from shared.ledger.values.visibility import FROM_WHOM, restricts_somebody
 
 _COMMAND = re.compile(r"(?=careplan\.([a-z-]+)\.)(careplan\.[a-z-]+\.commands\.[a-z-]+)\.v[0-9]+")
 _KEYS = frozenset(

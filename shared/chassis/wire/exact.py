@@ -19,6 +19,8 @@ from shared.ledger.times import DAY
 
 LIST_LIMIT: Final = 200
 """Items of a list, keys of a map."""
+TEXT_LIMIT: Final = 10_000
+"""Characters of a text that no declaration bounds more closely."""
 EVERY_ERROR_UP_TO: Final = 1_000
 """Commas in a value of which every mistake is told."""
 
@@ -109,6 +111,12 @@ def _text(pattern: str, named: str) -> Schema:
     return {"type": "str", "pattern": pattern, "metadata": metadata}
 
 
+def _bounded_text(made: Schema) -> Schema:
+    # What has to match as a whole says by itself how long it may be.
+    is_whole = str(made.get("pattern", "")).startswith("^")
+    return made if is_whole else {"max_length": TEXT_LIMIT, **made}
+
+
 def _literal(made: Schema) -> Schema:
     if not any(isinstance(one, bool) for one in made["expected"]):
         return made
@@ -164,6 +172,7 @@ def _member(made: Schema) -> Schema:
 _NARROWED: Final = {
     "uuid": _uuid,
     "date": _day,
+    "str": _bounded_text,
     "literal": _literal,
     "int": _number,
     "float": _number,

@@ -32,7 +32,7 @@ from shared.chassis.wire.exact import Exact, Schemas
 from shared.chassis.wire.problem import Problem
 from shared.chassis.wire.validation_errors import error_at, errors_from_validation
 from shared.ledger import Claim, Command, Entry, Keep, Visibility
-from shared.ledger.values import FROM_SOMEBODY, FROM_WHOM, restricts_somebody
+from shared.ledger.values.visibility import FROM_SOMEBODY, FROM_WHOM, restricts_somebody
 from shared.ledger.words import AS_TITLED, VALUES
 
 ValueT = TypeVar("ValueT")

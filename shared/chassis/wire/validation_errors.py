@@ -7,10 +7,12 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
-from shared.ledger import UUID_TEXT
+from shared.ledger import UUID_TEXT, Misshapen
 from shared.ledger.names import LOCAL_ID, ODS
 from shared.ledger.text import CAN_BE_SEEN
 from shared.ledger.times import DAY, DURATION, PARTIAL_DATE
+from shared.ledger.values.links import FIELD_PATH, SECTION_NAME
+from shared.ledger.values.shape import MIME, SHA256, URL
 
 ERROR_LIMIT: Final = 100
 LOOKED_AT: Final = 1_000
@@ -122,10 +124,12 @@ def _broken(one: Any) -> tuple[str, str]:
     if type_ == "string_pattern_mismatch" and context["pattern"] in SAID_OF_A_PATTERN:
         return SAID_OF_A_PATTERN[context["pattern"]]
     if type_ == "value_error":
-        said = str(context.get("error", ""))
-        return ("rule", f"{said[:1].upper()}{said[1:]}") if said in _OUR_RULES else _OF_A_TYPE
+        error = context.get("error")
+        if not isinstance(error, Misshapen):
+            return _OF_A_TYPE  # any other text of an exception might quote its input
+        return "rule", str(error)
     if type_ in ("literal_error", "enum"):
-        expected = str(context["expected"]).replace("'", "`")
+        expected = str(context["expected"]).replace("'", "`").replace("True", "`true`")
         is_one_of = "one of " if "` or `" in expected else ""
         return "one-of", f"must be {is_one_of}{expected}"
     rule, predicate = _RULES.get(type_, _OF_A_TYPE)
@@ -184,16 +188,6 @@ _NAMES_OF_BRANCHES: Final = frozenset(
 _NAMES_A_MISSING_KEY: Final = frozenset({"missing", "missing_argument", "invalid_key"})
 _ONLY_A_BRANCH: Final = frozenset({"none_required", "is_instance_of", "enum", "literal_error"})
 
-# Sentences of our own value types; any other text of an exception might quote its input.
-_OUR_RULES: Final = frozenset(
-    {
-        "an organisation needs an ods, a local_id or a name",
-        "a location needs an ods or a text",
-        "when is exactly one of date, at, period, interval, timing, as_needed",
-        "a period needs a start or an end",
-        "a source_ref needs its system",
-    }
-)
 _OF_A_TYPE: Final = ("shape", "does not have the shape that the contract says")
 _NO_BRANCH: Final = "This has none of the shapes that the contract allows."
 
@@ -206,10 +200,13 @@ SAID_OF_A_PATTERN: Final[Mapping[str, tuple[str, str]]] = {
     PARTIAL_DATE: ("date", "must be a day or a month, as 2026-03-10 or 2026-03"),
     DURATION: ("duration", "must be a duration of more than nothing, as P6W or PT30M"),
     r"^[0-9]{10}$": ("pattern", "must be ten digits without spaces"),
-    r"^[0-9a-f]{64}$": ("pattern", "must be a SHA-256: 64 hexadecimal digits in lower case"),
+    SHA256: ("pattern", "must be a SHA-256: 64 hexadecimal digits in lower case"),
     f"^{ODS}$": ("pattern", "must be an ODS code in upper case, as ZZG01"),
     f"^{LOCAL_ID}$": ("pattern", "must be `x-` and a name in lower case, as x-larkfield"),
-    r"^[a-z][a-z-]*[a-z]$": ("pattern", "must be the name of a section, as about-me"),
+    SECTION_NAME: ("pattern", "must be the name of a section, as about-me"),
+    FIELD_PATH: ("pattern", "must be the path of a field, as aim or responses.my_wellness"),
+    MIME: ("pattern", "must be a type and a subtype, as image/png"),
+    URL: ("pattern", "must be an address that begins with https:// or http://, without spaces"),
     CAN_BE_SEEN: ("says-something", "must be a text that somebody can read"),
 }
 

@@ -11,7 +11,8 @@ from eventsourcing.domain import Aggregate
 
 from shared.ledger.errors import Refused, need_reason
 from shared.ledger.provenance import PERSON, PROFESSIONAL, PROXY, Provenance, ServiceRole
-from shared.ledger.values import Name, Visibility, is_blank
+from shared.ledger.values.shape import Name, is_blank
+from shared.ledger.values.visibility import Visibility
 
 MethodT = TypeVar("MethodT", bound=Callable[..., Any])
 

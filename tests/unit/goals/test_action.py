@@ -4,11 +4,12 @@ from uuid import uuid4
 import pytest
 
 from services.goals.domain import Action
-from services.goals.domain.links import GoalRef, NeedRef
 from shared.ledger import (
     Agent,
     CodedText,
+    GoalRef,
     Location,
+    NeedRef,
     Organisation,
     Party,
     Period,

@@ -7,8 +7,7 @@ from hypothesis import given as for_all
 from hypothesis import strategies as st
 
 from services.goals.domain import Goal
-from services.goals.domain.links import NeedRef
-from shared.ledger import CodedText, Refused, Status
+from shared.ledger import CodedText, NeedRef, Refused, Status
 from shared.testing.people import EDITH, RUTH, SAM, TOM
 from shared.testing.scenario import Step, acting, do, given, happened, replayed, said
 

@@ -1,8 +1,7 @@
 from uuid import uuid4
 
 from services.goals.domain import Outcome
-from services.goals.domain.links import GoalRef
-from shared.ledger import CodedText, Status
+from shared.ledger import CodedText, GoalRef, Status
 from shared.testing.people import EDITH, HELEN, RUTH, SAM, TOM
 from shared.testing.scenario import acting, do, given, happened, said
 

@@ -3,14 +3,13 @@ from uuid import uuid4
 import pytest
 
 from services.goals.domain import StageGoal
-from services.goals.domain.links import GoalRef
-from shared.ledger import CodedText, Status
+from shared.ledger import ActionRef, CodedText, GoalRef, Status
 from shared.testing.people import EDITH, TOM
 from shared.testing.scenario import Step, do, given, happened
 
 AIM = CodedText("Walk to the corner with frame")
 GOAL = GoalRef("goals", uuid4())
-ACTION = GoalRef("goals", uuid4())
+ACTION = ActionRef("goals", uuid4())
 AGREED = do(StageGoal.agree, EDITH, aim=AIM, goal_id=GOAL)
 SET_ASIDE = do(StageGoal.set_aside, TOM, reason="Reached")
 

@@ -6,8 +6,7 @@ from uuid import uuid4
 import pytest
 
 from services.goals.domain import Goal
-from services.goals.domain.links import NeedRef
-from shared.ledger import LIFTING, CodedText, Visibility
+from shared.ledger import LIFTING, CodedText, NeedRef, Visibility
 from shared.testing.people import EDITH, HELEN, RUTH, SAM, TOM
 from shared.testing.scenario import Step, acting, do, given, happened, said
 

@@ -4,8 +4,7 @@ from uuid import uuid4
 import pytest
 
 from services.goals.domain import Goal
-from services.goals.domain.links import NeedRef
-from shared.ledger import CodedText
+from shared.ledger import CodedText, NeedRef
 from shared.testing.people import TOM
 from shared.testing.scenario import do, given, happened
 

@@ -226,7 +226,7 @@ def test_when_is_exactly_one_of_five() -> None:
 
 def test_organisations_and_locations_say_which() -> None:
     for nothing in (Organisation, Location):
-        with pytest.raises(ValueError, match="needs"):
+        with pytest.raises(ValueError, match="Give"):
             nothing()
     assert Organisation(local_id="x-rowan-school").code == "x-rowan-school"
     assert Organisation(name="Rowan School").code is None

@@ -10,20 +10,18 @@ from hypothesis import strategies as st
 from services.person.domain import (
     Address,
     Contact,
-    Email,
     GpPractice,
     NhsNumber,
     OtherIdentifier,
     Person,
     PersonName,
-    Phone,
     Source,
 )
 from services.person.domain.rules import DEMOGRAPHICS_SERVICE, PLAN_ENDING, day_in_london
 from services.person.section import SECTION
 from shared.chassis.wire.problem import Problem
 from shared.chassis.wire.shapes import command_shape
-from shared.ledger import CodedText, Organisation, Refused, item_id
+from shared.ledger import CodedText, Email, Organisation, Phone, Refused, item_id
 from shared.testing.people import (
     DEMOGRAPHICS_CONNECTION,
     DR_QUILL,

@@ -479,7 +479,7 @@ def test_a_thousand_errors_are_cut() -> None:
 
 def test_the_sentences_of_our_own_types_are_passed_on_and_others_are_not() -> None:
     assert errors_of({"aim": AIM, "steps": [{"aim": AIM, "when": {}}]})[0]["message"] == (
-        "When is exactly one of date, at, period, interval, timing, as_needed."
+        "Give exactly one of `date`, `at`, `period`, `interval`, `timing` and `as_needed`."
     )
 
     def quotes(said: str) -> str:

@@ -14,12 +14,11 @@ from hypothesis import strategies as st
 
 from services.about_me.section import SECTION as ABOUT_ME
 from services.goals.domain import Goal
-from services.goals.domain.links import NeedRef
 from services.goals.section import SECTION
 from shared.chassis.kafka.event_message import EventPublisher, Unreadable, event_of, header
 from shared.chassis.store.mapper import EntryMapper
 from shared.chassis.store.rows import StoredRow
-from shared.ledger import Agent, CodedText, Organisation, Provenance
+from shared.ledger import Agent, CodedText, NeedRef, Organisation, Provenance
 from shared.ledger.provenance import Kind
 from shared.testing.events import History, record_of
 

@@ -1,0 +1,112 @@
+"""Days, times and durations: when something is, from when to when, and how it is written."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import Annotated, Any, Final, Literal
+
+from shared.ledger.times import DURATION, INSTANT, PARTIAL_DATE, WITH_OR_WITHOUT_OFFSET
+from shared.ledger.values.shape import (
+    Misshapen,
+    OneGiven,
+    Shape,
+    SomethingGiven,
+    Text,
+    is_blank,
+    value,
+)
+
+# Readers are kinder than RFC 3339: they take seconds since 1970 as text, a blank for the T, a time
+# without its seconds. The offset may be missing here, so that it can be asked for by name.
+_WRITTEN_OUT: Final = re.compile(WITH_OR_WITHOUT_OFFSET)
+
+
+def _instant_in(given: Any, read: Callable[[Any], datetime]) -> datetime:
+    """What ``read`` makes of it; it says itself what is wrong with anything but a time."""
+    if isinstance(given, str):
+        given = _written_out(given)
+    return read(given if isinstance(given, datetime) else None).astimezone(UTC)
+
+
+def _written_out(text: str) -> datetime | None:
+    return datetime.fromisoformat(text.upper()) if _WRITTEN_OUT.fullmatch(text) else None
+
+
+@dataclass(frozen=True)
+class _InUtc:
+    """An instant is RFC 3339 with an offset, and turned into UTC before anything is judged."""
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: Callable[[Any], dict[str, Any]]
+    ) -> dict[str, Any]:
+        return {
+            "type": "function-wrap",
+            "function": {"type": "no-info", "function": _instant_in},
+            "schema": {**handler(source), "tz_constraint": "aware"},
+            "metadata": {"pydantic_js_updates": {"pattern": INSTANT}},
+        }
+
+
+Instant = Annotated[datetime, _InUtc()]
+PartialDate = Annotated[str, Shape(pattern=PARTIAL_DATE)]
+"""A month or a day that exists."""
+Duration = Annotated[str, Shape(pattern=DURATION)]
+
+
+@value
+class Period(SomethingGiven):
+    """From a date to a date; either end may be open."""
+
+    start: PartialDate | None = None
+    end: PartialDate | None = None
+
+    def __post_init__(self) -> None:
+        if self.start is None and self.end is None:
+            raise Misshapen("Give a `start`, an `end`, or both")
+
+    @property
+    def is_reversed(self) -> bool:
+        """True where it certainly ends before it starts, to the precision both have."""
+        return is_reversed(self.start, self.end)
+
+
+@value
+class When(OneGiven):
+    """Exactly one of a date, a time, a period, an interval, a timing in words, or as needed."""
+
+    date: PartialDate | None = None
+    at: Instant | None = None
+    period: Period | None = None
+    interval: Duration | None = None
+    timing: Text | None = None
+    as_needed: Literal[True] | None = None
+
+    def __post_init__(self) -> None:
+        given = (self.date, self.at, self.period, self.interval, self.as_needed)
+        if sum(one is not None for one in given) + (not is_blank(self.timing)) != 1:
+            raise Misshapen(
+                "Give exactly one of `date`, `at`, `period`, `interval`, `timing` and `as_needed`"
+            )
+
+
+def is_reversed(start: date | str | None, end: date | str | None) -> bool:
+    """True where the end certainly lies before the start: two instants, or two dates.
+
+    Two partial dates are compared to the precision that both have; an open end is never early.
+    """
+    if start is None or end is None:
+        return False
+    if isinstance(start, str) and isinstance(end, str):
+        precision = min(len(start), len(end))
+        return end[:precision] < start[:precision]
+    if isinstance(start, str) or isinstance(end, str):
+        raise TypeError("two ends of one period are written alike")
+    return end < start
+
+
+def instant(at: datetime) -> str:
+    """RFC 3339 in UTC with ``Z``, microseconds where there are any."""
+    if at.tzinfo is not UTC:
+        at = at.astimezone(UTC)
+    return at.isoformat()[:-6] + "Z"

@@ -1,0 +1,117 @@
+"""Links from one entry to others, each into the section that it leads to and into no other.
+
+A type here names the section, and in ``leads_to`` the types of entries, that a field may point to.
+The section is judged by shape, so any other is unreadable. Whether there is such an entry, and of
+which type, no call can know: it may be in another section, so a broken link is a finding.
+"""
+
+from typing import Annotated, ClassVar, Literal
+from uuid import UUID
+
+from shared.ledger.values.shape import Misshapen, Shape, value
+
+SECTION_NAME = r"^[a-z][a-z-]*[a-z]$"
+FIELD_PATH = r"^[a-z][a-z0-9_]*(?:[./][a-z0-9_-]+)*$"
+
+SectionName = Annotated[str, Shape(pattern=SECTION_NAME, max_length=40)]
+
+
+@value
+class EntryRef:
+    """An entry, which its section's name belongs to: the same id in two sections is two entries."""
+
+    leads_to: ClassVar[tuple[str, ...]] = ()
+
+    section: SectionName
+    entry_id: UUID
+
+
+@value
+class NeedRef(EntryRef):
+    """A need."""
+
+    leads_to: ClassVar[tuple[str, ...]] = ("need",)
+    section: Literal["needs"]
+
+
+@value
+class StrengthRef(EntryRef):
+    """A strength."""
+
+    leads_to: ClassVar[tuple[str, ...]] = ("strength",)
+    section: Literal["needs"]
+
+
+@value
+class GoalRef(EntryRef):
+    """A goal."""
+
+    leads_to: ClassVar[tuple[str, ...]] = ("goal",)
+    section: Literal["goals"]
+
+
+@value
+class ActionRef(EntryRef):
+    """An action."""
+
+    leads_to: ClassVar[tuple[str, ...]] = ("action",)
+    section: Literal["goals"]
+
+
+@value
+class CareTeamRef(EntryRef):
+    """An entry of the care team."""
+
+    leads_to: ClassVar[tuple[str, ...]] = ("professional-contact", "personal-contact")
+    section: Literal["care-team"]
+
+
+@value
+class PersonalContactRef(CareTeamRef):
+    """A personal contact."""
+
+    leads_to: ClassVar[tuple[str, ...]] = ("personal-contact",)
+
+
+@value
+class ProxyRef(CareTeamRef):
+    """A proxy: who may act for the person."""
+
+    leads_to: ClassVar[tuple[str, ...]] = ("proxy",)
+
+
+@value
+class StewardshipRef(EntryRef):
+    """An entry of the stewardship of the plan: a comment."""
+
+    leads_to: ClassVar[tuple[str, ...]] = ("comment",)
+    section: Literal["stewardship"]
+
+
+@value
+class AgreementSubject(EntryRef):
+    """What is agreed, where it is not the whole plan: a contingency plan, or a goal."""
+
+    leads_to: ClassVar[tuple[str, ...]] = ("contingency-plan", "goal")
+    section: Literal["contingency-plans", "goals"]
+
+
+@value
+class ReviewSubject(EntryRef):
+    """What is reviewed, where it is not the whole plan."""
+
+    leads_to: ClassVar[tuple[str, ...]] = ("about-me", "contingency-plan", "support-plan")
+    section: Literal["about-me", "contingency-plans", "support-plans"]
+
+
+@value
+class CommentTarget:
+    """What a comment is about, where it is not the whole plan: a section, an entry, or a field."""
+
+    section: SectionName
+    entry_id: UUID | None = None
+    field: Annotated[str, Shape(pattern=FIELD_PATH, max_length=255)] | None = None
+
+    def __post_init__(self) -> None:
+        if self.field is not None and self.entry_id is None:
+            raise Misshapen("A `field` needs the `entry_id` of the entry that has it")
