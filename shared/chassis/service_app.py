@@ -72,7 +72,7 @@ def service_app(
         "relay": relay.part,
         **{name: consumer.part for name, consumer in consumers.items()},
     }
-    in_hand = InHand(settings.request_limit)
+    in_hand = InHand(settings.request_limit, settings.read_seconds)
     app = _Application(plain, in_hand, title=title, lifespan=lifespan, redirect_slashes=False)
     for router in routes:
         app.include_router(router)

@@ -109,6 +109,13 @@ class Settings(BaseSettings):
         allow_inf_nan=False,
         description="how long a request waits for a connection",
     )
+    read_seconds: float = Field(
+        default=5.0,
+        gt=0,
+        le=60,
+        allow_inf_nan=False,
+        description="how long a reader waits for an answer; then it is 503",
+    )
     queue_limit: _Count = Field(default=5_000, description="appends waiting; more are answered 503")
     queue_bytes: _Count = Field(default=67_108_864, description="the same, in bytes")
     entry_cache: _Count = Field(default=2_000, description="entries kept in memory")

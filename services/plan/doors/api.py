@@ -1,7 +1,6 @@
 """The HTTP door of the plan: what it says now, what it said in a version, and who said it when."""
 
 import asyncio
-import re
 from collections.abc import Sequence
 from typing import Annotated, Final
 from uuid import UUID
@@ -20,10 +19,10 @@ from shared.chassis.http.parameters import (
     cursor_of,
     judge_parameters,
     judge_purpose,
-    list_header,
     one_header,
     page_of,
     parameter_invalid,
+    seconds_to_wait,
     whole_number,
 )
 from shared.chassis.policy.decide import Action, Decision, Facts, Roles, decide
@@ -33,9 +32,7 @@ from shared.ledger import Contributor, id_in
 
 INCLUDES: Final = frozenset({"authorship", "withdrawn"})
 
-_LONGEST_WAIT: Final = 10.0
 _LOOK_AGAIN: Final = 0.25  # what another replica has folded is seen by looking
-_WAIT: Final = re.compile(r"\bwait\s*=\s*\"?([0-9]{1,4})\"?(?=\s*(?:[,;]|$))", re.IGNORECASE)
 _NOTHING_INCLUDED: Final[frozenset[str]] = frozenset()
 
 
@@ -157,9 +154,9 @@ async def _wait_for(
         raise Problem(
             "position-of-another-plan", "Use the `Ledger-Position` of a receipt of this plan."
         )
-    preferred = _WAIT.search(list_header(request, "Prefer"))
+    patience = seconds_to_wait(request)
     loop = asyncio.get_running_loop()
-    deadline = loop.time() + (min(_LONGEST_WAIT, float(preferred[1])) if preferred else 0.0)
+    deadline = loop.time() + (patience or 0.0)
     while not await plans.has_reached(position):
         left = deadline - loop.time()
         if left <= 0:
@@ -172,7 +169,7 @@ async def _wait_for(
                 position=reached.encode(),
             )
         await folded.wait(min(left, _LOOK_AGAIN))
-    return preferred is not None
+    return patience is not None
 
 
 def _page(items: Sequence[bytes], following: str | None) -> bytes:

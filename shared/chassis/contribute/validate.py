@@ -1,5 +1,6 @@
 """What a contribution would be answered, without storing it: a look into a plan, so recorded."""
 
+import asyncio
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Final
@@ -49,9 +50,14 @@ class Validations:
     async def validate(self, contribution: Contribution, contributor: Contributor) -> Validated:
         """The receipt it would get, with the content of each event; nothing of it is stored.
 
-        What is shown is recorded before it is returned, as a read, or as a denial.
+        What is shown is recorded before it is returned, as a read, or as a denial. ``TimeoutError``
+        where that takes longer than a reader waits.
         """
-        prepared = prepare(self._section, contribution, contributor)
+        patience = self._settings.read_seconds + self._settings.copy_wait_seconds
+        async with asyncio.timeout(patience):
+            return await self._validated(prepare(self._section, contribution, contributor))
+
+    async def _validated(self, prepared: Prepared) -> Validated:
         receipt_json = await self._foreseen(prepared)
         body = orjson.dumps({**receipt_json, "stored": False})
         code = receipt_json.get("code")

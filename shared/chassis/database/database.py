@@ -41,6 +41,9 @@ TRANSIENT = (
 """What PostgreSQL raises for a while and not for good: the same statement may be tried again."""
 
 
+_OF_NO_USE = (*READ_ONLY, TimeoutError, asyncio.CancelledError)
+
+
 class _PlainConnection(asyncpg.Connection):  # type: ignore[misc]  # no types
     """A pooled connection on which nobody leaves anything set: giving it back costs no trip."""
 
@@ -75,14 +78,15 @@ class _BoundedPool(asyncpg.Pool):  # type: ignore[misc]  # no types
 
 
 class _Lent(PoolAcquireContext):  # type: ignore[misc]  # no types
-    """A connection for a while: not taken back where its server turned out to be read-only.
+    """A connection for a while, not taken back where it is of no use to whoever comes next.
 
-    The pool would hand the one that was used last to whoever comes next, for minutes after another
-    server has taken over.
+    Its server has turned out to be read-only: the pool would hand out the one used last for minutes
+    after another server has taken over. Or nobody waits for its answer any more: the pool would
+    hold up whoever gives it back until the server says that it has stopped.
     """
 
     async def __aexit__(self, *raised: object) -> None:
-        if isinstance(raised[1], READ_ONLY):
+        if isinstance(raised[1], _OF_NO_USE):
             self.connection.terminate()
         await super().__aexit__(*raised)
 

@@ -1,20 +1,29 @@
-"""The bound of requests in hand: whoever comes beyond it is told at once to come again."""
+"""The bounds of requests: how many are in hand, and how long a reader waits for an answer."""
 
+import asyncio
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from shared.chassis.http.answers import problem_response
+from shared.chassis.http.answers import problem_handlers, problem_response
+from shared.chassis.http.parameters import seconds_to_wait
 from shared.chassis.wire.problem import Problem
+
+_READS = ("GET", "HEAD")
+_LATE = problem_handlers()[TimeoutError]
 
 
 class InHand:
-    """Counts the requests that a service works on, up to ``limit``."""
+    """Counts the requests that a service works on, up to ``limit``.
 
-    def __init__(self, limit: int) -> None:
+    A reader has an answer within ``read_seconds``, besides what it asks to be waited for.
+    """
+
+    def __init__(self, limit: int, read_seconds: float) -> None:
         self._limit = limit
+        self._read_seconds = read_seconds
         self._number = 0
 
     @contextmanager
@@ -28,9 +37,20 @@ class InHand:
         finally:
             self._number -= 1
 
+    def in_time(self, request: Request) -> asyncio.Timeout:
+        """Ends what is done within it when the time of a reader is over, with ``TimeoutError``.
+
+        Who writes is not cut off: a commit may be on its way.
+        """
+        if request.method not in _READS:
+            return asyncio.timeout(None)
+        return asyncio.timeout(self._read_seconds + (seconds_to_wait(request) or 0.0))
+
 
 class Overload:
     """Middleware: beyond the limit of requests in hand the next one is answered 503.
+
+    So is a reader whose answer has not begun in time: one bound from the door to the answer.
 
     A request counts from when it is whole: a body that is still on its way costs little, and slow
     senders must not shut the door for others. Health and metrics always pass.
@@ -60,10 +80,32 @@ class Overload:
             return message
 
         with ExitStack() as counted:
-            if scope["method"] in ("GET", "HEAD"):
+            if scope["method"] in _READS:
                 try:
                     count()
                 except Problem as problem:
                     await problem_response(Request(scope), problem)(scope, receive, send)
                     return
-            await self._app(scope, receive_and_count, send)
+            await self._in_time(scope, receive_and_count, send)
+
+    async def _in_time(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request(scope)
+
+        has_begun = False
+
+        async def send_in_time(message: Message) -> None:
+            nonlocal has_begun
+            if message["type"] == "http.response.start":
+                has_begun = True
+                if not time.expired():
+                    time.reschedule(None)  # however long the rest of it takes
+            await send(message)
+
+        try:
+            async with self._in_hand.in_time(request) as time:
+                await self._app(scope, receive, send_in_time)
+        except TimeoutError as error:
+            if has_begun:
+                raise
+            response = await _LATE(request, error)
+            await response(scope, receive, send)

@@ -16,12 +16,16 @@ HIGHEST_LIMIT: Final = 200
 PRIVATE: Final = {"Cache-Control": "private, no-cache", "Vary": "Authorization, Accept"}
 """The headers of every answer that shows something of a plan or of the audit."""
 
+LONGEST_WAIT: Final = 10.0
+"""Seconds that a reader may ask to be waited for."""
+
 PURPOSES: Final = ("direct-care", "emergency", "review", "audit", "support")
 REASONS: Final = ("cannot-ask", "life-at-risk", "others-at-risk")
 """Why somebody reads in an emergency: a closed list, so that no text about a person is sent."""
 
 # Eighteen digits stay below 2^63, and `\d` would take digits of every script.
 _WHOLE_NUMBER: Final = re.compile(r"[1-9][0-9]{0,17}")
+_WAIT: Final = re.compile(r"\bwait\s*=\s*\"?([0-9]{1,4})\"?(?=\s*(?:[,;]|$))", re.IGNORECASE)
 _HIGHEST_PLACE: Final = 2**63 - 1
 
 
@@ -112,6 +116,14 @@ def judge_purpose(request: Request, purpose: str | None) -> None:
     if purpose == "emergency" and one_header(request, "Ledger-Reason") not in REASONS:
         detail = f"An emergency needs a `Ledger-Reason`: one of {', '.join(REASONS)}."
         raise parameter_invalid("Ledger-Reason", detail)
+
+
+def seconds_to_wait(request: Request) -> float | None:
+    """How long a reader would wait (``Prefer: wait=n``); ``None`` where it does not say so."""
+    if "prefer" not in request.headers:
+        return None
+    preferred = _WAIT.search(list_header(request, "Prefer"))
+    return min(LONGEST_WAIT, float(preferred[1])) if preferred else None
 
 
 def list_header(request: Request, name: str) -> str:

@@ -125,7 +125,8 @@ class PlainRequests:
         with tracer().start_as_current_span(name, kind=SpanKind.SERVER) as span:
             try:
                 with self._in_hand.one():
-                    response = await route.answer(request, body, named)
+                    async with self._in_hand.in_time(request):
+                        response = await route.answer(request, body, named)
             except Exception as error:  # noqa: BLE001 - every error is a problem, as in the framework
                 handler = next(_HANDLERS[of] for of in type(error).__mro__ if of in _HANDLERS)
                 response = await handler(request, error)

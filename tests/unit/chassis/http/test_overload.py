@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 from fastapi import FastAPI, Request
+from fastapi.responses import StreamingResponse
 
 from shared.chassis.http.answers import CorrelationIds, problem_handlers
 from shared.chassis.http.body import read_body
@@ -17,15 +18,16 @@ JSON = {"Content-Type": "application/json"}
 class Busy:
     """An application whose requests wait until they are let go."""
 
-    def __init__(self) -> None:
+    def __init__(self, read_seconds: float = 60.0) -> None:
         self.go = asyncio.Event()
         self.begun = 0
         self.two = asyncio.Event()
         self.app = FastAPI(exception_handlers=problem_handlers())
         self.app.get("/v1/things")(self.read)
         self.app.post("/v1/things")(self.write)
+        self.app.get("/v1/stream")(self.stream)
         self.app.get("/livez")(self.alive)
-        self.app.add_middleware(Overload, in_hand=InHand(2))
+        self.app.add_middleware(Overload, in_hand=InHand(2, read_seconds))
         self.app.add_middleware(CorrelationIds)
         transport = httpx.ASGITransport(self.app, raise_app_exceptions=False)
         self.client = httpx.AsyncClient(transport=transport, base_url="http://test")
@@ -40,6 +42,14 @@ class Busy:
     async def write(self, request: Request) -> int:
         await read_body(request)
         return await self.read()
+
+    async def stream(self) -> StreamingResponse:
+        async def slowly() -> AsyncIterator[bytes]:
+            yield b"begun, "
+            await self.go.wait()
+            yield b"and ended"
+
+        return StreamingResponse(slowly())
 
     async def alive(self) -> str:
         return "alive"
@@ -93,3 +103,35 @@ async def test_a_body_that_is_still_on_its_way_takes_no_place() -> None:
     statuses = {answer.status_code for answer in await asyncio.gather(*slow)}
     assert statuses <= {200, 503}
     assert (await busy.client.get("/v1/things")).status_code == 200
+
+
+@pytest.mark.asyncio
+async def test_a_reader_is_not_kept_longer_than_the_bound_and_a_writer_is() -> None:
+    """Kind: several waits behind one door, each with a bound of its own, one after the other."""
+    busy = Busy(read_seconds=0.05)
+    answer = await busy.client.get("/v1/things")
+    assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
+    assert answer.headers["retry-after"] == "1"
+    assert answer.headers["x-correlation-id"] == answer.json()["correlation_id"]
+    assert answer.json()["retryable"] is True
+
+    # Whoever writes, or asks to be waited for, waits on; both have begun when both are here.
+    busy.begun = 0
+    patient = [
+        asyncio.create_task(busy.client.post("/v1/things", json={})),
+        asyncio.create_task(busy.client.get("/v1/things", headers={"Prefer": "wait=9999"})),
+    ]
+    await busy.two.wait()
+    await asyncio.sleep(0.2)  # longer than the bound: a wait that is cut off has ended by now
+    assert not any(task.done() for task in patient)
+    busy.go.set()
+    assert [told.status_code for told in await asyncio.gather(*patient)] == [200, 200]
+
+
+@pytest.mark.asyncio
+async def test_an_answer_that_has_begun_is_not_cut_off() -> None:
+    busy = Busy(read_seconds=0.05)
+    reading = asyncio.create_task(busy.client.get("/v1/stream"))
+    await asyncio.sleep(0.2)  # longer than the bound
+    busy.go.set()
+    assert (await reading).text == "begun, and ended"

@@ -124,7 +124,7 @@ class Service:
         self.deciding = Deciding()
         deciding, proving = cast("Any", self.deciding), cast("Any", Proving())
         reading = reads(proving)
-        in_hand = InHand(limit)
+        in_hand = InHand(limit, 5.0)
         chain = [
             Middleware(CorrelationIds),
             Middleware(HeadLikeGet),

@@ -1,0 +1,156 @@
+"""A database that takes connections and answers nothing, as where its host is frozen.
+
+Kind: bounds that each hold and add up, so that a reader waits for their sum.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from importlib import import_module
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+from uuid import uuid4
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+import services.audit.app
+import services.plan.app
+import shared.chassis
+from deploy.local.stack.issuer import ISS, Issuer
+from shared.chassis.settings import Settings
+from shared.cli.token import professional
+from shared.ledger.topics import AUDIT_RECORDS, PLAN_CHANGES, dead_letters_topic
+from shared.testing.eventually import eventually
+from shared.testing.stack import create_topics, fresh_database, fresh_prefix
+
+pytestmark = [pytest.mark.component, pytest.mark.asyncio(loop_scope="session")]
+
+EVERY_SERVICE = Path(shared.chassis.__path__[0]) / "database" / "migrations" / "every_service"
+READERS = 12
+FAR_TOO_LONG = 20.0
+"""Seconds: many times the bound that the test sets, and less than the bounds of the driver."""
+
+
+class Way:
+    """The way to a server, on which at times nothing moves."""
+
+    def __init__(self, url: str) -> None:
+        self._parts = urlsplit(url)
+        self._moves = asyncio.Event()
+        self._moves.set()
+        self._pipes: set[asyncio.Task[None]] = set()
+
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator[str]:
+        """Open it; the address of its near end."""
+        server = await asyncio.start_server(self._pipe, "127.0.0.1", 0)
+        port = server.sockets[0].getsockname()[1]
+        who = self._parts.netloc.rpartition("@")[0]
+        try:
+            yield urlunsplit(self._parts._replace(netloc=f"{who}@127.0.0.1:{port}"))
+        finally:
+            server.close()
+            pipes = tuple(self._pipes)
+            for pipe in pipes:
+                pipe.cancel()
+            await asyncio.gather(*pipes, return_exceptions=True)
+            await server.wait_closed()
+
+    def stall(self) -> None:
+        self._moves.clear()
+
+    def go_on(self) -> None:
+        self._moves.set()
+
+    async def _pipe(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        host, port = self._parts.hostname, self._parts.port
+        far_reader, far_writer = await asyncio.open_connection(host, port)
+        for one, other in ((reader, far_writer), (far_reader, writer)):
+            task = asyncio.create_task(self._carry(one, other))
+            self._pipes.add(task)
+            task.add_done_callback(self._pipes.discard)
+
+    async def _carry(self, source: asyncio.StreamReader, to: asyncio.StreamWriter) -> None:
+        try:
+            while given := await source.read(65_536):
+                await self._moves.wait()
+                to.write(given)
+                await to.drain()
+        except OSError:
+            pass  # whoever is at one end has gone
+        finally:
+            to.close()
+            with suppress(OSError):
+                await to.wait_closed()
+
+
+@pytest.mark.parametrize(
+    ("service", "make", "path", "usual"),
+    [
+        ("plan", services.plan.app.create_app, f"/v1/plans/{uuid4()}", 404),
+        ("plan", services.plan.app.create_app, f"/v1/plans/{uuid4()}/history", 404),
+        ("audit", services.audit.app.create_app, "/v1/audit/records", 200),
+    ],
+)
+async def test_nobody_waits_for_longer_than_one_bound(
+    postgres_url: str,
+    kafka_servers: str,
+    tmp_path: Path,
+    service: str,
+    make: Callable[[Settings], FastAPI],
+    path: str,
+    usual: int,
+) -> None:
+    own = Path(import_module(f"services.{service}").__path__[0]) / "migrations"
+    prefix = fresh_prefix()
+    issuer = Issuer(tmp_path)
+    issuer.prepare()
+    async with AsyncExitStack() as opened:
+        made = await opened.enter_async_context(
+            fresh_database(postgres_url, service, EVERY_SERVICE, own)
+        )
+        topics = [AUDIT_RECORDS, PLAN_CHANGES, dead_letters_topic(service)]
+        await create_topics(kafka_servers, [prefix + topic for topic in topics])
+        way = Way(made.url)
+        app = make(
+            Settings(
+                service=service,
+                database_url=await opened.enter_async_context(way.open()),
+                kafka_servers=kafka_servers,
+                topic_prefix=prefix,
+                issuer=ISS,
+                jwks=str(issuer.jwks),
+                read_seconds=0.5,
+            )
+        )
+        await opened.enter_async_context(app.router.lifespan_context(app))
+        opened.callback(way.go_on)
+        role = "gp" if service == "plan" else "auditor"
+        token = issuer.signer.sign(professional("ZZG01", role, "Dr A. Quill-Synth"))
+        client = await opened.enter_async_context(
+            httpx.AsyncClient(
+                transport=httpx.ASGITransport(app, raise_app_exceptions=False),
+                base_url="http://reader",
+                headers={"Authorization": f"Bearer {token}"},
+            )
+        )
+
+        async def asked() -> int:
+            return (await client.get(path)).status_code
+
+        def is_as_usual(status: int) -> bool:
+            return status == usual
+
+        await eventually(asked, "answered as usual", holds=is_as_usual)
+        way.stall()
+        # Twice: those who come later find the connections of the first in use.
+        for _ in range(2):
+            async with asyncio.timeout(FAR_TOO_LONG):
+                answers = await asyncio.gather(*(client.get(path) for _ in range(READERS)))
+            for answer in answers:
+                assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
+                assert answer.headers["retry-after"] == "1"
+        way.go_on()
+        await eventually(asked, "answered as usual again", holds=is_as_usual, within=60.0)
