@@ -44,6 +44,7 @@ from shared.ledger.values.checks import (
     need_code_or_text,
     need_each_says,
     need_end_after_start,
+    need_identifier_that_holds,
     need_identifiers_checked,
     need_past,
     need_stored,
@@ -71,6 +72,14 @@ from shared.ledger.values.dates import (
 from shared.ledger.values.documents import (
     Document,
     Media,
+)
+from shared.ledger.values.identifiers import (
+    CHI_NUMBER,
+    HC_NUMBER,
+    NHS_NUMBER,
+    identity_keys,
+    is_chi_number,
+    is_nhs_number,
 )
 from shared.ledger.values.links import (
     ActionRef,
@@ -120,9 +129,12 @@ from shared.ledger.words import Choice, Titled, titled, values_titled
 
 __all__ = [
     "CAN_BE_SEEN",
+    "CHI_NUMBER",
+    "HC_NUMBER",
     "KEEP",
     "LIFTING",
     "LOCAL_ID",
+    "NHS_NUMBER",
     "ODS",
     "ORGANISATION_CODE",
     "ORGANISATION_SOURCE",
@@ -198,8 +210,11 @@ __all__ = [
     "When",
     "change_of",
     "id_in",
+    "identity_keys",
     "instant",
     "is_blank",
+    "is_chi_number",
+    "is_nhs_number",
     "is_reversed",
     "item_id",
     "kebab",
@@ -208,6 +223,7 @@ __all__ = [
     "need_code_or_text",
     "need_each_says",
     "need_end_after_start",
+    "need_identifier_that_holds",
     "need_identifiers_checked",
     "need_past",
     "need_reason",

@@ -9,7 +9,6 @@ from services.person.domain.demographics import (
     PersonName,
     PlanState,
     Source,
-    is_nhs_number,
 )
 from services.person.domain.person import Person
 
@@ -23,5 +22,4 @@ __all__ = [
     "PersonName",
     "PlanState",
     "Source",
-    "is_nhs_number",
 ]

@@ -1,6 +1,5 @@
 """What is known about a person: the values that the fields of Person are made of."""
 
-import re
 from typing import Annotated, Literal
 from uuid import UUID
 
@@ -13,6 +12,7 @@ from shared.ledger import (
     Shape,
     Text,
     is_blank,
+    is_nhs_number,
     says_nothing,
     value,
 )
@@ -22,8 +22,6 @@ PlanState = Literal["open", "ended", "merged"]
 OneLetter = Annotated[str, Shape(pattern=CAN_BE_SEEN, min_length=1, max_length=1)]
 TwoLetters = Annotated[str, Shape(pattern=CAN_BE_SEEN, min_length=1, max_length=2)]
 ThreeLetters = Annotated[str, Shape(pattern=CAN_BE_SEEN, min_length=1, max_length=3)]
-
-_TEN_DIGITS = re.compile("[0-9]{10}")
 
 
 @value
@@ -146,13 +144,3 @@ class Source:
 
     system: Literal["PDS", "other"]
     traced_at: Instant | None = None
-
-
-def is_nhs_number(text: str) -> bool:
-    """True for ten digits, not all the same, of which the last is the check digit, modulus 11."""
-    # 9999999999 and its like have the right check digit, and are what people type for "unknown".
-    if not _TEN_DIGITS.fullmatch(text) or len(set(text)) == 1:
-        return False
-    *digits, check = (int(digit) for digit in text)
-    weighted = sum(weight * digit for weight, digit in zip(range(10, 1, -1), digits, strict=True))
-    return (11 - weighted % 11) % 11 == check

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date, datetime
-from typing import Any, ClassVar, Final, Self
+from typing import Any, ClassVar, Self
 from uuid import UUID
 
 from eventsourcing.domain import event
@@ -39,6 +39,7 @@ from services.person.domain.rules import (
 )
 from shared.ledger import (
     KEEP,
+    NHS_NUMBER,
     PERSON,
     PROFESSIONAL,
     PROXY,
@@ -51,12 +52,10 @@ from shared.ledger import (
     OdsCode,
     Provenance,
     Refused,
+    identity_keys,
     item_id,
     need_reason,
 )
-
-_KEY_KINDS: Final = frozenset({"hc-number", "chi"})
-"""Identifiers of other nations that no two open plans may share; local ones say nothing."""
 
 
 class Person(Entry):
@@ -114,22 +113,14 @@ class Person(Entry):
         return plan_id
 
     def unique_keys(self) -> frozenset[str]:
-        """What no second open plan may have: a number with the date of birth, verified or not.
-
-        A verified NHS number alone as well. So a number that somebody mistyped or made up stands
-        in nobody's way, and leads into nobody else's plan.
-        """
+        """What no second open plan may have: the numbers that stand for one person."""
         if self.plan_state != "open" or self.is_in_error:
             return frozenset()
+        numbers = [(other.kind, other.value, False) for other in self.other_identifiers]
         number = self.nhs_number
-        numbers = [(other.kind, other.value) for other in self.other_identifiers]
-        keys = {f"{kind}:{value}" for kind, value in numbers if kind in _KEY_KINDS}
         if number is not None and number.value is not None:
-            keys.add(f"nhs-number:{number.value}")
-        with_birth = {f"{key}+{self.date_of_birth}" for key in keys}
-        if number is not None and number.is_verified:
-            return frozenset({f"nhs-number:{number.value}", *with_birth})
-        return frozenset(with_birth)
+            numbers.append((NHS_NUMBER, number.value, number.is_verified))
+        return identity_keys(numbers, self.date_of_birth)
 
     def judge_again(self, before: Entry) -> None:
         """Opened again only for the same person: the rest of the plan is about them."""

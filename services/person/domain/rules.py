@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final
 
 from services.person.domain.demographics import NhsNumber, OtherIdentifier
-from shared.ledger import Provenance, Refused, ServiceRole, is_blank
+from shared.ledger import Provenance, Refused, ServiceRole, is_blank, need_identifier_that_holds
 
 DEMOGRAPHICS_SERVICE: Final = ServiceRole("demographics", ("pds-connection",))
 """The national service, which alone traces people and verifies their numbers."""
@@ -57,6 +57,8 @@ def judge(given: Mapping[str, Any], provenance: Provenance) -> None:
         raise Refused(
             "nhs-number-invalid", "This cannot be an NHS number.", field="nhs_number.value"
         )
+    for index, other in enumerate(given.get("other_identifiers") or ()):
+        need_identifier_that_holds(other.kind, other.value, f"other_identifiers.{index}.value")
     for field in ("religion", "aliases", "addresses", "contact", "gp_practices"):
         if _has_blanks(given.get(field)):
             raise Refused("needs-code-or-text", "One of these says nothing.", field=field)

@@ -8,6 +8,7 @@ from shared.ledger.errors import Refused
 from shared.ledger.values.coded import CodedText
 from shared.ledger.values.dates import is_reversed
 from shared.ledger.values.documents import Document, Media, has_two
+from shared.ledger.values.identifiers import CHECKED
 from shared.ledger.values.shape import is_blank
 
 CLOCKS_DIFFER: Final = timedelta(minutes=1)
@@ -84,6 +85,17 @@ def need_a_copy_or_a_place(document: Document, field: str) -> None:
         raise Refused(
             "document-needs-checksum-or-place",
             "Give the SHA-256 of a stored copy, or say in `held_at` or `url` where it is.",
+            field=field,
+        )
+
+
+def need_identifier_that_holds(kind: str, number: str, field: str) -> None:
+    """Refuse a number that cannot be one of its kind; of a kind without a check all are kept."""
+    checked = CHECKED.get(kind)
+    if checked is not None and not checked.holds(number):
+        raise Refused(
+            "identifier-invalid",
+            f"This cannot be right: a digit is wrong or missing. {checked.written}",
             field=field,
         )
 

@@ -193,8 +193,8 @@ class TestOpenPlan:
             ({"nhs_number": A_REASON}, set()),
             ({"nhs_number": AS_CLAIMED}, {KEY_WITH_BIRTH}),
             (
-                {"nhs_number": None, "other_identifiers": (OtherIdentifier("chi", "1403380001"),)},
-                {"chi:1403380001+1938-03-14"},
+                {"nhs_number": None, "other_identifiers": (OtherIdentifier("chi", "1403380007"),)},
+                {"chi:1403380007+1938-03-14"},
             ),
             (
                 {"nhs_number": None, "other_identifiers": (OtherIdentifier("local", "NM-1"),)},
