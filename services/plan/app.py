@@ -2,11 +2,14 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from zoneinfo import ZoneInfo
 
 from fastapi import FastAPI
 
 from services.plan.doors.api import plan_routes
 from services.plan.doors.events import BATCH, CONSUMER, Folded, FoldEvents
+from services.plan.doors.findings import findings_routes
+from services.plan.reads.findings import PlanFindings
 from services.plan.store.ledger import ChangeStream
 from services.plan.store.projection import PlanStore
 from shared.chassis.database.database import Database
@@ -63,13 +66,15 @@ def create_app(settings: Settings) -> FastAPI:
             await plans.count_parked(connection)
         yield
 
-    routes = plan_routes(database, identity, settings.roles, folded, events.behind_seconds)
+    findings = PlanFindings(database, ZoneInfo("Europe/London"))
+    reading = database, identity, settings.roles
+    routes = plan_routes(*reading, folded, events.behind_seconds, findings)
     return service_app(
         "The shared plan",
         settings,
         database=database,
         relay=relay,
-        routes=[routes],
+        routes=[routes, findings_routes(*reading, events.behind_seconds, findings)],
         plain=[*plain_reads(routes, identity)],
         consumers={"events": events},
         opens=[parked_counted()],

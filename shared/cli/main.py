@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from shared.cli import contract, stack
+from shared.cli import contract, stack, standard
 from shared.cli.token import token
 
 app = typer.Typer(
@@ -34,6 +34,7 @@ def careplan(
 app.command()(token)
 app.add_typer(contract.app, name="contract")
 app.add_typer(stack.app, name="stack")
+app.add_typer(standard.app, name="standard")
 
 if __name__ == "__main__":
     app()

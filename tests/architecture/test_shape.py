@@ -25,8 +25,12 @@ OF_A_READER = {
     "plan": {
         "": {"app.py", "rebuild.py", "README.md"},
         "fold": {
-            "domain.py", "authorship.py", "effective.py", "standard.py", "findings.py",
+            "domain.py", "authorship.py", "effective.py", "standard.py", "findings",
             "figures.py",
+        },
+        "fold/findings": {
+            "all_rules.py", "facts.py", "rules.py", "links.py", "goals.py", "people.py",
+            "reviews.py", "conflicts.py",
         },
         "store": {
             "batch.py", "cache.py", "ledger.py", "projection.py", "document.py", "parked.py",
@@ -34,9 +38,9 @@ OF_A_READER = {
         },
         "reads": {
             "current.py", "as_at.py", "history.py", "diff.py", "authorship.py", "together.py",
-            "view.py",
+            "view.py", "findings.py",
         },
-        "doors": {"events.py", "api.py", "feed.py", "fhir.py", "release.py"},
+        "doors": {"events.py", "api.py", "findings.py", "feed.py", "fhir.py", "release.py"},
     },
     "audit": {
         "": {"app.py", "README.md"},

@@ -1,7 +1,8 @@
 """The HTTP door of the plan: what it says now, what it said in a version, and who said it when."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from datetime import UTC, datetime
 from typing import Annotated, Final
 from uuid import UUID
 
@@ -11,7 +12,9 @@ from services.plan.doors.events import Folded
 from services.plan.doors.release import Lag, release_list, release_plan
 from services.plan.reads.as_at import PastPlans
 from services.plan.reads.current import CurrentPlans
+from services.plan.reads.findings import PlanFindings
 from services.plan.reads.history import History
+from services.plan.reads.view import PlanView
 from services.plan.store.values import dumps
 from shared.chassis.database.database import Database
 from shared.chassis.http.identity import Identity
@@ -30,14 +33,19 @@ from shared.chassis.wire.position import Position
 from shared.chassis.wire.problem import Problem
 from shared.ledger import Contributor, id_in
 
-INCLUDES: Final = frozenset({"authorship", "withdrawn"})
+INCLUDES: Final = frozenset({"authorship", "findings", "withdrawn"})
 
 _LOOK_AGAIN: Final = 0.25  # what another replica has folded is seen by looking
 _NOTHING_INCLUDED: Final[frozenset[str]] = frozenset()
 
 
 def plan_routes(
-    database: Database, identity: Identity, roles: Roles, folded: Folded, lag: Lag
+    database: Database,
+    identity: Identity,
+    roles: Roles,
+    folded: Folded,
+    lag: Lag,
+    findings: PlanFindings,
 ) -> APIRouter:
     """``GET /v1/plans/{plan_id}``, its versions and its history."""
     plans, past, lists = CurrentPlans(database), PastPlans(database), History(database)
@@ -47,56 +55,60 @@ def plan_routes(
     @router.get("/v1/plans/{plan_id}")
     async def current_plan(plan_id: str, request: Request, contributor: Caller) -> Response:
         """The plan as it stands, at least as new as ``Ledger-Min-Position`` asks."""
-        asked, decision = _permitted(plan_id, request, contributor, roles, {"include"})
+        asked, decision = permitted(plan_id, request, contributor, roles, {"include"})
         include = _include_of(request)
         waited = await _wait_for(request, asked, plans, folded, lag)
         view = await (plans.in_detail(asked, include) if include else plans.current(asked))
         if view is None:
             raise Problem("plan-unknown")
+        view = await _with_more(view, include, findings, datetime.now(UTC))
         return release_plan(request, decision, view, lag, waited=waited)
 
     @router.get("/v1/plans/{plan_id}/versions")
     async def versions(plan_id: str, request: Request, contributor: Caller) -> Response:
         """The versions of the plan, newest first."""
-        asked, decision = _permitted(plan_id, request, contributor, roles, {"limit", "cursor"})
+        asked, decision = permitted(plan_id, request, contributor, roles, {"limit", "cursor"})
         limit, before = page_of(request, "versions", str(asked))
         items, following = await lists.versions(asked, before, limit)
         if not items:
             await _must_be_known(plans, asked)
-        return release_list(decision, _page(items, _cursor("versions", asked, following)), lag)
+        return release_list(decision, page(items, _cursor("versions", asked, following)), lag)
 
     @router.get("/v1/plans/{plan_id}/versions/{version}")
     async def past_plan(
         plan_id: str, version: str, request: Request, contributor: Caller
     ) -> Response:
         """The plan of that version."""
-        asked, decision = _permitted(plan_id, request, contributor, roles, {"include"})
+        asked, decision = permitted(plan_id, request, contributor, roles, {"include"})
         include = _include_of(request)
         wanted = whole_number(version)
         view = None if wanted is None else await past.version(asked, wanted, include)
         if view is None:
-            newest = await _must_be_known(plans, asked)
-            raise Problem(
-                "version-unknown",
-                f"There is no such version; the plan is at version {newest}.",
-            )
+            raise await no_such_version(plans, asked)
+        view = await _with_more(view, include, findings)
         return release_plan(request, decision, view, lag, waited=False)
 
     @router.get("/v1/plans/{plan_id}/history")
     async def history(plan_id: str, request: Request, contributor: Caller) -> Response:
         """The contributions to the plan, newest first."""
-        asked, decision = _permitted(plan_id, request, contributor, roles, {"limit", "cursor"})
+        asked, decision = permitted(plan_id, request, contributor, roles, {"limit", "cursor"})
         limit, before = page_of(request, "history", str(asked))
         items, following = await lists.contributions(asked, before, limit)
         if not items:
             await _must_be_known(plans, asked)
-        return release_list(decision, _page(items, _cursor("history", asked, following)), lag)
+        return release_list(decision, page(items, _cursor("history", asked, following)), lag)
 
     return router
 
 
-def _permitted(
-    plan_id: str, request: Request, contributor: Contributor, roles: Roles, parameters: set[str]
+def permitted(
+    plan_id: str,
+    request: Request,
+    contributor: Contributor,
+    roles: Roles,
+    parameters: set[str],
+    *,
+    repeatable: Collection[str] = ("include",),
 ) -> tuple[UUID, Decision]:
     """The plan that is asked for; rights come before everything else that could be said."""
     asked = id_in(plan_id)
@@ -110,7 +122,7 @@ def _permitted(
             "The id of a plan is a UUID in lower case, as 0199c0de-0000-7000-8000-000000000001.",
         )
     judge_purpose(request, purpose)
-    judge_parameters(request, parameters, repeatable={"include"})
+    judge_parameters(request, parameters, repeatable=repeatable)
     return asked, decision
 
 
@@ -129,6 +141,22 @@ def _cursor(of: str, plan_id: UUID, before: int | None) -> str | None:
     if before is None:
         return None
     return cursor_of(before, of, str(plan_id))
+
+
+async def _with_more(
+    view: PlanView, include: frozenset[str], findings: PlanFindings, at: datetime | None = None
+) -> PlanView:
+    """The plan with its findings where they were asked for, those of this very version."""
+    if "findings" not in include:
+        return view
+    found = await findings.of(view.plan_id, view.version, at)
+    return view.with_more(findings=found.items if found is not None else [])
+
+
+async def no_such_version(plans: CurrentPlans, plan_id: UUID) -> Problem:
+    """The answer for a version that a plan does not have; a plan that is not there is told so."""
+    newest = await _must_be_known(plans, plan_id)
+    return Problem("version-unknown", f"There is no such version; the plan is at version {newest}.")
 
 
 async def _must_be_known(plans: CurrentPlans, plan_id: UUID) -> int:
@@ -172,5 +200,6 @@ async def _wait_for(
     return patience is not None
 
 
-def _page(items: Sequence[bytes], following: str | None) -> bytes:
+def page(items: Sequence[bytes], following: str | None) -> bytes:
+    """A page of a list, and where the next one begins."""
     return b'{"items":[%b],"next":%b}' % (b",".join(items), dumps(following))

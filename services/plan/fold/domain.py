@@ -269,6 +269,11 @@ def _accept(plan: Plan, event: PlanEvent, note: Note) -> None:
     note(plan, entry, Accepted(plan.version, event, effect))
 
 
+def is_update(type_: str) -> bool:
+    """False for an event that only confirms an entry, or says who may see it."""
+    return not type_.rpartition(".v")[0].endswith(_NO_UPDATE)
+
+
 def _set_leaves(entry: PlanEntry, event: PlanEvent) -> bool:
     """Each leaf replaced whole, or removed; True where one other than the visibility was."""
     content = entry.content

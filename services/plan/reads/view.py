@@ -2,11 +2,14 @@
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
+import orjson
+
+from services.plan.store.values import dumps
 from shared.chassis.wire.position import Position
 
 _HASHED: Final = 16
@@ -30,6 +33,10 @@ class PlanView:
     def etag(self) -> str:
         """It follows from whatever changes the bytes."""
         return f'"{self.version}-{hashlib.sha256(self.body).hexdigest()[:_HASHED]}"'
+
+    def with_more(self, **members: Any) -> "PlanView":
+        """The same plan with more members in its document."""
+        return replace(self, body=dumps({**orjson.loads(self.body), **members}))
 
     @cached_property
     def headers(self) -> Mapping[str, str]:

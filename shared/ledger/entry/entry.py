@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import KW_ONLY, replace
 from datetime import date
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Any, ClassVar, Final, TypeVar, cast
 from uuid import UUID
 
@@ -62,6 +63,10 @@ class Entry(Aggregate):
     """The member of a refusal that names the entry which has it."""
     opens_plan: ClassVar[str | None] = None
     """The command that opens the plan, on the one entry that decides about plans."""
+    carries: ClassVar[tuple[str, ...]] = ()
+    """The groups of the standard that it stands for; its fields carry what is in them."""
+    provenance_carries: ClassVar[Mapping[str, str]] = MappingProxyType({})
+    """The elements of those groups that members of its provenance carry, by the member's name."""
 
     class Event(Aggregate.Event):
         """What every event of an entry carries: its provenance, and its change to the plan."""

@@ -72,7 +72,9 @@ class Proving:
 
 def service(*, short: bool) -> Any:
     proving = cast("Any", Proving())
-    routes = plan_routes(cast("Any", OnePlan()), proving, {}, cast("Any", None), lambda: 0.5)
+    routes = plan_routes(
+        cast("Any", OnePlan()), proving, {}, cast("Any", None), lambda: 0.5, cast("Any", None)
+    )
     in_hand = InHand(100, 5.0)
     chain = [
         Middleware(CorrelationIds),

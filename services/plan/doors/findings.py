@@ -1,0 +1,59 @@
+"""The HTTP door to what a plan says about itself."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Request, Response
+
+from services.plan.doors.api import no_such_version, page, permitted
+from services.plan.doors.release import Lag, release_list
+from services.plan.fold.findings.rules import RULES_BEHIND
+from services.plan.reads.current import CurrentPlans
+from services.plan.reads.findings import Findings, PlanFindings
+from services.plan.store.values import dumps
+from shared.chassis.database.database import Database
+from shared.chassis.http.identity import Identity
+from shared.chassis.http.parameters import parameter_invalid, whole_number
+from shared.chassis.policy.decide import Roles
+from shared.ledger import Contributor
+
+
+def findings_routes(
+    database: Database, identity: Identity, roles: Roles, lag: Lag, findings: PlanFindings
+) -> APIRouter:
+    """``GET /v1/plans/{plan_id}/findings``."""
+    plans = CurrentPlans(database)
+    router = APIRouter(tags=["plans"])
+    Caller = Annotated[Contributor, Depends(identity)]  # noqa: N806 - a type
+
+    @router.get("/v1/plans/{plan_id}/findings")
+    async def plan_findings(plan_id: str, request: Request, contributor: Caller) -> Response:
+        """What the plan says about itself, oldest first: now, or in one of its versions."""
+        asked, decision = permitted(
+            plan_id, request, contributor, roles, {"code", "version"}, repeatable={"code"}
+        )
+        codes = _codes_in(request)
+        found = await _asked_for(request, asked, findings)
+        if found is None:
+            raise await no_such_version(plans, asked)
+        items = [dumps(item) for item in found.items if not codes or item["code"] in codes]
+        return release_list(decision, page(items, None), lag)
+
+    return router
+
+
+async def _asked_for(request: Request, plan_id: UUID, findings: PlanFindings) -> Findings | None:
+    given = request.query_params.get("version")
+    if given is None:
+        return await findings.now(plan_id)
+    version = whole_number(given)
+    if version is None:
+        raise parameter_invalid("version", "`version` must be a whole number from 1.")
+    return await findings.of(plan_id, version)
+
+
+def _codes_in(request: Request) -> frozenset[str]:
+    codes = frozenset(request.query_params.getlist("code"))
+    if not codes <= RULES_BEHIND.keys():
+        raise parameter_invalid("code", f"`code` may be {', '.join(sorted(RULES_BEHIND))}.")
+    return codes

@@ -1,0 +1,200 @@
+"""A plan as the rules of findings look at it: its entries, how they changed, and the day it is."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta, tzinfo
+from functools import cached_property
+from typing import Any, Final, TypeGuard
+
+EntryKey = tuple[str, str]
+"""An entry's section, as the wire names it, and its id."""
+
+PERSON: Final = ("person", "person")
+GOAL: Final = ("goals", "goal")
+ACTION: Final = ("goals", "action")
+STAGE_GOAL: Final = ("goals", "stage-goal")
+OUTCOME: Final = ("goals", "outcome")
+NEED: Final = ("needs", "need")
+STRENGTH: Final = ("needs", "strength")
+PROFESSIONAL_CONTACT: Final = ("care-team", "professional-contact")
+PERSONAL_CONTACT: Final = ("care-team", "personal-contact")
+ABOUT_ME: Final = ("about-me", "about-me")
+CONTINGENCY_PLAN: Final = ("contingency-plans", "contingency-plan")
+SUPPORT_PLAN: Final = ("support-plans", "support-plan")
+AGREEMENT: Final = ("stewardship", "agreement")
+REVIEW: Final = ("stewardship", "review")
+LINKED_DOCUMENT: Final = ("stewardship", "linked-document")
+COMMENT: Final = ("stewardship", "comment")
+
+_SPACES: Final = re.compile(r"\s+")
+
+
+@dataclass(frozen=True)
+class Said:
+    """One entry as it stands, withdrawn or not; ``content`` is as the plan shows it."""
+
+    section: str
+    entry_id: str
+    entry_type: str
+    is_current: bool
+    content: Mapping[str, Any]
+    recorded_at: datetime
+    stated_at: datetime
+    confirmed_at: datetime | None = None
+
+    @property
+    def key(self) -> EntryKey:
+        """What it is called outside its section."""
+        return self.section, self.entry_id
+
+    @property
+    def kind(self) -> tuple[str, str]:
+        """Its section and its type."""
+        return self.section, self.entry_type
+
+    @property
+    def status(self) -> str | None:
+        """The value of its status, where it has one."""
+        told = self.content.get("status")
+        return told.get("value") if isinstance(told, dict) else None
+
+
+@dataclass(frozen=True)
+class Changed:
+    """An event of the plan: which version it made, and which fields it set, by their first name."""
+
+    plan_version: int
+    section: str
+    entry_id: str
+    entry_type: str
+    type: str
+    recorded_at: datetime
+    fields: tuple[str, ...] = ()
+    is_update: bool = True
+    """False for what only confirms or restricts."""
+
+    @property
+    def key(self) -> EntryKey:
+        """The entry that it is of."""
+        return self.section, self.entry_id
+
+
+@dataclass(frozen=True)
+class Today:
+    """When the findings are looked for, and in which zone its days begin."""
+
+    now: datetime
+    zone: tzinfo
+
+    @property
+    def day(self) -> date:
+        """The day it is there."""
+        return self.now.astimezone(self.zone).date()
+
+    def begins(self, day: date) -> datetime:
+        """The first instant of a day there."""
+        return datetime(day.year, day.month, day.day, tzinfo=self.zone)
+
+    def after(self, day: date) -> datetime:
+        """The first instant after a day."""
+        return self.begins(day + timedelta(days=1))
+
+
+@dataclass(frozen=True)
+class PlanFacts:
+    """A plan at one of its versions, with the events that led to it, oldest first."""
+
+    version: int
+    entries: Mapping[EntryKey, Said]
+    changes: Sequence[Changed]
+    waiting: Mapping[EntryKey, datetime] = field(default_factory=dict)
+    """Entries of which a version is missing, and since when."""
+
+    def current(self, *kinds: tuple[str, str]) -> Iterator[Said]:
+        """The entries of these kinds that are on the plan, in the order in which they came."""
+        return (said for said in self._of_kinds(kinds) if said.is_current)
+
+    @cached_property
+    def person(self) -> Said | None:
+        """The Person of the plan."""
+        return next(self._of_kinds((PERSON,)), None)
+
+    def at(self, ref: Any) -> Said | None:
+        """The entry that a reference names, on the plan or withdrawn."""
+        return self.entries.get(key_of(ref)) if is_ref(ref) else None
+
+    def is_on_the_plan(self, ref: Any) -> bool:
+        """True where a reference leads to an entry that is on the plan."""
+        said = self.at(ref)
+        return said is not None and said.is_current
+
+    @cached_property
+    def last_update(self) -> Mapping[EntryKey, Changed]:
+        """The latest event of each entry that did more than confirm or restrict it."""
+        return {one.key: one for one in self.changes if one.is_update}
+
+    def changed_at(self, said: Said) -> datetime:
+        """When an entry last changed; what only confirms or restricts it does not count."""
+        last = self.last_update.get(said.key)
+        return last.recorded_at if last is not None else said.recorded_at
+
+    def _of_kinds(self, kinds: tuple[tuple[str, str], ...]) -> Iterator[Said]:
+        return (said for said in self.entries.values() if said.kind in kinds)
+
+
+def is_ref(given: Any) -> TypeGuard[Mapping[str, Any]]:
+    """True for a reference to an entry: its section and its id, and nothing else."""
+    return isinstance(given, dict) and {"section", "entry_id"} <= given.keys() <= _REF
+
+
+_REF: Final = frozenset({"section", "entry_id", "item_id", "field"})
+
+
+def key_of(ref: Mapping[str, Any]) -> EntryKey:
+    """The entry that a reference names."""
+    return str(ref["section"]), str(ref["entry_id"])
+
+
+def listed(given: Any) -> list[Any]:
+    """The items of a list; nothing where there is none."""
+    return given if isinstance(given, list) else []
+
+
+def words_of(coded: Any) -> str:
+    """What tells one coded text from another: its code, else its words without case and spacing."""
+    if not isinstance(coded, dict):
+        return plain_words(coded)
+    code = coded.get("code")
+    if isinstance(code, dict):
+        return f"{code.get('system')}|{code.get('code')}"
+    return plain_words(coded.get("text"))
+
+
+def plain_words(text: Any) -> str:
+    """A text without what does not tell it from another: case, spacing, a full stop."""
+    return _SPACES.sub(" ", text).strip(" .").casefold() if isinstance(text, str) else ""
+
+
+def last_day(partial: Any) -> date | None:
+    """The last day of ``2026-11`` or ``2026-11-24``; ``None`` for anything else."""
+    if not isinstance(partial, str):
+        return None
+    try:
+        if len(partial) == len("2026-11"):
+            first = date.fromisoformat(f"{partial}-01")
+            return (first.replace(day=28) + timedelta(days=4)).replace(day=1) - timedelta(days=1)
+        return date.fromisoformat(partial)
+    except ValueError:
+        return None
+
+
+def instant_of(given: Any) -> datetime | None:
+    """An instant as the plan shows it; ``None`` for anything else."""
+    if not isinstance(given, str):
+        return None
+    try:
+        at = datetime.fromisoformat(given)
+    except ValueError:
+        return None
+    return at if at.tzinfo is not None else None

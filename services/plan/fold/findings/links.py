@@ -1,0 +1,92 @@
+"""Links between entries: where they lead nowhere, or to what is no longer on the plan."""
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+from services.plan.fold.findings.facts import (
+    ACTION,
+    AGREEMENT,
+    COMMENT,
+    GOAL,
+    OUTCOME,
+    STAGE_GOAL,
+    PlanFacts,
+    Said,
+    Today,
+    is_ref,
+    listed,
+)
+from services.plan.fold.findings.rules import Found, about
+
+_WHERE_IT_STANDS: Final = (
+    (GOAL, "need_ids", "goal-without-need", "The goal serves no need that is on the plan."),
+    (ACTION, "goal_ids", "action-without-goal", "The action serves no goal that is on the plan."),
+    (
+        STAGE_GOAL,
+        "action_ids",
+        "stage-goal-without-action",
+        "The stage goal belongs to no action that is on the plan.",
+    ),
+    (OUTCOME, "goal_id", "outcome-without-goal", "The outcome is of no goal that is on the plan."),
+)
+_FIELD_OF: Final = {kind: field for kind, field, _, _ in _WHERE_IT_STANDS}
+# What was said of an entry stays said when that is withdrawn.
+_SPEAKS_OF_IT: Final = {(AGREEMENT, "subject"), (COMMENT, "target")}
+_AS_SENT: Final = "proposed"
+
+
+def stands_nowhere(plan: PlanFacts, _: Today) -> Iterator[Found]:
+    """Goals, actions, stage goals and outcomes of which everything that they serve is gone."""
+    for kind, field, code, words in _WHERE_IT_STANDS:
+        for said in plan.current(kind):
+            if not any(plan.is_on_the_plan(ref) for ref in _refs_in(said.content.get(field))):
+                yield Found(code, (about(said, field),), words)
+
+
+def leads_nowhere(plan: PlanFacts, _: Today) -> Iterator[Found]:
+    """Every other link, and those beside which another one still holds."""
+    for said in plan.entries.values():
+        if not said.is_current:
+            continue
+        unknown, withdrawn = [], []
+        for field, ref in _links(plan, said):
+            named = plan.at(ref)
+            if named is None:
+                unknown.append(field)
+            elif not named.is_current and (said.kind, field) not in _SPEAKS_OF_IT:
+                withdrawn.append(field)
+        if unknown:
+            yield Found(
+                "refers-to-unknown-entry",
+                tuple(about(said, field) for field in dict.fromkeys(unknown)),
+                "It refers to an entry that is not known to the plan.",
+            )
+        if withdrawn:
+            yield Found(
+                "refers-to-withdrawn-entry",
+                tuple(about(said, field) for field in dict.fromkeys(withdrawn)),
+                "It refers to an entry that has been taken out of the plan.",
+            )
+
+
+def _links(plan: PlanFacts, said: Said) -> Iterator[tuple[str, Any]]:
+    """The links of an entry by field, but those that ``stands_nowhere`` has told of."""
+    for field, given in said.content.items():
+        if field == _AS_SENT:
+            continue
+        refs = list(_refs_in(given))
+        if _FIELD_OF.get(said.kind) == field and not any(map(plan.is_on_the_plan, refs)):
+            continue
+        for ref in refs:
+            yield field, ref
+
+
+def _refs_in(given: Any) -> Iterator[Any]:
+    if is_ref(given):
+        yield given
+    elif isinstance(given, dict):
+        for inner in given.values():
+            yield from _refs_in(inner)
+    else:
+        for inner in listed(given):
+            yield from _refs_in(inner)

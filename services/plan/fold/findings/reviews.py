@@ -1,0 +1,223 @@
+"""Reviews and agreements: what is due, who answers for it, and what was agreed to."""
+
+from collections.abc import Iterator
+from datetime import date, datetime
+from typing import Any, Final
+
+import isodate
+
+from services.plan.fold.findings.facts import (
+    AGREEMENT,
+    COMMENT,
+    CONTINGENCY_PLAN,
+    REVIEW,
+    SUPPORT_PLAN,
+    Changed,
+    EntryKey,
+    PlanFacts,
+    Said,
+    Today,
+    is_ref,
+    key_of,
+    last_day,
+    listed,
+)
+from services.plan.fold.findings.people import left_at
+from services.plan.fold.findings.rules import Concerned, Found, about
+
+DUE_SOON_DAYS: Final = 30
+_PLAN: Final = "plan"
+_TURNING: Final = (14, 16, 18, 25)
+_A_CHANGE_OF: Final = ("addresses", "gp_practices")
+# What is said about the plan, or who may see it, is no change of what was agreed to.
+_NOT_MATERIAL: Final = frozenset({AGREEMENT, COMMENT, REVIEW})
+_ABOUT_ACCESS: Final = frozenset({("care-team", "relationship"), ("care-team", "proxy")})
+
+
+def due(plan: PlanFacts, today: Today) -> Iterator[Found]:
+    """Reviews that are overdue or due within thirty days."""
+    for review in plan.current(REVIEW):
+        on = next_due(plan, review, today)
+        if on is None:
+            continue
+        concerned = _concerned(plan, review, "due_on")
+        overdue, soon = today.after(on), today.begins(_days_before(on, DUE_SOON_DAYS))
+        if overdue <= today.now:
+            subject = plan.at(review.content.get("subject"))
+            is_support_plan = subject is not None and subject.kind == SUPPORT_PLAN
+            code = "support-plan-review-overdue" if is_support_plan else "review-overdue"
+            yield Found(code, concerned, "The day planned for the review has passed.", overdue)
+        elif soon <= today.now:
+            words = f"The review is due within {DUE_SOON_DAYS} days."
+            yield Found("review-due-soon", concerned, words, soon)
+
+
+def without_date(plan: PlanFacts, _: Today) -> Iterator[Found]:
+    """The plan, or a contingency or support plan, for which no review is planned."""
+    reviewed = {_subject(review) for review in plan.current(REVIEW) if _has_a_date(review)}
+    words = "No review is planned for it."
+    if plan.person is not None and _PLAN not in reviewed:
+        yield Found("no-review-date", (about(plan.person),), words)
+    for said in plan.current(CONTINGENCY_PLAN, SUPPORT_PLAN):
+        if said.key not in reviewed:
+            yield Found("no-review-date", (about(said),), words)
+
+
+def responsible_has_left(plan: PlanFacts, today: Today) -> Iterator[Found]:
+    """Reviews whose responsible person is a contact that has left or was set aside."""
+    for review in plan.current(REVIEW):
+        responsible = review.content.get("responsible")
+        ref = responsible.get("contact_ref") if isinstance(responsible, dict) else None
+        contact = plan.at(ref)
+        if contact is None:
+            continue
+        has_left, since = left_at(contact, today)
+        if has_left:
+            entries = (about(review, "responsible"), about(contact))
+            words = "Whoever is responsible for the review is no longer among the contacts."
+            yield Found("responsible-has-left", entries, words, since)
+
+
+def advised(plan: PlanFacts, today: Today) -> Iterator[Found]:
+    """A transition in the person's life since the plan was last reviewed."""
+    person = plan.person
+    if person is None:
+        return
+    reviewed = _last_reviewed(plan, today)
+    for change in plan.changes:
+        if change.key != person.key or change.recorded_at <= reviewed:
+            continue
+        for field in _A_CHANGE_OF:
+            if field in change.fields:
+                words = "The person's address or GP practice has changed since the last review."
+                yield Found("review-advised", (about(person, field),), words)
+                return
+    born = last_day(person.content.get("date_of_birth"))
+    for age in _TURNING if born is not None else ():
+        birthday = today.begins(_years_after(born, age)) if born is not None else today.now
+        if reviewed < birthday <= today.now:
+            words = f"The person has turned {age} since the last review."
+            yield Found("review-advised", (about(person, "date_of_birth"),), words, birthday)
+            return
+
+
+def agreed(plan: PlanFacts, _: Today) -> Iterator[Found]:
+    """Whether the plan and its parts are agreed to, and still as they were then."""
+    latest: dict[EntryKey | str, Said] = {}
+    for agreement in plan.current(AGREEMENT):
+        latest[_subject(agreement)] = agreement
+    if plan.person is not None and _PLAN not in latest:
+        words = "Nobody has recorded whether the person agrees to the plan."
+        yield Found("no-agreement-recorded", (about(plan.person),), words)
+    for subject, agreement in latest.items():
+        of = (about(agreement), *_subject_of(plan, subject))
+        if agreement.content.get("outcome") != "yes":
+            words = "It is not agreed, or agreed in part only; the reason stands beside it."
+            yield Found("not-agreed", of, words)
+        to = agreement.content.get("plan_version")
+        if not isinstance(to, int):
+            continue
+        if to > plan.version:
+            words = "It was agreed to a version that the plan does not have."
+            yield Found("agreement-to-unknown-version", of, words)
+        elif changed_since(plan, subject, to):
+            words = "It has changed since it was agreed to: the agreement is to an earlier version."
+            yield Found("changed-since-agreement", of, words)
+
+
+def changed_since(plan: PlanFacts, subject: EntryKey | str, version: int) -> bool:
+    """True where something material changed later than a version: of the plan, or of an entry."""
+    return any(
+        change.plan_version > version
+        and change.is_update
+        and (change.key == subject if subject != _PLAN else _is_material(change))
+        for change in plan.changes
+    )
+
+
+def assessed(plan: PlanFacts, _: Today) -> Iterator[Found]:
+    """Contingency plans that do not say on which assessment they rest."""
+    for said in plan.current(CONTINGENCY_PLAN):
+        if not said.content.get("assessment"):
+            words = "The contingency plan does not say on which assessment it rests."
+            yield Found("contingency-plan-without-assessment", (about(said, "assessment"),), words)
+
+
+def not_confirmed(plan: PlanFacts, today: Today) -> Iterator[Found]:
+    """Contingency plans that nobody has changed or confirmed for twelve months."""
+    for said in plan.current(CONTINGENCY_PLAN):
+        last = max(plan.changed_at(said), said.confirmed_at or plan.changed_at(said))
+        until = today.begins(_years_after(last.astimezone(today.zone).date(), 1))
+        if until <= today.now:
+            words = "Nobody has changed or confirmed the contingency plan for twelve months."
+            yield Found("contingency-plan-not-confirmed", (about(said),), words, until)
+
+
+def next_due(plan: PlanFacts, review: Said, today: Today) -> date | None:
+    """The day on which a review is due next: as planned, or an interval after the last one."""
+    planned = last_day(review.content.get("due_on"))
+    interval = review.content.get("interval")
+    if planned is not None or not isinstance(interval, str):
+        return planned
+    set_at = [one for one in plan.changes if one.key == review.key and "interval" in one.fields]
+    began = set_at[-1].recorded_at if set_at else review.recorded_at
+    base = max((began.astimezone(today.zone).date(), *_held_on(review)))
+    try:
+        due_on = base + isodate.parse_duration(interval)
+    except (isodate.ISO8601Error, OverflowError, ValueError):
+        return None
+    return due_on if isinstance(due_on, date) else None
+
+
+def _last_reviewed(plan: PlanFacts, today: Today) -> datetime:
+    """When the plan was last reviewed; where never, when it was opened."""
+    held = [
+        today.after(day)
+        for review in plan.current(REVIEW)
+        if _subject(review) == _PLAN
+        for day in _held_on(review)
+    ]
+    opened = plan.changes[0].recorded_at if plan.changes else today.now
+    return max([opened, *held])
+
+
+def _held_on(review: Said) -> Iterator[date]:
+    for held in listed(review.content.get("held")):
+        day = last_day(held.get("held_on")) if isinstance(held, dict) else None
+        if day is not None:
+            yield day
+
+
+def _has_a_date(review: Said) -> bool:
+    return bool(review.content.get("due_on") or review.content.get("interval"))
+
+
+def _subject(said: Said) -> EntryKey | str:
+    subject: Any = said.content.get("subject")
+    return key_of(subject) if is_ref(subject) else _PLAN
+
+
+def _subject_of(plan: PlanFacts, subject: EntryKey | str) -> tuple[Concerned, ...]:
+    said = plan.entries.get(subject) if isinstance(subject, tuple) else None
+    return (about(said),) if said is not None else ()
+
+
+def _concerned(plan: PlanFacts, review: Said, field: str) -> tuple[Concerned, ...]:
+    return (about(review, field), *_subject_of(plan, _subject(review)))
+
+
+def _is_material(change: Changed) -> bool:
+    kind = (change.section, change.entry_type)
+    return kind not in _NOT_MATERIAL and kind not in _ABOUT_ACCESS
+
+
+def _days_before(day: date, days: int) -> date:
+    return date.fromordinal(day.toordinal() - days)
+
+
+def _years_after(day: date, years: int) -> date:
+    """The same day, or 1 March where that year has no 29 February."""
+    try:
+        return day.replace(year=day.year + years)
+    except ValueError:
+        return day.replace(year=day.year + years, month=3, day=1)

@@ -1,0 +1,422 @@
+"""Given a plan as it stands on a day, when its rules are asked, then these are its findings."""
+
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+from itertools import count
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from services.plan.fold.findings.all_rules import findings_of
+from services.plan.fold.findings.facts import Changed, PlanFacts, Said, Today, last_day
+from services.plan.fold.findings.rules import RULES_BEHIND, Found
+
+LONDON = ZoneInfo("Europe/London")
+OPENED = datetime(2026, 1, 1, 9, tzinfo=UTC)
+NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
+TODAY = Today(NOW, LONDON)
+
+COMPLETE = {
+    "name": {"first": "Edie", "family": "Synth"},
+    "date_of_birth": "1938-03-14",
+    "nhs_number": {"value": "9994100017", "verification": "traced-and-verified"},
+    "addresses": [{"line1": "4 Sample Court", "postcode": "ZZ1 1AA"}],
+    "gp_practices": [{"ods": "ZZG01"}],
+}
+
+
+class APlan:
+    """A plan that is told entry by entry; each is an event of its own, an hour after the last."""
+
+    def __init__(self, **person: Any) -> None:
+        self.entries: dict[tuple[str, str], Said] = {}
+        self.changes: list[Changed] = []
+        self.waiting: dict[tuple[str, str], datetime] = {}
+        self.hours = count()
+        self.says("person/person", "p", {**COMPLETE, **person})
+
+    def says(
+        self,
+        kind: str,
+        entry_id: str,
+        content: dict[str, Any],
+        *,
+        withdrawn: bool = False,
+        at: datetime | None = None,
+        type_: str = "careplan.x.said.v1",
+        fields: tuple[str, ...] | None = None,
+        **more: Any,
+    ) -> "APlan":
+        section, _, entry_type = kind.partition("/")
+        at = at or OPENED + timedelta(hours=next(self.hours))
+        fields = tuple(content) if fields is None else fields
+        version = len(self.changes) + 1
+        self.changes.append(
+            Changed(version, section, entry_id, entry_type, type_, at, fields, **more)
+        )
+        self.entries[section, entry_id] = Said(
+            section, entry_id, entry_type, not withdrawn, content, at, at
+        )
+        return self
+
+    def facts(self) -> PlanFacts:
+        return PlanFacts(len(self.changes), self.entries, self.changes, self.waiting)
+
+    def found(self, today: Today = TODAY, **settings: bool) -> Iterator[Found]:
+        return findings_of(self.facts(), today, **settings)
+
+    def codes(self, *wanted: str, today: Today = TODAY, **settings: bool) -> list[Any]:
+        """Code and entries of those findings that are asked for by code."""
+        assert {*wanted} <= RULES_BEHIND.keys()
+        return [
+            (one.code, *(concerned.entry_id for concerned in one.entries))
+            for one in self.found(today, **settings)
+            if one.code in wanted
+        ]
+
+
+def ref(section: str, entry_id: str) -> dict[str, str]:
+    return {"section": section, "entry_id": entry_id}
+
+
+def text(words: str) -> dict[str, str]:
+    return {"text": words}
+
+
+def test_a_complete_plan_lacks_a_review_and_an_agreement_and_nothing_else() -> None:
+    assert [one.code for one in APlan().found()] == ["no-review-date", "no-agreement-recorded"]
+
+
+@pytest.mark.parametrize(
+    ("lacking", "field"),
+    [
+        ({"addresses": []}, "addresses"),
+        ({"addresses": [{"line1": "4 Sample Court"}]}, "addresses"),
+        ({"gp_practices": [{"details": "a practice without its code"}]}, "gp_practices"),
+        ({"name": {"first": "Edie"}}, "name"),
+        ({"date_of_birth": None}, "date_of_birth"),
+    ],
+)
+def test_what_the_plan_cannot_be_sent_without_is_told_by_field(
+    lacking: dict[str, Any], field: str
+) -> None:
+    (found,) = (one for one in APlan(**lacking).found() if one.code == "mandatory-element-missing")
+    assert [(one.section, one.field) for one in found.entries] == [("person", field)]
+
+
+@pytest.mark.parametrize(
+    ("said", "is_found"),
+    [
+        ({"nhs_number": {"value": "9994100017", "verification": "present-not-verified"}}, True),
+        ({"nhs_number": {"verification": "none-with-reason", "reason": "a visitor"}}, False),
+        ({"other_identifiers": [{"kind": "chi", "value": "1403380016"}]}, True),
+        ({"other_identifiers": [{"kind": "local", "value": "7"}]}, False),
+    ],
+)
+def test_a_number_that_nobody_traced_may_have_a_second_plan(
+    said: dict[str, Any], *, is_found: bool
+) -> None:
+    assert bool(APlan(**said).codes("identifier-not-verified")) is is_found
+
+
+def test_an_entry_that_stands_nowhere_is_told_and_one_of_two_links_as_well() -> None:
+    plan = (
+        APlan()
+        .says("needs/need", "n1", {"what": text("falls")})
+        .says("needs/need", "n2", {"what": text("weight")}, withdrawn=True)
+        .says("goals/goal", "g1", {"need_ids": [ref("needs", "n2")]})
+        .says("goals/goal", "g2", {"need_ids": [ref("needs", "n1"), ref("needs", "n2")]})
+        .says("goals/goal", "g3", {"need_ids": [ref("needs", "n1"), ref("needs", "n9")]})
+        .says("goals/action", "a1", {"goal_ids": [ref("goals", "g9")], "who": {"name": "Edie"}})
+        .says("goals/stage-goal", "s1", {"goal_id": ref("goals", "g1")})
+        .says("goals/outcome", "o1", {"goal_id": ref("goals", "g9")})
+    )
+    assert plan.codes(
+        "goal-without-need",
+        "action-without-goal",
+        "stage-goal-without-action",
+        "outcome-without-goal",
+        "refers-to-unknown-entry",
+        "refers-to-withdrawn-entry",
+    ) == [
+        ("goal-without-need", "g1"),
+        ("action-without-goal", "a1"),
+        ("stage-goal-without-action", "s1"),
+        ("outcome-without-goal", "o1"),
+        ("refers-to-withdrawn-entry", "g2"),
+        ("refers-to-unknown-entry", "g3"),
+    ]
+
+
+def test_what_was_said_of_an_entry_that_is_gone_is_no_broken_link() -> None:
+    plan = (
+        APlan()
+        .says("goals/goal", "g1", {"need_ids": []}, withdrawn=True)
+        .says(
+            "stewardship/comment",
+            "c1",
+            {"kind": "comment", "target": ref("goals", "g1"), "proposed": {"x": ref("a", "b")}},
+        )
+    )
+    assert plan.codes("refers-to-unknown-entry", "refers-to-withdrawn-entry") == []
+
+
+def test_a_goal_is_to_be_looked_at_again_when_its_need_changed_later() -> None:
+    plan = (
+        APlan()
+        .says("needs/need", "n1", {})
+        .says("goals/goal", "g1", {"need_ids": [ref("needs", "n1")]})
+    )
+    assert plan.codes("goal-to-look-at-again") == []
+    plan.says("needs/need", "n1", {}, type_="careplan.needs.confirmed.v1", is_update=False)
+    assert plan.codes("goal-to-look-at-again") == []
+    plan.says("needs/need", "n1", {"what": text("other words")})
+    assert plan.codes("goal-to-look-at-again") == [("goal-to-look-at-again", "g1", "n1")]
+    plan.says(
+        "goals/goal", "g1", {"need_ids": [ref("needs", "n1")], "status": {"value": "on-going"}}
+    )
+    assert plan.codes("goal-to-look-at-again") == []
+
+
+@pytest.mark.parametrize(
+    ("importance", "confidence", "is_found"), [(8, 4, True), (7, 1, False), (10, 5, False)]
+)
+def test_low_confidence_counts_where_the_goal_matters(
+    importance: int, confidence: int, *, is_found: bool
+) -> None:
+    plan = (
+        APlan()
+        .says("goals/goal", "g1", {"importance": importance})
+        .says("goals/action", "a1", {"goal_ids": [ref("goals", "g1")], "confidence": confidence})
+    )
+    assert bool(plan.codes("low-confidence-on-important-goal")) is is_found
+
+
+@pytest.mark.parametrize(
+    ("when", "since"),
+    [
+        ({"date": "2026-11-10"}, datetime(2026, 11, 11, tzinfo=UTC)),
+        ({"date": "2026-07"}, datetime(2026, 7, 31, 23, tzinfo=UTC)),
+        ({"period": {"start": "2026-01", "end": "2026-10-31"}}, datetime(2026, 11, 1, tzinfo=UTC)),
+        ({"at": "2026-11-21T11:00:00Z"}, datetime(2026, 11, 21, 11, tzinfo=UTC)),
+        ({"date": "2026-11-21"}, None),
+        ({"date": "2026-11"}, None),
+        ({"timing": "twice weekly"}, None),
+    ],
+)
+def test_an_action_is_overdue_after_its_last_planned_day(
+    when: dict[str, Any], since: datetime | None
+) -> None:
+    def overdue(status: str) -> list[datetime | None]:
+        action = {"when": when, "status": {"value": status}, "who": {"name": "Edie"}}
+        plan = APlan().says("goals/action", "a1", action)
+        return [one.since for one in plan.found() if one.code == "action-overdue"]
+
+    assert overdue("not-started") == ([since] if since else [])
+    assert overdue("completed") == overdue("refused") == []
+
+
+def test_an_action_needs_an_owner_who_is_still_there() -> None:
+    contact = {"name": "Tom", "ends_at": "2026-11-01T09:00:00Z"}
+    plan = (
+        APlan()
+        .says("care-team/professional-contact", "t1", contact)
+        .says("goals/action", "a1", {})
+        .says("goals/action", "a2", {"who": {"contact_ref": ref("care-team", "t1")}})
+    )
+    assert plan.codes("action-without-owner", "assignee-has-left") == [
+        ("action-without-owner", "a1"),
+        ("assignee-has-left", "a2", "t1"),
+    ]
+
+
+def test_there_is_one_key_worker_and_where_a_deployment_says_so_at_least_one() -> None:
+    plan = APlan()
+    assert plan.codes("no-key-worker") == []
+    assert plan.codes("no-key-worker", everybody_has_a_key_worker=True) == [("no-key-worker", "p")]
+    plan.says("care-team/professional-contact", "t1", {"key_worker": True})
+    assert plan.codes("no-key-worker", everybody_has_a_key_worker=True) == []
+    plan.says("care-team/professional-contact", "t2", {"key_worker": True})
+    assert plan.codes("two-key-workers") == [("two-key-workers", "t1", "t2")]
+
+
+def test_reviews_are_due_soon_and_overdue_by_the_days_of_the_place() -> None:
+    plan = (
+        APlan()
+        .says("contingency-plans/contingency-plan", "c1", {"triggers": [text("a fall")]})
+        .says("support-plans/support-plan", "asp", {})
+        .says("stewardship/review", "r1", {"subject": "plan", "due_on": "2026-12-21"})
+        .says(
+            "stewardship/review",
+            "r2",
+            {"subject": ref("contingency-plans", "c1"), "due_on": "2026-09-24"},
+        )
+        .says(
+            "stewardship/review", "r3", {"subject": ref("support-plans", "asp"), "interval": "P6W"}
+        )
+    )
+    codes = ("review-overdue", "review-due-soon", "support-plan-review-overdue", "no-review-date")
+    assert plan.codes(*codes) == [
+        ("review-due-soon", "r1"),
+        ("review-overdue", "r2", "c1"),
+        ("support-plan-review-overdue", "r3", "asp"),
+    ]
+    summer = Today(datetime(2026, 9, 24, 23, 30, tzinfo=UTC), LONDON)
+    assert plan.codes("review-overdue", today=summer) == [("review-overdue", "r2", "c1")]
+    still = Today(datetime(2026, 9, 24, 22, 30, tzinfo=UTC), LONDON)
+    assert plan.codes("review-overdue", today=still) == []
+
+
+def test_an_interval_runs_from_when_it_was_set_or_the_review_was_last_held() -> None:
+    held = {"subject": "plan", "interval": "P6M", "held": [{"held_on": "2026-08-31"}]}
+    plan = APlan().says("stewardship/review", "r1", held, at=datetime(2026, 1, 2, tzinfo=UTC))
+    assert plan.codes("review-overdue") == []
+    late = Today(datetime(2027, 3, 1, 1, tzinfo=UTC), LONDON)  # the last day of February is due
+    assert plan.codes("review-overdue", today=late) == [("review-overdue", "r1")]
+
+
+def test_a_transition_advises_a_review_until_one_was_held() -> None:
+    plan = APlan(date_of_birth="2008-11-20")
+    assert plan.codes("review-advised") == [("review-advised", "p")]
+    plan.says("stewardship/review", "r", {"subject": "plan", "held": [{"held_on": "2026-11-20"}]})
+    assert plan.codes("review-advised") == []
+    plan.says(
+        "person/person",
+        "p",
+        COMPLETE,
+        fields=("addresses",),
+        at=datetime(2026, 11, 21, 9, tzinfo=UTC),
+    )
+    assert plan.codes("review-advised") == [("review-advised", "p")]
+
+
+def test_an_agreement_is_to_a_version_and_says_so_when_more_changed() -> None:
+    plan = APlan().says("goals/goal", "g1", {"need_ids": []})
+    agreed = {"subject": "plan", "outcome": "yes", "plan_version": 2}
+    plan.says("stewardship/agreement", "y", agreed)
+    codes = (
+        "no-agreement-recorded",
+        "not-agreed",
+        "changed-since-agreement",
+        "agreement-to-unknown-version",
+    )
+    assert plan.codes(*codes) == []
+    plan.says("stewardship/comment", "c", {"kind": "comment"})
+    plan.says("goals/goal", "g1", {}, is_update=False)
+    assert plan.codes(*codes) == []
+    plan.says("goals/goal", "g1", {})
+    assert plan.codes(*codes) == [("changed-since-agreement", "y")]
+    plan.says("stewardship/agreement", "z", {**agreed, "outcome": "partly", "plan_version": 99})
+    assert plan.codes(*codes) == [("not-agreed", "z"), ("agreement-to-unknown-version", "z")]
+
+
+def test_a_contingency_plan_rests_on_an_assessment_and_is_confirmed_within_a_year() -> None:
+    plan = APlan().says(
+        "contingency-plans/contingency-plan", "c1", {"triggers": [text("a fall")]}, at=OPENED
+    )
+    codes = ("contingency-plan-without-assessment", "contingency-plan-not-confirmed")
+    assert plan.codes(*codes) == [("contingency-plan-without-assessment", "c1")]
+    a_year_on = Today(datetime(2027, 1, 1, 0, tzinfo=UTC), LONDON)
+    assert plan.codes(*codes[1:], today=a_year_on) == [("contingency-plan-not-confirmed", "c1")]
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "is_found"),
+    [
+        (("A fall.", "call 999", False), ("a  FALL", "wait for the nurse", False), True),
+        (("a fall", "call 999", False), ("a fall", "Call 999.", False), False),
+        (("a fall", "call 999", False), ("chest pain", "call 999", True), True),
+        (("a fall", "call 999", False), ("chest pain", "keep warm", True), False),
+    ],
+)
+def test_two_contingency_plans_that_contradict_each_other(
+    first: tuple[str, str, bool], second: tuple[str, str, bool], *, is_found: bool
+) -> None:
+    plan = APlan()
+    for entry_id, (trigger, what, avoid) in (("c1", first), ("c2", second)):
+        content = {
+            "triggers": [text(trigger)],
+            "instructions": [{"what": text(what), "avoid": avoid}],
+        }
+        plan.says("contingency-plans/contingency-plan", entry_id, content)
+    expected = [("contradictory-instructions", "c1", "c2")] if is_found else []
+    assert plan.codes("contradictory-instructions") == expected
+
+
+def test_somebody_excluded_is_named_by_reference_or_by_name() -> None:
+    plan = APlan().says(
+        "care-team/personal-contact", "k", {"name": "Keith S", "excluded": {"reason": "x"}}
+    )
+    for entry_id, contact in (
+        ("c1", {"contact_ref": ref("care-team", "k")}),
+        ("c2", {"name": "keith  s"}),
+        ("c3", {"name": "Ruth"}),
+    ):
+        content = {"triggers": [text(entry_id)], "contacts": [contact]}
+        plan.says("contingency-plans/contingency-plan", entry_id, content)
+    assert plan.codes("excluded-contact-named") == [
+        ("excluded-contact-named", "c1", "k"),
+        ("excluded-contact-named", "c2", "k"),
+    ]
+
+
+def test_a_document_with_the_number_of_somebody_else_and_a_stale_one() -> None:
+    plan = (
+        APlan()
+        .says("stewardship/linked-document", "d1", {"document": {"title": "For 999 410 0017"}})
+        .says("stewardship/linked-document", "d2", {"document": {"title": "For 999 000 0018"}})
+        .says("support-plans/support-plan", "s1", {"label": "v3", "newer": {"label": "v4"}})
+        .says("support-plans/support-plan", "s2", {"label": "v4", "newer": {"label": "v4"}})
+    )
+    assert plan.codes("document-names-another-person", "support-plan-stale") == [
+        ("document-names-another-person", "d2"),
+        ("support-plan-stale", "s1"),
+    ]
+
+
+def test_comments_wait_for_an_answer_but_those_that_ask_for_none() -> None:
+    plan = APlan()
+    for kind in ("comment", "proposal", "disagreement", "correction-request"):
+        plan.says("stewardship/comment", kind, {"kind": kind, "target": "plan"})
+    plan.says("stewardship/comment", "a", {"kind": "proposal", "answer": {"outcome": "declined"}})
+    codes = ("open-proposal", "open-disagreement", "open-correction-request")
+    assert [entry_id for _, entry_id in plan.codes(*codes)] == [
+        "proposal",
+        "disagreement",
+        "correction-request",
+    ]
+
+
+def test_what_waits_and_what_came_after_the_end_is_told() -> None:
+    plan = APlan().says("goals/goal", "g1", {"need_ids": []})
+    plan.says("person/person", "p", COMPLETE, type_="careplan.person.plan-ended.v1")
+    plan.says("goals/goal", "g2", {"need_ids": []})
+    plan.says("person/person", "p", COMPLETE, type_="careplan.person.plan-reopened.v1")
+    plan.says("goals/goal", "g3", {"need_ids": []})
+    plan.waiting["goals", "g4"] = OPENED
+    assert plan.codes("plan-incomplete", "contributed-while-not-open") == [
+        ("plan-incomplete", "g4"),
+        ("contributed-while-not-open", "g2"),
+    ]
+
+
+def test_every_code_has_its_rule_and_no_words_of_the_plan() -> None:
+    plan = APlan(name={"first": "Zebedee", "family": "Quagga"}, addresses=[])
+    for found in plan.found():
+        assert RULES_BEHIND[found.code]
+        assert not any(name in found.words for name in ("Zebedee", "Quagga", "9994100017"))
+
+
+@pytest.mark.parametrize(
+    ("partial", "day"),
+    [
+        ("2024-02", date(2024, 2, 29)),
+        ("2026-12", date(2026, 12, 31)),
+        ("2026-02-30", None),
+        ("2026", None),
+        (None, None),
+    ],
+)
+def test_the_last_day_of_a_partial_date(partial: Any, day: date | None) -> None:
+    assert last_day(partial) == day

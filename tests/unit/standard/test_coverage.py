@@ -1,0 +1,108 @@
+"""Which declaration carries which element of the standard."""
+
+from typing import Annotated, ClassVar
+
+import pytest
+
+from shared.ledger import Change, Entry, Provenance, Section, value
+from shared.ledger.elements import WHO_AND_WHERE, Carries
+from shared.standard.coverage import UnknownElement, coverage
+from shared.standard.tree import elements
+
+GOALS = "Care and support plan > Needs, concerns or problems > Goals and hopes"
+PLAN = "Contingency/safety plans"
+
+
+def test_the_tree_has_the_287_nodes_of_which_eleven_are_mandatory() -> None:
+    assert len(elements()) == len({one.path for one in elements()}) == 287
+    assert sum(one.is_group for one in elements()) == 77
+    assert [one.name for one in elements() if one.duty == "M"] == [
+        "Person demographics",
+        "Person name",
+        "Person first name",
+        "Person family name",
+        "Date of birth",
+        "Address line 1",
+        "Postcode",
+        "GP practice",
+        "GP practice identifier",
+        "Name",
+        "Trigger factors",
+    ]
+
+
+@value
+class Words:
+    text: Annotated[str | None, Carries("Free text")] = None
+    elsewhere: Annotated[str | None, Carries("Not in this group")] = None
+
+
+class Hope(Entry):
+    carries = (GOALS,)
+
+    class Hoped(Entry.Creation):
+        change = Change.CREATED
+        aim: Annotated[Words, Carries("")]
+        importance: Annotated[int | None, Carries("Goal importance score")] = None
+
+    @classmethod
+    def hope(cls, provenance: Provenance, aim: Words) -> "Hope":
+        """Hope for something."""
+        return cls._create(cls.Hoped, aim=aim, provenance=provenance)
+
+
+class Crisis(Entry):
+    carries: ClassVar = (PLAN,)
+    provenance_carries = WHO_AND_WHERE
+
+    class Foreseen(Entry.Creation):
+        change = Change.CREATED
+        triggers: Annotated[tuple[Words, ...], Carries("Trigger factors")]
+
+    @classmethod
+    def foresee(cls, provenance: Provenance, triggers: tuple[Words, ...]) -> "Crisis":
+        """Think ahead."""
+        return cls._create(cls.Foreseen, triggers=triggers, provenance=provenance)
+
+
+def test_fields_members_of_values_and_provenance_carry_what_they_are_marked_with() -> None:
+    section = Section("hopes_and_crises", "Hopes and crises", (Hope, Crisis))
+    derived = {f"{PLAN} > Date this plan was last updated": "the latest recorded_at"}
+    found = coverage([section], derived)
+
+    assert found.carriers[GOALS] == ("hopes_and_crises.Hope", "hopes_and_crises.Hope.aim")
+    assert found.carriers[f"{GOALS} > Free text"] == ("hopes_and_crises.Hope.aim.text",)
+    assert found.carriers[f"{GOALS} > Goal importance score"] == (
+        "hopes_and_crises.Hope.importance",
+    )
+    assert found.carriers[f"{PLAN} > Trigger factors > Free text"] == (
+        "hopes_and_crises.Crisis.triggers[].text",
+    )
+    assert found.carriers[f"{PLAN} > Location"] == ("hopes_and_crises.Crisis provenance.location",)
+    assert found.carriers[f"{PLAN} > Date this plan was last updated"] == (
+        "derived: the latest recorded_at",
+    )
+    lacking = {one.path for one in found.missing}
+    assert f"{PLAN} > Trigger factors > Coded value" in lacking
+    assert "Person demographics > Person name" in lacking
+    # A group that is only the sum of what stands in it is carried with it.
+    assert "Care and support plan" not in lacking
+
+
+def test_an_element_that_the_standard_does_not_have_is_refused() -> None:
+    class Wish(Entry):
+        carries = (GOALS,)
+
+        class Wished(Entry.Creation):
+            change = Change.CREATED
+            aim: Annotated[str, Carries("Goal impotance score")]
+
+        @classmethod
+        def wish(cls, provenance: Provenance, aim: str) -> "Wish":
+            """Wish for something."""
+            return cls._create(cls.Wished, aim=aim, provenance=provenance)
+
+    with pytest.raises(UnknownElement, match=r"wishes\.Wish\.aim .*Goal impotance score"):
+        coverage([Section("wishes", "Wishes", (Wish,))], {})
+    with pytest.raises(UnknownElement, match="Nowhere"):
+        coverage([], {"Nowhere": "nothing"})
