@@ -5,6 +5,7 @@ from functools import cached_property
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
+from shared.ledger.elements import Carries
 from shared.ledger.text import CAN_BE_SEEN
 from shared.ledger.values.dates import Instant
 from shared.ledger.values.links import CareTeamRef, StewardshipRef
@@ -84,15 +85,15 @@ class Agent:
     """One party of a provenance: who recorded it, or who said it."""
 
     kind: StatedKind
-    name: Name | None = None
-    role: Name | None = None
-    organisation: Organisation | None = None
-    identifier: Identifier | None = None
+    name: Annotated[Name | None, Carries("Name")] = None
+    role: Annotated[Name | None, Carries("Role")] = None
+    organisation: Annotated[Organisation | None, Carries("Organisation")] = None
+    identifier: Annotated[Identifier | None, Carries("Professional identifier")] = None
     relationship: Name | None = None
     team: Name | None = None
-    contact: Name | None = None
-    grade: Name | None = None
-    speciality: Name | None = None
+    contact: Annotated[Name | None, Carries("Contact details")] = None
+    grade: Annotated[Name | None, Carries("Grade")] = None
+    speciality: Annotated[Name | None, Carries("Speciality", "Specialty")] = None
 
 
 @value

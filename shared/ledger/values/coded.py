@@ -3,6 +3,7 @@
 from typing import Annotated, Generic, TypeVar
 from uuid import UUID
 
+from shared.ledger.elements import Carries
 from shared.ledger.text import CAN_BE_SEEN
 from shared.ledger.values.shape import Shape, Text, says_nothing, value
 
@@ -20,8 +21,8 @@ class Code:
 class CodedText:
     """A code, a text, or both (PCSP 2.0, coded and free text)."""
 
-    text: str | None = None
-    code: Code | None = None
+    text: Annotated[str | None, Carries("Free text")] = None
+    code: Annotated[Code | None, Carries("Coded value")] = None
     item_id: UUID | None = None
 
     @property
@@ -38,6 +39,6 @@ class Status(Generic[ValueT]):
     """One value of the enumeration named, with the words and the code it was said in."""
 
     value: ValueT
-    text: Text | None = None
-    code: Code | None = None
+    text: Annotated[Text | None, Carries("Free text")] = None
+    code: Annotated[Code | None, Carries("Coded value")] = None
     reason: Text | None = None

@@ -3,6 +3,7 @@
 from typing import Annotated, Literal
 from uuid import UUID
 
+from shared.ledger.elements import Carries
 from shared.ledger.names import LOCAL_ID, ODS
 from shared.ledger.values.coded import CodedText
 from shared.ledger.values.links import CareTeamRef
@@ -24,8 +25,8 @@ LocalId = Annotated[str, Shape(pattern=f"^{LOCAL_ID}$")]
 class Organisation(SomethingGiven):
     """A body, by ODS code, or by a local code ``x-…`` where it has none, or by name alone."""
 
-    ods: OdsCode | None = None
-    name: Name | None = None
+    ods: Annotated[OdsCode | None, Carries("Coded value")] = None
+    name: Annotated[Name | None, Carries("Free text")] = None
     local_id: LocalId | None = None
 
     def __post_init__(self) -> None:
@@ -48,8 +49,8 @@ class Organisation(SomethingGiven):
 class Location(SomethingGiven):
     """A place: an ODS site code, words, or both."""
 
-    ods: OdsCode | None = None
-    text: Text | None = None
+    ods: Annotated[OdsCode | None, Carries("Coded value")] = None
+    text: Annotated[Text | None, Carries("Free text")] = None
 
     def __post_init__(self) -> None:
         if self.ods is None and is_blank(self.text):
@@ -61,7 +62,7 @@ class Identifier:
     """An identifier of somebody, with the kind of it (``sds-user-id``, ``gmc``, ``sub``)."""
 
     kind: Name
-    value: Name
+    value: Annotated[Name, Carries("Professional identifier")]
     item_id: UUID | None = None
 
 
@@ -70,15 +71,15 @@ class Party:
     """Somebody who does or answers for something: a person, a team, a device."""
 
     kind: Literal["person", "related-person", "professional", "team", "device"] | None = None
-    name: Name | None = None
+    name: Annotated[Name | None, Carries("Name")] = None
     relationship: Name | None = None
-    role: CodedText | None = None
+    role: Annotated[CodedText | None, Carries("Role")] = None
     grade: Name | None = None
     speciality: Name | None = None
     identifiers: tuple[Identifier, ...] = ()
     organisation: Organisation | None = None
-    team: Name | None = None
-    contact: Text | None = None
+    team: Annotated[Name | None, Carries("Team")] = None
+    contact: Annotated[Text | None, Carries("Contact details")] = None
     contact_ref: CareTeamRef | None = None
     item_id: UUID | None = None
 
@@ -92,10 +93,10 @@ class Party:
 class Responsible:
     """Who has to see to it that something is reviewed."""
 
-    name: Name | None = None
-    role: CodedText | None = None
+    name: Annotated[Name | None, Carries("Name")] = None
+    role: Annotated[CodedText | None, Carries("Role")] = None
     organisation: Organisation | None = None
-    contact: Text | None = None
+    contact: Annotated[Text | None, Carries("Contact details")] = None
     contact_ref: CareTeamRef | None = None
 
     @property
