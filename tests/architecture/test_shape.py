@@ -130,7 +130,7 @@ def test_a_package_has_only_the_permitted_files(
 
 def test_no_folder_has_too_many_modules() -> None:
     folders: dict[Path, int] = {}
-    for top in ("services", "deploy", "shared", "benchmarks"):
+    for top in ("services", "deploy", "shared", "benchmarks", "tests"):
         for path in (ROOT / top).rglob("*.py"):
             if path.name != "__init__.py":
                 folders[path.parent] = folders.get(path.parent, 0) + 1

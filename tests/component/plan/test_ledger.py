@@ -1,0 +1,133 @@
+"""The plan's ledger keeps every fact, in an order that its times do not contradict."""
+
+import asyncio
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from uuid import uuid4
+
+import asyncpg
+import orjson
+import pytest
+
+from shared.chassis.policy.decide import POLICY_VERSION
+from shared.testing.events import History, value_of
+from shared.testing.eventually import eventually
+from tests.component.plan.bench import Bench, fold_directly, plan_store
+
+pytestmark = [pytest.mark.component, pytest.mark.asyncio(loop_scope="session")]
+
+
+async def test_nobody_could_have_seen_a_version_at_the_time_of_the_next(bench: Bench) -> None:
+    """Whoever waits for the lock of the ledger has no time yet: its time is that of its commit."""
+    history = History()
+    store = plan_store("one")
+    async with bench.database.pool.acquire() as holder, holder.transaction():
+        await holder.execute("SELECT pg_advisory_xact_lock(7411)")
+        folding = asyncio.create_task(fold_directly(bench, store, [history.opened()]))
+        waits = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+        await eventually(
+            lambda: bench.database.pool.fetchval(waits), "the plan waits", holds=lambda n: n == 1
+        )
+        released_at = await holder.fetchval("SELECT clock_timestamp()")
+    await folding
+    (row,) = await bench.ledger(history.plan_id)
+    assert row["projected_at"] > released_at
+
+
+async def test_the_time_of_a_version_is_never_before_that_of_the_one_before(bench: Bench) -> None:
+    """A replica's clock may be behind that of the one which wrote the version before."""
+    history = History()
+    store, other = plan_store("one"), plan_store("two")
+    await fold_directly(bench, store, [history.opened()])
+    owner = await asyncpg.connect(bench.made.owner_url)
+    try:
+        await owner.execute("UPDATE ledger.plan_ledger SET projected_at = '2099-01-01T00:00:00Z'")
+    finally:
+        await owner.close()
+    for number, replica in enumerate((other, other, store), 2):
+        found = history.event("needs", "found", uuid4(), "created", {"what": number})
+        await fold_directly(bench, replica, [found])
+    years = [row["projected_at"].year for row in await bench.ledger(history.plan_id)]
+    assert years == [2099] * 4
+
+
+async def test_the_ledger_keeps_every_fact_of_an_event(bench: Bench) -> None:
+    """What no reading again could recover: the headers, what it meant, and by which policy."""
+    history = History()
+    goal = uuid4()
+    trace = f"00-{1:032x}-{2:016x}-01"
+    agreed = history.event(
+        "goals",
+        "agreed",
+        goal,
+        "created",
+        {"aim": {"text": "Walk"}, "starts_at": "2026-12-01T09:00:00+01:00", "reason": "So"},
+        traceparent=trace,
+        stated_by={"kind": "person"},
+    )
+    agreed = replace(agreed, leaf_hash="ab" * 32)
+    left = history.event(
+        "goals", "left", goal, "withdrawn", {"ends_at": "2026-11-30T00:00:00Z", "live_until": "x"}
+    )
+    confirmed = history.event("goals", "confirmed", goal)
+    await fold_directly(bench, plan_store("one"), [history.opened(), agreed, left, confirmed])
+    _, first, second, third = await bench.ledger(history.plan_id)
+    assert first["fields"] == ["aim", "starts_at"]
+    assert orjson.loads(first["stated_by"]) == {"kind": "person"}
+    by = orjson.loads(first["by"])
+    assert list(by) == ["kind", "name", "role", "organisation"]
+    assert by["organisation"] == {"ods": "ZZG01", "name": "Northmoor Surgery"}
+    assert first["leaf_hash"] == bytes.fromhex("ab" * 32)
+    assert first["schema"] == "urn:careplan:contract:careplan.goals.agreed:1.0"
+    assert first["traceparent"] == trace
+    assert first["policy_version"] == POLICY_VERSION
+    assert first["stated_at"] == agreed.recorded_at - timedelta(hours=1)
+    assert first["event"] == value_of(agreed)
+    starts = datetime(2026, 12, 1, 8, tzinfo=UTC)
+    assert (first["effective_from"], first["effective_to"]) == (starts, None)
+    # It says that the entry ended before it began, so it counts from when that did.
+    assert second["effective_from"] == starts
+    assert second["effective_to"] == datetime(2026, 11, 30, tzinfo=UTC)
+    assert (second["leaf_hash"], second["traceparent"]) == (None, None)
+    assert [row["in_order"] for row in (first, second, third)] == [True, True, True]
+    shown = orjson.loads(third["entry"])
+    assert (shown["entry_version"], shown["state"], third["current"]) == (3, "withdrawn", False)
+    assert orjson.loads(third["leaves"]) == {
+        "aim": 1,
+        "starts_at": 1,
+        "ends_at": 2,
+        "live_until": 2,
+    }
+    assert orjson.loads(third["head"])["state"] == "open"
+    assert orjson.loads(third["positions"]) == {"person": 1, "goals": 3}
+    assert third["feed"] == third["plan_version"] == 4
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [
+        "(plan_id, recorded_at)",
+        "(plan_id, projected_at)",
+        "(section, entry_id, plan_version)",
+        "(section, entry_id, recorded_at, entry_version)",
+    ],
+)
+async def test_the_ledger_can_be_sought_by_each_clock(bench: Bench, columns: str) -> None:
+    """An index that comes late is built while nobody can write."""
+    found = await bench.database.pool.fetch(
+        "SELECT indexdef FROM pg_indexes WHERE schemaname = 'ledger'"
+    )
+    assert any(row["indexdef"].endswith(f"btree {columns}") for row in found)
+
+
+async def test_the_ledger_cannot_be_changed_by_the_service(bench: Bench) -> None:
+    async with bench.consumer():
+        await bench.publish(History().opened())
+        await bench.until_consumed(1)
+    for statement in (
+        "UPDATE ledger.plan_ledger SET plan_version = 7",
+        "DELETE FROM ledger.plan_ledger",
+        "TRUNCATE ledger.plan_ledger",
+    ):
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await bench.database.pool.execute(statement)

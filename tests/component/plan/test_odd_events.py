@@ -1,0 +1,227 @@
+"""An event that cannot be applied waits or is a dead letter, and stops nothing."""
+
+import re
+from dataclasses import replace
+from uuid import uuid4
+
+import asyncpg
+import orjson
+import pytest
+
+from services.plan.store.projection import PlanStore
+from shared.chassis.database.outgoing import headers_from_bytes
+from shared.chassis.policy.decide import POLICY_VERSION
+from shared.chassis.wire.problem import STATUS
+from shared.ledger import RecordedEvent
+from shared.ledger.topics import AUDIT_RECORDS, dead_letters_topic
+from shared.testing.events import History, headers_of, value_of
+from shared.testing.raw_names import raw_name, raw_names_written
+from tests.component.plan.bench import (
+    Bench,
+    DyingStore,
+    Message,
+    fold_directly,
+    message,
+    plan_store,
+    short_history,
+)
+
+pytestmark = [pytest.mark.component, pytest.mark.asyncio(loop_scope="session")]
+
+
+async def test_an_entry_named_under_another_plan_is_a_dead_letter(bench: Bench) -> None:
+    history, other = History(), History()
+    goal = uuid4()
+    agreed = history.event("goals", "agreed", goal, "created", {"aim": 1})
+    reworded = history.event("goals", "reworded", goal, "amended", {"aim": 2})
+    stray = replace(reworded, plan_id=other.plan_id)
+    async with bench.consumer():
+        await bench.publish(agreed, stray)  # at once
+        await bench.until_consumed(2)
+        await bench.publish(stray, other.opened())  # later
+        await bench.until_consumed(4)
+        await bench.publish(reworded)
+        tally = await bench.until_consumed(5)
+    assert (tally["applied"], tally["dead_lettered"]) == (3, 2)
+    letters = await bench.outgoing(dead_letters_topic("plan"))
+    reasons = {dict(headers_from_bytes(row["headers"]))["dead-letter-reason"] for row in letters}
+    assert reasons == {b"The entry is another plan's."}
+    assert len(await bench.outgoing(AUDIT_RECORDS)) == 2
+    assert "goals" not in (await bench.document(other.plan_id))["sections"]
+    told = await bench.document(history.plan_id)
+    assert told["sections"]["goals"][0]["entry_version"] == 2
+
+
+async def test_no_odd_text_in_an_event_stops_the_plan(bench: Bench) -> None:
+    """What PostgreSQL cannot store of a header is left out; a plan in no plan is a dead letter."""
+    histories = [History() for _ in range(3)]
+    odd: list[RecordedEvent | Message] = []
+    for history, into in zip(histories, ("x" * 12_000, "no id", 5), strict=True):
+        odd.append(history.opened())
+        told = {"merged_into": into}
+        odd.append(history.event("person", "plan-merged", history.plan_id, "amended", told))
+    merged = len(histories)
+    goal = uuid4()
+    agreed = histories[0].event("goals", "agreed", goal, "created", {"aim": 1})
+    waits = histories[0].event("goals", "reworded", goal, "amended", {"aim": 2})
+    headers: list[tuple[str, bytes | None]] = [
+        *headers_of(waits),
+        ("traceparent", b"00-\x00"),
+        ("ce_leafhash", b"\x00" * 64),
+        ("ce_dataschema", b"x" * 12_000),
+    ]
+    odd.append((*message(waits)[:3], headers))
+    async with bench.consumer():
+        await bench.publish(*odd)
+        tally = await bench.until_consumed(len(odd))
+        assert tally["parked"] == 1
+        await bench.publish(agreed)
+        tally = await bench.until_consumed(len(odd) + 1)
+    assert (tally["applied"], tally["parked"]) == (len(odd) + 1 - merged, 0)
+    assert tally["dead_lettered"] == merged
+    assert not bench.has_stopped
+    for history in histories:
+        told = await bench.document(history.plan_id)
+        assert told["state"] == "open"
+        assert "merged_into" not in told
+    row = (await bench.ledger(histories[0].plan_id))[-1]
+    assert (row["traceparent"], row["leaf_hash"], row["schema"]) == (None, None, None)
+
+
+async def test_what_waits_in_another_plan_than_its_entry_leaves_as_a_dead_letter(
+    bench: Bench,
+) -> None:
+    history, other = History(), History()
+    goal = uuid4()
+    agreed = history.event("goals", "agreed", goal, "created", {"aim": 1})
+    reworded = history.event("goals", "reworded", goal, "amended", {"aim": 2})
+    stray = replace(reworded, plan_id=other.plan_id)
+    async with bench.consumer():
+        await bench.publish(stray)
+        await bench.until_consumed(1)
+        assert (await bench.document(other.plan_id))["parked"] != []
+        await bench.publish(reworded)
+        tally = await bench.until_consumed(2)
+        assert tally["parked"] == 2
+        await bench.publish(agreed)
+        tally = await bench.until_consumed(3)
+    assert (tally["applied"], tally["dead_lettered"], tally["parked"]) == (2, 1, 0)
+    (letter,) = await bench.outgoing(dead_letters_topic("plan"))
+    assert (letter["key"], letter["value"]) == (str(other.plan_id).encode(), value_of(stray))
+    kept = headers_from_bytes(letter["headers"])
+    assert list(kept[: len(headers_of(stray))]) == headers_of(stray)
+    assert (dict(kept)["dead-letter-topic"] or b"").endswith(b"careplan.goals.events.v1")
+    told = await bench.document(history.plan_id)
+    assert told["sections"]["goals"][0]["content"] == {"aim": 2}
+    gone = "SELECT document IS NULL FROM plan WHERE plan_id = $1"
+    assert await bench.database.pool.fetchval(gone, other.plan_id)
+
+
+async def test_what_waits_and_can_no_longer_be_read_leaves_as_a_dead_letter(bench: Bench) -> None:
+    """A later version of the code may read less: that takes no plan away."""
+    history = History()
+    goal = uuid4()
+    agreed = history.event("goals", "agreed", goal, "created", {"aim": 1})
+    reworded = history.event("goals", "reworded", goal, "amended", {"aim": 2})
+    store = plan_store("one")
+    await fold_directly(bench, store, [history.opened(), reworded])
+    owner = await asyncpg.connect(bench.made.owner_url)
+    try:
+        await owner.execute("UPDATE ledger.plan_parked SET event = '{}'")
+    finally:
+        await owner.close()
+    await fold_directly(bench, store, [agreed])
+    assert await bench.counted() == (3, 2, 0, 0, 1)
+    (letter,) = await bench.outgoing(dead_letters_topic("plan"))
+    assert letter["value"] == b"{}"
+    told = await bench.document(history.plan_id)
+    assert (told["complete"], told["parked"]) == (True, [])
+    assert told["sections"]["goals"][0]["entry_version"] == 1
+    assert await bench.database.pool.fetchval("SELECT count(*) FROM ledger.plan_parked") == 0
+
+
+async def test_how_much_waits_is_known_to_every_replica_and_after_the_commit_only(
+    bench: Bench,
+) -> None:
+    history = History()
+    goals = [uuid4(), uuid4()]
+    made = [history.event("goals", "agreed", goal, "created", {"aim": 1}) for goal in goals]
+    later = [
+        history.event("goals", "reworded", goal, content={"aim": n})
+        for goal in goals
+        for n in (1, 2)
+    ]
+    one, two = plan_store("one"), plan_store("two")
+
+    def told(store: PlanStore) -> tuple[int, int]:
+        return store.parked_events, store.parked_entries
+
+    await fold_directly(bench, one, later)
+    assert told(one) == (4, 2)
+    await fold_directly(bench, two, [made[0]])
+    assert told(two) == (2, 1)
+    await fold_directly(bench, one, [history.opened()])
+    assert told(one) == (2, 1)
+    new, dying = plan_store("three"), DyingStore(instance="four", policy_version=POLICY_VERSION)
+    async with bench.database.pool.acquire() as connection:
+        for store in (new, dying):
+            await store.count_parked(connection)
+    with pytest.raises(RuntimeError):
+        await fold_directly(bench, dying, [made[1]])
+    assert told(dying) == told(new) == (2, 1)
+    await fold_directly(bench, new, [made[1]])
+    assert told(new) == (0, 0)
+    row = await bench.database.pool.fetchval("SELECT sum(parked_entries) FROM ledger.plan_counter")
+    assert row == 0
+
+
+async def test_what_cannot_be_read_is_a_dead_letter_and_its_neighbours_are_served(
+    bench: Bench,
+) -> None:
+    history = History()
+    events = short_history(history)
+    topic, key, value, headers = message(events[2])
+    assert value is not None
+    late = re.sub(
+        rb'"recorded_at":"[^"]*"', b'"recorded_at":"0001-01-01T00:00:00+14:00"', value, count=1
+    )
+    odd: list[Message] = [
+        (topic, key, None, []),
+        (topic, key, b"", headers),
+        (topic, key, b"{not JSON", headers),
+        (topic, key, b"\xff\xfe", headers),
+        (topic, key, b"[]", headers),
+        (topic, key, b"{}", headers),
+        (topic, b"another key", value, headers),
+        ("careplan.needs.events.v1", key, value, headers),
+        (topic, key, value.replace(b'"change":"created"', b'"change":"moved"'), headers),
+        (topic, key, value.replace(b'"goal"', b'"g\\u0000"'), headers),
+        (topic, key, late, headers),
+        (topic, key, value, [*headers, (raw_name(b"\xe9tiquette"), b"x")]),
+        # A type is of its section: no other section ends a plan, whatever it writes.
+        (
+            topic,
+            key,
+            value.replace(b"careplan.goals.agreed", b"careplan.person.plan-ended"),
+            headers,
+        ),
+        (topic, key, value.replace(b"goals.agreed", b"goals." + b"x" * 12_000), headers),
+        (topic, key, value.replace(b'"goal"', b'"%b"' % (b"g" * 12_000)), headers),
+        (topic, key, value.replace(b'"why":"Shop"', b'"why":' + b"[" * 300 + b"]" * 300), headers),
+    ]
+    fine: list[Message] = [
+        (*message(events[2])[:3], [*headers, ("ce_x", None), ("ce_y", b"\xff\xfe")]),
+    ]
+    async with bench.consumer():
+        with raw_names_written():
+            await bench.publish(events[0], events[1], *odd[:6], *fine, *odd[6:], *events[3:])
+        tally = await bench.until_consumed(4 + len(odd) + 1)
+    assert (tally["applied"], tally["dead_lettered"]) == (5, len(odd))
+    letters = await bench.outgoing(dead_letters_topic("plan"))
+    records = [orjson.loads(row["value"]) for row in await bench.outgoing(AUDIT_RECORDS)]
+    assert len(letters) == len(records) == len(odd)
+    assert {record["operation"] for record in records} == {"unreadable"}
+    assert {record["code"] for record in records} <= set(STATUS)
+    assert len({record["record_id"] for record in records}) == len(odd)
+    assert (await bench.document(history.plan_id))["plan_version"] == 5
+    assert not bench.has_stopped
