@@ -9,6 +9,7 @@ from shared.chassis.contribute.validate import Validations
 from shared.chassis.database.database import Database
 from shared.chassis.http.contributions import contribution_routes, plain_contribution
 from shared.chassis.http.identity import Identity
+from shared.chassis.http.overload import PerCaller
 from shared.chassis.kafka.commands import CommandDoor
 from shared.chassis.kafka.consumer import BatchConsumer
 from shared.chassis.kafka.local_copy import LocalCopy
@@ -70,12 +71,13 @@ def create_app(section: Section, settings: Settings) -> FastAPI:
             pattern=re.escape(PLAN_EVENTS),
         )
 
+    per_caller = PerCaller(settings.validations_a_minute)
     return service_app(
         section.title,
         settings,
         database=database,
         relay=relay,
-        routes=[contribution_routes(contributions, validations, identity)],
+        routes=[contribution_routes(contributions, validations, identity, per_caller)],
         plain=[plain_contribution(contributions, identity)],
         consumers=consumers,
         opens=[commits],

@@ -116,6 +116,9 @@ class Settings(BaseSettings):
         allow_inf_nan=False,
         description="how long a reader waits for an answer; then it is 503",
     )
+    validations_a_minute: _Count = Field(
+        default=120, description="how often one caller may ask `:validate`, of each process"
+    )
     queue_limit: _Count = Field(default=5_000, description="appends waiting; more are answered 503")
     queue_bytes: _Count = Field(default=67_108_864, description="the same, in bytes")
     entry_cache: _Count = Field(default=2_000, description="entries kept in memory")

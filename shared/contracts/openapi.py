@@ -46,6 +46,8 @@ def document(service: str, named: Mapping[str, str]) -> Json:
     for path, methods in told["paths"].items():
         for operation in methods.values():
             operation["responses"].pop("422", None)
+            if "429" in operation["responses"]:
+                operation["responses"]["429"]["content"] = problem["content"]
             if path.startswith("/v1"):
                 operation["responses"]["default"] = problem
         if path in _TAKES_CONTRIBUTIONS or path == _ONE_RECEIPT:

@@ -19,6 +19,7 @@ from shared.chassis.database.database import TRANSIENT
 from shared.chassis.http.answers import correlation_id_of
 from shared.chassis.http.body import read_body
 from shared.chassis.http.identity import Identity
+from shared.chassis.http.overload import PerCaller
 from shared.chassis.http.parameters import PRIVATE, judge_parameters, parameter_invalid
 from shared.chassis.http.plain_requests import Plain
 from shared.chassis.policy.decide import POLICY_VERSION
@@ -31,15 +32,38 @@ from shared.ledger import Contributor, id_in
 
 CONTRIBUTIONS: Final = "/v1/contributions"
 
+_MAY_BE_TOO_OFTEN: Final[dict[int | str, dict[str, Any]]] = {
+    429: {
+        "description": "This caller has asked too often: `Retry-After` says in how many seconds "
+        "it may ask again. A caller is a `sub` of an organisation.",
+        "headers": {
+            name: {"description": said, "schema": {"type": "string"}}
+            for name, said in (
+                ("Retry-After", "Seconds until this caller may ask once more."),
+                ("RateLimit-Policy", "How often a caller may ask (`q`) in so many seconds (`w`)."),
+                (
+                    "RateLimit",
+                    "How often it may now (`r`), and when as often as before (`t`).",
+                ),
+            )
+        },
+    }
+}
 _VERSION_TAG = re.compile(r'"([1-9][0-9]{0,15})"')
 _BATCH_LIMIT = 100
 _BESIDE_THE_CONTENT: Final = ("provenance", "visibility", "based_on")
 
 
 def contribution_routes(
-    contributions: Contributions, validations: Validations, identity: Identity
+    contributions: Contributions,
+    validations: Validations,
+    identity: Identity,
+    per_caller: PerCaller,
 ) -> APIRouter:
-    """``POST /v1/contributions``, ``…:validate`` and ``GET /v1/contributions/{id}``."""
+    """``POST /v1/contributions``, ``…:validate`` and ``GET /v1/contributions/{id}``.
+
+    ``:validate`` is a look into plans that leaves no contribution: ``per_caller`` limits it.
+    """
     router = APIRouter(tags=["contributions"])
     Caller = Annotated[Contributor, Depends(identity)]  # noqa: N806 - a type
 
@@ -53,9 +77,10 @@ def contribution_routes(
         reply = await receive(contributions, _with_if_match(given, request), contributor)
         return _receipt_response(reply)
 
-    @router.post("/v1/contributions:validate")
+    @router.post("/v1/contributions:validate", responses=_MAY_BE_TOO_OFTEN)
     async def validate(request: Request, contributor: Caller) -> Response:
-        """The receipt that a contribution would get; nothing is stored."""
+        """The receipt that a contribution would get: a look, which is recorded, and no more."""
+        left = per_caller.count(contributor)
         judge_parameters(request)
         given = _with_if_match(read(await read_body(request)), request)
         with _troubles_as_problems():
@@ -63,7 +88,7 @@ def contribution_routes(
         return Response(
             validated.body,
             media_type="application/json",
-            headers={**PRIVATE, "Ledger-Access-Id": str(validated.access_id)},
+            headers={**PRIVATE, **left, "Ledger-Access-Id": str(validated.access_id)},
         )
 
     @router.get("/v1/contributions/{contribution_id}")

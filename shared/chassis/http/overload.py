@@ -1,8 +1,13 @@
-"""The bounds of requests: how many are in hand, and how long a reader waits for an answer."""
+"""The bounds of requests: how many are in hand, for how long, and how often one caller asks."""
 
 import asyncio
-from collections.abc import Iterator
+import math
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from hashlib import sha256
+from time import monotonic
+from typing import Final
 
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -10,6 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from shared.chassis.http.answers import problem_handlers, problem_response
 from shared.chassis.http.parameters import seconds_to_wait
 from shared.chassis.wire.problem import Problem
+from shared.ledger import Contributor
 
 _READS = ("GET", "HEAD")
 _LATE = problem_handlers()[TimeoutError]
@@ -45,6 +51,53 @@ class InHand:
         if request.method not in _READS:
             return asyncio.timeout(None)
         return asyncio.timeout(self._read_seconds + (seconds_to_wait(request) or 0.0))
+
+
+_A_MINUTE: Final = 60.0
+_CALLERS: Final = 10_000
+
+
+class PerCaller:
+    """How often one caller may ask, in one process: so many times a minute, also all at once.
+
+    A caller is a ``sub`` of an organisation. The ``callers`` who asked last are remembered.
+    """
+
+    def __init__(
+        self, a_minute: int, *, callers: int = _CALLERS, now: Callable[[], float] = monotonic
+    ) -> None:
+        self._a_minute = a_minute
+        self._each = _A_MINUTE / a_minute
+        self._callers = callers
+        self._now = now
+        # When what each has asked is made up for; by a hash, since a name may have any length.
+        self._made_up: OrderedDict[bytes, float] = OrderedDict()
+
+    def count(self, caller: Contributor) -> dict[str, str]:
+        """Once more: the headers that say how often again; ``too-many-requests`` beyond it."""
+        key = sha256(f"{caller.key}\n{caller.sub}".encode()).digest()
+        now = self._now()
+        owed = max(self._made_up.get(key, now) - now, 0.0) + self._each
+        if owed > _A_MINUTE + 1e-6:  # times are sums of fractions
+            wait = math.ceil(owed - _A_MINUTE)
+            raise Problem(
+                "too-many-requests",
+                f"Everybody may ask this {self._a_minute} times a minute. Send the same again in "
+                f"{wait} s.",
+                headers={**self._told(0, wait), "Retry-After": str(wait)},
+            )
+        self._made_up[key] = now + owed
+        self._made_up.move_to_end(key)
+        if len(self._made_up) > self._callers:
+            self._made_up.popitem(last=False)
+        return self._told(int((_A_MINUTE - owed + 1e-6) / self._each), math.ceil(owed))
+
+    def _told(self, left: int, seconds: int) -> dict[str, str]:
+        """The fields of the IETF's draft: how many are left, and when all of them are again."""
+        return {
+            "RateLimit-Policy": f'"caller";q={self._a_minute};w={_A_MINUTE:.0f}',
+            "RateLimit": f'"caller";r={left};t={seconds}',
+        }
 
 
 class Overload:

@@ -12,6 +12,7 @@ from shared.chassis.contribute.receipts import Reply
 from shared.chassis.contribute.validate import Validated
 from shared.chassis.http.answers import CorrelationIds, problem_handlers
 from shared.chassis.http.contributions import contribution_routes
+from shared.chassis.http.overload import PerCaller
 from shared.chassis.store.group_commit import QueueFull
 from shared.ledger import Contribution, Contributor
 
@@ -46,7 +47,8 @@ def one(verb: str) -> dict[str, Any]:
 async def sent(path: str, body: Any) -> httpx.Response:
     taking, identity = Taking(), somebody
     app = FastAPI(exception_handlers=problem_handlers())
-    app.include_router(contribution_routes(taking, taking, identity))  # type: ignore[arg-type]
+    often = PerCaller(120)
+    app.include_router(contribution_routes(taking, taking, identity, often))  # type: ignore[arg-type]
     app.add_middleware(CorrelationIds)
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
@@ -91,3 +93,23 @@ async def test_a_queue_that_is_full_is_answered_at_once_with_when_to_come_back()
 
     assert (answer.status_code, answer.json()["code"]) == (503, "overloaded")
     assert answer.headers["retry-after"] == "1"
+
+
+@pytest.mark.asyncio
+async def test_validating_too_often_is_told_when_again_and_contributing_is_not_limited() -> None:
+    taking = Taking()
+    app = FastAPI(exception_handlers=problem_handlers())
+    often = PerCaller(2, now=lambda: 0.0)
+    app.include_router(contribution_routes(taking, taking, somebody, often))  # type: ignore[arg-type]
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+        path = "/v1/contributions:validate"
+        first = await client.post(path, json=one("takes"))
+        assert (first.status_code, first.headers["ratelimit"]) == (200, '"caller";r=1;t=30')
+        # What cannot be read counts as well.
+        assert (await client.post(path, json={})).status_code == 422
+        refused = await client.post(path, json=one("takes"))
+        assert (refused.status_code, refused.json()["code"]) == (429, "too-many-requests")
+        assert refused.headers["retry-after"] == "30"
+        assert refused.json()["retryable"] is True
+        assert (await client.post("/v1/contributions", json=one("takes"))).status_code == 201

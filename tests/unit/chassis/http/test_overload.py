@@ -1,4 +1,4 @@
-"""Beyond the bound of requests in hand the answer is 503 at once; slow senders do not count."""
+"""How many requests are in hand, how long a reader waits, and how often one caller asks."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -10,7 +10,9 @@ from fastapi.responses import StreamingResponse
 
 from shared.chassis.http.answers import CorrelationIds, problem_handlers
 from shared.chassis.http.body import read_body
-from shared.chassis.http.overload import InHand, Overload
+from shared.chassis.http.overload import InHand, Overload, PerCaller
+from shared.chassis.wire.problem import Problem
+from shared.ledger import Contributor, Organisation
 
 JSON = {"Content-Type": "application/json"}
 
@@ -135,3 +137,67 @@ async def test_an_answer_that_has_begun_is_not_cut_off() -> None:
     await asyncio.sleep(0.2)  # longer than the bound
     busy.go.set()
     assert (await reading).text == "begun, and ended"
+
+
+def nurse(sub: str = "tom", org: str = "ZZC01") -> Contributor:
+    return Contributor("professional", sub, organisation=Organisation(org))
+
+
+class Minutes:
+    """Callers who may ask three times a minute, on a clock of our own."""
+
+    def __init__(self, callers: int = 10_000) -> None:
+        self.at = 1_000.0
+        self.often = PerCaller(3, callers=callers, now=lambda: self.at)
+
+    def asks(self, caller: Contributor) -> int:
+        """The seconds that the caller is told to wait; 0 where it need not."""
+        try:
+            self.often.count(caller)
+        except Problem as problem:
+            told = problem
+        else:
+            return 0
+        assert told.code == "too-many-requests"
+        wait = told.headers["Retry-After"]
+        assert f"3 times a minute. Send the same again in {wait} s." in told.detail
+        return int(wait)
+
+
+def test_a_caller_asks_so_often_a_minute_and_is_told_when_again() -> None:
+    """Kind: a look into plans that somebody may repeat without end, to try out numbers."""
+    minutes = Minutes()
+    assert [minutes.asks(nurse()) for _ in range(5)] == [0, 0, 0, 20, 20]
+    minutes.at += 19.5
+    assert minutes.asks(nurse()) == 1
+    minutes.at += 0.5
+    assert [minutes.asks(nurse()) for _ in range(2)] == [0, 20]
+    minutes.at += 3_600
+    assert [minutes.asks(nurse()) for _ in range(4)] == [0, 0, 0, 20], "no more by having waited"
+
+
+def test_a_caller_is_a_sub_of_an_organisation() -> None:
+    minutes = Minutes()
+    others = [nurse("ann"), nurse(org="ZZG01"), Contributor("person", "tom")]
+    assert [minutes.asks(nurse()) for _ in range(4)] == [0, 0, 0, 20]
+    assert [minutes.asks(other) for other in others] == [0, 0, 0]
+
+
+def test_what_is_remembered_of_callers_is_bounded_whatever_they_are_called() -> None:
+    minutes = Minutes(callers=100)
+    for number in range(1_000):
+        minutes.asks(nurse(f"{number:060}"))
+    remembered = minutes.often._made_up
+    assert len(remembered) == 100
+    assert {len(key) for key in remembered} == {32}
+    # Those who asked last are the ones remembered.
+    assert [minutes.asks(nurse(f"{999:060}")) for _ in range(3)] == [0, 0, 20]
+
+
+def test_each_answer_says_how_often_again() -> None:
+    minutes = Minutes()
+    told = [minutes.often.count(nurse())["RateLimit"] for _ in range(3)]
+    assert told == [
+        f'"caller";r={left};t={seconds}' for left, seconds in ((2, 20), (1, 40), (0, 60))
+    ]
+    assert minutes.often.count(nurse("ann"))["RateLimit-Policy"] == '"caller";q=3;w=60'

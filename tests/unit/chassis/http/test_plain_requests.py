@@ -22,7 +22,7 @@ from shared.chassis.http.contributions import (
     contribution_routes,
     plain_contribution,
 )
-from shared.chassis.http.overload import InHand, Overload
+from shared.chassis.http.overload import InHand, Overload, PerCaller
 from shared.chassis.http.parameters import PRIVATE, judge_parameters, one_header
 from shared.chassis.http.plain_requests import PlainRequests, plain_reads
 from shared.chassis.http.spans import HttpSpans
@@ -134,7 +134,8 @@ class Service:
         self.app = FastAPI(
             middleware=chain, exception_handlers=problem_handlers(), redirect_slashes=False
         )
-        self.app.include_router(contribution_routes(deciding, deciding, proving))
+        often = PerCaller(1_000_000)
+        self.app.include_router(contribution_routes(deciding, deciding, proving, often))
         self.app.include_router(reading)
         self.door: Any = self.app
         if short:
