@@ -159,7 +159,7 @@ def _contribution(events: Sequence[tuple[int, RecordedEvent]]) -> bytes:
 
 
 def authors(events: Sequence[RecordedEvent]) -> dict[str, int]:
-    """The version that set each leaf, and each item that has an id of its own."""
+    """The version that set each leaf, and each part of one that others have left as it was."""
     said: dict[str, int] = {}
     content: dict[str, Any] = {}
     for event in events:
@@ -167,6 +167,7 @@ def authors(events: Sequence[RecordedEvent]) -> dict[str, int]:
             before = content
             content = _only(event, path).applied_to(content)
             value = _at(content, path)
+            leaf = said.get(path, event.entry_version)
             kept = {name: said[name] for name in said if name.startswith(f"{path}.")}
             said = {name: by for name, by in said.items() if name != path and name not in kept}
             key = path.partition(".")[0]
@@ -175,12 +176,55 @@ def authors(events: Sequence[RecordedEvent]) -> dict[str, int]:
             if value is None:
                 continue
             said[path] = event.entry_version
-            items = _items(_at(before, path))
-            for name, item in _items(value).items():
-                is_the_same = name in items and _canonical(items[name]) == _canonical(item)
-                author = kept.get(f"{path}.{name}") if is_the_same else None
-                said[f"{path}.{name}"] = author or event.entry_version
+            for name, was in _parts(value, _at(before, path)).items():
+                author = event.entry_version if was is None else kept.get(f"{path}.{was}", leaf)
+                said[f"{path}.{name}"] = author
     return said
+
+
+def _parts(now: Any, before: Any) -> dict[str, str | None]:
+    """The parts of a value, each with the name it had where it stands as it stood."""
+    if isinstance(now, list):
+        return _items(now, before, "")
+    if not isinstance(now, dict):
+        return {}
+    held = before if isinstance(before, dict) else {}
+    parts: dict[str, str | None] = {}
+    for name, member in now.items():
+        if isinstance(member, list):
+            parts |= _items(member, held.get(name), f"{name}.")
+    if isinstance(now.get("media"), list) or isinstance(held.get("media"), list):
+        for name, member in now.items():
+            is_the_same = name in held and _canonical(held[name]) == _canonical(member)
+            if is_the_same and not isinstance(member, list):
+                parts[name] = name
+    return parts
+
+
+def _items(now: list[Any], before: Any, under: str) -> dict[str, str | None]:
+    held = {_id_of(item): item for item in before} if isinstance(before, list) else {}
+    parts: dict[str, str | None] = {}
+    for item in now:
+        name = _id_of(item)
+        if name is not None:
+            is_the_same = name in held and _canonical(held[name]) == _canonical(item)
+            parts[under + name] = under + name if is_the_same else None
+    left = list(enumerate(before)) if isinstance(before, list) else []
+    for place, item in enumerate(now):
+        if _id_of(item) is not None or f"{under}{place}" in parts:
+            continue
+        for stood in left:
+            if _id_of(stood[1]) is None and _canonical(stood[1]) == _canonical(item):
+                parts[f"{under}{place}"] = f"{under}{stood[0]}"
+                left.remove(stood)
+                break
+    return parts
+
+
+def _id_of(item: Any) -> str | None:
+    """The id of its own that an item of a list has; what has none is known by what it says."""
+    ids = (item.get("item_id"), item.get("media_id")) if isinstance(item, dict) else ()
+    return next((one for one in ids if isinstance(one, str)), None)
 
 
 def _only(event: RecordedEvent, path: str) -> RecordedEvent:
@@ -197,24 +241,8 @@ def _at(content: Mapping[str, Any], path: str) -> Any:
     return held.get(leaf) if isinstance(held, dict) else None
 
 
-def _items(value: Any) -> dict[str, Any]:
-    if isinstance(value, list):
-        return _by_id(value, "item_id", "")
-    if isinstance(value, dict) and isinstance(value.get("media"), list):
-        return _by_id(value["media"], "media_id", "media.")
-    return {}
-
-
 def _canonical(value: Any) -> bytes:
     return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
-
-
-def _by_id(items: Sequence[Any], name: str, below: str) -> dict[str, Any]:
-    return {
-        below + item[name]: item
-        for item in items
-        if isinstance(item, dict) and isinstance(item.get(name), str)
-    }
 
 
 def _note_state(plan: dict[str, Any], merged_into: str | None, event: RecordedEvent) -> str | None:

@@ -1,17 +1,18 @@
-"""Who said each leaf of an entry, and each item of a list that has an id of its own."""
+"""Who said each leaf of an entry, and each part of it that others have left as it was."""
 
 from collections.abc import Mapping
 from typing import Any, Protocol
 
 
 class _Value(Protocol):
-    def parts_since(self, before: Any) -> Mapping[str, bool]: ...
+    def parts_since(self, before: Any) -> Mapping[str, str | None]: ...
 
 
 class Leaves:
     """The leaves of one entry while one event is applied: path -> entry version that set it.
 
-    An item that is equal to the one with its id before keeps its author.
+    A part that stands as it stood keeps its author, wherever it stands now and whatever became of
+    its neighbours: an item of a list, and the words beside media.
     """
 
     def __init__(self, said: dict[str, int], version: int) -> None:
@@ -22,6 +23,7 @@ class Leaves:
     def set(self, path: str, before: Any, after: _Value | None) -> None:
         """A leaf got a value, or lost the one it had; with it goes what was said of its parts."""
         said = self._said
+        leaf_said = said.get(path, self._version)
         parts_said = {
             below: version
             for below in self._taken_from_below(path)
@@ -32,9 +34,11 @@ class Leaves:
             return
         said[path] = self._version
         self._note_below(path)
-        for name, is_the_same in after.parts_since(before).items():
+        for name, was in after.parts_since(before).items():
             below = f"{path}.{name}"
-            said[below] = parts_said.get(below, self._version) if is_the_same else self._version
+            # What had no author of its own was said with its leaf.
+            kept = None if was is None else parts_said.get(f"{path}.{was}", leaf_said)
+            said[below] = kept or self._version
             self._note_below(below)
 
     def drop(self, path: str) -> None:

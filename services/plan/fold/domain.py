@@ -52,10 +52,10 @@ class Value(Protocol):
     def members(self) -> "Mapping[str, Value]":
         """What an object holds; anything else holds nothing."""
 
-    def parts_since(self, before: Any) -> Mapping[str, bool]:
-        """The items that have an id of their own, by their path below this value.
+    def parts_since(self, before: Any) -> Mapping[str, str | None]:
+        """The parts that have an author of their own, by their path below this value.
 
-        Each with whether it is equal to the one that it had before.
+        Each with the path that it had before where it stands as it stood, else ``None``.
         """
 
     def text(self) -> str | None:

@@ -1,6 +1,6 @@
 """JSON values as bytes: made canonical once, kept and compared whole, written as they are."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import Any, Final
 from uuid import UUID
@@ -38,16 +38,33 @@ class Json(bytes):
             return {}
         return {name: Json(raw) for name, raw in _members(self).items()}
 
-    def parts_since(self, before: Any) -> dict[str, bool]:
-        """Items of a list by their ``item_id``, media of an object by their ``media_id``.
+    def parts_since(self, before: Any) -> dict[str, str | None]:
+        """The parts that have an author of their own, by their path below this value.
 
-        Each with whether it is equal to the one with its id before.
+        Each with the path that it had before where it stands as it stood, else ``None``. An item is
+        known by its ``item_id`` and a picture by its ``media_id``. A text or a link is known by
+        what it says: it is named by its place, and only where it stood in the list before. So are
+        the words beside media.
         """
-        parts = _parts(self)
-        if not parts or before is None:
-            return dict.fromkeys(parts, False)
-        held = _parts(before)
-        return {name: name in held and _are_equal(part, held[name]) for name, part in parts.items()}
+        if self[0] == _LIST:
+            return _items_since(self, before, "")
+        if self[0] != _OBJECT or (before is None and not _names_items(self)):
+            return {}
+        if before is not None and self.find(b"[") < 0 and not _has_media(before):
+            return {}
+        held = _held_in(before)
+        now = self.members()
+        parts: dict[str, str | None] = {}
+        for name, member in now.items():
+            if member[0] == _LIST:
+                parts.update(_items_since(member, held.get(name), f"{name}."))
+        if _is_list(now.get("media")) or _is_list(held.get("media")):
+            parts |= {
+                name: name
+                for name, member in now.items()
+                if member[0] != _LIST and name in held and _are_equal(member, held[name])
+            }
+        return parts
 
     def text(self) -> str | None:
         """The text, where it is one."""
@@ -74,29 +91,68 @@ def object_of(members: Mapping[str, Any]) -> bytes:
     )
 
 
-def _parts(value: "Json | Mapping[str, Json]") -> dict[str, Json]:
-    if isinstance(value, Json):
-        if value[0] == _LIST:
-            return _items_by("item_id", value)
-        if value[0] != _OBJECT or value.find(b'"media_id"') < 0:
-            return {}
-        value = value.members()
-    media = _items_by("media_id", value.get("media"))
-    return {f"media.{media_id}": item for media_id, item in media.items()}
-
-
-def _items_by(name: str, held: Json | None) -> dict[str, Json]:
-    """The items of a list that have such an id."""
-    if held is None or held[0] != _LIST or held.find(b'"%b"' % name.encode()) < 0:
+def _held_in(before: "Json | Mapping[str, Json] | None") -> Mapping[str, Json]:
+    if before is None:
         return {}
-    found = {}
-    for raw in _items(held):
-        item = Json(raw)
-        its_id = item.members().get(name)
-        text = its_id.text() if its_id is not None else None
+    return before.members() if isinstance(before, Json) else before
+
+
+def _has_media(before: "Json | Mapping[str, Json]") -> bool:
+    return before.find(b'"media"') >= 0 if isinstance(before, Json) else "media" in before
+
+
+def _names_items(value: Json) -> bool:
+    """False where nothing in it can have an id of its own."""
+    return value.find(b'"item_id"') >= 0 or value.find(b'"media_id"') >= 0
+
+
+def _is_list(value: Any) -> bool:
+    return isinstance(value, Json) and value[0] == _LIST
+
+
+def _items_since(after: Json, before: Any, under: str) -> dict[str, str | None]:
+    """The items of a list, by their path under it; what was there before may be of any kind."""
+    was_list = _is_list(before)
+    if not was_list and not _names_items(after):
+        return {}
+    held: dict[str, Json] = {}
+    places: dict[bytes, list[int]] = {}
+    for place, item in enumerate(_listed(before) if was_list else ()):
+        its_id = _id_of(item)
+        if its_id is None:
+            places.setdefault(_sorted(item), []).append(place)
+        else:
+            held[its_id] = item
+    parts: dict[str, str | None] = {}
+    without_id = []
+    for place, item in enumerate(_listed(after)):
+        its_id = _id_of(item)
+        if its_id is None:
+            without_id.append((place, item))
+            continue
+        is_the_same = its_id in held and _are_equal(item, held[its_id])
+        parts[under + its_id] = under + its_id if is_the_same else None
+    for place, item in without_id:
+        stood = places.get(_sorted(item))
+        if stood and f"{under}{place}" not in parts:
+            parts[f"{under}{place}"] = f"{under}{stood.pop(0)}"
+    return parts
+
+
+def _listed(value: Json) -> Iterator[Json]:
+    return map(Json, _items(value))
+
+
+def _id_of(item: Json) -> str | None:
+    """The id of an item, where it has one that is a text."""
+    if item[0] != _OBJECT or not _names_items(item):
+        return None
+    members = item.members()
+    for name in ("item_id", "media_id"):
+        text = members[name].text() if name in members else None
         if text is not None:
-            found[text] = item
-    return found
+            return text
+    return None
 
 
 def _are_equal(one: Json, other: Json) -> bool:
@@ -107,6 +163,8 @@ def _are_equal(one: Json, other: Json) -> bool:
 
 
 def _sorted(value: Json) -> bytes:
+    if value[0] not in (_OBJECT, _LIST):
+        return value
     return orjson.dumps(orjson.loads(bytes(value)), option=orjson.OPT_SORT_KEYS)
 
 
