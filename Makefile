@@ -12,7 +12,7 @@ WANTED := $(shell { cat requirements/dev.txt pyproject.toml; pwd; } | cksum)
 
 ##@ The stack
 
-run: set-up ## start everything with an example plan; Ctrl-C stops it (JSON=1 for JSON lines)
+run: set-up ## start everything with five example plans; Ctrl-C stops it (JSON=1 for JSON lines)
 	@exec $(BIN)/python -m deploy.local $(if $(JSON),--json)
 
 stop: ## stop it from another terminal
@@ -21,7 +21,7 @@ stop: ## stop it from another terminal
 logs: ## follow the logs of all processes
 	@tail -n 20 -F $(STACK)/logs/*.log
 
-seed: set-up ## load the example plan again (it is answered with the first receipts)
+seed: set-up ## load the example plans again (they are answered with the first receipts)
 	@$(BIN)/python -m deploy.local.seed
 
 reset: stop ## stop it and delete its data

@@ -108,7 +108,7 @@ def _said(error: Exception, settings: StackSettings | None) -> str:
 def _arguments(given: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m deploy.local",
-        description="Starts PostgreSQL, Kafka, every service and an example plan.",
+        description="Starts PostgreSQL, Kafka, every service, and loads five example plans.",
         epilog="Folders, ports and servers of your own are set by environment variables: "
         "CAREPLAN_STACK_DIR, CAREPLAN_PORT_OFFSET, CAREPLAN_CACHE_DIR, DATABASE_URL, "
         "KAFKA_SERVERS; CAREPLAN_VERBOSE=1 shows every log line.",

@@ -1,14 +1,14 @@
-"""`make seed`: loads the example plan into the running stack."""
+"""`make seed`: loads the plans of the examples into the running stack."""
 
 import asyncio
 import sys
 from pathlib import Path
 
-from deploy.local.example.sow import SeedFailed, sow
+from deploy.examples.load import load
+from deploy.examples.story import StoryUnusable, stories
 from deploy.local.processes.problem import Problem, plainly
 from deploy.local.settings import stack_settings
 from deploy.local.stack.stack_file import StackFile
-from deploy.organisations import organisations
 from shared.cli.token import Signer
 
 
@@ -17,7 +17,7 @@ def _print(text: str) -> None:
 
 
 def main() -> int:
-    """Loads the example plan into the running stack."""
+    """Loads the plans of the examples into the running stack."""
     try:
         settings = stack_settings()
         stack = StackFile(settings.folder / "stack.json").read()
@@ -25,17 +25,18 @@ def main() -> int:
             raise Problem(f"no stack runs in {settings.folder}: start it with `make run`")
         urls = {name: service["url"] for name, service in stack["services"].items()}
         signer = Signer(stack["issuer"]["iss"], Path(stack["issuer"]["private_key"]))
-        sown = asyncio.run(sow(urls, signer, organisations(), _print))
+        told = stories()
     except Problem as problem:
         return _failed(str(problem), problem.status)
-    except SeedFailed as failure:
-        return _failed(str(failure))
+    except StoryUnusable as unusable:
+        return _failed(str(unusable))
     except (KeyError, TypeError, AttributeError):
         return _failed(f"{settings.folder / 'stack.json'} was not written by `make run`")
     except OSError as error:
         return _failed(plainly(error))
-    _print(f"The example plan is loaded: {sown.plan_id}")
-    return 0
+    loaded = asyncio.run(load(told, urls, signer, _print))
+    failed = [str(one) for one in loaded if one.failure is not None]
+    return _failed("; ".join(failed)) if failed else 0
 
 
 def _failed(text: str, status: int = 1) -> int:

@@ -19,11 +19,12 @@ import httpx
 
 from deploy.local.settings import StackSettings
 from shared.cli.token import Signer, person, professional
+from shared.contracts import discover
 from shared.testing.eventually import eventually
 
 ROOT = Path(__file__).parents[2]
 STARTED_WITHIN = 240.0
-SERVICES = ("person", "about_me", "goals", "plan", "audit")
+SERVICES = discover.services()
 LAST_LINE = "Ctrl-C stops it."
 
 
@@ -38,7 +39,7 @@ class StackProcess:
     starts: int = 0
 
     async def start(self) -> None:
-        """Everything up, the example plan loaded."""
+        """Everything up, the example plans loaded."""
         self.starts += 1
         self.process = self._popen(self.output)
         await eventually(
@@ -124,6 +125,16 @@ class StackProcess:
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         async with httpx.AsyncClient(timeout=30, trust_env=False) as client:
             return await client.get(f"{self.urls[service]}{path}", headers=headers)
+
+    async def contribute(
+        self, service: str, contribution: Mapping[str, Any], token: str
+    ) -> tuple[int, dict[str, Any]]:
+        """The status and the answer to one contribution."""
+        headers = {"Authorization": f"Bearer {token}"}
+        async with httpx.AsyncClient(timeout=30, trust_env=False) as client:
+            url = f"{self.urls[service]}/v1/contributions"
+            answer = await client.post(url, json=dict(contribution), headers=headers)
+        return answer.status_code, answer.json()
 
     def professional(self, org: str, role: str, name: str = "Nobody-Synth") -> str:
         """A token of somebody who works there."""

@@ -7,8 +7,9 @@ from typing import Any
 
 import httpx
 
+from deploy.examples.load import load
+from deploy.examples.story import StoryUnusable, stories
 from deploy.kafka.topics import ensure_topics
-from deploy.local.example.sow import SeedFailed, sow
 from deploy.local.processes.output import Terminal
 from deploy.local.processes.problem import Problem, plainly
 from deploy.local.processes.supervisor import Supervisor
@@ -57,7 +58,7 @@ class Stack:
         self.kafka_servers = settings.kafka_servers or self.broker.servers
 
     async def bring_up(self) -> None:
-        """Everything, in order: place, servers, databases and topics, services, the example."""
+        """Everything, in order: place, servers, databases and topics, services, the examples."""
         say = self.terminal.say
         place.check_disk(self.folder)
         await self.pids.tidy_up(say)
@@ -78,7 +79,7 @@ class Stack:
         await self.supervisor.until_ready(*self.urls)
 
         welcome.addresses(self.terminal, self.urls, self.content(), time.time() - self.began)
-        await self.sow()
+        await self.load_examples()
         self.terminal.write("\nCtrl-C stops it.")
 
     async def databases(self) -> dict[str, str]:
@@ -116,16 +117,18 @@ class Stack:
         created = await ensure_topics(self.kafka_servers, declared)
         self.terminal.say(f"{len(declared)} topics ({len(created)} new)")
 
-    async def sow(self) -> None:
-        """Loads the example plan over HTTP; without it the stack still runs."""
+    async def load_examples(self) -> None:
+        """Loads the five stories over HTTP; without them the stack still runs."""
         self.terminal.write("")
-        self.terminal.say("loading the example plan")
+        self.terminal.say("loading the plans of five invented people")
         try:
-            sown = await sow(self.urls, self.issuer.signer, self.organisations, self.terminal.say)
-        except SeedFailed as failure:
-            self.terminal.say(f"the example plan is not loaded: {failure}")
+            told = stories()
+        except StoryUnusable as unusable:
+            self.terminal.say(f"no plan is loaded: {unusable}")
             return
-        welcome.requests(self.terminal, self.urls, self.folder, sown)
+        loaded = await load(told, self.urls, self.issuer.signer, self.terminal.say)
+        stand = [one.story for one in loaded if one.failure is None]
+        welcome.requests(self.terminal, self.urls, self.folder, stand)
 
     def environment(self, service: Service, database_url: str) -> dict[str, str]:
         """The environment of a service."""

@@ -1,12 +1,12 @@
-"""The last words of `make run`: the addresses, and three requests to paste."""
+"""The last words of `make run`: the addresses, and requests to paste."""
 
 import shlex
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from deploy.local.example.plan import Sown
+from deploy.examples.story import Somebody, Story
 from deploy.local.processes.output import Terminal
 from shared.cli.running_stack import DEFAULT_FOLDER, without_password
 
@@ -24,28 +24,44 @@ def addresses(
     terminal.write(f"  {'Kafka':<17} {stack['kafka']['bootstrap']}")
 
 
-def requests(terminal: Terminal, urls: Mapping[str, str], folder: Path, sown: Sown) -> None:
-    """A request for the plan, its history and its audit records, each after a token for it."""
-    plan = f"/v1/plans/{sown.plan_id}"
-    records = f"/v1/audit/records?plan_id={sown.plan_id}"
+def requests(
+    terminal: Terminal, urls: Mapping[str, str], folder: Path, stories: Sequence[Story]
+) -> None:
+    """A request for the first plan, its history and its audit records, and one for each other."""
+    if not stories:
+        return
+    first, *others = stories
+    plan, reader = f"/v1/plans/{first.plan_id}", first.reader
+    officer = Somebody(
+        "officer", _OFFICER, role="privacy-officer", organisation=reader.organisation
+    )
     if "plan" in urls:
-        terminal.write("\n# The plan of Edith Marlow-Synth, who is invented, and its history.")
-        terminal.write(_export("TOKEN", folder, "care-coordinator", sown.reader))
-        terminal.write(_curl("TOKEN", urls["plan"] + plan))
-        terminal.write(_curl("TOKEN", f"{urls['plan']}{plan}/history"))
+        terminal.write(f"\n# {first.about}: the plan of {_name(first)}, who is invented.")
+        terminal.write(f"export TOKEN=$({_token(folder, reader)})")
+        terminal.write(_curl("$TOKEN", urls["plan"] + plan))
+        terminal.write(_curl("$TOKEN", f"{urls['plan']}{plan}/history"))
     if "audit" in urls:
         terminal.write("\n# Its audit records: who changed what, and what was refused.")
-        terminal.write(_export("AUDIT_TOKEN", folder, "privacy-officer", _OFFICER))
-        terminal.write(_curl("AUDIT_TOKEN", urls["audit"] + records))
+        terminal.write(f"export AUDIT_TOKEN=$({_token(folder, officer)})")
+        records = f"/v1/audit/records?plan_id={first.plan_id}"
+        terminal.write(_curl("$AUDIT_TOKEN", urls["audit"] + records))
+    for story in others if "plan" in urls else ():
+        terminal.write(f"\n# {story.about}: {_name(story)}'s plan, and {story.look['what']}.")
+        url = f"{urls['plan']}/v1/plans/{story.plan_id}{story.look['path']}"
+        terminal.write(_curl(f"$({_token(folder, story.reader)})", url))
     terminal.write("\nPaste them in another terminal, in this folder.")
     terminal.write(f"Tokens for anybody else: {_command()} token --help")
 
 
-def _export(variable: str, folder: Path, role: str, name: str) -> str:
-    words = [str(_command()), "token", "--org", "ZZG01", "--role", role, "--name", name]
+def _name(story: Story) -> str:
+    return story.people[story.person].name
+
+
+def _token(folder: Path, who: Somebody) -> str:
+    words = [str(_command()), "token", "--org", who.code, "--role", who.role, "--name", who.name]
     if folder != DEFAULT_FOLDER.absolute():
         words += ["--stack-dir", str(folder)]
-    return f"export {variable}=$({shlex.join(words)})"
+    return shlex.join(words)
 
 
 def _command() -> Path:
@@ -55,5 +71,5 @@ def _command() -> Path:
     return command.relative_to(here) if command.is_relative_to(here) else command
 
 
-def _curl(variable: str, url: str) -> str:
-    return f"curl -s -H \"Authorization: Bearer ${variable}\" '{url}'"
+def _curl(token: str, url: str) -> str:
+    return f"curl -s -H \"Authorization: Bearer {token}\" '{url}'"

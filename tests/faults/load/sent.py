@@ -4,7 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-SECTIONS: Final = {"person": "person", "about_me": "about-me", "goals": "goals"}
+from shared.contracts import discover
+
+SECTIONS: Final = {section.name: section.wire_name for section in discover.sections()}
 """Folder of a section, and its name on the wire."""
 
 REUSED: Final = "contribution-id-reused"

@@ -1,0 +1,1 @@
+"""Five invented people, and the plans made with them, contribution by contribution."""

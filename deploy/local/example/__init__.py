@@ -1,1 +1,0 @@
-"""The example plan, and how it is loaded over HTTP."""
