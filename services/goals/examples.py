@@ -22,6 +22,14 @@ TOM: Final = {
     "organisation": {"ods": "ZZC01", "name": "Northmoor Community NHS Trust (synthetic)"},
     "contact": "01632 960120",
 }
+TOMS_COLLEAGUE: Final = {
+    "kind": "professional",
+    "name": "Una Falls-Synth",
+    "role": "physiotherapist",
+    "organisation": {"ods": "ZZC01", "name": "Northmoor Community NHS Trust (synthetic)"},
+    "team": "Falls service",
+    "grade": "Band 6",
+}
 KESTREL: Final = {
     "kind": "team",
     "team": "Evening team",
@@ -126,6 +134,9 @@ _GOAL = (
         "record-status",
         {"status": {"value": "partially-achieved", "text": "To the corner with the frame"}},
         "g1",
+        provenance={
+            "stated_by": {**TOMS_COLLEAGUE, "identifier": {"kind": "hcpc", "value": "PH1"}}
+        },
     ),
     example("resume what is current", "resume", {}, "g1", "goal-not-set-aside"),
     example("set aside without a reason", "set-aside", {}, "g1", "reason-missing"),
@@ -193,6 +204,11 @@ _ACTION = (
         },
         "a1",
         stated_by_kind="person",
+        provenance={
+            "location": {"ods": "ZZC01", "text": "Northmoor day centre"},
+            "system": {"name": "Northmoor EPR", "maker": "Northmoor Community", "version": "4.2"},
+            "source_ref": {"id": "falls-plan-77", "version": "1"},
+        },
     ),
     example(
         "reword it",

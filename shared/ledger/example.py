@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
+from uuid import NAMESPACE_URL, UUID, uuid5
 
 from shared.ledger.provenance import Kind
 
@@ -14,7 +15,9 @@ class Example:
     ``content`` is JSON as it comes in at the doors. ``entry`` and ``plan`` are labels: what bears
     the same label is the same entry of the same plan. Every change is based on the entry as the
     examples before have left it. ``stated_by_kind`` left out means the one who recorded it.
-    ``refused`` is the code to be answered with, or ``None`` where it is accepted.
+    ``provenance`` is what else is claimed: a place, a system and its own reference, the Proxy that
+    somebody acts under, or all of who said it. ``refused`` is the code to be answered with, or
+    ``None`` where it is accepted.
     """
 
     name: str
@@ -28,7 +31,22 @@ class Example:
     stated_by_kind: Kind | None = None
     visibility: Mapping[str, Any] | None = None
     supported_by: Mapping[str, Any] | None = None
+    provenance: Mapping[str, Any] = field(default_factory=dict)
     refused: str | None = None
+
+
+def plan_of(label: str = "plan") -> UUID:
+    """The id of the plan with that label."""
+    return uuid5(NAMESPACE_URL, f"careplan-example/{label}")
+
+
+def link(section: str, entry: str, *, plan: str = "plan") -> dict[str, str]:
+    """The entry with that label, as a content or a provenance refers to it.
+
+    The section goes by its name on the wire. Of an entry that a plan has only one of, the id
+    follows from the plan, and its label leads nowhere.
+    """
+    return {"section": section, "entry_id": str(uuid5(plan_of(plan), f"{section}/{entry}"))}
 
 
 def examples_of_every_entry(commands: str, entry: str, *, plan: str = "plan") -> Iterable[Example]:

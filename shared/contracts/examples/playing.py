@@ -5,7 +5,7 @@ from copy import deepcopy
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from uuid import NAMESPACE_URL, UUID, uuid5
+from uuid import UUID, uuid5
 
 from shared.chassis.contribute.prepare import Prepared, contribution_from_json, prepare
 from shared.chassis.policy.decide import Action, Facts, decide, rights_of
@@ -22,6 +22,7 @@ from shared.ledger import (
     Section,
     with_added_at,
 )
+from shared.ledger import example as example_ids
 from shared.ledger.example import Example
 
 _BEGIN = datetime(2026, 3, 10, 14, 0, tzinfo=UTC)
@@ -85,14 +86,15 @@ def recorded_when(number: int) -> datetime:
 
 def plan_of(example: Example) -> UUID:
     """An id for the plan with the example's label."""
-    return uuid5(NAMESPACE_URL, f"careplan-example/{example.plan}")
+    return example_ids.plan_of(example.plan)
 
 
 def entry_of(section: Section, example: Example) -> UUID:
     """An id for the entry with the example's label, or the one that follows from the plan."""
     plan_id = plan_of(example)
     fixed = section.commands[example.command].entry.fixed_id(plan_id)
-    return fixed or uuid5(plan_id, f"{section.wire_name}/{example.entry}")
+    named = example_ids.link(section.wire_name, example.entry, plan=example.plan)
+    return fixed or UUID(named["entry_id"])
 
 
 def contributor_of(example: Example, plan_id: UUID) -> Contributor:
@@ -124,7 +126,7 @@ def contribution_of(
         contribution["based_on"] = based_on
     if example.visibility is not None:
         contribution["visibility"] = example.visibility
-    provenance: dict[str, Any] = {}
+    provenance = dict(example.provenance)
     if example.supported_by is not None:
         provenance["supported_by"] = example.supported_by
     kind = example.stated_by_kind
