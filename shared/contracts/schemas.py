@@ -7,6 +7,7 @@ from shared.chassis.wire.shapes import command_shape, event_schema, schema_of
 from shared.chassis.wire.validation_errors import INTEGER_LIMIT
 from shared.ledger import UUID_TEXT, Claim, Organisation, Provenance, Section, Visibility
 from shared.ledger.entry.entry import Change
+from shared.ledger.names import NOT_IDS
 
 Schema = dict[str, Any]
 
@@ -14,7 +15,12 @@ CONTRIBUTION: Final = "careplan.contribution.v1"
 RECEIPT: Final = "careplan.receipt.v1"
 EVENT: Final = "careplan.event.v1"
 
-_ID: Final = {"type": "string", "format": "uuid", "pattern": f"^{UUID_TEXT}$"}
+_ID: Final = {
+    "type": "string",
+    "format": "uuid",
+    "pattern": f"^{UUID_TEXT}$",
+    "not": {"enum": list(NOT_IDS)},
+}
 _AT: Final = {"type": "string", "format": "date-time"}
 _VERSION: Final = {"type": "integer", "minimum": 1, "maximum": INTEGER_LIMIT}
 _SECTION: Final = {"type": "string", "pattern": "^[a-z][a-z-]*[a-z]$"}

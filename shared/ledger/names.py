@@ -21,7 +21,7 @@ AUDIENCE: Final = "careplan"
 """Whom a token is for."""
 
 # Nobody's: what a program sends that has no id. Two people's would meet under it.
-_NOT_IDS: Final = frozenset({str(UUID(int=0)), str(UUID(int=(1 << 128) - 1))})
+NOT_IDS: Final = (str(UUID(int=0)), str(UUID(int=(1 << 128) - 1)))
 
 _ID: Final = re.compile(UUID_TEXT)
 _TRACEPARENT: Final = re.compile(TRACEPARENT)
@@ -37,7 +37,7 @@ def kebab(name: str) -> str:
 def id_in(given: Any) -> UUID | None:
     """A UUID in lower case, as ids are written here; ``None`` for any other form or type."""
     is_written = isinstance(given, str) and _ID.fullmatch(given)
-    return UUID(given) if is_written and given not in _NOT_IDS else None
+    return UUID(given) if is_written and given not in NOT_IDS else None
 
 
 def trace_of(traceparent: str | None) -> str | None:

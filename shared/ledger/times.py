@@ -6,8 +6,12 @@ They know the calendar, so that a contract says all that a door asks: no 30 Febr
 from typing import Final
 
 _YEAR: Final = "[1-9][0-9]{3}"
-# One year less: no offset may carry an instant out of the calendar.
+# In UTC one year less than there are: whatever reads it may turn it into another offset.
 _YEAR_OF_AN_INSTANT: Final = "(?:[1-8][0-9]{3}|9[0-8][0-9]{2}|99[0-8][0-9]|999[0-8])"
+# With an offset one less again, at both ends: in UTC it is one of those above.
+_YEAR_AWAY_FROM_THE_ENDS: Final = (
+    "(?:1(?:00[1-9]|0[1-9][0-9]|[1-9][0-9]{2})|[2-8][0-9]{3}|9[0-8][0-9]{2}|99[0-8][0-9]|999[0-7])"
+)
 _LEAP_YEAR: Final = (
     "(?:[1-9][0-9](?:0[48]|[2468][048]|[13579][26])|(?:1[26]|[2468][048]|[3579][26])00)"
 )
@@ -18,15 +22,21 @@ _DAY_OF_ANY_YEAR: Final = (
 )
 _DAY: Final = f"(?:{_YEAR}-{_DAY_OF_ANY_YEAR}|{_LEAP_YEAR}-02-29)"
 _TIME: Final = r"(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:\.[0-9]{1,9})?"
-_OFFSET: Final = "(?:[Zz]|[+-](?:[01][0-9]|2[0-3]):[0-5][0-9])"
+_OFFSET: Final = "[+-](?:[01][0-9]|2[0-3]):[0-5][0-9]"
+
+
+def _day_in(year: str) -> str:
+    return f"(?:{year}-{_DAY_OF_ANY_YEAR}|{_LEAP_YEAR}-02-29)"
+
+
+_LOCAL: Final = f"{_day_in(_YEAR_OF_AN_INSTANT)}[Tt]{_TIME}"
+_WITH_OFFSET: Final = f"{_day_in(_YEAR_AWAY_FROM_THE_ENDS)}[Tt]{_TIME}{_OFFSET}"
 
 DAY: Final = f"^{_DAY}$"
 PARTIAL_DATE: Final = f"^(?:{_YEAR}-(?:0[1-9]|1[0-2])|{_DAY})$"
 """A month or a day; a year alone says too little."""
-LOCAL_TIME: Final = f"(?:{_YEAR_OF_AN_INSTANT}-{_DAY_OF_ANY_YEAR}|{_LEAP_YEAR}-02-29)[Tt]{_TIME}"
-"""An instant but for its offset; without anchors."""
-INSTANT: Final = f"^{LOCAL_TIME}{_OFFSET}$"
-WITH_OR_WITHOUT_OFFSET: Final = f"^{LOCAL_TIME}{_OFFSET}?$"
+INSTANT: Final = f"^(?:{_LOCAL}[Zz]|{_WITH_OFFSET})$"
+WITH_OR_WITHOUT_OFFSET: Final = f"^(?:{_LOCAL}[Zz]?|{_WITH_OFFSET})$"
 
 
 def _duration() -> str:

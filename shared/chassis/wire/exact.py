@@ -8,13 +8,15 @@ from collections.abc import Mapping
 from datetime import date
 from functools import cached_property
 from typing import Any, Final, Generic, TypeVar, cast
+from uuid import UUID
 
 from pydantic import TypeAdapter
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
-from pydantic_core import CoreSchema, SchemaValidator, core_schema
+from pydantic_core import CoreSchema, PydanticKnownError, SchemaValidator, core_schema
 
 from shared.chassis.wire.validation_errors import INTEGER_LIMIT
 from shared.ledger import UUID_TEXT
+from shared.ledger.names import NOT_IDS
 from shared.ledger.times import DAY
 
 LIST_LIMIT: Final = 200
@@ -25,6 +27,7 @@ EVERY_ERROR_UP_TO: Final = 1_000
 """Commas in a value of which every mistake is told."""
 
 UUID_PATTERN: Final = f"^{UUID_TEXT}$"
+_NOBODYS: Final = frozenset(map(UUID, NOT_IDS))
 
 _NOT_WALKED: Final = frozenset({"cls", "function", "default", "expected", "members", "metadata"})
 _LISTS: Final = ("list", "tuple", "set", "frozenset")
@@ -95,7 +98,19 @@ def _with_first_error_only(schema: Any) -> Any:
 
 
 def _uuid(made: Schema) -> Schema:
-    return {"type": "chain", "steps": [_text(UUID_PATTERN, "uuid"), {**made, "strict": False}]}
+    written = _text(UUID_PATTERN, "uuid", **{"not": {"enum": list(NOT_IDS)}})
+    somebodys = {
+        "type": "function-after",
+        "function": {"type": "no-info", "function": _somebodys},
+        "schema": {**made, "strict": False},
+    }
+    return {"type": "chain", "steps": [written, somebodys]}
+
+
+def _somebodys(given: UUID) -> UUID:
+    if given in _NOBODYS:
+        raise PydanticKnownError("uuid_parsing", {"error": "nobody's"})
+    return given
 
 
 def _day(_: Schema) -> Schema:
@@ -106,8 +121,8 @@ def _day(_: Schema) -> Schema:
     }
 
 
-def _text(pattern: str, named: str) -> Schema:
-    metadata = {"pydantic_js_updates": {"format": named}}
+def _text(pattern: str, named: str, **said: Any) -> Schema:
+    metadata = {"pydantic_js_updates": {"format": named, **said}}
     return {"type": "str", "pattern": pattern, "metadata": metadata}
 
 

@@ -6,7 +6,7 @@ Values are generated for each kind: near what is right, and anything at all.
 import json
 import re
 from collections.abc import Iterator
-from datetime import date
+from datetime import date, datetime
 from typing import Any, Literal
 from uuid import UUID
 
@@ -17,9 +17,12 @@ from jsonschema import Draft202012Validator, ValidationError
 from jsonschema.validators import extend
 from pydantic import ValidationError as NotTaken
 
+from shared.chassis.contribute.prepare import contribution_from_json
+from shared.chassis.kafka.event_message import _instant
 from shared.chassis.wire.exact import EVERY_ERROR_UP_TO, LIST_LIMIT, Exact
 from shared.chassis.wire.problem import Problem
 from shared.chassis.wire.strict_json import read
+from shared.contracts.schemas import CONTRIBUTION, schemas
 from shared.ledger import (
     Agent,
     Claim,
@@ -40,7 +43,9 @@ from shared.ledger import (
     Sha256,
     Status,
     When,
+    instant,
 )
+from shared.ledger.names import NOT_IDS
 
 
 def _pattern(_: Any, pattern: str, instance: Any, __: Any) -> Iterator[ValidationError]:
@@ -85,7 +90,9 @@ EXAMPLES: dict[str, tuple[Any, list[Any]]] = {
          "2026-02-29T14:00:00Z",
          "2026-03-10T14:00:00+24:00", "2026-03-10T14:00:00+0100", "2026-03-10T14:00:00-00:00",
          "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-01:00", "9998-12-31T23:59:59-23:59",
-         "1000-01-01T00:00:00+23:59", "1773000000", 1773000000, "2026-03-10T14:00:00Z\n"],
+         "1000-01-01T00:00:00+23:59", "1000-01-01T00:00:00Z", "1000-06-01T00:00:00-01:00",
+         "1001-01-01T00:00:00+23:59", "9997-12-31T23:59:59-23:59", "9998-12-31T23:59:59Z",
+         "1773000000", 1773000000, "2026-03-10T14:00:00Z\n"],
     ),
     "Duration": (
         Duration,
@@ -97,7 +104,8 @@ EXAMPLES: dict[str, tuple[Any, list[Any]]] = {
         UUID,
         ["0199c0de-0000-7000-8000-0000000000b1", "0199C0DE-0000-7000-8000-0000000000B1",
          "{0199c0de-0000-7000-8000-0000000000b1}", "urn:uuid:0199c0de-0000-7000-8000-0000000000b1",
-         "0199c0de0000700080000000000000b1", "0199c0de-0000-7000-8000-0000000000b", "", 0, None],
+         "0199c0de0000700080000000000000b1", "0199c0de-0000-7000-8000-0000000000b", "", 0, None,
+         *NOT_IDS, "00000000-0000-0000-0000-000000000001", "f" * 32],
     ),
     "Identifier": (
         Identifier,
@@ -111,7 +119,8 @@ EXAMPLES: dict[str, tuple[Any, list[Any]]] = {
         EntryRef,
         [{"section": "needs", "entry_id": "0199c0de-0000-7000-8000-0000000000b1"},
          {"section": "needs", "entry_id": "{0199c0de-0000-7000-8000-0000000000b1}"},
-         {"section": "", "entry_id": "0199c0de-0000-7000-8000-0000000000b1"}],
+         {"section": "", "entry_id": "0199c0de-0000-7000-8000-0000000000b1"},
+         *({"section": "needs", "entry_id": nobodys} for nobodys in NOT_IDS)],
     ),
     "Period": (
         Period,
@@ -199,6 +208,43 @@ def patterns_in(schema: Any) -> Iterator[str]:
             yield from patterns_in(inner)
 
 
+def formats_in(schema: Any) -> set[str]:
+    if isinstance(schema, dict):
+        own = {schema["format"]} if isinstance(schema.get("format"), str) else set()
+        return own.union(*map(formats_in, schema.values()))
+    return set()
+
+
+def _one_digit_of(nobodys: str, at: int, by: str) -> str:
+    changed = nobodys[:at] + by + nobodys[at + 1 :]
+    return changed if nobodys[at] != "-" else nobodys
+
+
+OFFSETS = st.one_of(
+    st.sampled_from(["Z", "+00:00", "-00:00", "+23:59", "-23:59", "+24:00", "+14:00"]),
+    st.builds(
+        "{}{:02}:{:02}".format, st.sampled_from("+-"), st.integers(0, 23), st.integers(0, 59)
+    ),
+)
+EDGES: dict[str, st.SearchStrategy[Any]] = {
+    "uuid": st.builds(
+        _one_digit_of,
+        st.sampled_from(NOT_IDS),
+        st.integers(0, 35),
+        st.sampled_from("0123456789abcdef"),
+    ),
+    "date-time": st.builds(
+        "{:04}-{}T{}{}".format,
+        st.sampled_from([0, 1, 999, 1000, 1001, 1899, 9996, 9997, 9998, 9999]),
+        st.sampled_from(["01-01", "02-28", "02-29", "12-31"]),
+        st.sampled_from(["00:00:00", "23:59:59", "23:59:59.999999", "12:00:00"]),
+        OFFSETS,
+    ),
+    "date": st.dates().map(date.isoformat),
+}
+"""Values at the ends of what there is, by the format that a contract names."""
+
+
 def near(schema: dict[str, Any], examples: list[Any]) -> st.SearchStrategy[Any]:
     """Values that are right or almost, by the patterns of the schema and by the examples."""
     texts = [st.from_regex(pattern.replace("$", r"\Z")) for pattern in patterns_in(schema)]
@@ -207,7 +253,9 @@ def near(schema: dict[str, Any], examples: list[Any]) -> st.SearchStrategy[Any]:
         return text[: at % (len(text) + 1)] + by + text[at % (len(text) + 1) + len(by) % 2 :]
 
     spoilt = [st.builds(spoil, text, st.integers(0, 40), ODD_TEXT) for text in texts]
-    return st.one_of(*texts, *spoilt, *([st.sampled_from(examples)] if examples else []), ANYTHING)
+    edges = [EDGES[name] for name in sorted(formats_in(schema) & EDGES.keys())]
+    chosen = [st.sampled_from(examples)] if examples else []
+    return st.one_of(*texts, *spoilt, *edges, *chosen, ANYTHING)
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
@@ -221,7 +269,8 @@ def test_contract_and_door_agree_on_what_is_almost_right(name: str) -> None:
     assert not all(is_taken(exact, one) for one in [*examples, object])
 
 
-SCALARS = ("OdsCode", "LocalId", "Score", "int", "float", "bool", "date", "PartialDate", "Instant",
+SCALARS = ("EntryRef", "OdsCode", "LocalId", "Score", "int", "float", "bool", "date",
+           "PartialDate", "Instant",
            "Duration", "UUID", "literal", "text", "Identifier", "Period", "When", "Organisation",
            "Location", "a list")  # fmt: skip
 
@@ -237,6 +286,49 @@ def test_contract_and_door_agree_on_generated_values(name: str) -> None:
     @given(near(schema, examples))
     def agree(value: Any) -> None:
         assert contract.is_valid(value) == is_taken(exact, value)
+
+    agree()
+
+
+@settings(max_examples=300, deadline=None)
+@given(EDGES["date-time"])
+def test_every_time_that_is_taken_can_be_read_again_by_whoever_reads_events(text: str) -> None:
+    """Kind: a value that the door takes, and no reader of what was stored."""
+    exact = Exact[datetime](Instant)
+    if not is_taken(exact, text):
+        return
+    stored = instant(exact.read(json.dumps(text).encode()))
+    assert is_taken(exact, stored)
+    assert _instant(stored) == datetime.fromisoformat(text)
+
+
+ENVELOPE = {
+    "contribution_id": "0199c0de-0000-7000-8000-00000000000d",
+    "plan_id": "0199c0de-0000-7000-8000-00000000000a",
+    "command": "careplan.goals.commands.agree.v1",
+    "entry_id": "0199c0de-0000-7000-8000-00000000000e",
+    "based_on": 1,
+    "content": {},
+}
+
+
+@pytest.mark.parametrize("member", ["contribution_id", "plan_id", "entry_id", "based_on"])
+def test_contract_and_door_agree_on_the_envelope(member: str) -> None:
+    schema = schemas(())[CONTRIBUTION]
+    contract = Validator(schema)
+    examples = [None, *NOT_IDS, 0, 1, 2**53, 1.0, 1.5, "1", True]
+    values = near(schema["properties"][member], examples)
+
+    @settings(max_examples=150, deadline=None)
+    @given(values)
+    def agree(value: Any) -> None:
+        told = {**ENVELOPE, member: value}
+        try:
+            contribution_from_json(read(json.dumps(told).encode()))
+        except Problem:
+            assert not contract.is_valid(told)
+        else:
+            assert contract.is_valid(told)
 
     agree()
 
