@@ -9,6 +9,7 @@ from fastapi import FastAPI
 from services.plan.doors.api import plan_routes
 from services.plan.doors.events import BATCH, CONSUMER, Folded, FoldEvents
 from services.plan.doors.findings import findings_routes
+from services.plan.reads.derived import PlanDerived
 from services.plan.reads.findings import PlanFindings
 from services.plan.store.ledger import ChangeStream
 from services.plan.store.projection import PlanStore
@@ -23,6 +24,7 @@ from shared.chassis.service_app import service_app
 from shared.chassis.settings import Settings
 from shared.chassis.telemetry import Gauge, Reading
 from shared.ledger.topics import EVENTS_PATTERN
+from shared.standard.declared import declared_fields
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -66,9 +68,11 @@ def create_app(settings: Settings) -> FastAPI:
             await plans.count_parked(connection)
         yield
 
-    findings = PlanFindings(database, ZoneInfo("Europe/London"))
+    zone = ZoneInfo("Europe/London")
+    findings = PlanFindings(database, zone)
+    derived = PlanDerived(database, zone, declared_fields())
     reading = database, identity, settings.roles
-    routes = plan_routes(*reading, folded, events.behind_seconds, findings)
+    routes = plan_routes(*reading, folded, events.behind_seconds, (findings, derived))
     return service_app(
         "The shared plan",
         settings,

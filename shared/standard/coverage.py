@@ -54,6 +54,17 @@ def coverage(sections: Iterable[Section], derived: Mapping[str, str]) -> Coverag
     return Coverage({one.path: tuple(dict.fromkeys(found[one.path])) for one in elements()})
 
 
+def carrying_fields(section: Section) -> tuple[str, ...]:
+    """The fields of a section's entries that carry something, each once, in their order."""
+    named = (
+        field
+        for entry in section.entries
+        for field, hint in _fields_of(section, entry).items()
+        if _marks(hint)
+    )
+    return tuple(dict.fromkeys(named))
+
+
 def _held_below(group: Element, found: Carriers) -> list[str]:
     """What carries a group that is only the sum of what stands in it."""
     return [

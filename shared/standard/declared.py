@@ -1,9 +1,23 @@
 """What the services of this project declare, held against the standard."""
 
-from shared.contracts.discover import sections
-from shared.standard.coverage import Coverage, coverage
+from collections.abc import Mapping
+from importlib import import_module
+
+from shared.contracts.discover import readers, sections
+from shared.standard.coverage import Coverage, carrying_fields, coverage
 
 
 def declared_coverage() -> Coverage:
-    """What carries each element: every section under ``services/``, and what the plan derives."""
-    return coverage(sections(), {})
+    """What carries each element: every section under ``services/``, and what readers derive."""
+    return coverage(sections(), _derived())
+
+
+def declared_fields() -> Mapping[str, tuple[str, ...]]:
+    """The fields of each section that carry elements of the standard, by its name on the wire."""
+    return {section.wire_name: carrying_fields(section) for section in sections()}
+
+
+def _derived() -> Mapping[str, str]:
+    # Found at run time, as the sections are: no import leads from here to a service.
+    derives: Mapping[str, str] = import_module("services.plan.fold.standard").DERIVES
+    return derives if "plan" in readers() else {}

@@ -38,7 +38,7 @@ OF_A_READER = {
         },
         "reads": {
             "current.py", "as_at.py", "history.py", "diff.py", "authorship.py", "together.py",
-            "view.py", "findings.py",
+            "view.py", "facts.py", "findings.py", "derived.py",
         },
         "doors": {"events.py", "api.py", "findings.py", "feed.py", "fhir.py", "release.py"},
     },

@@ -12,9 +12,8 @@ from services.plan.doors.events import Folded
 from services.plan.doors.release import Lag, release_list, release_plan
 from services.plan.reads.as_at import PastPlans
 from services.plan.reads.current import CurrentPlans
-from services.plan.reads.findings import PlanFindings
 from services.plan.reads.history import History
-from services.plan.reads.view import PlanView
+from services.plan.reads.view import Beside, PlanView
 from services.plan.store.values import dumps
 from shared.chassis.database.database import Database
 from shared.chassis.http.identity import Identity
@@ -33,7 +32,7 @@ from shared.chassis.wire.position import Position
 from shared.chassis.wire.problem import Problem
 from shared.ledger import Contributor, id_in
 
-INCLUDES: Final = frozenset({"authorship", "findings", "withdrawn"})
+INCLUDES: Final = frozenset({"authorship", "derived", "findings", "reviews", "withdrawn"})
 
 _LOOK_AGAIN: Final = 0.25  # what another replica has folded is seen by looking
 _NOTHING_INCLUDED: Final[frozenset[str]] = frozenset()
@@ -45,9 +44,12 @@ def plan_routes(
     roles: Roles,
     folded: Folded,
     lag: Lag,
-    findings: PlanFindings,
+    beside: Sequence[Beside] = (),
 ) -> APIRouter:
-    """``GET /v1/plans/{plan_id}``, its versions and its history."""
+    """``GET /v1/plans/{plan_id}``, its versions and its history.
+
+    ``beside`` add to a plan what ``include`` asks for beyond its entries.
+    """
     plans, past, lists = CurrentPlans(database), PastPlans(database), History(database)
     router = APIRouter(tags=["plans"])
     Caller = Annotated[Contributor, Depends(identity)]  # noqa: N806 - a type
@@ -61,7 +63,7 @@ def plan_routes(
         view = await (plans.in_detail(asked, include) if include else plans.current(asked))
         if view is None:
             raise Problem("plan-unknown")
-        view = await _with_more(view, include, findings, datetime.now(UTC))
+        view = await _with_more(view, include, beside, datetime.now(UTC))
         return release_plan(request, decision, view, lag, waited=waited)
 
     @router.get("/v1/plans/{plan_id}/versions")
@@ -85,7 +87,7 @@ def plan_routes(
         view = None if wanted is None else await past.version(asked, wanted, include)
         if view is None:
             raise await no_such_version(plans, asked)
-        view = await _with_more(view, include, findings)
+        view = await _with_more(view, include, beside)
         return release_plan(request, decision, view, lag, waited=False)
 
     @router.get("/v1/plans/{plan_id}/history")
@@ -144,13 +146,12 @@ def _cursor(of: str, plan_id: UUID, before: int | None) -> str | None:
 
 
 async def _with_more(
-    view: PlanView, include: frozenset[str], findings: PlanFindings, at: datetime | None = None
+    view: PlanView, include: frozenset[str], beside: Sequence[Beside], at: datetime | None = None
 ) -> PlanView:
-    """The plan with its findings where they were asked for, those of this very version."""
-    if "findings" not in include:
-        return view
-    found = await findings.of(view.plan_id, view.version, at)
-    return view.with_more(findings=found.items if found is not None else [])
+    """The plan with what else was asked for, of this very version."""
+    for one in beside if include else ():
+        view = await one.beside(view, include, at)
+    return view
 
 
 async def no_such_version(plans: CurrentPlans, plan_id: UUID) -> Problem:

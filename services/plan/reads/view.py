@@ -3,16 +3,24 @@
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from functools import cached_property
-from typing import Any, Final
+from typing import Any, Final, Protocol
 from uuid import UUID
-
-import orjson
 
 from services.plan.store.values import dumps
 from shared.chassis.wire.position import Position
 
 _HASHED: Final = 16
+
+
+class Beside(Protocol):
+    """Adds to a plan what ``include`` asks for beyond its entries."""
+
+    async def beside(
+        self, view: "PlanView", include: frozenset[str], at: datetime | None = None
+    ) -> "PlanView":
+        """The plan with it, of its very version; judged ``at``, or when that version came."""
 
 
 @dataclass(frozen=True)
@@ -34,9 +42,9 @@ class PlanView:
         """It follows from whatever changes the bytes."""
         return f'"{self.version}-{hashlib.sha256(self.body).hexdigest()[:_HASHED]}"'
 
-    def with_more(self, **members: Any) -> "PlanView":
-        """The same plan with more members in its document."""
-        return replace(self, body=dumps({**orjson.loads(self.body), **members}))
+    def with_document(self, document: Mapping[str, Any]) -> "PlanView":
+        """The same plan with more in its document."""
+        return replace(self, body=dumps(document))
 
     @cached_property
     def headers(self) -> Mapping[str, str]:

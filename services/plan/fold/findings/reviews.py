@@ -146,11 +146,21 @@ def assessed(plan: PlanFacts, _: Today) -> Iterator[Found]:
 def not_confirmed(plan: PlanFacts, today: Today) -> Iterator[Found]:
     """Contingency plans that nobody has changed or confirmed for twelve months."""
     for said in plan.current(CONTINGENCY_PLAN):
-        last = max(plan.changed_at(said), said.confirmed_at or plan.changed_at(said))
-        until = today.begins(_years_after(last.astimezone(today.zone).date(), 1))
+        until = out_of_date_after(plan, said, today)
         if until <= today.now:
             words = "Nobody has changed or confirmed the contingency plan for twelve months."
             yield Found("contingency-plan-not-confirmed", (about(said),), words, until)
+
+
+def out_of_date_after(plan: PlanFacts, said: Said, today: Today) -> datetime:
+    """Twelve months after somebody last changed or confirmed an entry."""
+    last = max(plan.changed_at(said), said.confirmed_at or plan.changed_at(said))
+    return today.begins(_years_after(last.astimezone(today.zone).date(), 1))
+
+
+def days_until(day: date, today: Today) -> int:
+    """How many days there are until a day; fewer than none where it is past."""
+    return (day - today.day).days
 
 
 def next_due(plan: PlanFacts, review: Said, today: Today) -> date | None:

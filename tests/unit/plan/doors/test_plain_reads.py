@@ -72,9 +72,7 @@ class Proving:
 
 def service(*, short: bool) -> Any:
     proving = cast("Any", Proving())
-    routes = plan_routes(
-        cast("Any", OnePlan()), proving, {}, cast("Any", None), lambda: 0.5, cast("Any", None)
-    )
+    routes = plan_routes(cast("Any", OnePlan()), proving, {}, cast("Any", None), lambda: 0.5)
     in_hand = InHand(100, 5.0)
     chain = [
         Middleware(CorrelationIds),

@@ -1,0 +1,275 @@
+"""What the standard knows of a plan: what is closed, agreed, due, missing and not recorded.
+
+Its elements that no section holds are derived here from the entries and who recorded them
+(PCSP 2.0); nothing of this is contributed.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from services.plan.fold.findings.facts import (
+    ACTION,
+    AGREEMENT,
+    CONTINGENCY_PLAN,
+    GOAL,
+    NEED,
+    OUTCOME,
+    REVIEW,
+    STAGE_GOAL,
+    STRENGTH,
+    EntryKey,
+    PlanFacts,
+    Said,
+    Today,
+    is_ref,
+    key_of,
+)
+from services.plan.fold.findings.people import missing_elements
+from services.plan.fold.findings.reviews import (
+    changed_since,
+    days_until,
+    next_due,
+    out_of_date_after,
+)
+
+_CLOSED: Final = {
+    ACTION: frozenset({"completed", "not-applicable"}),
+    GOAL: frozenset({"achieved", "not-applicable"}),
+    STAGE_GOAL: frozenset({"achieved", "not-applicable"}),
+}
+_COMPLETES_THE_RECORD: Final = frozenset(
+    {STRENGTH, NEED, GOAL, ACTION, STAGE_GOAL, OUTCOME, AGREEMENT}
+)
+_PLAN: Final = "plan"
+_DUE_SOON_DAYS: Final = 30
+
+DERIVES: Final[Mapping[str, str]] = {
+    "About me > Date": "the latest stated_at of what set a heading of about_me.AboutMe",
+    "About me > Supported to write this by": "supported_by in the provenance of about_me.AboutMe",
+    "Care and support plan > Date this plan was last updated": (
+        "the latest recorded_at over the entries of the plan"
+    ),
+    "Contingency/safety plans > Date this plan was last updated": (
+        "the latest recorded_at of contingency_plans.ContingencyPlan"
+    ),
+    "Additional support plans > Date this plan was last updated": (
+        "the latest recorded_at of support_plans.SupportPlan"
+    ),
+    "Care and support plan > Needs, concerns or problems > Goals and hopes > "
+    "Actions and activities > Date last updated": "the latest recorded_at of goals.Action",
+    **{
+        f"Care and support plan > Performing professional{below}": f"the lead of the plan{member}"
+        for below, member in (
+            ("", ""),
+            (" > Name", ".name"),
+            (" > Role", ".role"),
+            (" > Grade", ".grade"),
+            (" > Speciality", ".speciality"),
+            (" > Professional identifier", ".identifier"),
+            (" > Organisation", ".organisation"),
+            (" > Contact details", ".contact"),
+        )
+    },
+    **{
+        f"Care and support plan > Person completing record{below}": f"each contributor{member}"
+        for below, member in (
+            ("", ""),
+            (" > Name", ".name"),
+            (" > Role", ".role"),
+            (" > Grade", ".grade"),
+            (" > Specialty", ".speciality"),
+            (" > Organisation", ".organisation"),
+            (" > Professional identifier", ".identifier"),
+            (" > Date completed", ": their last recorded_at"),
+            (" > Contact details", ".contact"),
+        )
+    },
+    **{
+        f"Care and support plan > Location{below}": f"where the plan was last reviewed{member}"
+        for below, member in (("", ""), (" > Coded value", ".ods"), (" > Free text", ".text"))
+    },
+    **{
+        f"{group} > Agreed with person or legitimate representative > "
+        "Person or legitimate representative": "stewardship.Agreement: its outcome is yes"
+        for group in ("Care and support plan", "Contingency/safety plans")
+    },
+}
+"""The elements of the standard that no section holds, and from what the plan derives each."""
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """Who recorded an event of the plan, and when; ``by`` as the plan shows it."""
+
+    entry: EntryKey
+    kind: tuple[str, str]
+    by: Mapping[str, Any]
+    at: datetime
+
+
+@dataclass(frozen=True)
+class Beside:
+    """What stands in the provenance of single contributions, and in no entry.
+
+    ``opened_by`` is the professional who opened the plan, ``location`` where it was last reviewed,
+    or else opened.
+    """
+
+    recorded: Iterable[Recorded] = ()
+    opened_by: Mapping[str, Any] | None = None
+    location: Mapping[str, Any] | None = None
+
+
+def of_an_entry(plan: PlanFacts, said: Said, today: Today) -> dict[str, Any]:
+    """What is derived of one entry; a member is left out where there is nothing to say."""
+    derived: dict[str, Any] = {"changed_at": plan.changed_at(said)}
+    if said.kind in _CLOSED:
+        derived["closed"] = said.status in _CLOSED[said.kind]
+    derived |= _agreement(plan, said.key) | _review(plan, said.key, today)
+    until = _stale_after(plan, said, today)
+    return {**derived, "stale_after": until} if until is not None else derived
+
+
+def of_the_plan(
+    plan: PlanFacts,
+    today: Today,
+    fields: Mapping[str, Iterable[str]],
+    beside: Beside,
+    last_updated: datetime | None,
+) -> dict[str, Any]:
+    """What is derived of the whole plan.
+
+    ``fields`` are those that carry elements of the standard, by section. ``not_recorded`` names the
+    sections and the fields without a value, so that silence is not read as "none".
+    """
+    missing = sorted({f"{one.section}.{one.field}" for one in missing_elements(plan)})
+    current = [said for said in plan.entries.values() if said.is_current]
+    derived: dict[str, Any] = {
+        "changed_at": last_updated,
+        "last_stated_at": max((said.stated_at for said in current), default=None),
+        "sendable": plan.person is not None and not missing,
+        "missing": missing,
+        "not_recorded": _not_recorded(current, fields),
+        "contributors": _contributors(beside.recorded),
+    }
+    derived |= _agreement(plan, _PLAN) | _review(plan, _PLAN, today)
+    lead = next((one.content.get("lead") for one in _reviews(plan, _PLAN)), None)
+    for name, given in (("lead", lead or beside.opened_by), ("location", beside.location)):
+        if given:
+            derived[name] = given
+    return derived
+
+
+def reviews(plan: PlanFacts, today: Today) -> list[dict[str, Any]]:
+    """The reviews of the plan: what is overdue first, contingency plans first among equals."""
+    listed_ = [_one_review(plan, review, today) for review in plan.current(REVIEW)]
+    order = ("overdue", "without-date", "due", "later")
+    return sorted(
+        listed_,
+        key=lambda one: (
+            order.index(one["state"]),
+            one["subject_type"] != CONTINGENCY_PLAN[1],
+            str(one["due_on"] or ""),
+        ),
+    )
+
+
+def _one_review(plan: PlanFacts, review: Said, today: Today) -> dict[str, Any]:
+    subject = review.content.get("subject")
+    said = plan.at(subject)
+    due_on = next_due(plan, review, today)
+    return {
+        "entry_id": review.entry_id,
+        "subject": subject,
+        "subject_type": said.entry_type
+        if said is not None
+        else _PLAN
+        if subject == _PLAN
+        else None,
+        "due_on": due_on,
+        "state": _state(due_on, today),
+        "days": None if due_on is None else days_until(due_on, today),
+        "responsible": review.content.get("responsible"),
+    }
+
+
+def _state(due_on: Any, today: Today) -> str:
+    if due_on is None:
+        return "without-date"
+    days = days_until(due_on, today)
+    if days < 0:
+        return "overdue"
+    return "due" if days <= _DUE_SOON_DAYS else "later"
+
+
+def _agreement(plan: PlanFacts, subject: EntryKey | str) -> dict[str, Any]:
+    """The latest agreement to the plan or to an entry."""
+    latest = [one for one in plan.current(AGREEMENT) if _subject_of(one) == subject]
+    if not latest:
+        return {}
+    to = latest[-1].content.get("plan_version")
+    return {
+        "agreement": {
+            "entry_id": latest[-1].entry_id,
+            "outcome": latest[-1].content.get("outcome"),
+            "plan_version": to,
+            "changed_since": isinstance(to, int) and changed_since(plan, subject, to),
+        }
+    }
+
+
+def _review(plan: PlanFacts, subject: EntryKey | str, today: Today) -> dict[str, Any]:
+    for review in _reviews(plan, subject):
+        due_on = next_due(plan, review, today)
+        told = {"entry_id": review.entry_id, "due_on": due_on, "state": _state(due_on, today)}
+        return {"review": told}
+    return {}
+
+
+def _reviews(plan: PlanFacts, subject: EntryKey | str) -> Iterable[Said]:
+    return (review for review in plan.current(REVIEW) if _subject_of(review) == subject)
+
+
+def _subject_of(said: Said) -> EntryKey | str | None:
+    subject = said.content.get("subject")
+    return key_of(subject) if is_ref(subject) else subject
+
+
+def _stale_after(plan: PlanFacts, said: Said, today: Today) -> datetime | None:
+    """When nobody should take the entry for up to date any more: its review or a year is over."""
+    due = [
+        today.after(due_on)
+        for review in _reviews(plan, said.key)
+        if (due_on := next_due(plan, review, today)) is not None
+    ]
+    if said.kind == CONTINGENCY_PLAN:
+        due.append(out_of_date_after(plan, said, today))
+    return min(due, default=None)
+
+
+def _not_recorded(current: Iterable[Said], fields: Mapping[str, Iterable[str]]) -> list[str]:
+    held: dict[str, set[str]] = {}
+    for said in current:
+        told = (name for name, given in said.content.items() if given not in (None, [], {}, ""))
+        held.setdefault(said.section, set()).update(told)
+    lacking = []
+    for section, names in fields.items():
+        if section not in held:
+            lacking.append(section)
+        else:
+            lacking += [f"{section}.{name}" for name in names if name not in held[section]]
+    return lacking
+
+
+def _contributors(recorded: Iterable[Recorded]) -> list[dict[str, Any]]:
+    """Each who recorded some of the care and support plan, with the last time; latest first."""
+    last: dict[str, tuple[datetime, Mapping[str, Any]]] = {}
+    for one in recorded:
+        if one.kind in _COMPLETES_THE_RECORD:
+            key = repr(sorted((name, repr(given)) for name, given in one.by.items()))
+            if key not in last or last[key][0] <= one.at:
+                last[key] = (one.at, one.by)
+    ordered = sorted(last.values(), key=lambda pair: pair[0], reverse=True)
+    return [{**by, "recorded_at": at} for at, by in ordered]

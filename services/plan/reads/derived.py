@@ -1,0 +1,117 @@
+"""The plan with what the standard derives from it beside its entries, and its reviews."""
+
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime, tzinfo
+from typing import Any, Final
+from uuid import UUID
+
+import orjson
+
+from services.plan.fold.findings.facts import REVIEW, PlanFacts, Today
+from services.plan.fold.standard import (
+    Beside,
+    Recorded,
+    of_an_entry,
+    of_the_plan,
+    reviews,
+)
+from services.plan.reads.facts import facts_of
+from services.plan.reads.view import PlanView
+from shared.chassis.database.database import Database
+
+DERIVED: Final = "derived"
+REVIEWS: Final = "reviews"
+
+_REVIEW_HELD: Final = "careplan.stewardship.review-held"
+
+
+class PlanDerived:
+    """Works out what is derived. ``fields`` are those that carry the standard, by section."""
+
+    def __init__(
+        self, database: Database, zone: tzinfo, fields: Mapping[str, Iterable[str]]
+    ) -> None:
+        self._database = database
+        self._zone = zone
+        self._fields = fields
+
+    async def beside(
+        self, view: PlanView, include: frozenset[str], at: datetime | None = None
+    ) -> PlanView:
+        """The plan with what was asked for, of its very version; ``at``, or when it came."""
+        if not include & {DERIVED, REVIEWS}:
+            return view
+        known = await facts_of(self._database, view.plan_id, view.version)
+        if known is None:
+            return view
+        plan, document = known.facts, orjson.loads(view.body)
+        today = Today(at or known.seen_at[plan.version], self._zone)
+        if REVIEWS in include:
+            document[REVIEWS] = reviews(plan, today)
+        if DERIVED in include:
+            for section, entries in document["sections"].items():
+                for entry in entries:
+                    said = plan.entries[section, entry["entry_id"]]
+                    entry[DERIVED] = of_an_entry(plan, said, today)
+            last_updated = _instant(document["last_updated"])
+            told = await self._beside(view.plan_id, plan)
+            document[DERIVED] = of_the_plan(plan, today, self._fields, told, last_updated)
+        return view.with_document(document)
+
+    async def _beside(self, plan_id: UUID, plan: PlanFacts) -> Beside:
+        """What stands in the provenance of single contributions."""
+        rows = await self._database.pool.fetch(
+            """SELECT section, entry_id, entry_type, "by", recorded_at
+                 FROM ledger.plan_ledger WHERE plan_id = $1 AND plan_version <= $2
+                ORDER BY plan_version""",
+            plan_id,
+            plan.version,
+        )
+        recorded = [
+            Recorded(
+                (row["section"], str(row["entry_id"])),
+                (row["section"], row["entry_type"]),
+                orjson.loads(row["by"]),
+                row["recorded_at"],
+            )
+            for row in rows
+        ]
+        opened = await self._provenance(plan_id, 1)
+        held = await self._last_review(plan_id, plan)
+        who = opened.get("stated_by", opened.get("recorded_by", {}))
+        return Beside(
+            recorded,
+            who if who.get("kind") == "professional" else None,
+            held.get("location") or opened.get("location"),
+        )
+
+    async def _last_review(self, plan_id: UUID, plan: PlanFacts) -> Mapping[str, Any]:
+        """The provenance of the last formal review of the plan that was held."""
+        of_the_plan_itself = {
+            review.key for review in plan.current(REVIEW) if review.content.get("subject") == "plan"
+        }
+        for change in reversed(plan.changes):
+            if change.key in of_the_plan_itself and change.type.startswith(_REVIEW_HELD):
+                event = await self._event(plan_id, change.plan_version)
+                held = event.get("content", {}).get("held") or [{}]
+                if held[-1].get("kind") == "formal":
+                    told: Mapping[str, Any] = event.get("provenance", {})
+                    return told
+        return {}
+
+    async def _provenance(self, plan_id: UUID, version: int) -> Mapping[str, Any]:
+        told: Mapping[str, Any] = (await self._event(plan_id, version)).get("provenance", {})
+        return told
+
+    async def _event(self, plan_id: UUID, version: int) -> Mapping[str, Any]:
+        event = await self._database.pool.fetchval(
+            "SELECT event FROM ledger.plan_ledger WHERE plan_id = $1 AND plan_version = $2",
+            plan_id,
+            version,
+        )
+        told: Mapping[str, Any] = orjson.loads(event) if event else {}
+        return told
+
+
+def _instant(given: str | None) -> datetime | None:
+    return datetime.fromisoformat(given).astimezone(UTC) if given else None
