@@ -17,7 +17,7 @@ TO_CRISIS = {"section": CRISIS[0], "entry_id": CRISIS[1]}
 
 def said(kind: str, entry_id: str, **content: Any) -> Said:
     section, _, entry_type = kind.partition("/")
-    return Said(section, entry_id, entry_type, True, content, AT, AT)  # noqa: FBT003 - current
+    return Said(section, entry_id, entry_type, True, content, AT, AT)
 
 
 def plan_of(*entries: Said) -> PlanFacts:
