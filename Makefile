@@ -7,7 +7,7 @@ STACK := $(or $(CAREPLAN_STACK_DIR),.stack)
 WANTED := $(shell { cat requirements/dev.txt pyproject.toml; pwd; } | cksum)
 
 .DEFAULT_GOAL := help
-.PHONY: help run stop logs seed reset test test-unit test-component test-e2e lint format \
+.PHONY: help run stop logs seed reset test test-unit test-component test-e2e test-properties lint format \
 	contracts check-contracts new-section bench faults lock clean set-up
 
 ##@ The stack
@@ -40,6 +40,9 @@ test-component: set-up ## one service at a time on real PostgreSQL and Kafka
 
 test-e2e: set-up ## the whole stack
 	$(BIN)/pytest tests/e2e
+
+test-properties: set-up ## minutes: look for new examples that break a property
+	$(BIN)/pytest -n 2 --timeout=600 -m hypothesis --hypothesis-profile=searching tests/unit tests/contract
 
 lint: set-up ## ruff, mypy, import rules
 	$(BIN)/ruff check .

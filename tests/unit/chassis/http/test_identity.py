@@ -505,9 +505,12 @@ MALFORMED = st.one_of(
 )
 
 
+AND_ONE_FOLDER_FOR_ALL = [*settings().suppress_health_check, HealthCheck.function_scoped_fixture]
+
+
 @settings(
     max_examples=2 * settings().max_examples,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    suppress_health_check=AND_ONE_FOLDER_FOR_ALL,
 )
 @given(MALFORMED)
 def test_whatever_stands_in_the_header_is_a_401(jwks: Path, authorization: str) -> None:
@@ -516,7 +519,7 @@ def test_whatever_stands_in_the_header_is_a_401(jwks: Path, authorization: str) 
     assert asyncio.run(refused(identity, authorization)) in ("token-missing", "token-invalid")
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=AND_ONE_FOLDER_FOR_ALL)
 @given(st.data())
 def test_a_token_changed_in_any_place_is_a_401(jwks: Path, data: st.DataObject) -> None:
     made = token(claims())
@@ -539,7 +542,7 @@ JSON = st.recursive(
 )
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=AND_ONE_FOLDER_FOR_ALL)
 @given(st.sampled_from([*claims(), "nbf", "acr", "auth_time", "idp", "azp"]), JSON)
 def test_a_signed_claim_of_any_form_is_taken_or_is_a_401(jwks: Path, name: str, value: Any) -> None:
     identity = Identity(str(jwks), ISSUER, clock=Clock())
