@@ -6,17 +6,18 @@ import json
 import sys
 import tracemalloc
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from types import FrameType
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from starlette.requests import Request
 from starlette.types import Message
 
 from shared.chassis.http.body import read_body
+from shared.chassis.wire import strict_json
 from shared.chassis.wire.problem import Problem
 from shared.chassis.wire.strict_json import VALUES_LIMIT, read
 from shared.chassis.wire.validation_errors import error_at
@@ -59,6 +60,54 @@ def test_what_the_standard_library_writes_is_read_back_the_same(
     value: Any, ascii_only: bool
 ) -> None:
     assert read(json.dumps(value, ensure_ascii=ascii_only).encode()) == value
+
+
+SPACES = st.sampled_from(["", "", "", " ", "\n", "\t"])
+TEXTS = st.sampled_from(
+    ['""', '"a"', '"b"', '":"', '"\\""', '"é"', '"\\u0061"', '"\\u0000"', '"\\ud800"', '"a']
+)
+WORDS = st.sampled_from(
+    [*("0", "-0", "7", "5.0", "1e2", "0.1", "1e400", "01", "NaN", "true", "false", "null", "nul")]
+    + [str(sign * (2**53 + more)) for sign in (1, -1) for more in (0, 1)]
+    + [str(2**64)]
+)
+# As nobody writes it: keys twice, space anywhere, escapes, odd numbers and mistakes.
+ODD_JSON = st.recursive(
+    WORDS | TEXTS,
+    lambda inner: (
+        st.lists(st.tuples(SPACES, inner, SPACES).map("".join), max_size=3).map(
+            lambda items: f"[{','.join(items)}]"
+        )
+        | st.lists(
+            st.tuples(SPACES, TEXTS, SPACES, st.just(":"), inner, SPACES).map("".join), max_size=3
+        ).map(lambda members: f"{{{','.join(members)}}}")
+    ),
+    max_leaves=8,
+)
+
+
+def outcome(reading: Callable[[], Any]) -> str:
+    """What came of it; texts tell whole numbers from others, and the order of keys."""
+    try:
+        return repr(reading())
+    except Problem as problem:
+        return repr((problem.code, problem.detail, problem.errors))
+
+
+@settings(max_examples=1_000)
+@given(st.tuples(SPACES, ODD_JSON, SPACES).map(lambda parts: "".join(parts).encode()))
+def test_whichever_parser_reads_it_the_outcome_is_the_same(body: bytes) -> None:
+    """The quick one takes only what the careful one takes, and as the same value."""
+    carefully = outcome(lambda: strict_json._read_carefully(body, body.decode()))
+    assert outcome(lambda: read(body)) == carefully
+
+
+def test_an_ordinary_body_is_read_quickly() -> None:
+    """Or the quick parser would be there for nothing."""
+    body = (
+        b'{"contribution_id": "0199c0de-0000-7000-8000-00000000000e", "content": {"a": [1, "x"]}}'
+    )
+    assert strict_json._read_quickly(body) == json.loads(body)
 
 
 @given(st.binary(max_size=200))
