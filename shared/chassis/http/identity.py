@@ -47,7 +47,7 @@ REMEMBERED_BYTES: Final = 8 * 2**20
 _OF_EACH_TOKEN: Final = 512
 
 _KINDS: Final = frozenset(get_args(Kind))
-_TOKEN: Final = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
+_TOKEN: Final = re.compile(rb"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
 _ROLE: Final = re.compile(ROLE)
 _ODS: Final = re.compile(ODS)
 _LOCAL_ID: Final = re.compile(LOCAL_ID)
@@ -127,6 +127,8 @@ class Identity(SecurityBase):
         return proven.contributor
 
     async def _verify(self, token: bytes) -> _Proven:
+        if not _TOKEN.fullmatch(token):
+            raise _no_token()
         try:
             claims, thumbprint = await self._claims_of(token)
             expires = self._judge_claims(claims)
@@ -174,13 +176,17 @@ def _refused(why: str) -> Problem:
     return Problem("token-invalid", why)
 
 
+def _no_token() -> Problem:
+    return _refused("It is not a signed token.")
+
+
 def _token_in(authorization: str | None) -> bytes:
     scheme, _, token = (authorization or "").strip().partition(" ")
     token = token.strip()
     if scheme.lower() != "bearer" or not token:
         raise Problem("token-missing", "Send a token as Authorization: Bearer.")
-    if len(token) > TOKEN_LIMIT or not _TOKEN.fullmatch(token):
-        raise _refused("It is not a signed token.")
+    if len(token) > TOKEN_LIMIT or not token.isascii():
+        raise _no_token()
     return token.encode()
 
 

@@ -3,8 +3,8 @@
 import asyncio
 import math
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
+from contextlib import ExitStack
 from hashlib import sha256
 from time import monotonic
 from typing import Final
@@ -24,7 +24,8 @@ _LATE = problem_handlers()[TimeoutError]
 class InHand:
     """Counts the requests that a service works on, up to ``limit``.
 
-    A reader has an answer within ``read_seconds``, besides what it asks to be waited for.
+    Inside ``with`` there is one more; ``overloaded`` where that would be too many. A reader
+    has an answer within ``read_seconds``, besides what it asks to be waited for.
     """
 
     def __init__(self, limit: int, read_seconds: float) -> None:
@@ -32,16 +33,13 @@ class InHand:
         self._read_seconds = read_seconds
         self._number = 0
 
-    @contextmanager
-    def one(self) -> Iterator[None]:
-        """One more, while it lasts; ``overloaded`` where that would be too many."""
+    def __enter__(self) -> None:
         if self._number >= self._limit:
             raise Problem("overloaded", "Too many requests are waiting here. Send the same again.")
         self._number += 1
-        try:
-            yield
-        finally:
-            self._number -= 1
+
+    def __exit__(self, *_: object) -> None:
+        self._number -= 1
 
     def in_time(self, request: Request) -> asyncio.Timeout:
         """Ends what is done within it when the time of a reader is over, with ``TimeoutError``.
@@ -123,7 +121,7 @@ class Overload:
         def count() -> None:
             nonlocal is_counted
             if not is_counted:
-                counted.enter_context(self._in_hand.one())
+                counted.enter_context(self._in_hand)
                 is_counted = True
 
         async def receive_and_count() -> Message:

@@ -30,6 +30,7 @@ _ODD: Final = frozenset(
     {b"content-encoding", b"expect", b"if-match", b"traceparent", b"transfer-encoding",
      b"x-correlation-id", b"x-request-id"}
 )  # fmt: skip
+_CORRELATION_ID: Final = b"x-correlation-id"
 _HANDLERS: Final = problem_handlers()
 
 
@@ -124,7 +125,7 @@ class PlainRequests:
         name = f"{route.method} {route.path}"
         with tracer().start_as_current_span(name, kind=SpanKind.SERVER) as span:
             try:
-                with self._in_hand.one():
+                with self._in_hand:
                     async with self._in_hand.in_time(request):
                         response = await route.answer(request, body, named)
             except Exception as error:  # noqa: BLE001 - every error is a problem, as in the framework
@@ -134,9 +135,9 @@ class PlainRequests:
                 span.set_attribute(Attribute.HTTP_METHOD, route.method)
                 span.set_attribute(Attribute.HTTP_ROUTE, route.path)
                 span.set_attribute(Attribute.HTTP_STATUS, response.status_code)
-                if "x-correlation-id" not in response.headers:
-                    named_id = (b"x-correlation-id", correlation_id_of(request).encode())
-                    response.raw_headers.append(named_id)
+                headers = response.raw_headers
+                if not any(name == _CORRELATION_ID for name, _ in headers):
+                    headers.append((_CORRELATION_ID, correlation_id_of(request).encode()))
         return response
 
 

@@ -33,7 +33,7 @@ ENDING_SECONDS: Final = 5.0
 _CYCLE: Final = "careplan.cycle"
 """The server's own end of a request, in the ``extensions`` of its scope."""
 
-_LEFT_TO_THE_SERVER: Final = frozenset({"connection", "transfer-encoding"})
+_LEFT_TO_THE_SERVER: Final = frozenset({b"connection", b"transfer-encoding"})
 
 
 def answered_whole(scope: Scope, response: Response) -> bool:
@@ -42,6 +42,7 @@ def answered_whole(scope: Scope, response: Response) -> bool:
     This rests on the server's insides: its test compares the bytes with those that it writes.
     """
     body = bytes(response.body)
+    given = dict(response.raw_headers)
     cycle: RequestResponseCycle | None = scope.get("extensions", {}).get(_CYCLE)
     if (
         cycle is None
@@ -51,8 +52,8 @@ def answered_whole(scope: Scope, response: Response) -> bool:
         or cycle.access_log
         or not cycle.keep_alive
         or scope["method"] == "HEAD"
-        or not _LEFT_TO_THE_SERVER.isdisjoint(response.headers)
-        or response.headers.get("content-length") != str(len(body))
+        or not _LEFT_TO_THE_SERVER.isdisjoint(given)
+        or given.get(b"content-length") != b"%d" % len(body)
     ):
         return False
     written = [STATUS_LINE[response.status_code]]
