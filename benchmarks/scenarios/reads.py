@@ -35,6 +35,10 @@ from shared.testing.tokens import ISS, TestIssuer
 
 _PLANS = 2_000
 _EVENTS_TO_MULTIPLY = 4_000
+_ALL_IS_PUBLISHED = """
+    SELECT position = (SELECT max(feed) FROM ledger.plan_ledger) FROM relay_mark
+     WHERE stream = 'changes'
+"""
 _BOTH = ("plan_id", "entry_id")
 
 
@@ -137,10 +141,12 @@ async def _door(
             told = settings.model_copy(update=more).model_dump(exclude_unset=True)
             environment = {f"CAREPLAN_{name.upper()}": str(value) for name, value in told.items()}
             async with in_a_process("shared.chassis.run", "plan", **environment) as pid:
-                await _until_folded(made, len(read.messages))
+                await _until(made, "SELECT sum(version) = $1 FROM plan", len(read.messages))
                 if read.multiplied > 1:
                     await _multiply(made, read.multiplied)
                     await servers.checkpoint()
+                # What the relay has before it would count as work of the readers.
+                await _until(made, _ALL_IS_PUBLISHED)
                 load = Load(
                     port=port,
                     method="GET",
@@ -194,13 +200,13 @@ async def _paths(made: TestDatabase) -> list[str]:
     return [f"/v1/plans/{row['plan_id']}" for row in rows]
 
 
-async def _until_folded(made: TestDatabase, events: int) -> None:
+async def _until(made: TestDatabase, holds: str, *arguments: int) -> None:
     connection = await asyncpg.connect(made.owner_url)
     try:
 
-        async def folded() -> bool:
-            return bool(await connection.fetchval("SELECT sum(version) FROM plan") == events)
+        async def found() -> bool:
+            return bool(await connection.fetchval(holds, *arguments))
 
-        await eventually(folded, "all was folded", within=120, holds=bool)
+        await eventually(found, holds, within=120, holds=bool)
     finally:
         await connection.close()

@@ -19,6 +19,7 @@ from shared.chassis.database.database import Database
 from shared.chassis.http.identity import Identity
 from shared.chassis.http.parameters import (
     cursor_of,
+    has_parameters,
     judge_parameters,
     judge_purpose,
     one_header,
@@ -129,6 +130,8 @@ def permitted(
 
 
 def _include_of(request: Request) -> frozenset[str]:
+    if not has_parameters(request):
+        return _NOTHING_INCLUDED
     given = request.query_params.getlist("include")
     asked = frozenset(name.strip() for part in given for name in part.split(","))
     if not given:

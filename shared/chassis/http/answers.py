@@ -12,7 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
-from uuid_utils.compat import uuid4
+from uuid_utils import uuid4
 
 from shared.chassis.database.database import TRANSIENT
 from shared.chassis.http.parameters import parameter_invalid

@@ -36,6 +36,11 @@ def parameter_invalid(name: str, detail: str, rule: str = "parameter") -> Proble
     return Problem("parameter-invalid", detail, errors=[error], parameter=named)
 
 
+def has_parameters(request: Request) -> bool:
+    """True where anything stands behind a question mark: mostly nothing does."""
+    return bool(request.scope["query_string"])
+
+
 def judge_parameters(
     request: Request, known: Collection[str] = (), *, repeatable: Collection[str] = ()
 ) -> None:
@@ -43,6 +48,8 @@ def judge_parameters(
 
     Passing it over in silence would answer another question than the one that was asked.
     """
+    if not has_parameters(request):
+        return
     for name in request.query_params:
         if name not in known:
             shown = name[:KEY_LIMIT]
