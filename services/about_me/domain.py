@@ -1,46 +1,93 @@
 """About me: what the person wants everybody to know, in their own words."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
-from typing import ClassVar, Final, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal
 from uuid import UUID, uuid5
 
 from eventsourcing.domain import event
 
 from shared.ledger import (
+    DERIVED,
     PERSON,
     PROXY,
-    Change,
+    Amendment,
+    CanBeConfirmed,
+    CanBeSetAside,
+    ChangeReason,
     Code,
-    Entry,
+    Creation,
     Media,
     Provenance,
+    Refusal,
     Refused,
+    changes,
+    creates,
     is_blank,
-    need_reason,
+    must_be_the_persons,
+    must_not_lie_ahead,
+    titled,
     value,
+    values_titled,
 )
 
-Heading = Literal[
-    "what_is_most_important",
-    "people_who_are_important",
-    "how_i_communicate",
-    "my_wellness",
-    "please_do_and_please_dont",
-    "how_and_when_to_support_me",
-    "also_worth_knowing",
+Heading = Annotated[
+    Literal[
+        "what_is_most_important",
+        "people_who_are_important",
+        "how_i_communicate",
+        "my_wellness",
+        "please_do_and_please_dont",
+        "how_and_when_to_support_me",
+        "also_worth_knowing",
+    ],
+    values_titled(
+        {
+            "what_is_most_important": titled("What is most important to me"),
+            "people_who_are_important": titled("People who are important to me"),
+            "how_i_communicate": titled("How I communicate and how to communicate with me"),
+            "my_wellness": titled("My wellness"),
+            "please_do_and_please_dont": titled("Please do and please don't"),
+            "how_and_when_to_support_me": titled("How and when to support me"),
+            "also_worth_knowing": titled("Also worth knowing about me"),
+        }
+    ),
 ]
 
-_A_MINUTE: Final = timedelta(minutes=1)
+ONLY_THE_PERSON_WRITES = Refusal(
+    "only-the-person-writes-about-me",
+    "Only the person writes here",
+    "These are the person's own words, or said on their behalf; others comment.",
+)
+SUPPORTER_MISSING = Refusal(
+    "supporter-missing",
+    "It does not say who supported the person",
+    "Say in `provenance.supported_by` who supported the person and how; "
+    "where somebody speaks on their behalf, `how` is needed.",
+)
+NOTHING_WRITTEN = Refusal(
+    "nothing-written", "Nothing is written", "Write something under each heading named."
+)
+HEADING_ALREADY_EMPTY = Refusal(
+    "heading-already-empty", "The heading is empty already", "There is nothing to clear."
+)
+MEDIA_UNKNOWN = Refusal("media-unknown", "No such media", "No heading has it.")
+MEDIA_NEEDS_A_CHECKSUM = Refusal(
+    "media-needs-a-checksum", "The media have no checksum", "Give the SHA-256 of its bytes."
+)
+TAKEN_IN_THE_FUTURE = Refusal(
+    "taken-in-the-future", "It was not taken yet", "`taken_at` must not be later than now."
+)
 
 
 @value
 class Response:
     """What stands under one heading: words, a code, pictures, sound or films."""
 
-    text: str | None = None
-    code: Code | None = None
-    media: tuple[Media, ...] = ()
+    text: Annotated[str, titled("Words", "What the person says, in their own words.")] | None = None
+    code: Annotated[Code, titled("Code", "A code for what is said.")] | None = None
+    media: Annotated[
+        tuple[Media, ...], titled("Pictures, sound and films", "What is shown or played here.")
+    ] = ()
 
     @property
     def is_blank(self) -> bool:
@@ -49,162 +96,133 @@ class Response:
         return is_blank(self.text) and (self.text is not None or not has_another_way)
 
 
-Responses = dict[Heading, Response]
-ChangedResponses = dict[Heading, Response | None]
+_HEADINGS = titled("Headings", "What stands under each heading.")
+Responses = Annotated[dict[Heading, Response], _HEADINGS]
+ChangedResponses = Annotated[dict[Heading, Response | None], _HEADINGS]
 
 
-class AboutMe(Entry):
+class Written(Amendment):
+    """An event that sets ``responses``: what stands under the headings that they name."""
+
+    def apply(self, aggregate: Any) -> None:
+        """The other headings stay."""
+        super().apply(aggregate)
+        said: Any = self
+        aggregate.take_over(said.responses)
+
+
+@titled("About me")
+class AboutMe(CanBeSetAside, CanBeConfirmed):
     """The one About me of a plan: spoken by the person, or on their behalf, and by nobody else."""
 
     already_exists: ClassVar[str] = "about-me-already-begun"
+    already_out = Refusal(
+        "about-me-set-aside", "It was set aside", "This was set aside; resume it first."
+    )
+    not_out = Refusal(
+        "about-me-not-set-aside", "It is not set aside", "This is part of the current plan."
+    )
 
-    class Begun(Entry.Creation):
-        change = Change.CREATED
+    @titled("Begun")
+    class Begun(Creation):
+        """Something was written for the first time, or anew after an error."""
+
         responses: Responses
 
-    class Reworded(Entry.Event):
-        change = Change.AMENDED
+    @titled("Reworded")
+    class Reworded(Written):
+        """What stands under some headings was said anew."""
+
         responses: Responses
 
-    class Cleared(Entry.Event):
-        change = Change.AMENDED
-        responses: ChangedResponses
-        reason: str
+    @titled("Heading cleared")
+    class Cleared(Written):
+        """Nothing stands under that heading any more."""
 
-    class MediaAdded(Entry.Event):
-        change = Change.AMENDED
-        responses: Responses
+        responses: Annotated[ChangedResponses, DERIVED]
+        reason: ChangeReason
 
-    class MediaRemoved(Entry.Event):
-        change = Change.AMENDED
-        responses: ChangedResponses
-        reason: str
+    @titled("Media added")
+    class MediaAdded(Written):
+        """Something is shown or played under a heading."""
 
-    class Confirmed(Entry.Event):
-        change = Change.AMENDED
+        responses: Annotated[Responses, DERIVED]
 
-    class SetAside(Entry.Event):
-        change = Change.WITHDRAWN
-        reason: str
+    @titled("Media removed")
+    class MediaRemoved(Written):
+        """Something is no longer shown or played."""
 
-    class Resumed(Entry.Event):
-        change = Change.RESTORED
+        responses: Annotated[ChangedResponses, DERIVED]
+        reason: ChangeReason
 
     @classmethod
     def fixed_id(cls, plan_id: UUID) -> UUID:
         """A plan has one, so its id follows from the plan's."""
         return uuid5(plan_id, "about-me")
 
-    @classmethod
-    def begin(cls, provenance: Provenance, responses: Responses) -> Self:
+    def judge_every_change(self, provenance: Provenance) -> None:
+        """All of it is the person's own."""
+        _must_be_theirs(provenance)
+
+    @creates(Begun, "Begin")
+    @staticmethod
+    def begin(said: Begun) -> None:
         """Write under one heading or more for the first time, or anew after an error."""
-        _must_be_theirs(provenance)
-        _must_say_something(responses)
-        return cls._create(cls.Begun, responses=responses, provenance=provenance)
+        _must_be_theirs(said.provenance)
+        _must_say_something(said.responses)
 
-    def reword(self, provenance: Provenance, responses: Responses) -> None:
+    @changes(Reworded, "Reword")
+    def reword(self, said: Reworded) -> None:
         """Say anew what stands under the headings named; the others stay."""
-        self._must_be_current()
-        _must_be_theirs(provenance)
-        _must_say_something(responses)
-        self.trigger_event(self.Reworded, responses=responses, provenance=provenance)
+        _must_say_something(said.responses)
 
-    def clear(self, provenance: Provenance, heading: Heading, reason: str | None = None) -> None:
+    @changes(Cleared, "Clear a heading")
+    def clear(
+        self,
+        said: Cleared,
+        heading: Annotated[Heading, titled("Heading", "The heading to clear.")],
+    ) -> Cleared:
         """Leave one heading empty."""
-        self._must_be_current()
-        _must_be_theirs(provenance)
         if heading not in self.responses:
-            raise Refused("heading-already-empty", "There is nothing to clear.", field="heading")
-        self.trigger_event(
-            self.Cleared,
-            responses={heading: None},
-            reason=need_reason(reason),
-            provenance=provenance,
-        )
+            raise Refused(HEADING_ALREADY_EMPTY, field="heading")
+        return said.having(responses={heading: None})
 
-    def add_media(self, provenance: Provenance, heading: Heading, media: Media) -> None:
+    @changes(MediaAdded, "Add media")
+    def add_media(
+        self,
+        said: MediaAdded,
+        heading: Annotated[Heading, titled("Heading", "Where it is shown or played.")],
+        media: Annotated[Media, titled("Media", "The picture, sound or film.")],
+    ) -> MediaAdded:
         """Show or play something under a heading."""
-        self._must_be_current()
-        _must_be_theirs(provenance)
         _must_be_whole(media, "media.sha256")
         held = self.responses.get(heading, Response())
         others = tuple(item for item in held.media if item.media_id != media.media_id)
         after = Response(held.text, held.code, (*others, media))
-        self.trigger_event(self.MediaAdded, responses={heading: after}, provenance=provenance)
+        return said.having(responses={heading: after})
 
+    @changes(MediaRemoved, "Remove media")
     def remove_media(
-        self, provenance: Provenance, media_id: UUID, reason: str | None = None
-    ) -> None:
+        self,
+        said: MediaRemoved,
+        media_id: Annotated[UUID, titled("Media", "The id of the picture, sound or film.")],
+    ) -> MediaRemoved:
         """Take something away that was shown or played, wherever it stands."""
-        self._must_be_current()
-        _must_be_theirs(provenance)
         after = {
             heading: _without(held, media_id)
             for heading, held in self.responses.items()
             if any(item.media_id == media_id for item in held.media)
         }
         if not after:
-            raise Refused("media-unknown", "No heading has it.", field="media_id")
-        self.trigger_event(
-            self.MediaRemoved,
-            responses=after,
-            reason=need_reason(reason),
-            provenance=provenance,
-        )
-
-    def confirm(self, provenance: Provenance) -> None:
-        """Still right as it stands."""
-        self._must_be_current()
-        _must_be_theirs(provenance)
-        self.trigger_event(self.Confirmed, provenance=provenance)
-
-    def set_aside(self, provenance: Provenance, reason: str | None = None) -> None:
-        """Take all of it out of the plan; ``resume`` undoes it."""
-        self._must_be_current()
-        _must_be_theirs(provenance)
-        self.trigger_event(self.SetAside, reason=need_reason(reason), provenance=provenance)
-
-    def resume(self, provenance: Provenance) -> None:
-        """Put it back."""
-        if not self.is_set_aside:
-            raise Refused("about-me-not-set-aside", "This is part of the current plan.")
-        _must_be_theirs(provenance)
-        self.trigger_event(self.Resumed, provenance=provenance)
-
-    def _must_be_current(self) -> None:
-        if self.is_set_aside:
-            raise Refused("about-me-set-aside", "This was set aside; resume it first.")
+            raise Refused(MEDIA_UNKNOWN, field="media_id")
+        return said.having(responses=after)
 
     @event(Begun)
     def __init__(self, responses: Responses) -> None:
-        self.responses: Responses = dict(responses)
-        self.is_set_aside = False
+        self.responses: dict[Heading, Response] = dict(responses)
 
-    @event(Reworded)
-    def _apply_reworded(self, responses: Responses) -> None:
-        self._take_over(responses)
-
-    @event(Cleared)
-    def _apply_cleared(self, responses: ChangedResponses) -> None:
-        self._take_over(responses)
-
-    @event(MediaAdded)
-    def _apply_media_added(self, responses: Responses) -> None:
-        self._take_over(responses)
-
-    @event(MediaRemoved)
-    def _apply_media_removed(self, responses: ChangedResponses) -> None:
-        self._take_over(responses)
-
-    @event(SetAside)
-    def _apply_set_aside(self) -> None:
-        self.is_set_aside = True
-
-    @event(Resumed)
-    def _apply_resumed(self) -> None:
-        self.is_set_aside = False
-
-    def _take_over(self, responses: Mapping[Heading, Response | None]) -> None:
+    def take_over(self, responses: Mapping[Heading, Response | None]) -> None:
+        """What stands where from now on; events call this, nobody else."""
         after = {**self.responses, **responses}
         self.responses = {heading: held for heading, held in after.items() if held is not None}
 
@@ -216,19 +234,9 @@ def _without(held: Response, media_id: UUID) -> Response | None:
 
 
 def _must_be_theirs(provenance: Provenance) -> None:
-    if not provenance.is_the_persons:
-        raise Refused(
-            "only-the-person-writes-about-me",
-            "These are the person's own words, or said on their behalf; others comment.",
-            field="provenance.stated_by",
-        )
+    must_be_the_persons(provenance, ONLY_THE_PERSON_WRITES, "provenance.stated_by")
     if provenance.recorded_by.kind != PERSON and not _is_supported(provenance):
-        raise Refused(
-            "supporter-missing",
-            "Say in `provenance.supported_by` who supported the person and how; "
-            "where somebody speaks on their behalf, `how` is needed.",
-            field="provenance.supported_by",
-        )
+        raise Refused(SUPPORTER_MISSING, field="provenance.supported_by")
 
 
 def _is_supported(provenance: Provenance) -> bool:
@@ -242,22 +250,15 @@ def _is_supported(provenance: Provenance) -> bool:
 
 def _must_say_something(responses: Responses) -> None:
     if not responses:
-        raise Refused("nothing-written", "Write under one heading at least.", field="responses")
+        raise Refused(NOTHING_WRITTEN, "Write under one heading at least.", field="responses")
     for heading, response in responses.items():
         if response.is_blank:
-            raise Refused(
-                "nothing-written", "Nothing is written here.", field=f"responses.{heading}"
-            )
+            raise Refused(NOTHING_WRITTEN, field=f"responses.{heading}")
         for media in response.media:
             _must_be_whole(media, f"responses.{heading}.media")
 
 
 def _must_be_whole(media: Media, field: str) -> None:
     if media.sha256 is None:
-        raise Refused("media-needs-a-checksum", "Give the SHA-256 of its bytes.", field=field)
-    if media.taken_at is not None and media.taken_at > datetime.now(UTC) + _A_MINUTE:
-        raise Refused(
-            "taken-in-the-future",
-            "`taken_at` must not be later than now.",
-            field=field.replace(".sha256", ".taken_at"),
-        )
+        raise Refused(MEDIA_NEEDS_A_CHECKSUM, field=field)
+    must_not_lie_ahead(media.taken_at, TAKEN_IN_THE_FUTURE, field.replace(".sha256", ".taken_at"))

@@ -227,7 +227,7 @@ _ACTION = (
     example(
         "assign it to nobody",
         "action-assign",
-        {"who": None},
+        {"who": {}},
         "a1",
         "action-needs-one-accountable-party",
     ),
@@ -236,6 +236,7 @@ _ACTION = (
         "action-schedule",
         {
             "when": {"period": {"start": "2026-03-16", "end": "2026-12-18"}},
+            "place": {"text": "The path to the shop"},
             "review_date": "2026-06-15",
         },
         "a1",
@@ -421,6 +422,17 @@ _OUTCOME = (
         "o1",
         "reason-missing",
     ),
+    example("resume what is current", "outcome-resume", {}, "o1", "outcome-not-set-aside"),
+    example("set it aside without a reason", "outcome-set-aside", {}, "o1", "reason-missing"),
+    example("set it aside", "outcome-set-aside", {"reason": "Counted twice"}, "o1"),
+    example(
+        "correct what was set aside",
+        "outcome-correct",
+        {"status": {"value": "not-achieved"}, "reason": "Too late"},
+        "o1",
+        "outcome-already-set-aside",
+    ),
+    example("resume it", "outcome-resume", {}, "o1"),
     *examples_of_every_entry(f"{COMMANDS}outcome-", "o1"),
 )
 

@@ -13,7 +13,17 @@ from typing import Any, Final
 Schema = Mapping[str, Any]
 
 _SAID_ONLY: Final = frozenset(
-    {"$schema", "$id", "$defs", "$comment", "title", "description", "examples"}
+    {
+        "$schema",
+        "$id",
+        "$defs",
+        "$comment",
+        "title",
+        "description",
+        "examples",
+        "x-values",
+        "x-languages",
+    }
 )
 _WALKED: Final = frozenset(
     {

@@ -5,8 +5,7 @@ from typing import Any, Final
 
 from shared.chassis.wire.shapes import command_shape, event_schema, schema_of
 from shared.chassis.wire.validation_errors import INTEGER_LIMIT
-from shared.ledger import UUID_TEXT, Claim, Organisation, Provenance, Section, Visibility
-from shared.ledger.entry.entry import Change
+from shared.ledger import UUID_TEXT, Change, Claim, Organisation, Provenance, Section, Visibility
 from shared.ledger.names import NOT_IDS
 
 Schema = dict[str, Any]

@@ -1,35 +1,63 @@
 """What can be said no to, each with a code that never changes."""
 
+from dataclasses import dataclass
 from typing import Any
 
 from shared.ledger.text import says_something
+from shared.ledger.words import Titled, titled
 
 
 class LedgerError(Exception):
     """Root of everything the ledger raises by itself."""
 
 
+@dataclass(frozen=True)
+class Refusal:
+    """A rule that can say no, declared once: its code, its title, and what would be right.
+
+    ``code`` is a kebab-case sentence from the contract and never changes its meaning.
+    """
+
+    code: str
+    title: str
+    detail: str
+
+    @property
+    def titled(self) -> Titled:
+        """The words for a screen."""
+        return titled(self.title, self.detail)
+
+
 class Refused(LedgerError):
     """A rule said no. An answer, not a failure: it is kept and given as a refused receipt.
 
-    ``code`` is a kebab-case sentence from the contract, ``detail`` a sentence for people without
-    any of the caller's content, ``field`` the path of what it is about (``aim`` in the content, or
-    ``provenance.stated_at``, ``visibility.reason`` beside it), and ``facts`` what the receipt says
-    besides (``existing_plan_id``).
+    It is raised with the ``Refusal`` declared, or with a code. ``detail`` is a sentence for people
+    without any of the caller's content, ``field`` the path of what it is about (``aim`` in the
+    content, or ``provenance.stated_at``, ``visibility.reason`` beside it), and ``facts`` what the
+    receipt says besides (``existing_plan_id``).
     """
 
     def __init__(
-        self, code: str, detail: str = "", *, field: str | None = None, **facts: Any
+        self, refusal: Refusal | str, detail: str = "", *, field: str | None = None, **facts: Any
     ) -> None:
-        super().__init__(code)
-        self.code = code
-        self.detail = detail
+        declared = refusal if isinstance(refusal, Refusal) else Refusal(refusal, "", detail)
+        super().__init__(declared.code)
+        self.code = declared.code
+        self.detail = detail or declared.detail
         self.field = field
         self.facts = facts
+
+
+REASON_MISSING = Refusal("reason-missing", "A reason is missing", "Say why.")
+ROLE_MAY_NOT = Refusal(
+    "role-may-not-contribute",
+    "The role may not use this command",
+    "Somebody else has to contribute this.",
+)
 
 
 def need_reason(reason: str | None, field: str = "reason") -> str:
     """The reason given; ``reason-missing`` where there is none."""
     if reason is None or not says_something(reason):
-        raise Refused("reason-missing", "Say why.", field=field)
+        raise Refused(REASON_MISSING, field=field)
     return reason

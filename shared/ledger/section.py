@@ -10,7 +10,11 @@ from uuid import UUID
 
 from eventsourcing.utils import register_topic
 
-from shared.ledger.entry.entry import LIFTING, Change, Entry, begun
+from shared.ledger.entry.change import Change
+from shared.ledger.entry.declared import Declared, Who, declared_by
+from shared.ledger.entry.entry import Entry
+from shared.ledger.entry.events import Withdrawal, begun
+from shared.ledger.entry.fields import of_the_change
 from shared.ledger.names import kebab
 from shared.ledger.provenance import Provenance, ServiceRole
 from shared.ledger.values.documents import Media
@@ -20,9 +24,6 @@ from shared.ledger.values.visibility import Visibility
 TAKEN_NAMES = frozenset({"audit", "plan", "inbox", "receipts"})
 
 
-_TAKE_FROM_A_RESTRICTION = ("restrict", "lift_restriction")
-
-
 @dataclass(frozen=True)
 class Command:
     """A command of an entry: its wire type, and the method that decides."""
@@ -30,14 +31,17 @@ class Command:
     type: str
     entry: builtins.type[Entry]
     method: str
-    creates: bool
+    declared: Declared
 
     @property
-    def who(self) -> tuple[str | ServiceRole, ...]:
+    def creates(self) -> bool:
+        """True where it makes a new entry."""
+        return self.declared.creates
+
+    @property
+    def who(self) -> Who:
         """Who may use it: kinds of voices, and service roles."""
-        rules = self.entry.may_contribute
-        named = rules.get(self.method, rules["*"])
-        return (*named, LIFTING) if self.method in _TAKE_FROM_A_RESTRICTION else named
+        return self.entry.may_contribute if self.declared.by is None else self.declared.by
 
     @property
     def opens_plan(self) -> bool:
@@ -46,16 +50,15 @@ class Command:
 
     @cached_property
     def parameters(self) -> Mapping[str, inspect.Parameter]:
-        """The content it takes: its parameters without ``self``, ``cls`` and ``provenance``."""
-        signature = inspect.signature(getattr(self.entry, self.method), eval_str=True)
-        left_out = {"self", "cls", "provenance", "granted"}
-        return {name: p for name, p in signature.parameters.items() if name not in left_out}
+        """The content it takes: the fields of its event, or what its signature names."""
+        return self.declared.parameters(self.entry)
 
     @cached_property
     def service_roles(self) -> frozenset[ServiceRole]:
         """Those that any command of its entry asks about."""
-        rules = (rule for who in self.entry.may_contribute.values() for rule in who)
-        return frozenset({LIFTING, *(rule for rule in rules if isinstance(rule, ServiceRole))})
+        asked = [one.by or () for _, one in _commands_of(self.entry)]
+        rules = (rule for who in (*asked, self.entry.may_contribute) for rule in who)
+        return frozenset(rule for rule in rules if isinstance(rule, ServiceRole))
 
     @cached_property
     def takes_media(self) -> bool:
@@ -102,11 +105,7 @@ class Command:
 
     def _rights(self, granted: frozenset[str]) -> dict[str, frozenset[str]]:
         """The service roles of whoever contributes, for a method that asks about them."""
-        return {"granted": granted} if self._asks_for_rights else {}
-
-    @cached_property
-    def _asks_for_rights(self) -> bool:
-        return "granted" in inspect.signature(getattr(self.entry, self.method)).parameters
+        return {"granted": granted} if self.declared.asks_for_rights else {}
 
     @property
     def is_empty_without_change(self) -> bool:
@@ -138,11 +137,13 @@ class Section:
             self._name_entry(entry)
             for event in _events_of(entry):
                 _add(events, self.event_type(entry, event), event)
-            for method, creates in _commands_of(entry):
+            for method, declared in _commands_of(entry):
+                _must_be_whole(entry, method, declared)
                 type_ = self.command_type(entry, method)
-                _add(commands, type_, Command(type_, entry, method, creates))
+                _add(commands, type_, Command(type_, entry, method, declared))
         for topic, event in events.items():
             event.TOPIC = topic  # type: ignore[attr-defined]
+            event.not_fields = of_the_change(event)
             event.beside = tuple(_events_of(self._owners[topic]))
             register_topic(topic, event)
         object.__setattr__(self, "commands", commands)
@@ -164,9 +165,9 @@ class Section:
 
     def command_type(self, entry: type[Entry], method: str) -> str:
         """``careplan.goals.commands.set-aside.v1``."""
-        decides = getattr(entry, method)
-        name = self._with_entry(entry, getattr(decides, "wire_name", method))
-        return f"careplan.{self.wire_name}.commands.{name}.v{getattr(decides, 'major', 1)}"
+        declared = dict(_commands_of(entry))[method]
+        name = self._with_entry(entry, declared.wire_name or method)
+        return f"careplan.{self.wire_name}.commands.{name}.v{declared.major}"
 
     def entry_of_event(self, type_: str) -> type[Entry]:
         """The entry class whose event this is."""
@@ -219,11 +220,16 @@ def _events_of(entry: type[Entry]) -> Iterator[type[Entry.Event]]:
             yield member
 
 
-def _commands_of(entry: type[Entry]) -> Iterator[tuple[str, bool]]:
+def _commands_of(entry: type[Entry]) -> Iterator[tuple[str, Declared]]:
     for name in dir(entry):
-        if name.startswith("_") or name == "create_id":
-            continue
-        static = inspect.getattr_static(entry, name)
-        member = static.__func__ if isinstance(static, classmethod) else static
-        if inspect.isfunction(member) and "provenance" in inspect.signature(member).parameters:
-            yield name, isinstance(static, classmethod)
+        declared = declared_by(inspect.getattr_static(entry, name))
+        if declared is not None:
+            yield name, declared
+
+
+def _must_be_whole(entry: type[Entry], method: str, declared: Declared) -> None:
+    """A command that is refused while the entry is out, or in, needs the code for it."""
+    leaves = declared.event is not None and issubclass(declared.event, Withdrawal)
+    for needed, code in ((leaves, "already_out"), (declared.puts_back, "not_out")):
+        if needed and not hasattr(entry, code):
+            raise ValueError(f"{entry.__name__}.{method} needs {entry.__name__}.{code}, a Refusal")

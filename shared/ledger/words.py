@@ -1,9 +1,11 @@
 """The words that a screen shows for what is declared: a title and a description, by language."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import Any, Final, Self
+from typing import Any, Final, Self, TypeVar
+
+DeclaredT = TypeVar("DeclaredT", bound=type[Any])
 
 LANGUAGES: Final = ("en", "cy")
 """English, which everything has, and Welsh, which may follow."""
@@ -20,7 +22,7 @@ class Titled:
     """A title and a description for people, in English; ``others`` has them by other languages.
 
     In an annotation, ``Annotated[CodedText, titled("Aim", "What ...")]``, it names a field: the
-    contract has both words there.
+    contract has both words there. Above a class, ``@titled("Goal")``, it names an entry or event.
     """
 
     title: str
@@ -47,8 +49,24 @@ class Titled:
             }
         return said
 
+    def __call__(self, declared: DeclaredT) -> DeclaredT:
+        """Names a class, as a decorator of it; what it does not describe, its docstring does."""
+        said = self if self.description else replace(self, description=sentence(declared.__doc__))
+        declared.__titled__ = said
+        return declared
+
     def __get_pydantic_json_schema__(self, schema: Any, handler: Any) -> dict[str, Any]:
         return {**handler(schema), AS_TITLED: self.as_json()}
+
+
+def titled_of(declared: type[Any]) -> Titled | None:
+    """The words that were declared for an entry or an event itself."""
+    return getattr(declared, "__titled__", None)
+
+
+def sentence(doc: str | None) -> str:
+    """A docstring as one line."""
+    return " ".join((doc or "").split())
 
 
 def titled(title: str, description: str = "", **others: tuple[str, str]) -> Titled:

@@ -1,7 +1,6 @@
 """Goals: what the person wants to be able to do, and how it will be met."""
 
-from services.goals.domain.action import Action
-from services.goals.domain.action_rules import ActionStatus
+from services.goals.domain.action import Action, ActionStatus
 from services.goals.domain.goal import Goal, GoalStatus
 from services.goals.domain.outcome import Outcome, OutcomeStatus
 from services.goals.domain.stage_goal import StageGoal

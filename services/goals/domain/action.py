@@ -1,223 +1,242 @@
 """An action: one step towards a goal, and who is accountable for it."""
 
-from typing import ClassVar, Self
+from typing import Annotated, Final
 
 from eventsourcing.domain import event
 
-from services.goals.domain.action_rules import (
-    ActionStatus,
-    must_be_somebody,
-    must_be_theirs,
-    must_name_goals,
-    must_not_end_early,
-    must_say_how,
-    must_say_what,
-    must_say_why,
-    organisation_of,
-)
 from shared.ledger import (
     KEEP,
+    NEEDS_CODE_OR_TEXT,
     PERSON,
     PROFESSIONAL,
     PROXY,
+    REASON_MISSING,
+    ROLE_MAY_NOT,
     SYSTEM,
-    Change,
+    Amendment,
+    CanBeSetAside,
+    Choice,
     CodedText,
-    Entry,
+    Creation,
     GoalRef,
     Keep,
     Location,
-    MayContribute,
     PartialDate,
     Party,
     Provenance,
+    Refusal,
     Refused,
     Score,
     Status,
     When,
-    need_reason,
+    changes,
+    creates,
+    is_blank,
+    must_be_the_persons,
+    must_end_after_it_starts,
+    must_name_one,
+    must_say_something,
+    titled,
 )
 
 
-class Action(Entry):
+class ActionStatus(Choice):
+    """How far an action has come."""
+
+    NOT_STARTED = "not-started", "Not started", "Nobody has begun on it yet."
+    IN_PROGRESS = "in-progress", "In progress", "It is being done."
+    COMPLETED = "completed", "Completed", "It has been done."
+    REFUSED = "refused", "Refused", "The person does not want it done; the reason says why."
+    NOT_APPLICABLE = (
+        "not-applicable",
+        "Not applicable",
+        "It no longer applies; the reason says why.",
+    )
+
+
+What = Annotated[tuple[CodedText, ...], titled("What", "What is to be done, in words or by codes.")]
+Goals = Annotated[tuple[GoalRef, ...], titled("Goals", "The goals that the action serves.")]
+Who = Annotated[
+    Party, titled("Who", "The one person or team that is accountable for its being done.")
+]
+Place = Annotated[Location, titled("Place", "Where it is done.")]
+Timing = Annotated[When, titled("When", "When, or how often, it is done.")]
+Strategies = Annotated[
+    tuple[str, ...], titled("Suggested strategies", "What helps to get it done.")
+]
+HowFar = Annotated[Status[ActionStatus], titled("Status", "How far the action has come.")]
+Confidence = Annotated[
+    Score, titled("Confidence", "How sure the person is that it will work, from 1 to 10 (most).")
+]
+ReviewDate = Annotated[PartialDate, titled("Review date", "When it is looked at again.")]
+
+NEEDS_CODE_OR_TEXT_OF_WHAT = Refusal(
+    "action-needs-code-or-text",
+    "The action says nothing",
+    "Say what is to be done, in words or by code.",
+)
+NEEDS_A_GOAL = Refusal(
+    "action-needs-a-goal",
+    "The action serves no goal",
+    "Name the goal, or the goals, that it serves.",
+)
+NEEDS_ONE_ACCOUNTABLE_PARTY = Refusal(
+    "action-needs-one-accountable-party",
+    "Nobody is accountable",
+    "Name the one person or team that is accountable.",
+)
+CONFIDENCE_IS_THE_PERSONS = Refusal(
+    "confidence-is-the-persons",
+    "Only the person says how confident they are",
+    "Only the person, or somebody on their behalf, says how confident they are. "
+    "Name who said it in `provenance.stated_by`, or leave the confidence out.",
+)
+
+_NEED_A_REASON: Final = (ActionStatus.REFUSED, ActionStatus.NOT_APPLICABLE)
+
+
+@titled("Action")
+class Action(CanBeSetAside):
     """One step towards one goal or several, until it is set aside."""
 
-    may_contribute: ClassVar[MayContribute] = {
-        "*": (PERSON, PROXY, PROFESSIONAL),
-        # A system speaks for itself here where its organisation is accountable, see below.
-        "record_progress": (PERSON, PROXY, PROFESSIONAL, SYSTEM),
-    }
+    already_out = Refusal(
+        "action-already-set-aside",
+        "The action was set aside",
+        "This action was set aside; resume it first.",
+    )
+    not_out = Refusal(
+        "action-not-set-aside",
+        "The action is not set aside",
+        "This action is part of the current plan.",
+    )
 
-    class Planned(Entry.Creation):
-        change = Change.CREATED
-        what: tuple[CodedText, ...]
-        goal_ids: tuple[GoalRef, ...]
-        who: Party | None = None
-        place: Location | None = None
-        when: When | None = None
-        strategies: tuple[str, ...] = ()
-        status: Status[ActionStatus] | None = None
-        confidence: Score | None = None
-        review_date: PartialDate | None = None
+    @titled("Action planned")
+    class Planned(Creation):
+        """A step towards a goal was planned."""
 
-    class Reworded(Entry.Event):
-        change = Change.AMENDED
-        what: tuple[CodedText, ...] | Keep = KEEP
-        strategies: tuple[str, ...] | Keep | None = KEEP
+        what: What
+        goal_ids: Goals
+        who: Who | None = None
+        place: Place | None = None
+        when: Timing | None = None
+        strategies: Strategies = ()
+        status: HowFar | None = None
+        confidence: Confidence | None = None
+        review_date: ReviewDate | None = None
 
-    class Assigned(Entry.Event):
-        change = Change.AMENDED
-        who: Party
+    @titled("Action reworded")
+    class Reworded(Amendment):
+        """What is to be done, or how, was said better."""
 
-    class Scheduled(Entry.Event):
-        change = Change.AMENDED
-        when: When | Keep | None = KEEP
-        review_date: PartialDate | Keep | None = KEEP
+        what: What | Keep = KEEP
+        strategies: Strategies | Keep | None = KEEP
 
-    class ProgressRecorded(Entry.Event):
-        change = Change.AMENDED
-        status: Status[ActionStatus] | None
+    @titled("Action assigned")
+    class Assigned(Amendment):
+        """Somebody is accountable for it from now on."""
 
-    class ConfidenceRated(Entry.Event):
-        change = Change.AMENDED
-        confidence: Score | None
+        who: Who
 
-    class Reattached(Entry.Event):
-        change = Change.AMENDED
-        goal_ids: tuple[GoalRef, ...]
+    @titled("Action scheduled")
+    class Scheduled(Amendment):
+        """When and where it is done, or when it is looked at again, was said."""
 
-    class SetAside(Entry.Event):
-        change = Change.WITHDRAWN
-        reason: str
+        when: Timing | Keep | None = KEEP
+        place: Place | Keep | None = KEEP
+        review_date: ReviewDate | Keep | None = KEEP
 
-    class Resumed(Entry.Event):
-        change = Change.RESTORED
+    @titled("Progress recorded")
+    class ProgressRecorded(Amendment):
+        """How far it has come was recorded."""
 
-    @classmethod
-    def plan(
-        cls,
-        provenance: Provenance,
-        what: tuple[CodedText, ...],
-        goal_ids: tuple[GoalRef, ...],
-        who: Party | None = None,
-        place: Location | None = None,
-        when: When | None = None,
-        strategies: tuple[str, ...] = (),
-        status: Status[ActionStatus] | None = None,
-        confidence: Score | None = None,
-        review_date: PartialDate | None = None,
-    ) -> Self:
+        status: HowFar | None
+
+    @titled("Confidence stated")
+    class ConfidenceRated(Amendment):
+        """The person said how sure they are that it will work."""
+
+        confidence: Confidence | None
+
+    @titled("Action reattached")
+    class Reattached(Amendment):
+        """It serves other goals."""
+
+        goal_ids: Goals
+
+    @creates(Planned, "Plan an action")
+    @staticmethod
+    def plan(said: Planned) -> None:
         """Plan a step; who is accountable may follow, the goal may not."""
-        must_say_what(what)
-        must_name_goals(goal_ids)
-        if who is not None:
-            must_be_somebody(who)
-        must_not_end_early(when)
-        must_say_how(strategies)
-        must_say_why(status)
-        if confidence is not None:
-            must_be_theirs(provenance)
-        return cls._create(
-            cls.Planned,
-            what=what,
-            goal_ids=goal_ids,
-            who=who,
-            place=place,
-            when=when,
-            strategies=strategies,
-            status=status,
-            confidence=confidence,
-            review_date=review_date,
-            provenance=provenance,
-        )
+        must_name_one(said.what, NEEDS_CODE_OR_TEXT_OF_WHAT, "what")
+        must_name_one(said.goal_ids, NEEDS_A_GOAL, "goal_ids")
+        must_say_something(said.who, NEEDS_ONE_ACCOUNTABLE_PARTY, "who")
+        _must_not_end_early(said.when)
+        must_say_something(said.strategies, NEEDS_CODE_OR_TEXT, "strategies")
+        _must_say_why(said.status)
+        if said.confidence is not None:
+            must_be_the_persons(said.provenance, CONFIDENCE_IS_THE_PERSONS, "confidence")
 
-    def reword(
-        self,
-        provenance: Provenance,
-        what: tuple[CodedText, ...] | Keep = KEEP,
-        strategies: tuple[str, ...] | Keep | None = KEEP,
-    ) -> None:
+    @changes(Reworded, "Reword the action")
+    def reword(self, said: Reworded) -> None:
         """Say better what is to be done, or how."""
-        self._must_be_current()
-        if what is not KEEP:
-            must_say_what(what)
-        if strategies is not KEEP:
-            must_say_how(strategies)
-        self.trigger_event(self.Reworded, what=what, strategies=strategies, provenance=provenance)
+        must_name_one(said.what, NEEDS_CODE_OR_TEXT_OF_WHAT, "what")
+        must_say_something(said.strategies, NEEDS_CODE_OR_TEXT, "strategies")
 
-    def assign(self, provenance: Provenance, who: Party | None) -> None:
+    @changes(Assigned, "Assign the action")
+    def assign(self, said: Assigned) -> None:
         """Make one party accountable: a person or a team, never several and never nobody."""
-        self._must_be_current()
-        must_be_somebody(who)
-        self.trigger_event(self.Assigned, who=who, provenance=provenance)
+        must_say_something(said.who, NEEDS_ONE_ACCOUNTABLE_PARTY, "who")
 
-    def schedule(
-        self,
-        provenance: Provenance,
-        when: When | Keep | None = KEEP,
-        review_date: PartialDate | Keep | None = KEEP,
-    ) -> None:
-        """Say when it happens, and when it is looked at again."""
-        self._must_be_current()
-        if when is not KEEP:
-            must_not_end_early(when)
-        self.trigger_event(
-            self.Scheduled, when=when, review_date=review_date, provenance=provenance
-        )
+    @changes(Scheduled, "Schedule the action")
+    def schedule(self, said: Scheduled) -> None:
+        """Say when and where it happens, and when it is looked at again."""
+        _must_not_end_early(said.when)
 
-    def record_progress(self, provenance: Provenance, status: Status[ActionStatus] | None) -> None:
+    # A system speaks for itself here where its organisation is accountable.
+    @changes(ProgressRecorded, "Record progress", by=(PERSON, PROXY, PROFESSIONAL, SYSTEM))
+    def record_progress(self, said: ProgressRecorded) -> None:
         """How far it has come; where the person refuses it, or it does not apply, also why."""
-        self._must_be_current()
-        if provenance.voice == SYSTEM and not self._answers_for_it(provenance):
+        if said.provenance.voice == SYSTEM and not self._answers_for_it(said.provenance):
             raise Refused(
-                "role-may-not-contribute",
+                ROLE_MAY_NOT,
                 "A system by itself reports only for the organisation that is accountable.",
             )
-        must_say_why(status)
-        self.trigger_event(self.ProgressRecorded, status=status, provenance=provenance)
+        _must_say_why(said.status)
 
-    def rate_confidence(self, provenance: Provenance, confidence: Score | None) -> None:
+    @changes(ConfidenceRated, "Say how confident the person is")
+    def rate_confidence(self, said: ConfidenceRated) -> None:
         """How sure the person is that it will work, which nobody else can say."""
-        self._must_be_current()
-        must_be_theirs(provenance)
-        self.trigger_event(self.ConfidenceRated, confidence=confidence, provenance=provenance)
+        must_be_the_persons(said.provenance, CONFIDENCE_IS_THE_PERSONS, "confidence")
 
-    def reattach(self, provenance: Provenance, goal_ids: tuple[GoalRef, ...]) -> None:
+    @changes(Reattached, "Attach the action to other goals", while_out=True)
+    def reattach(self, said: Reattached) -> None:
         """Let it serve other goals, for instance when its own was set aside."""
-        must_name_goals(goal_ids)
-        self.trigger_event(self.Reattached, goal_ids=goal_ids, provenance=provenance)
-
-    def set_aside(self, provenance: Provenance, reason: str | None = None) -> None:
-        """Take it out of the current plan; ``resume`` undoes it."""
-        self._must_be_current()
-        self.trigger_event(self.SetAside, reason=need_reason(reason), provenance=provenance)
-
-    def resume(self, provenance: Provenance) -> None:
-        """Put it back."""
-        if not self.is_set_aside:
-            raise Refused("action-not-set-aside", "This action is part of the current plan.")
-        self.trigger_event(self.Resumed, provenance=provenance)
-
-    def _must_be_current(self) -> None:
-        if self.is_set_aside:
-            raise Refused("action-already-set-aside", "This action was set aside; resume it first.")
+        must_name_one(said.goal_ids, NEEDS_A_GOAL, "goal_ids")
 
     def _answers_for_it(self, provenance: Provenance) -> bool:
         return self.accountable is not None and provenance.organisation_code == self.accountable
 
     @event(Planned)
     def __init__(self, who: Party | None = None) -> None:
-        self.is_set_aside = False
-        self.accountable = organisation_of(who)
+        self.accountable = _organisation_of(who)
 
     @event(Assigned)
     def _apply_assigned(self, who: Party) -> None:
-        self.accountable = organisation_of(who)
+        self.accountable = _organisation_of(who)
 
-    @event(SetAside)
-    def _apply_set_aside(self) -> None:
-        self.is_set_aside = True
 
-    @event(Resumed)
-    def _apply_resumed(self) -> None:
-        self.is_set_aside = False
+def _organisation_of(who: Party | None) -> str | None:
+    """The code of the organisation that is accountable, where there is one."""
+    return who.organisation.code if who is not None and who.organisation is not None else None
+
+
+def _must_not_end_early(when: When | Keep | None) -> None:
+    if isinstance(when, When) and when.period is not None:
+        must_end_after_it_starts(when.period.start, when.period.end, "when.period")
+
+
+def _must_say_why(status: Status[ActionStatus] | None) -> None:
+    if status is not None and status.value in _NEED_A_REASON and is_blank(status.reason):
+        raise Refused(
+            REASON_MISSING, "Say why it is refused or does not apply.", field="status.reason"
+        )

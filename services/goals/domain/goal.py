@@ -1,184 +1,139 @@
 """A goal: what the person wants to be able to do, in their own words."""
 
-from typing import Literal, Self
-
-from eventsourcing.domain import event
+from typing import Annotated
 
 from shared.ledger import (
     KEEP,
-    Change,
+    Amendment,
+    CanBeSetAside,
+    Choice,
     CodedText,
-    Entry,
+    Creation,
     Keep,
     NeedRef,
-    Provenance,
-    Refused,
+    Refusal,
     Score,
     Status,
     StrengthRef,
     Text,
-    need_reason,
+    changes,
+    creates,
+    must_be_the_persons,
+    must_name_one,
+    must_say_something,
+    titled,
 )
 
-GoalStatus = Literal[
-    "not-started",
-    "on-going",
-    "achieved",
-    "partially-achieved",
-    "not-achieved",
-    "not-applicable",
+
+class GoalStatus(Choice):
+    """How far a goal has come."""
+
+    NOT_STARTED = "not-started", "Not started", "Nobody has begun on it yet."
+    ON_GOING = "on-going", "On-going", "It is being worked on."
+    ACHIEVED = "achieved", "Achieved", "It was reached."
+    PARTIALLY_ACHIEVED = "partially-achieved", "Partially achieved", "Part of it was reached."
+    NOT_ACHIEVED = "not-achieved", "Not achieved", "It was not reached."
+    NOT_APPLICABLE = "not-applicable", "Not applicable", "It no longer applies."
+
+
+Aim = Annotated[CodedText, titled("Goal", "What the person wants to be able to do.")]
+Why = Annotated[Text, titled("Why", "Why it matters to the person.")]
+Importance = Annotated[
+    Score, titled("Importance", "How much it matters to the person, from 1 (least) to 10 (most).")
 ]
+Needs = Annotated[tuple[NeedRef, ...], titled("Needs", "The needs that the goal serves.")]
+Strengths = Annotated[
+    tuple[StrengthRef, ...], titled("Strengths", "The strengths that the goal builds on.")
+]
+HowFar = Annotated[Status[GoalStatus], titled("Status", "How far the goal has come.")]
+
+NEEDS_AN_AIM = Refusal(
+    "goal-needs-an-aim", "The goal says nothing", "Say what the goal is, in words or by code."
+)
+NEEDS_A_NEED = Refusal(
+    "goal-needs-a-need", "The goal serves no need", "Name the need, or the needs, that it serves."
+)
+IMPORTANCE_IS_THE_PERSONS = Refusal(
+    "importance-is-the-persons",
+    "Only the person says how much it matters",
+    "Only the person, or somebody on their behalf, says how important a goal is. "
+    "Name who said it in `provenance.stated_by`, or leave the importance out.",
+)
 
 
-class Goal(Entry):
-    """One goal, agreed with the person, until it is set aside."""
+@titled("Goal")
+class Goal(CanBeSetAside):
+    """What the person wants to be able to do, agreed with them, until it is set aside."""
 
-    class Agreed(Entry.Creation):
-        change = Change.CREATED
-        aim: CodedText
-        need_ids: tuple[NeedRef, ...]
-        why: Text | None = None
-        importance: Score | None = None
-        strength_ids: tuple[StrengthRef, ...] = ()
-
-    class Reworded(Entry.Event):
-        change = Change.AMENDED
-        aim: CodedText | Keep = KEEP
-        why: Text | Keep | None = KEEP
-
-    class Weighed(Entry.Event):
-        change = Change.AMENDED
-        importance: Score | None
-
-    class Linked(Entry.Event):
-        change = Change.AMENDED
-        need_ids: tuple[NeedRef, ...] | Keep = KEEP
-        strength_ids: tuple[StrengthRef, ...] | Keep | None = KEEP
-
-    class StatusRecorded(Entry.Event):
-        change = Change.AMENDED
-        status: Status[GoalStatus] | None
-
-    class SetAside(Entry.Event):
-        change = Change.WITHDRAWN
-        reason: str
-
-    class Resumed(Entry.Event):
-        change = Change.RESTORED
-
-    @classmethod
-    def agree(
-        cls,
-        provenance: Provenance,
-        aim: CodedText,
-        need_ids: tuple[NeedRef, ...],
-        why: Text | None = None,
-        importance: Score | None = None,
-        strength_ids: tuple[StrengthRef, ...] = (),
-    ) -> Self:
-        """Agree a goal with the person."""
-        _must_say_something(aim)
-        _must_name_needs(need_ids)
-        _must_be_theirs(importance, provenance)
-        return cls._create(
-            cls.Agreed,
-            aim=aim,
-            need_ids=need_ids,
-            why=why,
-            importance=importance,
-            strength_ids=strength_ids,
-            provenance=provenance,
-        )
-
-    def reword(
-        self,
-        provenance: Provenance,
-        aim: CodedText | Keep = KEEP,
-        why: Text | Keep | None = KEEP,
-    ) -> None:
-        """Say it better."""
-        self._must_be_current()
-        if aim is not KEEP:
-            _must_say_something(aim)
-        self.trigger_event(self.Reworded, aim=aim, why=why, provenance=provenance)
-
-    def weigh(self, provenance: Provenance, importance: Score | None) -> None:
-        """How much it matters to the person, which nobody else can say."""
-        self._must_be_current()
-        if not provenance.is_the_persons:
-            raise _not_theirs()
-        self.trigger_event(self.Weighed, importance=importance, provenance=provenance)
-
-    def link(
-        self,
-        provenance: Provenance,
-        need_ids: tuple[NeedRef, ...] | Keep = KEEP,
-        strength_ids: tuple[StrengthRef, ...] | Keep | None = KEEP,
-    ) -> None:
-        """Name the needs it serves and the strengths it builds on."""
-        self._must_be_current()
-        if need_ids is not KEEP:
-            _must_name_needs(need_ids)
-        self.trigger_event(
-            self.Linked, need_ids=need_ids, strength_ids=strength_ids, provenance=provenance
-        )
-
-    def record_status(self, provenance: Provenance, status: Status[GoalStatus] | None) -> None:
-        """How far it has come."""
-        self._must_be_current()
-        self.trigger_event(self.StatusRecorded, status=status, provenance=provenance)
-
-    def set_aside(self, provenance: Provenance, reason: str | None = None) -> None:
-        """Take it out of the current plan; its actions stay, and ``resume`` undoes it."""
-        self._must_be_current()
-        self.trigger_event(self.SetAside, reason=need_reason(reason), provenance=provenance)
-
-    def resume(self, provenance: Provenance) -> None:
-        """Put it back."""
-        if not self.is_set_aside:
-            raise Refused("goal-not-set-aside", "This goal is part of the current plan.")
-        self.trigger_event(self.Resumed, provenance=provenance)
-
-    def _must_be_current(self) -> None:
-        if self.is_set_aside:
-            raise Refused("goal-already-set-aside", "This goal was set aside; resume it first.")
-
-    @event(Agreed)
-    def __init__(self) -> None:
-        self.is_set_aside = False
-
-    @event(SetAside)
-    def _apply_set_aside(self) -> None:
-        self.is_set_aside = True
-
-    @event(Resumed)
-    def _apply_resumed(self) -> None:
-        self.is_set_aside = False
-
-
-def _must_say_something(aim: CodedText) -> None:
-    if aim.is_empty:
-        raise Refused(
-            "goal-needs-an-aim", "Say what the goal is, in words or by code.", field="aim"
-        )
-
-
-def _must_be_theirs(importance: Score | None, provenance: Provenance) -> None:
-    if importance is not None and not provenance.is_the_persons:
-        raise _not_theirs()
-
-
-def _not_theirs() -> Refused:
-    return Refused(
-        "importance-is-the-persons",
-        "Only the person, or somebody on their behalf, says how important a goal is. "
-        "Name who said it in `provenance.stated_by`, or leave the importance out.",
-        field="importance",
+    already_out = Refusal(
+        "goal-already-set-aside",
+        "The goal was set aside",
+        "This goal was set aside; resume it first.",
+    )
+    not_out = Refusal(
+        "goal-not-set-aside", "The goal is not set aside", "This goal is part of the current plan."
     )
 
+    @titled("Goal agreed")
+    class Agreed(Creation):
+        """A goal was agreed with the person."""
 
-def _must_name_needs(need_ids: tuple[NeedRef, ...]) -> None:
-    if not need_ids:
-        raise Refused(
-            "goal-needs-a-need", "Name the need, or the needs, that it serves.", field="need_ids"
-        )
+        aim: Aim
+        need_ids: Needs
+        why: Why | None = None
+        importance: Importance | None = None
+        strength_ids: Strengths = ()
+
+    @titled("Goal reworded")
+    class Reworded(Amendment):
+        """The goal, or why it matters, was said better."""
+
+        aim: Aim | Keep = KEEP
+        why: Why | Keep | None = KEEP
+
+    @titled("Importance stated")
+    class Weighed(Amendment):
+        """The person said how much the goal matters to them."""
+
+        importance: Importance | None
+
+    @titled("Goal linked")
+    class Linked(Amendment):
+        """The goal serves other needs, or builds on other strengths."""
+
+        need_ids: Needs | Keep = KEEP
+        strength_ids: Strengths | Keep | None = KEEP
+
+    @titled("Status recorded")
+    class StatusRecorded(Amendment):
+        """How far the goal has come was recorded."""
+
+        status: HowFar | None
+
+    @creates(Agreed, "Agree a goal")
+    @staticmethod
+    def agree(said: Agreed) -> None:
+        """Agree a goal with the person."""
+        must_say_something(said.aim, NEEDS_AN_AIM, "aim")
+        must_name_one(said.need_ids, NEEDS_A_NEED, "need_ids")
+        if said.importance is not None:
+            must_be_the_persons(said.provenance, IMPORTANCE_IS_THE_PERSONS, "importance")
+
+    @changes(Reworded, "Reword the goal")
+    def reword(self, said: Reworded) -> None:
+        """Say it better."""
+        must_say_something(said.aim, NEEDS_AN_AIM, "aim")
+
+    @changes(Weighed, "Say how important it is")
+    def weigh(self, said: Weighed) -> None:
+        """How much it matters to the person, which nobody else can say."""
+        must_be_the_persons(said.provenance, IMPORTANCE_IS_THE_PERSONS, "importance")
+
+    @changes(Linked, "Link the goal")
+    def link(self, said: Linked) -> None:
+        """Name the needs it serves and the strengths it builds on."""
+        must_name_one(said.need_ids, NEEDS_A_NEED, "need_ids")
+
+    @changes(StatusRecorded, "Record the status")
+    def record_status(self, said: StatusRecorded) -> None:
+        """How far it has come."""

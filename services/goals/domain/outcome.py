@@ -1,115 +1,118 @@
 """An outcome: what came of a goal, with the person's own comment."""
 
-from typing import Literal, Self
-
-from eventsourcing.domain import event
+from typing import Annotated
 
 from shared.ledger import (
+    DERIVED,
     KEEP,
-    PERSON,
-    Change,
+    NEEDS_CODE_OR_TEXT,
+    Amendment,
+    CanBeSetAside,
+    ChangeReason,
+    Choice,
     CodedText,
-    Entry,
+    Creation,
     GoalRef,
     Keep,
     Provenance,
-    Refused,
+    Refusal,
     Status,
-    is_blank,
-    need_reason,
+    changes,
+    creates,
+    must_be_the_person_alone,
+    must_say_something,
+    titled,
 )
 
-OutcomeStatus = Literal[
-    "fully-achieved", "partially-achieved", "not-achieved", "on-going", "no-longer-applicable"
-]
+
+class OutcomeStatus(Choice):
+    """How much of what was wanted came about."""
+
+    FULLY_ACHIEVED = "fully-achieved", "Fully achieved", "All of it was reached."
+    PARTIALLY_ACHIEVED = "partially-achieved", "Partially achieved", "Part of it was reached."
+    NOT_ACHIEVED = "not-achieved", "Not achieved", "It was not reached."
+    ON_GOING = "on-going", "On-going", "It is still being worked on."
+    NO_LONGER_APPLICABLE = "no-longer-applicable", "No longer applicable", "It no longer applies."
 
 
-class Outcome(Entry):
+What = Annotated[CodedText, titled("Outcome", "What came of the goal, in words or by code.")]
+Goal = Annotated[GoalRef, titled("Goal", "The goal that it came of.")]
+HowFar = Annotated[Status[OutcomeStatus], titled("Status", "How much of it came about.")]
+Comment = Annotated[str, titled("The person's comment", "What the person says about it.")]
+
+NEEDS_CODE_OR_TEXT_OF_WHAT = Refusal(
+    "outcome-needs-code-or-text",
+    "The outcome says nothing",
+    "Say what came of it, in words or by code.",
+)
+COMMENT_IS_THE_PERSONS = Refusal(
+    "comment-is-the-persons",
+    "Only the person comments as the person",
+    "Only the person comments as the person. Name them in `provenance.stated_by` where these are "
+    "their words.",
+)
+
+
+@titled("Outcome")
+class Outcome(CanBeSetAside):
     """One result of a goal, as it was found; only its origin corrects it."""
 
-    class Recorded(Entry.Creation):
-        change = Change.CREATED
-        what: CodedText
-        goal_id: GoalRef
-        status: Status[OutcomeStatus] | None = None
-        person_comment: str | None = None
+    already_out = Refusal(
+        "outcome-already-set-aside",
+        "The outcome was set aside",
+        "This outcome was set aside; resume it first.",
+    )
+    not_out = Refusal(
+        "outcome-not-set-aside",
+        "The outcome is not set aside",
+        "This outcome is part of the current plan.",
+    )
 
-    class PersonCommented(Entry.Event):
-        change = Change.AMENDED
-        person_comment: str
+    @titled("Outcome recorded")
+    class Recorded(Creation):
+        """What came of a goal was recorded."""
 
-    class Corrected(Entry.Event):
-        change = Change.AMENDED
-        reason: str
-        what: CodedText | Keep = KEEP
-        status: Status[OutcomeStatus] | Keep | None = KEEP
+        what: What
+        goal_id: Goal
+        status: HowFar | None = None
+        person_comment: Comment | None = None
 
-    @classmethod
-    def record(
-        cls,
-        provenance: Provenance,
-        what: CodedText,
-        goal_id: GoalRef,
-        status: Status[OutcomeStatus] | None = None,
-        person_comment: str | None = None,
-    ) -> Self:
+    @titled("The person commented")
+    class PersonCommented(Amendment):
+        """The person said what they think of it."""
+
+        person_comment: Annotated[Comment, DERIVED]
+
+    @titled("Outcome corrected")
+    class Corrected(Amendment):
+        """What was recorded wrongly was put right."""
+
+        reason: ChangeReason
+        what: What | Keep = KEEP
+        status: HowFar | Keep | None = KEEP
+
+    @creates(Recorded, "Record an outcome")
+    @staticmethod
+    def record(said: Recorded) -> None:
         """Record what came of a goal."""
-        _must_say_something(what)
-        if person_comment is not None:
-            _must_be_the_persons(person_comment, provenance, "person_comment")
-        return cls._create(
-            cls.Recorded,
-            what=what,
-            goal_id=goal_id,
-            status=status,
-            person_comment=person_comment,
-            provenance=provenance,
-        )
+        must_say_something(said.what, NEEDS_CODE_OR_TEXT_OF_WHAT, "what")
+        if said.person_comment is not None:
+            _must_be_their_comment(said.person_comment, said.provenance, "person_comment")
 
-    def add_person_comment(self, provenance: Provenance, text: str) -> None:
+    @changes(PersonCommented, "Add the person's comment")
+    def add_person_comment(self, said: PersonCommented, text: Comment) -> PersonCommented:
         """What the person says about it."""
-        _must_be_the_persons(text, provenance, "text")
-        self.trigger_event(self.PersonCommented, person_comment=text, provenance=provenance)
+        _must_be_their_comment(text, said.provenance, "text")
+        return said.having(person_comment=text)
 
-    def correct(
-        self,
-        provenance: Provenance,
-        what: CodedText | Keep = KEEP,
-        status: Status[OutcomeStatus] | Keep | None = KEEP,
-        reason: str | None = None,
-    ) -> None:
+    @changes(Corrected, "Correct the outcome")
+    def correct(self, said: Corrected) -> None:
         """Put right what was recorded wrongly, and say why."""
-        self._must_be_origin(provenance)
-        if what is not KEEP:
-            _must_say_something(what)
-        self.trigger_event(
-            self.Corrected,
-            what=what,
-            status=status,
-            reason=need_reason(reason),
-            provenance=provenance,
-        )
-
-    @event(Recorded)
-    def __init__(self) -> None:
-        """Nothing of it decides about what follows."""
+        self.must_be_origin(said.provenance)
+        must_say_something(said.what, NEEDS_CODE_OR_TEXT_OF_WHAT, "what")
 
 
-def _must_be_the_persons(comment: str, provenance: Provenance, field: str) -> None:
+def _must_be_their_comment(comment: str, provenance: Provenance, field: str) -> None:
     # Not even somebody who acts for them: these are their own words, or there are none.
-    if provenance.voice != PERSON:
-        raise Refused(
-            "comment-is-the-persons",
-            "Only the person comments as the person. Name them in `provenance.stated_by` where "
-            "these are their words.",
-            field=field,
-        )
-    if is_blank(comment):
-        raise Refused("needs-code-or-text", "The comment says nothing.", field=field)
-
-
-def _must_say_something(what: CodedText) -> None:
-    if what.is_empty:
-        raise Refused(
-            "outcome-needs-code-or-text", "Say what came of it, in words or by code.", field="what"
-        )
+    must_be_the_person_alone(provenance, COMMENT_IS_THE_PERSONS, field)
+    must_say_something(comment, NEEDS_CODE_OR_TEXT, field)

@@ -1,123 +1,88 @@
 """A stage goal: a nearer goal on the way to a goal, and what came of it."""
 
-from typing import Self
-
-from eventsourcing.domain import event
+from typing import Annotated
 
 from services.goals.domain.goal import GoalStatus
 from shared.ledger import (
     KEEP,
+    NEEDS_CODE_OR_TEXT,
     ActionRef,
-    Change,
+    Amendment,
+    CanBeSetAside,
     CodedText,
-    Entry,
+    Creation,
     GoalRef,
     Keep,
-    Provenance,
-    Refused,
+    Refusal,
     Status,
-    need_reason,
+    changes,
+    creates,
+    must_say_something,
+    titled,
+)
+
+Aim = Annotated[CodedText, titled("Stage goal", "What is to be reached on the way to the goal.")]
+Goal = Annotated[GoalRef, titled("Goal", "The goal that it is a stage of.")]
+Actions = Annotated[tuple[ActionRef, ...], titled("Actions", "The actions that serve this stage.")]
+CameOfIt = Annotated[CodedText, titled("Outcome", "What came of it.")]
+HowFar = Annotated[Status[GoalStatus], titled("Status", "How far this stage has come.")]
+
+NEEDS_AN_AIM = Refusal(
+    "stage-goal-needs-an-aim",
+    "The stage goal says nothing",
+    "Say what the stage is, in words or by code.",
 )
 
 
-class StageGoal(Entry):
+@titled("Stage goal")
+class StageGoal(CanBeSetAside):
     """One stage on the way to a goal, with the actions that serve it, until it is set aside."""
 
-    class Agreed(Entry.Creation):
-        change = Change.CREATED
-        aim: CodedText
-        goal_id: GoalRef
-        action_ids: tuple[ActionRef, ...] = ()
+    already_out = Refusal(
+        "stage-goal-already-set-aside",
+        "The stage goal was set aside",
+        "This stage was set aside; resume it first.",
+    )
+    not_out = Refusal(
+        "stage-goal-not-set-aside",
+        "The stage goal is not set aside",
+        "This stage is part of the current plan.",
+    )
 
-    class Reworded(Entry.Event):
-        change = Change.AMENDED
-        aim: CodedText | Keep = KEEP
-        action_ids: tuple[ActionRef, ...] | Keep | None = KEEP
+    @titled("Stage goal agreed")
+    class Agreed(Creation):
+        """A stage on the way to a goal was agreed with the person."""
 
-    class OutcomeRecorded(Entry.Event):
-        change = Change.AMENDED
-        outcome: CodedText | Keep | None = KEEP
-        status: Status[GoalStatus] | Keep | None = KEEP
+        aim: Aim
+        goal_id: Goal
+        action_ids: Actions = ()
 
-    class SetAside(Entry.Event):
-        change = Change.WITHDRAWN
-        reason: str
+    @titled("Stage goal reworded")
+    class Reworded(Amendment):
+        """The stage was said better, or other actions serve it."""
 
-    class Resumed(Entry.Event):
-        change = Change.RESTORED
+        aim: Aim | Keep = KEEP
+        action_ids: Actions | Keep | None = KEEP
 
-    @classmethod
-    def agree(
-        cls,
-        provenance: Provenance,
-        aim: CodedText,
-        goal_id: GoalRef,
-        action_ids: tuple[ActionRef, ...] = (),
-    ) -> Self:
+    @titled("Outcome recorded")
+    class OutcomeRecorded(Amendment):
+        """What came of the stage was recorded."""
+
+        outcome: CameOfIt | Keep | None = KEEP
+        status: HowFar | Keep | None = KEEP
+
+    @creates(Agreed, "Agree a stage goal")
+    @staticmethod
+    def agree(said: Agreed) -> None:
         """Agree a stage of a goal."""
-        _must_say_something(aim)
-        return cls._create(
-            cls.Agreed, aim=aim, goal_id=goal_id, action_ids=action_ids, provenance=provenance
-        )
+        must_say_something(said.aim, NEEDS_AN_AIM, "aim")
 
-    def reword(
-        self,
-        provenance: Provenance,
-        aim: CodedText | Keep = KEEP,
-        action_ids: tuple[ActionRef, ...] | Keep | None = KEEP,
-    ) -> None:
+    @changes(Reworded, "Reword the stage goal")
+    def reword(self, said: Reworded) -> None:
         """Say it better, or name the actions that serve it."""
-        self._must_be_current()
-        if aim is not KEEP:
-            _must_say_something(aim)
-        self.trigger_event(self.Reworded, aim=aim, action_ids=action_ids, provenance=provenance)
+        must_say_something(said.aim, NEEDS_AN_AIM, "aim")
 
-    def record_outcome(
-        self,
-        provenance: Provenance,
-        outcome: CodedText | Keep | None = KEEP,
-        status: Status[GoalStatus] | Keep | None = KEEP,
-    ) -> None:
+    @changes(OutcomeRecorded, "Record what came of it")
+    def record_outcome(self, said: OutcomeRecorded) -> None:
         """What came of it."""
-        self._must_be_current()
-        if outcome is not KEEP and outcome is not None and outcome.is_empty:
-            raise Refused("needs-code-or-text", "The outcome says nothing.", field="outcome")
-        self.trigger_event(
-            self.OutcomeRecorded, outcome=outcome, status=status, provenance=provenance
-        )
-
-    def set_aside(self, provenance: Provenance, reason: str | None = None) -> None:
-        """Take it out of the current plan; ``resume`` undoes it."""
-        self._must_be_current()
-        self.trigger_event(self.SetAside, reason=need_reason(reason), provenance=provenance)
-
-    def resume(self, provenance: Provenance) -> None:
-        """Put it back."""
-        if not self.is_set_aside:
-            raise Refused("stage-goal-not-set-aside", "This stage is part of the current plan.")
-        self.trigger_event(self.Resumed, provenance=provenance)
-
-    def _must_be_current(self) -> None:
-        if self.is_set_aside:
-            raise Refused(
-                "stage-goal-already-set-aside", "This stage was set aside; resume it first."
-            )
-
-    @event(Agreed)
-    def __init__(self) -> None:
-        self.is_set_aside = False
-
-    @event(SetAside)
-    def _apply_set_aside(self) -> None:
-        self.is_set_aside = True
-
-    @event(Resumed)
-    def _apply_resumed(self) -> None:
-        self.is_set_aside = False
-
-
-def _must_say_something(aim: CodedText) -> None:
-    if aim.is_empty:
-        raise Refused(
-            "stage-goal-needs-an-aim", "Say what the stage is, in words or by code.", field="aim"
-        )
+        must_say_something(said.outcome, NEEDS_CODE_OR_TEXT, "outcome")

@@ -2,7 +2,7 @@
 
 from dataclasses import KW_ONLY
 from datetime import date
-from typing import Any
+from typing import Annotated, Any
 
 from services.person.domain.demographics import (
     Address,
@@ -15,33 +15,41 @@ from services.person.domain.demographics import (
     ThreeLetters,
     TwoLetters,
 )
-from shared.ledger import KEEP, CodedText, Entry, Keep
+from shared.ledger import DERIVED, KEEP, Amendment, CodedText, Creation, Entry, Keep, titled
 
-DEMOGRAPHICS = (
-    "name",
-    "date_of_birth",
-    "gender",
-    "sex",
-    "aliases",
-    "ethnicity",
-    "religion",
-    "nhs_number",
-    "other_identifiers",
-    "addresses",
-    "contact",
-    "country_of_birth",
-    "marital_status",
-    "gp_practices",
-)
+Name = Annotated[PersonName, titled("Name", "The person's name, in its parts.")]
+DateOfBirth = Annotated[date, titled("Date of birth", "The day on which the person was born.")]
+Gender = Annotated[OneLetter, titled("Gender", "The gender that the person states.")]
+Sex = Annotated[OneLetter, titled("Sex", "The person's phenotypic sex.")]
+Aliases = Annotated[tuple[str, ...], titled("Aliases", "Other names the person is known by.")]
+Ethnicity = Annotated[TwoLetters, titled("Ethnicity", "The ethnic category the person states.")]
+Religion = Annotated[CodedText, titled("Religion", "The person's religion or belief.")]
+NhsNo = Annotated[
+    NhsNumber, titled("NHS number", "The NHS number and how sure it is, or why there is none.")
+]
+Identifiers = Annotated[
+    tuple[OtherIdentifier, ...],
+    titled("Other identifiers", "Identifiers of other schemes, each with who gives it out."),
+]
+Addresses = Annotated[tuple[Address, ...], titled("Addresses", "Where the person lives.")]
+Reached = Annotated[Contact, titled("Contact details", "How to reach the person.")]
+BirthCountry = Annotated[
+    ThreeLetters, titled("Country of birth", "The country in which the person was born.")
+]
+MaritalStatus = Annotated[OneLetter, titled("Marital status", "The person's marital status.")]
+Practices = Annotated[
+    tuple[GpPractice, ...],
+    titled("GP practices", "The practices that the person is registered with."),
+]
 
 ITEMISED = frozenset({"other_identifiers", "addresses", "gp_practices"})
 """Lists whose items may come from several organisations, each with its own origin."""
 
 
-class PracticesSaid(Entry.Event):
+class PracticesSaid(Amendment):
     """A practice has come or gone; each of the others keeps its origin."""
 
-    gp_practices: tuple[GpPractice, ...]
+    gp_practices: Annotated[Practices, DERIVED]
 
     def apply(self, aggregate: Any) -> None:
         """The item that is new comes from whoever says so."""
@@ -49,52 +57,58 @@ class PracticesSaid(Entry.Event):
         aggregate.remember({"gp_practices": self.gp_practices}, self.provenance.origin)
 
 
-class DemographicsEvent(Entry.Event):
+class DemographicsSaid(Entry.Event):
     """An event that may set any of them; the person remembers where each came from."""
 
     def apply(self, aggregate: Any) -> None:
         """After what the aggregate does by itself: at its first event there is nothing before."""
         super().apply(aggregate)
+        aggregate.remember(self.said(), self.provenance.origin)
+
+    def said(self) -> dict[str, Any]:
+        """The demographics that it sets, by their names."""
         given = {name: getattr(self, name) for name in DEMOGRAPHICS}
-        said = {name: value for name, value in given.items() if value is not KEEP}
-        aggregate.remember(said, self.provenance.origin)
+        return {name: value for name, value in given.items() if value is not KEEP}
 
 
-class DemographicsGiven(DemographicsEvent):
+class DemographicsGiven(DemographicsSaid, Creation):
     """What is not named is not known."""
 
     _: KW_ONLY
-    name: PersonName
-    date_of_birth: date
-    gender: OneLetter | None = None
-    sex: OneLetter | None = None
-    aliases: tuple[str, ...] = ()
-    ethnicity: TwoLetters | None = None
-    religion: CodedText | None = None
-    nhs_number: NhsNumber | None = None
-    other_identifiers: tuple[OtherIdentifier, ...] = ()
-    addresses: tuple[Address, ...] = ()
-    contact: Contact | None = None
-    country_of_birth: ThreeLetters | None = None
-    marital_status: OneLetter | None = None
-    gp_practices: tuple[GpPractice, ...] = ()
+    name: Name
+    date_of_birth: DateOfBirth
+    gender: Gender | None = None
+    sex: Sex | None = None
+    aliases: Aliases = ()
+    ethnicity: Ethnicity | None = None
+    religion: Religion | None = None
+    nhs_number: NhsNo | None = None
+    other_identifiers: Identifiers = ()
+    addresses: Addresses = ()
+    contact: Reached | None = None
+    country_of_birth: BirthCountry | None = None
+    marital_status: MaritalStatus | None = None
+    gp_practices: Practices = ()
 
 
-class DemographicsChanged(DemographicsEvent):
+class DemographicsChanged(DemographicsSaid, Amendment):
     """What is not named stays as it is."""
 
     _: KW_ONLY
-    name: PersonName | Keep = KEEP
-    date_of_birth: date | Keep = KEEP
-    gender: OneLetter | Keep | None = KEEP
-    sex: OneLetter | Keep | None = KEEP
-    aliases: tuple[str, ...] | Keep | None = KEEP
-    ethnicity: TwoLetters | Keep | None = KEEP
-    religion: CodedText | Keep | None = KEEP
-    nhs_number: NhsNumber | Keep | None = KEEP
-    other_identifiers: tuple[OtherIdentifier, ...] | Keep | None = KEEP
-    addresses: tuple[Address, ...] | Keep | None = KEEP
-    contact: Contact | Keep | None = KEEP
-    country_of_birth: ThreeLetters | Keep | None = KEEP
-    marital_status: OneLetter | Keep | None = KEEP
-    gp_practices: tuple[GpPractice, ...] | Keep | None = KEEP
+    name: Name | Keep = KEEP
+    date_of_birth: DateOfBirth | Keep = KEEP
+    gender: Gender | Keep | None = KEEP
+    sex: Sex | Keep | None = KEEP
+    aliases: Aliases | Keep | None = KEEP
+    ethnicity: Ethnicity | Keep | None = KEEP
+    religion: Religion | Keep | None = KEEP
+    nhs_number: NhsNo | Keep | None = KEEP
+    other_identifiers: Identifiers | Keep | None = KEEP
+    addresses: Addresses | Keep | None = KEEP
+    contact: Reached | Keep | None = KEEP
+    country_of_birth: BirthCountry | Keep | None = KEEP
+    marital_status: MaritalStatus | Keep | None = KEEP
+    gp_practices: Practices | Keep | None = KEEP
+
+
+DEMOGRAPHICS = tuple(name for name in DemographicsChanged.__annotations__ if name != "_")

@@ -3,23 +3,18 @@
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date, datetime
-from typing import Any, ClassVar, Self
+from typing import Annotated, Any, ClassVar
 from uuid import UUID
 
 from eventsourcing.domain import event
 
 from services.person.domain.demographics import (
     Address,
-    Contact,
     GpPractice,
     NhsNumber,
-    OneLetter,
     OtherIdentifier,
-    PersonName,
     PlanState,
     Source,
-    ThreeLetters,
-    TwoLetters,
 )
 from services.person.domain.events import (
     ITEMISED,
@@ -28,84 +23,105 @@ from services.person.domain.events import (
     PracticesSaid,
 )
 from services.person.domain.rules import (
+    ALREADY_REGISTERED,
     DEMOGRAPHICS_SERVICE,
+    ENDED_IN_THE_FUTURE,
+    FOR_SOMEBODY_ELSE,
+    NOT_REGISTERED,
+    OLDER_THAN_HELD,
+    PLAN_ALREADY_ENDED,
     PLAN_ENDING,
+    PLAN_NOT_ENDED,
+    PRACTICE_NEEDS_A_CODE,
+    TRACED_IN_THE_FUTURE,
     as_far_as_is_known,
     judge,
-    judge_ended,
     judge_identifiers,
-    judge_traced,
     must_be_the_practice,
 )
 from shared.ledger import (
-    KEEP,
+    DERIVED,
+    NEEDS_CODE_OR_TEXT,
     NHS_NUMBER,
+    NOT_THE_ORIGIN,
+    OF_THE_CHANGE,
     PERSON,
     PROFESSIONAL,
-    PROXY,
-    Change,
-    CodedText,
+    Amendment,
+    ChangeReason,
     Entry,
     Instant,
-    Keep,
-    MayContribute,
     OdsCode,
     Provenance,
     Refused,
+    changes,
+    creates,
     identity_keys,
     item_id,
-    need_reason,
+    must_not_lie_ahead,
+    must_say_something,
+    titled,
 )
 
+CameFrom = Annotated[Source, titled("Source", "Where the demographics come from, traced when.")]
+State = Annotated[
+    PlanState, DERIVED, titled("State of the plan", "Whether the plan is open, ended or merged.")
+]
+EndedAt = Annotated[
+    Instant, OF_THE_CHANGE, titled("Ended at", "When the plan ended, if before now.")
+]
 
+
+@titled("Person")
 class Person(Entry):
     """One person with one plan; while it is open, nobody opens another for them."""
 
-    may_contribute: ClassVar[MayContribute] = {
-        "*": (PERSON, PROXY, PROFESSIONAL),
-        "open_plan": (PROFESSIONAL,),
-        "refresh_demographics": (DEMOGRAPHICS_SERVICE,),
-        "correct_demographics": (PERSON, PROFESSIONAL, DEMOGRAPHICS_SERVICE),
-        "register_with_practice": (PROFESSIONAL, DEMOGRAPHICS_SERVICE),
-        "leave_practice": (PROFESSIONAL, DEMOGRAPHICS_SERVICE),
-        "end_plan": (PLAN_ENDING,),
-        "reopen_plan": (PLAN_ENDING,),
-    }
     key_taken: ClassVar[str] = "plan-already-open"
     key_taken_detail: ClassVar[str] = "This person has an open plan; it has the same identifier."
     key_holder: ClassVar[str] = "existing_plan_id"
     opens_plan: ClassVar[str | None] = "open_plan"
 
-    class PlanOpened(DemographicsGiven, Entry.Creation):
-        change = Change.CREATED
-        source: Source
-        plan_state: PlanState
+    @titled("Plan opened")
+    class PlanOpened(DemographicsGiven):
+        """The person has a plan from now on."""
 
+        source: CameFrom
+        plan_state: State
+
+    @titled("Demographics refreshed")
     class DemographicsRefreshed(DemographicsChanged):
-        change = Change.AMENDED
-        source: Source
+        """The national service said who the person is."""
 
+        source: Annotated[CameFrom, DERIVED]
+
+    @titled("Demographics corrected")
     class DemographicsCorrected(DemographicsChanged):
-        change = Change.AMENDED
-        reason: str
+        """What was said wrongly of the person was put right."""
 
+        reason: ChangeReason
+
+    @titled("Registered with a practice")
     class RegisteredWithPractice(PracticesSaid):
-        change = Change.AMENDED
+        """The person is registered with one more practice."""
 
+    @titled("Left a practice")
     class LeftPractice(PracticesSaid):
-        change = Change.AMENDED
+        """The person is no longer registered with a practice."""
 
-    class PlanEnded(Entry.Event):
-        change = Change.AMENDED
-        not_fields = frozenset({"reason", "ended_at"})
-        plan_state: PlanState
-        reason: str
-        ended_at: Instant | None = None
+    @titled("Plan ended")
+    class PlanEnded(Amendment):
+        """The plan takes nothing more; it can still be read."""
 
-    class PlanReopened(Entry.Event):
-        change = Change.AMENDED
-        plan_state: PlanState
-        reason: str
+        plan_state: State
+        reason: ChangeReason
+        ended_at: EndedAt | None = None
+
+    @titled("Plan reopened")
+    class PlanReopened(Amendment):
+        """The plan is open again."""
+
+        plan_state: State
+        reason: ChangeReason
 
     @classmethod
     def fixed_id(cls, plan_id: UUID) -> UUID:
@@ -128,11 +144,7 @@ class Person(Entry):
             before.date_of_birth != self.date_of_birth or not before.named & self.named
         )
         if is_another:
-            raise Refused(
-                "opened-for-somebody-else",
-                "This plan was about somebody else: the date of birth and one identifier must be "
-                "those it had. Open a plan with another plan_id.",
-            )
+            raise Refused(FOR_SOMEBODY_ELSE)
 
     @property
     def named(self) -> frozenset[tuple[str, str]]:
@@ -141,221 +153,102 @@ class Person(Entry):
         own = {("nhs-number", number.value)} if number is not None and number.value else set()
         return frozenset({*own, *((one.kind, one.value) for one in self.other_identifiers)})
 
-    @classmethod
-    def open_plan(
-        cls,
-        provenance: Provenance,
-        name: PersonName,
-        date_of_birth: date,
-        source: Source,
-        gender: OneLetter | None = None,
-        sex: OneLetter | None = None,
-        aliases: tuple[str, ...] = (),
-        ethnicity: TwoLetters | None = None,
-        religion: CodedText | None = None,
-        nhs_number: NhsNumber | None = None,
-        other_identifiers: tuple[OtherIdentifier, ...] = (),
-        addresses: tuple[Address, ...] = (),
-        contact: Contact | None = None,
-        country_of_birth: ThreeLetters | None = None,
-        marital_status: OneLetter | None = None,
-        gp_practices: tuple[GpPractice, ...] = (),
-        granted: frozenset[str] = frozenset(),
-    ) -> Self:
+    @creates(PlanOpened, "Open a plan", by=(PROFESSIONAL,))
+    @staticmethod
+    def open_plan(said: PlanOpened, granted: frozenset[str]) -> PlanOpened:
         """Open the one plan of a person."""
-        judge_traced(source.traced_at, "source.traced_at")
-        if nhs_number is not None:
-            nhs_number = as_far_as_is_known(nhs_number, granted)
-        given: dict[str, Any] = {
-            "name": name,
-            "date_of_birth": date_of_birth,
-            "gender": gender,
-            "sex": sex,
-            "aliases": aliases,
-            "ethnicity": ethnicity,
-            "religion": religion,
-            "nhs_number": nhs_number,
-            "other_identifiers": other_identifiers,
-            "addresses": addresses,
-            "contact": contact,
-            "country_of_birth": country_of_birth,
-            "marital_status": marital_status,
-            "gp_practices": gp_practices,
-        }
-        judge(given, provenance)
-        judge_identifiers(nhs_number, other_identifiers)
-        return cls._create(
-            cls.PlanOpened, **given, source=source, plan_state="open", provenance=provenance
-        )
+        must_not_lie_ahead(said.source.traced_at, TRACED_IN_THE_FUTURE, "source.traced_at")
+        judge(said.said(), said.provenance)
+        judge_identifiers(said.nhs_number, said.other_identifiers)
+        number = as_far_as_is_known(said.nhs_number, granted)
+        return said.having(nhs_number=number, plan_state="open")
 
+    @changes(DemographicsRefreshed, "Refresh demographics", by=(DEMOGRAPHICS_SERVICE,))
     def refresh_demographics(
         self,
-        provenance: Provenance,
-        traced_at: Instant,
-        name: PersonName | Keep = KEEP,
-        date_of_birth: date | Keep = KEEP,
-        gender: OneLetter | Keep | None = KEEP,
-        sex: OneLetter | Keep | None = KEEP,
-        aliases: tuple[str, ...] | Keep | None = KEEP,
-        ethnicity: TwoLetters | Keep | None = KEEP,
-        religion: CodedText | Keep | None = KEEP,
-        nhs_number: NhsNumber | Keep | None = KEEP,
-        other_identifiers: tuple[OtherIdentifier, ...] | Keep | None = KEEP,
-        addresses: tuple[Address, ...] | Keep | None = KEEP,
-        contact: Contact | Keep | None = KEEP,
-        country_of_birth: ThreeLetters | Keep | None = KEEP,
-        marital_status: OneLetter | Keep | None = KEEP,
-        gp_practices: tuple[GpPractice, ...] | Keep | None = KEEP,
-    ) -> None:
+        said: DemographicsRefreshed,
+        traced_at: Annotated[Instant, titled("Traced at", "When the service was asked.")],
+    ) -> DemographicsRefreshed:
         """Take over what the national service says, unless something newer is held."""
-        judge_traced(traced_at, "traced_at")
+        must_not_lie_ahead(traced_at, TRACED_IN_THE_FUTURE, "traced_at")
         if self.traced_at is not None and traced_at < self.traced_at:
-            raise Refused(
-                "demographics-older-than-held", "What is held was traced later.", field="traced_at"
-            )
-        given: dict[str, Any] = {
-            "name": name,
-            "date_of_birth": date_of_birth,
-            "gender": gender,
-            "sex": sex,
-            "aliases": aliases,
-            "ethnicity": ethnicity,
-            "religion": religion,
-            "nhs_number": nhs_number,
-            "other_identifiers": other_identifiers,
-            "addresses": addresses,
-            "contact": contact,
-            "country_of_birth": country_of_birth,
-            "marital_status": marital_status,
-            "gp_practices": gp_practices,
-        }
-        self._judge_changed(given, provenance)
-        self.trigger_event(
-            self.DemographicsRefreshed,
-            **given,
-            source=Source("PDS", traced_at),
-            provenance=provenance,
-        )
+            raise Refused(OLDER_THAN_HELD, field="traced_at")
+        self._judge_changed(said)
+        return said.having(source=Source("PDS", traced_at))
 
+    @changes(
+        DemographicsCorrected,
+        "Correct demographics",
+        by=(PERSON, PROFESSIONAL, DEMOGRAPHICS_SERVICE),
+    )
     def correct_demographics(
-        self,
-        provenance: Provenance,
-        name: PersonName | Keep = KEEP,
-        date_of_birth: date | Keep = KEEP,
-        gender: OneLetter | Keep | None = KEEP,
-        sex: OneLetter | Keep | None = KEEP,
-        aliases: tuple[str, ...] | Keep | None = KEEP,
-        ethnicity: TwoLetters | Keep | None = KEEP,
-        religion: CodedText | Keep | None = KEEP,
-        nhs_number: NhsNumber | Keep | None = KEEP,
-        other_identifiers: tuple[OtherIdentifier, ...] | Keep | None = KEEP,
-        addresses: tuple[Address, ...] | Keep | None = KEEP,
-        contact: Contact | Keep | None = KEEP,
-        country_of_birth: ThreeLetters | Keep | None = KEEP,
-        marital_status: OneLetter | Keep | None = KEEP,
-        gp_practices: tuple[GpPractice, ...] | Keep | None = KEEP,
-        reason: str | None = None,
-        granted: frozenset[str] = frozenset(),
-    ) -> None:
+        self, said: DemographicsCorrected, granted: frozenset[str]
+    ) -> DemographicsCorrected:
         """Put right what the same organisation, or the person, had said wrongly."""
-        if isinstance(nhs_number, NhsNumber):
-            nhs_number = as_far_as_is_known(nhs_number, granted)
-        given: dict[str, Any] = {
-            "name": name,
-            "date_of_birth": date_of_birth,
-            "gender": gender,
-            "sex": sex,
-            "aliases": aliases,
-            "ethnicity": ethnicity,
-            "religion": religion,
-            "nhs_number": nhs_number,
-            "other_identifiers": other_identifiers,
-            "addresses": addresses,
-            "contact": contact,
-            "country_of_birth": country_of_birth,
-            "marital_status": marital_status,
-            "gp_practices": gp_practices,
-        }
+        number = as_far_as_is_known(said.nhs_number, granted)
+        given = {**said.having(nhs_number=number).said()}
         for field, value in given.items():
-            if value is KEEP:
-                continue
             if field in ITEMISED:
-                given[field] = self._corrected(field, value or (), provenance)
+                given[field] = self._corrected(field, value or (), said.provenance)
             else:
-                self._must_be_where_it_came_from(field, provenance)
-        self._judge_changed(given, provenance)
-        self.trigger_event(
-            self.DemographicsCorrected,
-            **given,
-            reason=need_reason(reason),
-            provenance=provenance,
-        )
+                self._must_be_where_it_came_from(field, said.provenance)
+        corrected = said.having(**given)
+        self._judge_changed(corrected)
+        return corrected
 
+    @changes(
+        RegisteredWithPractice,
+        "Register with a practice",
+        by=(PROFESSIONAL, DEMOGRAPHICS_SERVICE),
+    )
     def register_with_practice(
         self,
-        provenance: Provenance,
-        practice: GpPractice,
-        granted: frozenset[str] = frozenset(),
-    ) -> None:
+        said: RegisteredWithPractice,
+        practice: Annotated[GpPractice, titled("Practice", "The practice that the person joins.")],
+        granted: frozenset[str],
+    ) -> RegisteredWithPractice:
         """Add a practice; the national service says so, or the practice itself."""
         if practice.ods is None:
-            raise Refused(
-                "practice-needs-a-code", "Give the practice's code.", field="practice.ods"
-            )
-        must_be_the_practice(practice.ods, provenance, granted)
-        if practice.is_empty:
-            raise Refused("needs-code-or-text", "A text of it says nothing.", field="practice")
+            raise Refused(PRACTICE_NEEDS_A_CODE, field="practice.ods")
+        must_be_the_practice(practice.ods, said.provenance, granted)
+        must_say_something(practice, NEEDS_CODE_OR_TEXT, "practice")
         if any(held.ods == practice.ods for held in self.gp_practices):
-            raise Refused("already-registered-there", field="practice.ods")
-        item = item_id(provenance.contribution_id, "gp_practices/0")
-        self.trigger_event(
-            self.RegisteredWithPractice,
-            gp_practices=(*self.gp_practices, replace(practice, item_id=item)),
-            provenance=provenance,
-        )
+            raise Refused(ALREADY_REGISTERED, field="practice.ods")
+        item = item_id(said.provenance.contribution_id, "gp_practices/0")
+        return said.having(gp_practices=(*self.gp_practices, replace(practice, item_id=item)))
 
+    @changes(LeftPractice, "Leave a practice", by=(PROFESSIONAL, DEMOGRAPHICS_SERVICE))
     def leave_practice(
-        self, provenance: Provenance, ods: OdsCode, granted: frozenset[str] = frozenset()
-    ) -> None:
+        self,
+        said: LeftPractice,
+        ods: Annotated[OdsCode, titled("Practice", "The code of the practice that is left.")],
+        granted: frozenset[str],
+    ) -> LeftPractice:
         """Take a practice away; the national service says so, or the practice itself."""
-        must_be_the_practice(ods, provenance, granted)
+        must_be_the_practice(ods, said.provenance, granted)
         remaining = tuple(held for held in self.gp_practices if held.ods != ods)
         if len(remaining) == len(self.gp_practices):
-            raise Refused("not-registered-there", field="ods")
-        self.trigger_event(self.LeftPractice, gp_practices=remaining, provenance=provenance)
+            raise Refused(NOT_REGISTERED, field="ods")
+        return said.having(gp_practices=remaining)
 
-    def end_plan(
-        self,
-        provenance: Provenance,
-        reason: str | None = None,
-        ended_at: Instant | None = None,
-    ) -> None:
+    @changes(PlanEnded, "End the plan", by=(PLAN_ENDING,))
+    def end_plan(self, said: PlanEnded) -> PlanEnded:
         """End the plan; it stays readable, and another may be opened."""
         if self.plan_state != "open":
-            raise Refused("plan-already-ended", "This plan has ended.")
-        judge_ended(ended_at)
-        self.trigger_event(
-            self.PlanEnded,
-            plan_state="ended",
-            reason=need_reason(reason),
-            ended_at=ended_at,
-            provenance=provenance,
-        )
+            raise Refused(PLAN_ALREADY_ENDED)
+        must_not_lie_ahead(said.ended_at, ENDED_IN_THE_FUTURE, "ended_at")
+        return said.having(plan_state="ended")
 
-    def reopen_plan(self, provenance: Provenance, reason: str | None = None) -> None:
+    @changes(PlanReopened, "Reopen the plan", by=(PLAN_ENDING,))
+    def reopen_plan(self, said: PlanReopened) -> PlanReopened:
         """Open an ended plan again, unless the person has another by now."""
         if self.plan_state != "ended":
-            raise Refused("plan-not-ended", f"This plan is {self.plan_state}, and has not ended.")
-        self.trigger_event(
-            self.PlanReopened,
-            plan_state="open",
-            reason=need_reason(reason),
-            provenance=provenance,
-        )
+            raise Refused(PLAN_NOT_ENDED, f"This plan is {self.plan_state}, and has not ended.")
+        return said.having(plan_state="open")
 
-    def _judge_changed(self, given: Mapping[str, Any], provenance: Provenance) -> None:
-        said = {field: value for field, value in given.items() if value is not KEEP}
-        judge(said, provenance)
+    def _judge_changed(self, event: DemographicsChanged) -> None:
+        said = event.said()
+        judge(said, event.provenance)
         judge_identifiers(
             said.get("nhs_number", self.nhs_number),
             said.get("other_identifiers", self.other_identifiers),
@@ -364,7 +257,7 @@ class Person(Entry):
     def _must_be_where_it_came_from(self, field: str, provenance: Provenance) -> None:
         came_from = self.origins.get(field) or self.origin
         if came_from is None or provenance.origin != came_from:
-            raise _not_its_origin(field)
+            raise Refused(NOT_THE_ORIGIN, field=field)
 
     def _corrected(
         self, field: str, items: tuple[Any, ...], provenance: Provenance
@@ -375,9 +268,9 @@ class Person(Entry):
         theirs = {key for key in held if came_from.get(key) != provenance.origin}
         for item in items:
             if item.item_id in theirs and item != held[item.item_id]:
-                raise _not_its_origin(field)
+                raise Refused(NOT_THE_ORIGIN, field=field)
         if theirs == held.keys() and theirs and not items:
-            raise _not_its_origin(field)
+            raise Refused(NOT_THE_ORIGIN, field=field)
         named = {item.item_id for item in items}
         return (*(held[key] for key in held if key in theirs - named), *items)
 
@@ -427,11 +320,3 @@ class Person(Entry):
     @event(PlanReopened)
     def _apply_reopened(self, plan_state: PlanState) -> None:
         self.plan_state = plan_state
-
-
-def _not_its_origin(field: str) -> Refused:
-    return Refused(
-        "correction-belongs-to-the-origin",
-        "Only whoever recorded this corrects it: that organisation, or the person.",
-        field=field,
-    )

@@ -6,7 +6,18 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final
 
 from services.person.domain.demographics import NhsNumber, OtherIdentifier
-from shared.ledger import Provenance, Refused, ServiceRole, is_blank, need_identifier_that_holds
+from shared.ledger import (
+    NEEDS_CODE_OR_TEXT,
+    REASON_MISSING,
+    ROLE_MAY_NOT,
+    Provenance,
+    Refusal,
+    Refused,
+    ServiceRole,
+    is_blank,
+    must_say_something,
+    need_identifier_that_holds,
+)
 
 DEMOGRAPHICS_SERVICE: Final = ServiceRole("demographics", ("pds-connection",))
 """The national service, which alone traces people and verifies their numbers."""
@@ -14,54 +25,81 @@ DEMOGRAPHICS_SERVICE: Final = ServiceRole("demographics", ("pds-connection",))
 PLAN_ENDING: Final = ServiceRole("plan_ending", ("gp", "practice-manager", "lead-professional"))
 
 
-A_MINUTE: Final = timedelta(minutes=1)
-"""How far clocks may differ: what is said to be later than that lies in the future."""
+FOR_SOMEBODY_ELSE = Refusal(
+    "opened-for-somebody-else",
+    "The plan was about somebody else",
+    "This plan was about somebody else: the date of birth and one identifier must be "
+    "those it had. Open a plan with another plan_id.",
+)
+NEEDS_A_NAME = Refusal(
+    "person-needs-a-name", "The name is not complete", "A first and a family name are needed."
+)
+BORN_IN_THE_FUTURE = Refusal(
+    "date-of-birth-in-the-future", "The person is not born yet", "Nobody is born after today."
+)
+NHS_NUMBER_INVALID = Refusal(
+    "nhs-number-invalid", "This is no NHS number", "This cannot be an NHS number."
+)
+NEEDS_AN_IDENTIFIER = Refusal(
+    "person-needs-an-identifier",
+    "The person has no identifier",
+    "Give an NHS number, another identifier, or the reason why there is none.",
+)
+TRACED_IN_THE_FUTURE = Refusal(
+    "traced-in-the-future", "It was not traced yet", "`traced_at` lies ahead of the clock."
+)
+OLDER_THAN_HELD = Refusal(
+    "demographics-older-than-held", "Something newer is held", "What is held was traced later."
+)
+PRACTICE_NEEDS_A_CODE = Refusal(
+    "practice-needs-a-code", "The practice has no code", "Give the practice's code."
+)
+ALREADY_REGISTERED = Refusal(
+    "already-registered-there",
+    "The person is registered there already",
+    "The person is registered with this practice already.",
+)
+NOT_REGISTERED = Refusal(
+    "not-registered-there",
+    "The person is not registered there",
+    "The person is not registered with this practice.",
+)
+PLAN_ALREADY_ENDED = Refusal("plan-already-ended", "The plan has ended", "This plan has ended.")
+PLAN_NOT_ENDED = Refusal(
+    "plan-not-ended", "The plan has not ended", "Only a plan that has ended is reopened."
+)
+ENDED_IN_THE_FUTURE = Refusal(
+    "ended-in-the-future", "It has not ended yet", "`ended_at` must not be later than now."
+)
 
 
-def as_far_as_is_known(number: NhsNumber, granted: frozenset[str]) -> NhsNumber:
+def as_far_as_is_known(number: Any, granted: frozenset[str]) -> Any:
     """The number as whoever gives it may claim it: only the national service verifies one."""
-    if number.is_verified and DEMOGRAPHICS_SERVICE.name not in granted:
+    if (
+        isinstance(number, NhsNumber)
+        and number.is_verified
+        and DEMOGRAPHICS_SERVICE.name not in granted
+    ):
         return replace(number, verification="present-not-verified")
     return number
-
-
-def judge_traced(traced_at: datetime | None, field: str) -> None:
-    """Refuse a time of tracing ahead of the clock, which would shut out all that is traced next."""
-    if traced_at is not None and traced_at > datetime.now(UTC) + A_MINUTE:
-        raise Refused("traced-in-the-future", "`traced_at` lies ahead of the clock.", field=field)
-
-
-def judge_ended(ended_at: datetime | None) -> None:
-    """Refuse an end that is still to come: the plan takes nothing from now on."""
-    if ended_at is not None and ended_at > datetime.now(UTC) + A_MINUTE:
-        raise Refused(
-            "ended-in-the-future", "`ended_at` must not be later than now.", field="ended_at"
-        )
 
 
 def judge(given: Mapping[str, Any], provenance: Provenance) -> None:
     """Refuse demographics that cannot be: ``given`` has the fields that were said."""
     name, born = given.get("name"), given.get("date_of_birth")
     if name is not None and not name.is_complete:
-        raise Refused("person-needs-a-name", "A first and a family name are needed.", field="name")
+        raise Refused(NEEDS_A_NAME, field="name")
     if born is not None and born > _day_of(provenance):
-        raise Refused(
-            "date-of-birth-in-the-future", "Nobody is born after today.", field="date_of_birth"
-        )
+        raise Refused(BORN_IN_THE_FUTURE, field="date_of_birth")
     nhs_number = given.get("nhs_number")
     if nhs_number is not None and nhs_number.lacks_its_reason:
-        raise Refused(
-            "reason-missing", "Say why there is no NHS number.", field="nhs_number.reason"
-        )
+        raise Refused(REASON_MISSING, "Say why there is no NHS number.", field="nhs_number.reason")
     if nhs_number is not None and not nhs_number.is_valid:
-        raise Refused(
-            "nhs-number-invalid", "This cannot be an NHS number.", field="nhs_number.value"
-        )
+        raise Refused(NHS_NUMBER_INVALID, field="nhs_number.value")
     for index, other in enumerate(given.get("other_identifiers") or ()):
         need_identifier_that_holds(other.kind, other.value, f"other_identifiers.{index}.value")
     for field in ("religion", "aliases", "addresses", "contact", "gp_practices"):
-        if _has_blanks(given.get(field)):
-            raise Refused("needs-code-or-text", "One of these says nothing.", field=field)
+        must_say_something(given.get(field), NEEDS_CODE_OR_TEXT, field)
 
 
 def judge_identifiers(
@@ -72,18 +110,14 @@ def judge_identifiers(
     says_why_none = nhs_number is not None and nhs_number.says_why_none
     has_other = any(not is_blank(other.value) for other in others or ())
     if not (has_number or has_other or says_why_none):
-        raise Refused(
-            "person-needs-an-identifier",
-            "Give an NHS number, another identifier, or the reason why there is none.",
-            field="nhs_number",
-        )
+        raise Refused(NEEDS_AN_IDENTIFIER, field="nhs_number")
 
 
 def must_be_the_practice(ods: str, provenance: Provenance, granted: frozenset[str]) -> None:
     """Refuse whoever is neither that practice nor the national service."""
     if DEMOGRAPHICS_SERVICE.name not in granted and provenance.organisation_code != ods:
         raise Refused(
-            "role-may-not-contribute",
+            ROLE_MAY_NOT,
             "Registration is said by the practice itself, or by the national service.",
         )
 
@@ -103,13 +137,3 @@ def _last_sunday(year: int, month: int) -> datetime:
 
 def _day_of(provenance: Provenance) -> date:
     return day_in_london((provenance.stated_at or datetime.now(UTC)).astimezone(UTC))
-
-
-def _has_blanks(given: Any) -> bool:
-    if given is None:
-        return False
-    if isinstance(given, tuple):
-        return any(_has_blanks(item) for item in given)
-    if isinstance(given, str):
-        return is_blank(given)
-    return bool(given.is_empty)

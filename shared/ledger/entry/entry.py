@@ -1,60 +1,53 @@
 """An entry: one item of a section, the unit of consistency and of attribution."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import KW_ONLY, replace
+from collections.abc import Mapping
+from dataclasses import replace
 from datetime import date
-from enum import StrEnum
 from types import MappingProxyType
-from typing import Any, ClassVar, Final, TypeVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 from uuid import UUID
 
 from eventsourcing.domain import Aggregate
 
-from shared.ledger.errors import Refused, need_reason
-from shared.ledger.provenance import PERSON, PROFESSIONAL, PROXY, Provenance, ServiceRole
-from shared.ledger.values.shape import Name, is_blank
+from shared.ledger.entry.change import Change
+from shared.ledger.entry.declared import Who, common
+from shared.ledger.entry.fields import ChangeReason
+from shared.ledger.entry.restrictions import (
+    LIFTING,
+    NOT_RESTRICTED,
+    judge_visibility,
+    must_be_theirs_to_lift,
+)
+from shared.ledger.errors import Refusal, Refused, need_reason
+from shared.ledger.provenance import PERSON, PROFESSIONAL, PROXY, Provenance
+from shared.ledger.values.shape import Name
 from shared.ledger.values.visibility import Visibility
+from shared.ledger.words import titled
 
-MethodT = TypeVar("MethodT", bound=Callable[..., Any])
+_ANYBODY: Who = (PERSON, PROXY, PROFESSIONAL)
 
-
-def major(number: int, of: str) -> Callable[[MethodT], MethodT]:
-    """Declares a command's method as the major version of a command; ``of`` is its name."""
-
-    def declared(method: MethodT) -> MethodT:
-        method.wire_name, method.major = of, number  # type: ignore[attr-defined]
-        return method
-
-    return declared
-
-
-MayContribute = Mapping[str, tuple[str | ServiceRole, ...]]
-
-
-class Change(StrEnum):
-    """What an event does to the plan."""
-
-    CREATED = "created"
-    AMENDED = "amended"
-    WITHDRAWN = "withdrawn"
-    RESTORED = "restored"
-
-
-LIFTING: Final = ServiceRole("restriction_lifting", ("privacy-officer", "caldicott-guardian"))
-"""May take from any restriction, whoever made it."""
+NOT_THE_ORIGIN = Refusal(
+    "correction-belongs-to-the-origin",
+    "Only where it came from is it corrected",
+    "Only whoever recorded this corrects it: that organisation, or the person.",
+)
 
 
 class Entry(Aggregate):
     """The base of every entry: what all of them remember and what can be done to each.
 
-    A public method with a ``provenance`` argument is a command: a class method creates an entry,
-    an instance method changes one, and its signature is the request. Methods that decide may
-    refuse; methods that apply may not.
+    What may happen to it are the event classes inside it; each command names the event that it
+    leads to, see ``declared.py``. Methods that decide may refuse; methods that apply may not.
     """
 
-    may_contribute: ClassVar[MayContribute] = {"*": (PERSON, PROXY, PROFESSIONAL)}
-    """Who may use each command, by its method's name; ``*`` for all others: kinds of voices, and
-    service roles. A system's organisation answers for the voice."""
+    may_contribute: ClassVar[Who] = _ANYBODY
+    """Who may use its commands where a command does not say: kinds of voices, and service roles.
+    A system's organisation answers for the voice."""
+
+    already_out: ClassVar[Refusal]
+    """What any change is refused with while the entry is out of the plan; its title says why."""
+    not_out: ClassVar[Refusal]
+    """What putting back an entry that is in the plan is refused with."""
 
     already_exists: ClassVar[str] = "entry-already-exists"
     key_taken: ClassVar[str] = "entry-already-exists"
@@ -72,7 +65,6 @@ class Entry(Aggregate):
         """What every event of an entry carries: its provenance, and its change to the plan."""
 
         change: ClassVar[Change]
-        not_fields: ClassVar[frozenset[str]] = frozenset({"reason"})
         wire_name: ClassVar[str | None] = None
         """What it is called on the wire, where another major version has its class's name."""
 
@@ -80,48 +72,38 @@ class Entry(Aggregate):
         followed_by: ClassVar[str | None] = None
         """The class of the next major version, into whose state ``upcast`` turns the stored one."""
 
+        not_fields: ClassVar[frozenset[str]] = frozenset()
+        """What belongs to the change and not to the entry; the section finds it in the marks."""
         beside: ClassVar[tuple[type["Entry.Event"], ...]] = ()
         """All events of its entry; the section says which."""
 
         provenance: Provenance
+
+        def having(self, **fields: Any) -> Self:
+            """The same event with these fields: for rules that set what a command does not."""
+            return replace(self, **fields)
 
         @staticmethod
         def upcast(state: dict[str, Any]) -> dict[str, Any]:
             """The stored state as the next major version has it."""
             return state
 
-    class Creation(Event, Aggregate.Created):
-        """The first event of an entry, which may say from the start who does not see it."""
-
-        _: KW_ONLY
-        visibility: Visibility | None = None
-
-        def apply(self, aggregate: Any) -> None:
-            """Remember where the entry comes from, and what is withheld of it."""
-            aggregate.plan_id = self.provenance.plan_id
-            aggregate.origin = self.provenance.origin
-            aggregate.is_the_persons = self.provenance.stated_by.kind == PERSON
-            aggregate.remember_visibility(self.visibility, self.provenance.origin)
-            super().apply(aggregate)
-
-        def mutate(self, aggregate: Any) -> Any:
-            """The entry; where it was marked in error, begun again under the same restriction."""
-            begun: Any = super().mutate(None)
-            if aggregate is not None and aggregate.visibility is not None:
-                standing = self.visibility or aggregate.visibility
-                begun.remember_visibility(standing, aggregate.restricted_by)
-            return begun
-
+    @titled("Marked in error")
     class EnteredInError(Event):
+        """It was never right, and is out of the plan for good."""
+
         change = Change.WITHDRAWN
-        reason: str
+        reason: ChangeReason
 
         def apply(self, aggregate: Any) -> None:
             """It takes no further change."""
             aggregate.is_in_error = True
             super().apply(aggregate)
 
+    @titled("Restricted")
     class Restricted(Event):
+        """Not everybody who sees the plan sees this."""
+
         change = Change.AMENDED
         visibility: Visibility
 
@@ -133,23 +115,30 @@ class Entry(Aggregate):
             aggregate.remember_visibility(self.visibility, by)
             super().apply(aggregate)
 
+    @titled("Restriction lifted")
     class RestrictionLifted(Event):
+        """Everybody who sees the plan sees this again."""
+
         change = Change.AMENDED
         visibility: None
-        reason: str
+        reason: ChangeReason
 
         def apply(self, aggregate: Any) -> None:
             """Visible again."""
             aggregate.remember_visibility(None, None)
             super().apply(aggregate)
 
-    plan_id: UUID
-    origin: str | None
-    is_the_persons: bool
-    is_in_error: bool = False
-    visibility: Visibility | None = None
-    restricted_by: str | None = None
-    """The origin that first made the restriction that stands; who lifts it is judged by that."""
+    if TYPE_CHECKING:  # the library makes arguments of ``__init__`` of what is annotated here
+        plan_id: UUID
+        origin: str | None
+        is_the_persons: bool
+        restricted_by: str | None
+        visibility: Visibility | None
+        is_in_error: bool
+        is_out: bool
+    else:
+        visibility = restricted_by = None
+        is_in_error = is_out = False
 
     @staticmethod
     def create_id(provenance: Provenance) -> UUID:
@@ -161,6 +150,9 @@ class Entry(Aggregate):
         """The entry's id where a plan has only one of its kind; else ``None``."""
         return None
 
+    def judge_every_change(self, provenance: Provenance) -> None:
+        """What each of its own commands asks before its rules; those of every entry do not."""
+
     def judge_again(self, before: "Entry") -> None:
         """Refuse that this takes the place of the one marked in error, where that may not be."""
 
@@ -168,12 +160,15 @@ class Entry(Aggregate):
         """What no other entry of this section may hold at the same time, as the entry stands."""
         return frozenset()
 
+    @common("Mark in error", by=_ANYBODY)
     def mark_in_error(self, provenance: Provenance, reason: str | None = None) -> None:
         """Take out for good what was never right: its origin does, or the person who said it."""
         reason = need_reason(reason)
-        self._must_be_origin_or_person(provenance)
+        if not (self.is_the_persons and provenance.is_from_the_persons_side):
+            self.must_be_origin(provenance)
         self.trigger_event(self.EnteredInError, reason=reason, provenance=provenance)
 
+    @common("Restrict", by=(*_ANYBODY, LIFTING))
     def restrict(
         self,
         provenance: Provenance,
@@ -192,9 +187,10 @@ class Entry(Aggregate):
         )
         judge_visibility(visibility, provenance)
         if self.visibility is not None and not visibility.takes_nothing_from(self.visibility):
-            self._must_be_theirs_to_lift(self.visibility, provenance, granted)
+            must_be_theirs_to_lift(self.visibility, self.restricted_by, provenance, granted)
         self.trigger_event(self.Restricted, visibility=visibility, provenance=provenance)
 
+    @common("Lift the restriction", by=(*_ANYBODY, LIFTING))
     def lift_restriction(
         self,
         provenance: Provenance,
@@ -203,8 +199,8 @@ class Entry(Aggregate):
     ) -> None:
         """Let everybody who may see the plan see this again."""
         if self.visibility is None:
-            raise Refused("entry-not-restricted", "Nothing of this entry is restricted.")
-        self._must_be_theirs_to_lift(self.visibility, provenance, granted)
+            raise Refused(NOT_RESTRICTED)
+        must_be_theirs_to_lift(self.visibility, self.restricted_by, provenance, granted)
         self.trigger_event(
             self.RestrictionLifted,
             visibility=None,
@@ -212,81 +208,12 @@ class Entry(Aggregate):
             provenance=provenance,
         )
 
-    def remember_visibility(self, visibility: Visibility | None, origin: str | None) -> None:
-        """Keep what is withheld, and who said so; events call this, nobody else."""
+    def remember_visibility(self, visibility: Visibility | None, by: str | None) -> None:
+        """Keep what is withheld, and the origin that first did; events call this, nobody else."""
         self.visibility = visibility
-        self.restricted_by = origin if visibility is not None else None
+        self.restricted_by = by if visibility is not None else None
 
-    def _must_be_theirs_to_lift(
-        self, standing: Visibility, provenance: Provenance, granted: frozenset[str]
-    ) -> None:
-        is_hidden_from_them = standing.withheld_from_person and provenance.is_from_the_persons_side
-        is_theirs = provenance.origin is not None and provenance.origin == self.restricted_by
-        if is_hidden_from_them or not (is_theirs or LIFTING.name in granted):
-            raise _not_theirs_to_lift()
-
-    def _must_be_origin(self, provenance: Provenance) -> None:
+    def must_be_origin(self, provenance: Provenance) -> None:
+        """Refuse whoever is not where this entry came from."""
         if self.origin is None or provenance.origin != self.origin:
-            raise Refused(
-                "correction-belongs-to-the-origin",
-                "Only whoever recorded this corrects it: that organisation, or the person.",
-            )
-
-    def _must_be_origin_or_person(self, provenance: Provenance) -> None:
-        if not (self.is_the_persons and provenance.is_from_the_persons_side):
-            self._must_be_origin(provenance)
-
-
-def begun(
-    entry: Entry, visibility: Visibility | None, provenance: Provenance, before: Entry | None
-) -> Entry:
-    """The new entry, restricted from the start; ``before`` is the one in error that it follows."""
-    standing = before.visibility if before is not None else None
-    if visibility is not None:
-        judge_visibility(visibility, provenance, beside="visibility.")
-        if standing is not None and not visibility.takes_nothing_from(standing):
-            raise _not_theirs_to_lift()
-    (created,) = entry.collect_events()
-    version = created.originator_version if before is None else before.version + 1
-    first = replace(cast("Any", created), visibility=visibility, originator_version=version)
-    made: Entry = first.mutate(before)
-    if before is not None:
-        made.judge_again(before)
-    made.pending_events.append(first)
-    return made
-
-
-def change_of(event: type[Entry.Event], entry_version: int) -> Change:
-    """What such an event does to the plan: one that creates restores what is begun again."""
-    is_again = entry_version > 1 and issubclass(event, Entry.Creation)
-    return Change.RESTORED if is_again else event.change
-
-
-def _not_theirs_to_lift() -> Refused:
-    return Refused(
-        "restriction-is-not-yours-to-lift",
-        "Whoever restricted this takes from the restriction, or a privacy officer or "
-        "Caldicott guardian; the person does not where it is withheld from them.",
-    )
-
-
-def judge_visibility(visibility: Visibility, provenance: Provenance, *, beside: str = "") -> None:
-    """Refuse a restriction without its reason, or one that only others may make.
-
-    It is the content of ``restrict``, or stands ``beside`` the content of what creates.
-    """
-    need_reason(visibility.reason, f"{beside}reason")
-    if not visibility.withheld_from_person:
-        if visibility.approved_by is not None and is_blank(visibility.approved_by):
-            raise Refused("needs-code-or-text", "The approver has no name.", field="approved_by")
-        return
-    if provenance.voice != PROFESSIONAL:
-        raise Refused(
-            "role-may-not-contribute", "Only a professional withholds something from the person."
-        )
-    if is_blank(visibility.approved_by):
-        raise Refused(
-            "withholding-needs-an-approver",
-            "Say in `approved_by` who approved that this is withheld from the person.",
-            field=f"{beside}approved_by",
-        )
+            raise Refused(NOT_THE_ORIGIN)

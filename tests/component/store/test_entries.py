@@ -37,7 +37,7 @@ def agreed(aim: str = "To sleep better") -> Goal:
 
 
 def weighed(goal: Goal, importance: int) -> Goal:
-    goal.weigh(provenance((goal.plan_id, goal.id)), importance)
+    goal.weigh(provenance((goal.plan_id, goal.id)), importance=importance)
     return goal
 
 

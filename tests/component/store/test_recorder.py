@@ -247,7 +247,7 @@ def provenance(plan_id: UUID, entry_id: UUID) -> Provenance:
 
 
 def weigh(entry: Goal, importance: int) -> None:
-    entry.weigh(provenance(entry.plan_id, entry.id), importance)
+    entry.weigh(provenance(entry.plan_id, entry.id), importance=importance)
 
 
 @pytest.fixture
@@ -320,9 +320,9 @@ def test_the_library_s_own_recorder_reads_the_ledger(
 
     with Stored(stock(ledger.url)) as theirs:
         held: Goal = theirs.repository.get(entry.id)
-        assert (held.version, held.is_set_aside, held.plan_id) == (3, True, entry.plan_id)
+        assert (held.version, held.is_out, held.plan_id) == (3, True, entry.plan_id)
         first: Goal = theirs.repository.get(entry.id, version=1)
-        assert not first.is_set_aside
+        assert not first.is_out
         read = theirs.notification_log.select(start=1, limit=10)
         assert [(item.id, item.topic) for item in read] == [
             (1, "careplan.goals.agreed.v1"),

@@ -61,8 +61,8 @@ def test_its_tests_notice_a_rewording_that_drops_what_is_not_named(
     write("bunting", tmp_path)
     domain = tmp_path / "services/bunting/domain.py"
     right = domain.read_text("utf-8")
-    said = "self.Reworded, what=what, note=note"
-    wrong = right.replace(said, said.replace("note=note", "note=None"))
+    said = "note: Note | Keep | None = KEEP"
+    wrong = right.replace(said, said.replace("= KEEP", "= None"))
     assert wrong != right
     domain.write_text(wrong, "utf-8")
     monkeypatch.setattr(services, "__path__", [*services.__path__, str(tmp_path / "services")])

@@ -22,9 +22,10 @@ from shared.contracts import discover
 from shared.ledger import (
     KEEP,
     Agent,
-    Change,
+    Amendment,
     Claim,
     CodedText,
+    Creation,
     Entry,
     EntryRef,
     Instant,
@@ -37,22 +38,22 @@ from shared.ledger import (
     Shape,
     Status,
     When,
+    command,
 )
 from shared.ledger.times import INSTANT
 
 
 class Sample(Entry):
-    class Begun(Entry.Creation):
-        change = Change.CREATED
+    class Begun(Creation):
         aim: CodedText
         needs: tuple[EntryRef, ...] = ()
         why: str | None = None
 
-    class Altered(Entry.Event):
-        change = Change.AMENDED
+    class Altered(Amendment):
         aim: CodedText | Keep = KEEP
         why: str | Keep | None = KEEP
 
+    @command("Begin")
     @classmethod
     def begin(
         cls,
@@ -71,6 +72,7 @@ class Sample(Entry):
         del needs, score, status, at, when, code, marked, words
         return cls._create(cls.Begun, aim=aim, why=why, provenance=provenance)
 
+    @command("Alter")
     def alter(
         self,
         provenance: Provenance,
@@ -81,6 +83,7 @@ class Sample(Entry):
         del score
         self.trigger_event(self.Altered, aim=aim, why=why, provenance=provenance)
 
+    @command("Finish")
     def finish(self, provenance: Provenance) -> None:
         """Nothing to say."""
 

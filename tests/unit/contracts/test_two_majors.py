@@ -20,22 +20,20 @@ from shared.contracts.generate import (
     release,
     write,
 )
-from shared.ledger import Change, Entry, Provenance, Section, major
+from shared.ledger import Creation, Entry, Provenance, Section, command, creates
 from shared.ledger.example import Example
 
 
 class Swing(Entry):
     """Once pushed so many times a minute, now to a height."""
 
-    class PushedHigh(Entry.Creation):
+    class PushedHigh(Creation):
         wire_name = "Pushed"
         major = 2
-        change = Change.CREATED
         metres: int
 
-    class Pushed(Entry.Creation):
+    class Pushed(Creation):
         followed_by = "PushedHigh"
-        change = Change.CREATED
         times: int
 
         @staticmethod
@@ -43,25 +41,24 @@ class Swing(Entry):
             left = {name: value for name, value in state.items() if name != "times"}
             return {**left, "metres": state["times"]}
 
-    class Hung(Entry.Creation):
-        change = Change.CREATED
+    class Hung(Creation):
+        pass
 
-    class HungByTwo(Entry.Creation):
+    class HungByTwo(Creation):
         wire_name = "Hung"
         major = 2
-        change = Change.CREATED
         ropes: int
 
+    @command("Push it")
     @classmethod
     def push(cls, provenance: Provenance, times: int) -> Self:
         """Push it."""
         return cls._create(cls.PushedHigh, metres=times, provenance=provenance)
 
-    @classmethod
-    @major(2, of="push")
-    def push_high(cls, provenance: Provenance, metres: int) -> Self:
+    @creates(PushedHigh, "Push it to a height", major=2, of="push")
+    @staticmethod
+    def push_high(said: PushedHigh) -> None:
         """Push it to a height."""
-        return cls._create(cls.PushedHigh, metres=metres, provenance=provenance)
 
     @event(PushedHigh)
     def __init__(self, metres: int) -> None:

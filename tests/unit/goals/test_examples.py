@@ -24,6 +24,8 @@ REFUSALS = {
     "stage-goal-already-set-aside",
     "stage-goal-not-set-aside",
     "outcome-needs-code-or-text",
+    "outcome-already-set-aside",
+    "outcome-not-set-aside",
     "comment-is-the-persons",
     "correction-belongs-to-the-origin",
     "reason-missing",

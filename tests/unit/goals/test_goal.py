@@ -138,7 +138,7 @@ def test_events_of_the_past_decide_like_commands() -> None:
 
 @for_all(st.lists(st.sampled_from(["set_aside", "resume", "reword"]), max_size=12))
 def test_set_aside_and_resume_alternate(methods: list[str]) -> None:
-    goal = Goal.agree(said(TOM), AIM, (NEED,))
+    goal = Goal.agree(said(TOM), aim=AIM, need_ids=(NEED,))
     for method in methods:
         content = {"set_aside": {"reason": "So"}, "reword": {"why": "So"}}.get(method, {})
         before = goal.version
@@ -149,7 +149,7 @@ def test_set_aside_and_resume_alternate(methods: list[str]) -> None:
     told = [type(event).__name__ for event in goal.pending_events]
     turns = [name for name in told if name in ("SetAside", "Resumed")]
     assert turns == (["SetAside", "Resumed"] * len(turns))[: len(turns)]
-    assert goal.is_set_aside == (turns[-1:] == ["SetAside"])
+    assert goal.is_out == (turns[-1:] == ["SetAside"])
     assert replayed(goal.pending_events).version == goal.version
 
 

@@ -11,7 +11,16 @@ from shared.chassis.contribute.prepare import contribution_from_json, prepare
 from shared.chassis.kafka.event_message import EventPublisher
 from shared.chassis.store.mapper import EntryMapper
 from shared.chassis.wire.problem import Problem
-from shared.ledger import Change, Contributor, Entry, Organisation, Provenance, Section, major
+from shared.ledger import (
+    Contributor,
+    Creation,
+    Entry,
+    Organisation,
+    Provenance,
+    Section,
+    command,
+    creates,
+)
 
 TOM = Contributor("professional", "tom", "Tom Okafor-Synth", "nurse", Organisation("ZZC01"))
 
@@ -19,15 +28,13 @@ TOM = Contributor("professional", "tom", "Tom Okafor-Synth", "nurse", Organisati
 class Kite(Entry):
     """Once it had a length in feet; now it has one in metres."""
 
-    class FlownInMetres(Entry.Creation):
+    class FlownInMetres(Creation):
         wire_name = "Flown"
         major = 2
-        change = Change.CREATED
         metres: int
 
-    class Flown(Entry.Creation):
+    class Flown(Creation):
         followed_by = "FlownInMetres"
-        change = Change.CREATED
         feet: int
 
         @staticmethod
@@ -35,14 +42,15 @@ class Kite(Entry):
             left = {name: value for name, value in state.items() if name != "feet"}
             return {**left, "metres": state["feet"] * 3 // 10}
 
+    @command("Fly a kite")
     @classmethod
     def fly(cls, provenance: Provenance, feet: int) -> Self:
         return cls._create(cls.FlownInMetres, metres=feet * 3 // 10, provenance=provenance)
 
-    @classmethod
-    @major(2, of="fly")
-    def fly_in_metres(cls, provenance: Provenance, metres: int) -> Self:
-        return cls._create(cls.FlownInMetres, metres=metres, provenance=provenance)
+    @creates(FlownInMetres, "Fly a kite", major=2, of="fly")
+    @staticmethod
+    def fly_in_metres(said: FlownInMetres) -> None:
+        """How far up it is, in metres."""
 
     @event(FlownInMetres)
     def __init__(self, metres: int) -> None:
@@ -72,9 +80,9 @@ def test_each_has_its_own_type() -> None:
 
 def test_both_commands_are_taken_each_in_its_own_shape() -> None:
     assert flown(V1, {"feet": 100}).metres == flown(V2, {"metres": 30}).metres == 30
-    for command, content in ((V1, {"metres": 30}), (V2, {"feet": 100})):
+    for type_, content in ((V1, {"metres": 30}), (V2, {"feet": 100})):
         with pytest.raises(Problem, match="content-invalid"):
-            flown(command, content)
+            flown(type_, content)
 
 
 def test_what_was_stored_in_the_old_version_is_read_in_the_new() -> None:

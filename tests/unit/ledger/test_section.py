@@ -5,12 +5,16 @@ from eventsourcing.domain import event
 
 from shared.ledger import (
     KEEP,
-    Change,
+    Amendment,
+    Creation,
     Entry,
     Keep,
     Provenance,
     Refused,
     Section,
+    changes,
+    command,
+    creates,
     need_reason,
 )
 
@@ -18,32 +22,29 @@ from shared.ledger import (
 class Walk(Entry):
     """An entry that gives the section of these tests its name."""
 
-    class Begun(Entry.Creation):
-        change = Change.CREATED
+    class Begun(Creation):
         where: str
 
-    class Moved(Entry.Event):
-        change = Change.AMENDED
+    class Moved(Amendment):
         where: str | Keep = KEEP
 
-    @classmethod
-    def begin(cls, provenance: Provenance, where: str) -> Self:
-        return cls._create(cls.Begun, where=where, provenance=provenance)
+    @creates(Begun, "Begin a walk")
+    @staticmethod
+    def begin(said: Begun) -> None:
+        """Begin it."""
 
-    def move(self, provenance: Provenance, where: str | Keep = KEEP) -> None:
-        self.trigger_event(self.Moved, where=where, provenance=provenance)
-
-    @event(Begun)
-    def __init__(self) -> None:
-        pass
+    @changes(Moved, "Move it")
+    def move(self, said: Moved) -> None:
+        """Move it."""
 
 
 class RestStop(Entry):
     """Another entry of the same section."""
 
-    class Begun(Entry.Creation):
-        change = Change.CREATED
+    class Begun(Creation):
+        pass
 
+    @command("Begin a rest")
     @classmethod
     def begin(cls, provenance: Provenance) -> Self:
         return cls._create(cls.Begun, provenance=provenance)
@@ -64,8 +65,8 @@ def test_the_entry_that_gives_the_name_is_not_named_twice() -> None:
 
 
 def test_what_every_entry_can_do_is_there_for_each() -> None:
-    for command in ("mark-in-error", "rest-stop-restrict", "lift-restriction"):
-        assert f"careplan.walks.commands.{command}.v1" in SECTION.commands
+    for name in ("mark-in-error", "rest-stop-restrict", "lift-restriction"):
+        assert f"careplan.walks.commands.{name}.v1" in SECTION.commands
     for happened in ("entered-in-error", "rest-stop-restricted", "restriction-lifted"):
         assert f"careplan.walks.{happened}.v1" in SECTION.events
 

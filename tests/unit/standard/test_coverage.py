@@ -4,7 +4,7 @@ from typing import Annotated, ClassVar
 
 import pytest
 
-from shared.ledger import Change, Entry, Provenance, Section, value
+from shared.ledger import Creation, Entry, Section, creates, value
 from shared.ledger.elements import WHO_AND_WHERE, Carries
 from shared.standard.coverage import UnknownElement, coverage
 from shared.standard.tree import elements
@@ -40,29 +40,27 @@ class Words:
 class Hope(Entry):
     carries = (GOALS,)
 
-    class Hoped(Entry.Creation):
-        change = Change.CREATED
+    class Hoped(Creation):
         aim: Annotated[Words, Carries("")]
         importance: Annotated[int | None, Carries("Goal importance score")] = None
 
-    @classmethod
-    def hope(cls, provenance: Provenance, aim: Words) -> "Hope":
+    @creates(Hoped, "Hope")
+    @staticmethod
+    def hope(said: Hoped) -> None:
         """Hope for something."""
-        return cls._create(cls.Hoped, aim=aim, provenance=provenance)
 
 
 class Crisis(Entry):
     carries: ClassVar = (PLAN,)
     provenance_carries = WHO_AND_WHERE
 
-    class Foreseen(Entry.Creation):
-        change = Change.CREATED
+    class Foreseen(Creation):
         triggers: Annotated[tuple[Words, ...], Carries("Trigger factors")]
 
-    @classmethod
-    def foresee(cls, provenance: Provenance, triggers: tuple[Words, ...]) -> "Crisis":
+    @creates(Foreseen, "Foresee")
+    @staticmethod
+    def foresee(said: Foreseen) -> None:
         """Think ahead."""
-        return cls._create(cls.Foreseen, triggers=triggers, provenance=provenance)
 
 
 def test_fields_members_of_values_and_provenance_carry_what_they_are_marked_with() -> None:
@@ -93,14 +91,13 @@ def test_an_element_that_the_standard_does_not_have_is_refused() -> None:
     class Wish(Entry):
         carries = (GOALS,)
 
-        class Wished(Entry.Creation):
-            change = Change.CREATED
+        class Wished(Creation):
             aim: Annotated[str, Carries("Goal impotance score")]
 
-        @classmethod
-        def wish(cls, provenance: Provenance, aim: str) -> "Wish":
+        @creates(Wished, "Wish")
+        @staticmethod
+        def wish(said: Wished) -> None:
             """Wish for something."""
-            return cls._create(cls.Wished, aim=aim, provenance=provenance)
 
     with pytest.raises(UnknownElement, match=r"wishes\.Wish\.aim .*Goal impotance score"):
         coverage([Section("wishes", "Wishes", (Wish,))], {})

@@ -122,7 +122,7 @@ def agreed() -> Goal:
 
 
 def weighed(goal: Goal, importance: int = 7) -> Goal:
-    goal.weigh(provenance(goal.plan_id, goal.id), importance)
+    goal.weigh(provenance(goal.plan_id, goal.id), importance=importance)
     return goal
 
 

@@ -43,7 +43,7 @@ def goal(by: Kind = "person", **about: Any) -> Goal:
     provenance = Provenance(uuid4(), uuid4(), uuid4(), who, person, **about)
     needs = (NeedRef("needs", uuid4()),)
     made = Goal.agree(provenance, aim=CodedText("To walk"), need_ids=needs, importance=None)
-    made.weigh(provenance, 7)
+    made.weigh(provenance, importance=7)
     return made
 
 

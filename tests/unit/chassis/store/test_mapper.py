@@ -15,9 +15,11 @@ from shared.chassis.store.mapper import EntryMapper, OrjsonTranscoder, fields_of
 from shared.ledger import (
     KEEP,
     Agent,
-    Change,
+    Amendment,
+    ChangeReason,
     Code,
     CodedText,
+    Creation,
     Entry,
     EntryRef,
     Keep,
@@ -35,8 +37,7 @@ LEVELS = Mapping[str, int | None]
 class Sample(Entry):
     """An entry with a field of every kind."""
 
-    class Noted(Entry.Creation):
-        change = Change.CREATED
+    class Noted(Creation):
         what: tuple[CodedText, ...]
         refs: tuple[EntryRef, ...] = ()
         when: When | None = None
@@ -46,18 +47,16 @@ class Sample(Entry):
         is_urgent: bool = False
         remark: str | None = None
 
-    class Changed(Entry.Event):
-        change = Change.AMENDED
+    class Changed(Amendment):
         what: tuple[CodedText, ...] | Keep = KEEP
         when: When | Keep | None = KEEP
         levels: LEVELS | Keep = KEEP
         remark: str | Keep | None = KEEP
-        reason: str | None = None
+        reason: ChangeReason | None = None
 
-    class Graded(Entry.Event):
+    class Graded(Amendment):
         """Version 1 held the number as text, version 2 had another name for it."""
 
-        change = Change.AMENDED
         class_version = 3
         grade: int
 

@@ -1,0 +1,260 @@
+"""How an entry declares its commands: which event each leads to, who may use it, and its words.
+
+A command is a method with the rules alone. It is given the event as it would be recorded, and
+raises ``Refused`` where that may not be; it may give back another in its place.
+
+    @changes(Reworded, "Reword a goal")
+    def reword(self, said: Reworded) -> None:
+        \"\"\"Say it better.\"\"\"
+        must_say_something(said.aim, NEEDS_AN_AIM, "aim")
+"""
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from types import MethodType
+from typing import Any, Final, TypeVar, cast
+
+from shared.ledger.entry.fields import event_said, recorded, taken_by_a_command
+from shared.ledger.errors import Refusal, Refused
+from shared.ledger.provenance import Provenance, ServiceRole
+from shared.ledger.words import Titled, sentence, titled
+
+Who = tuple[str | ServiceRole, ...]
+Rules = Callable[..., Any]
+EventT = TypeVar("EventT")
+OwnerT = TypeVar("OwnerT")
+Declares = Callable[[Rules], Callable[..., Any]]
+
+NO_RIGHTS: Final[frozenset[str]] = frozenset()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Declared:
+    """What a command's declaration says; ``event`` is ``None`` where its signature says it.
+
+    ``by`` are the kinds of voices and the service roles that may use it, ``None`` for those of its
+    entry. ``while_out`` commands are taken of an entry that was taken out of the plan as well.
+    """
+
+    titled: Titled
+    rules: Rules
+    event: type[Any] | None = None
+    by: Who | None = None
+    creates: bool = False
+    while_out: bool = False
+    puts_back: bool = False
+    is_common: bool = False
+    wire_name: str | None = None
+    major: int = 1
+
+    @property
+    def asks_for_rights(self) -> bool:
+        """True where its rules ask about the service roles of whoever contributes."""
+        return "granted" in inspect.signature(self.rules).parameters
+
+    @cached_property
+    def beside(self) -> Mapping[str, inspect.Parameter]:
+        """What it takes that its event does not have: what its rules ask for by name."""
+        signature = inspect.signature(self.rules, eval_str=True)
+        left_out = {"self", "cls", "said", "provenance", "granted"}
+        return {name: of for name, of in signature.parameters.items() if name not in left_out}
+
+    def parameters(self, entry: type[Any]) -> Mapping[str, inspect.Parameter]:
+        """The content it takes: what its rules ask for, and the fields of its event."""
+        if self.event is None:
+            return self.beside
+        return {**self.beside, **taken_by_a_command(getattr(entry, self.event.__name__))}
+
+    def judge(
+        self,
+        kind: type[Any],
+        place: Mapping[str, Any],
+        about: tuple[Any, ...],
+        given: Mapping[str, Any],
+    ) -> dict[str, Any]:
+        """What the event to be recorded says; raises ``Refused`` where the rules say no."""
+        beside = {name: given[name] for name in given if name in self.beside}
+        if self.asks_for_rights:
+            beside["granted"] = given.get("granted", NO_RIGHTS)
+        content = {name: given[name] for name in given if name not in beside}
+        said = event_said(kind, {**content, **place})
+        made = self.rules(*about, said, **beside)
+        return recorded(said if made is None else made)
+
+    def must_be_taken_now(self, entry: Any) -> None:
+        """Refuse what an entry does not take as it stands: out of the plan, or still in it."""
+        if self.is_common:
+            return
+        if self.puts_back and not entry.is_out:
+            raise Refused(entry.not_out)
+        if entry.is_out and not (self.puts_back or self.while_out):
+            raise Refused(entry.already_out)
+
+
+class Creating:
+    """A command that creates: called on a class, it makes an entry of that class."""
+
+    def __init__(self, decide: Callable[..., Any]) -> None:
+        self.decide = decide
+        self.declared = declared_by(decide)
+
+    def __get__(self, instance: object, owner: type[OwnerT]) -> Callable[..., OwnerT]:
+        return MethodType(self.decide, owner)
+
+
+def creates(
+    event: type[EventT],
+    title: str,
+    *,
+    by: Who | None = None,
+    major: int = 1,
+    of: str | None = None,
+) -> Callable[[Rules], Creating]:
+    """Declares a static method as the rules of a command that creates an entry by this event.
+
+    ``major`` and ``of`` make it the major version of another command.
+    """
+    said = {"event": event, "by": by, "major": major, "wire_name": of}
+
+    def declare(method: Rules) -> Creating:
+        declared = _declared(method, title, creates=True, **said)
+
+        def decide(cls: Any, provenance: Provenance, **given: Any) -> Any:
+            kind = getattr(cls, event.__name__)
+            place = {
+                "provenance": provenance,
+                "originator_id": provenance.entry_id,
+                "originator_version": 1,
+                "originator_topic": "",
+            }
+            return cls._create(kind, **declared.judge(kind, place, (), given))
+
+        return Creating(_named(decide, declared))
+
+    return declare
+
+
+def changes(
+    event: type[EventT],
+    title: str,
+    *,
+    by: Who | None = None,
+    while_out: bool = False,
+    major: int = 1,
+    of: str | None = None,
+) -> Declares:
+    """Declares a method as the rules of a command that changes an entry by this event.
+
+    ``while_out`` is for what an entry takes even while it is out of the plan.
+    """
+    return _changing(event, title, by=by, while_out=while_out, major=major, wire_name=of)
+
+
+def withdraws(event: type[EventT], title: str, *, by: Who | None = None) -> Declares:
+    """Declares a command that takes the entry out of the plan.
+
+    From then on the base refuses every other command of it with ``already_out`` of the entry, but
+    for those that every entry has, the one that puts it back, and those declared ``while_out``.
+    """
+    return _changing(event, title, by=by)
+
+
+def restores(event: type[EventT], title: str, *, by: Who | None = None) -> Declares:
+    """Declares the command that puts it back; ``not_out`` of the entry where it is in the plan."""
+    return _changing(event, title, by=by, puts_back=True)
+
+
+def command(
+    title: str,
+    *,
+    by: Who | None = None,
+    while_out: bool = False,
+    major: int = 1,
+    of: str | None = None,
+) -> Callable[[Rules], Any]:
+    """Declares a method as a command that takes something else than its event has.
+
+    Its signature is the content, after ``provenance``; it triggers its event itself. A class method
+    creates. ``major`` and ``of`` make it the major version of another command.
+    """
+    said = {"by": by, "while_out": while_out, "major": major, "wire_name": of}
+
+    def declare(method: Rules) -> Any:
+        is_of_the_class = isinstance(method, classmethod)
+        return _by_itself(_declared(method, title, creates=is_of_the_class, **said))
+
+    return declare
+
+
+def common(title: str, *, by: Who) -> Declares:
+    """Declares a command that every entry has, whatever its own rules say."""
+    return lambda method: _by_itself(_declared(method, title, by=by, is_common=True))
+
+
+def declared_by(method: Any) -> Declared | None:
+    """What the declaration of a method says; ``None`` where it is no command."""
+    found = getattr(method, "declared", None)
+    return found if isinstance(found, Declared) else None
+
+
+def _changing(event: type[Any], title: str, **said: Any) -> Declares:
+    def declare(method: Rules) -> Callable[..., Any]:
+        declared = _declared(method, title, event=event, **said)
+
+        def decide(self: Any, provenance: Provenance, **given: Any) -> None:
+            declared.must_be_taken_now(self)
+            self.judge_every_change(provenance)
+            kind = getattr(self, event.__name__)
+            place = {
+                "provenance": provenance,
+                "originator_id": self.id,
+                "originator_version": self.version + 1,
+            }
+            self.trigger_event(kind, **declared.judge(kind, place, (self,), given))
+
+        return _named(decide, declared)
+
+    return declare
+
+
+def _by_itself(declared: Declared) -> Any:
+    def create(cls: Any, provenance: Provenance, **given: Any) -> Any:
+        return declared.rules(cls, provenance, **given)
+
+    def change(self: Any, provenance: Provenance, **given: Any) -> None:
+        declared.must_be_taken_now(self)
+        if not declared.is_common:
+            self.judge_every_change(provenance)
+        declared.rules(self, provenance, **given)
+
+    if declared.creates:
+        return Creating(_named(create, declared))
+    return _named(change, declared)
+
+
+def _declared(method: Any, title: str, **said: Any) -> Declared:
+    rules = getattr(method, "__func__", method)
+    return Declared(titled=titled(title, sentence(rules.__doc__)), rules=rules, **said)
+
+
+def _named(decide: Any, declared: Declared) -> Callable[..., Any]:
+    for name in ("__name__", "__qualname__", "__module__", "__doc__"):
+        setattr(decide, name, getattr(declared.rules, name))
+    decide.declared = declared
+    return cast("Callable[..., Any]", decide)
+
+
+__all__ = [
+    "Declared",
+    "Refusal",
+    "Who",
+    "changes",
+    "command",
+    "common",
+    "creates",
+    "declared_by",
+    "restores",
+    "withdraws",
+]
