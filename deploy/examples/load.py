@@ -49,6 +49,7 @@ async def load(
     urls: Mapping[str, str],
     signer: Signer,
     say: Callable[[str], None],
+    client: httpx.AsyncClient | None = None,
 ) -> list[Loaded]:
     """Makes every contribution whose section runs here, and waits until the readers show it.
 
@@ -64,8 +65,8 @@ async def load(
         say(str(loaded))
         return loaded
 
-    async with httpx.AsyncClient(timeout=10, trust_env=False) as client:
-        return list(await asyncio.gather(*(one(story, client) for story in stories)))
+    async with client or httpx.AsyncClient(timeout=10, trust_env=False) as asking:
+        return list(await asyncio.gather(*(one(story, asking) for story in stories)))
 
 
 @dataclass

@@ -49,10 +49,12 @@ class StackProcess:
         )
         assert not self.has_ended, self.told
 
-    def run_to_its_end(self, folder: Path) -> "subprocess.CompletedProcess[str]":
-        """Another start, on the same ports, that is expected to give up."""
-        return subprocess.run(
-            [sys.executable, "-m", "deploy.local"],
+    def run_to_its_end(
+        self, folder: Path, module: str = "deploy.local"
+    ) -> "subprocess.CompletedProcess[str]":
+        """Another command for that folder, on the same ports; a start is expected to give up."""
+        return subprocess.run(  # noqa: S603 - a module of our own
+            [sys.executable, "-m", module],
             cwd=ROOT,
             env={**self._environment(), "CAREPLAN_STACK_DIR": str(folder)},
             stdin=subprocess.DEVNULL,

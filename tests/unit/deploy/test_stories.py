@@ -5,12 +5,10 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
-import httpx
 import pytest
 
-from deploy.examples.load import _Teller
 from deploy.examples.story import STORIES, Said, Story, StoryUnusable, read, stories
 from deploy.examples.wire import Moment, contribution, depends_on_the_moment
 from deploy.organisations import organisations
@@ -20,7 +18,6 @@ from shared.contracts import discover
 from shared.contracts.examples.playing import Played, _decide
 from shared.ledger import Contributor, Organisation, Refused
 from shared.testing.people import synthetic_nhs_number
-from shared.testing.tokens import TestIssuer
 
 ALL = stories()
 SECTIONS = {section.wire_name: section for section in discover.sections()}
@@ -184,27 +181,6 @@ def test_a_slip_in_a_file_is_told_by_its_name(
         read(spoilt)
     assert told in str(caught.value)
     assert str(caught.value).startswith("edith.toml")
-
-
-@pytest.mark.asyncio
-async def test_its_last_contribution_is_found_behind_any_number_of_newer_records(
-    tmp_path: Path,
-) -> None:
-    """On a stack that has been used for long, a second `make seed` ends as the first one did."""
-    last = str(uuid4())
-
-    def audit(request: httpx.Request) -> httpx.Response:
-        records = [{"contribution_id": str(uuid4())} for _ in range(500)]
-        records.append({"contribution_id": last})
-        asked = request.url.params
-        named = asked.get("contribution_id")
-        found = [one for one in records if named in (None, one["contribution_id"])]
-        return httpx.Response(200, json={"items": found[: int(asked["limit"])], "next": "more"})
-
-    signer = TestIssuer(tmp_path).signer
-    async with httpx.AsyncClient(transport=httpx.MockTransport(audit)) as client:
-        teller = _Teller(ALL[0], client, {"audit": "http://audit"}, signer, last_contribution=last)
-        await teller.until_shown()
 
 
 def named(said: Said) -> str:
