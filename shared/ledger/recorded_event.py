@@ -60,28 +60,6 @@ class RecordedEvent:
         """What makes a repeat a repeat."""
         return self.section, self.entry_id, self.entry_version
 
-    def applied_to(self, content: Mapping[str, Any]) -> dict[str, Any]:
-        """The entry's content after this event: each leaf replaced whole, or removed."""
-        after = dict(content)
-        for path in self.fields:
-            key, _, leaf = path.partition(".")
-            given = self.content.get(key)
-            if not leaf:
-                _set(after, key, given)
-                continue
-            held = after.get(key)
-            branch = dict(held) if isinstance(held, Mapping) else {}
-            _set(branch, leaf, given.get(leaf) if isinstance(given, Mapping) else None)
-            _set(after, key, branch or None)
-        return after
-
-
-def _set(content: dict[str, Any], key: str, value: Any) -> None:
-    if value is None:
-        content.pop(key, None)
-    else:
-        content[key] = value
-
 
 def plan_state_after(name: str) -> str | None:
     """The state of a plan after an event with this name: its type without the major version."""

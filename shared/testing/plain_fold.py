@@ -82,7 +82,7 @@ def entry(events: Sequence[RecordedEvent]) -> dict[str, Any]:
     state, said, confirmed_at = "current", events[0], None
     refs: dict[str, Any] = {}
     for event in events:
-        content = event.applied_to(content)
+        content = applied(event, content)
         if _named(event, "entered-in-error"):
             state = "entered-in-error"
         elif event.change in ("created", "restored"):
@@ -158,6 +158,29 @@ def _contribution(events: Sequence[tuple[int, RecordedEvent]]) -> bytes:
     return orjson.dumps(item, option=orjson.OPT_UTC_Z)
 
 
+def applied(event: RecordedEvent, content: Mapping[str, Any]) -> dict[str, Any]:
+    """An entry's content after this event: each leaf replaced whole, or removed."""
+    after = dict(content)
+    for path in event.fields:
+        key, _, leaf = path.partition(".")
+        given = event.content.get(key)
+        if not leaf:
+            _set(after, key, given)
+            continue
+        held = after.get(key)
+        branch = dict(held) if isinstance(held, Mapping) else {}
+        _set(branch, leaf, given.get(leaf) if isinstance(given, Mapping) else None)
+        _set(after, key, branch or None)
+    return after
+
+
+def _set(content: dict[str, Any], key: str, value: Any) -> None:
+    if value is None:
+        content.pop(key, None)
+    else:
+        content[key] = value
+
+
 def authors(events: Sequence[RecordedEvent]) -> dict[str, int]:
     """The version that set each leaf, and each part of one that others have left as it was."""
     said: dict[str, int] = {}
@@ -165,7 +188,7 @@ def authors(events: Sequence[RecordedEvent]) -> dict[str, int]:
     for event in events:
         for path in event.fields:
             before = content
-            content = _only(event, path).applied_to(content)
+            content = applied(_only(event, path), content)
             value = _at(content, path)
             leaf = said.get(path, event.entry_version)
             kept = {name: said[name] for name in said if name.startswith(f"{path}.")}

@@ -23,7 +23,7 @@ from shared.chassis.contribute.receipts import (
     refusal_record,
 )
 from shared.chassis.database.outgoing import Outgoing
-from shared.chassis.policy.decide import POLICY_VERSION, Action, Facts, decide
+from shared.chassis.policy.decide import Action, Decision, Facts, decide
 from shared.chassis.policy.plan_states import PlanStates
 from shared.chassis.settings import Settings
 from shared.chassis.store.event_store import EventStore, EventTooLarge, completed
@@ -80,28 +80,29 @@ class Contributions:
         return reply
 
     async def _reply(self, prepared: Prepared, reply_to: str | None, wait: bool) -> Reply:
-        no = self._decisions.no_by_the_token(prepared)
-        if no is not None:
-            return await self._leave_no_receipt(prepared, no, reply_to)
+        by = self._decisions.by_the_token(prepared)
+        if by.code is not None:
+            refused = Refused(by.code, by.detail)
+            return await self._leave_no_receipt(prepared, by, refused, reply_to)
         decided = await self._decisions.decide(prepared)
         for _ in range(_TRIES):
             if decided.is_forbidden:
                 # Another replica may have moved the entry on, and no append will say so.
                 decided = await self._decisions.decide(prepared, afresh=True)
             if decided.refused is not None and decided.is_forbidden:
-                return await self._forbid(prepared, decided.refused, reply_to, wait)
+                return await self._forbid(prepared, by, decided.refused, reply_to, wait)
             receipt = (await self._decisions.receipt(prepared, decided)).as_json()
-            appended = await self._append(prepared, decided, receipt, reply_to)
+            appended = await self._append(prepared, by, decided, receipt, reply_to)
             if appended.verdict == "stored":
                 return _stored(receipt, appended)
             if appended.verdict == "repeated":
-                return await self._give_again(prepared, _first_receipt(appended), reply_to)
+                return await self._give_again(prepared, by, _first_receipt(appended), reply_to)
             if appended.verdict == "reused":
-                return await self._leave_no_receipt(prepared, reused(), reply_to)
+                return await self._leave_no_receipt(prepared, by, reused(), reply_to)
             if appended.verdict in ("plan-unknown", "plan-not-open"):
                 no = await self._decisions.no_by_the_plan(prepared, wait=wait)
                 if no is not None:
-                    return await self._leave_no_receipt(prepared, no, reply_to)
+                    return await self._leave_no_receipt(prepared, by, no, reply_to)
             decided = await self._overtaken(prepared, appended)
         raise Problem("overloaded", "Too many are changing this entry at once. Send it again.")
 
@@ -116,6 +117,7 @@ class Contributions:
     async def _append(
         self,
         prepared: Prepared,
+        by: Decision,
         decided: Decided,
         receipt_json: dict[str, Any],
         reply_to: str | None,
@@ -123,7 +125,7 @@ class Contributions:
         """Store what was decided, if the plan and the entry are still as it was decided on."""
         outgoing: list[Outgoing] = []
         if decided.refused is not None:
-            outgoing.append(self._for_the_audit(prepared, receipt_json, kept=True))
+            outgoing.append(self._for_the_audit(prepared, by, receipt_json, kept=True))
         if reply_to is not None:
             outgoing.append(receipt_message(reply_to, receipt_json, completes=True))
         row = ReceiptRow(
@@ -132,7 +134,7 @@ class Contributions:
             prepared.content_hash,
             orjson.dumps(receipt_json),
             authn_of(prepared.contributor),
-            POLICY_VERSION,
+            by.policy_version,
             None if prepared.command.entry.opens_plan else prepared.plan_id,
             prepared.contributor.sub,
         )
@@ -146,28 +148,33 @@ class Contributions:
             raise too_large() from None
 
     async def _forbid(
-        self, prepared: Prepared, refused: Refused, reply_to: str | None, wait: bool
+        self,
+        prepared: Prepared,
+        by: Decision,
+        refused: Refused,
+        reply_to: str | None,
+        wait: bool,
     ) -> Reply:
         """Refuse a right; but first comes a receipt that is kept, then the plan."""
         kept = await self._store.receipt(prepared.contribution_id)
         if kept is not None and is_same(prepared, kept):
-            return await self._give_again(prepared, kept.receipt, reply_to)
+            return await self._give_again(prepared, by, kept.receipt, reply_to)
         no = (
             reused()
             if kept is not None
             else await self._decisions.no_by_the_plan(prepared, wait=wait)
         )
-        return await self._leave_no_receipt(prepared, no or refused, reply_to)
+        return await self._leave_no_receipt(prepared, by, no or refused, reply_to)
 
     async def _give_again(
-        self, prepared: Prepared, receipt_json: dict[str, Any], reply_to: str | None
+        self, prepared: Prepared, by: Decision, receipt_json: dict[str, Any], reply_to: str | None
     ) -> Reply:
         """The first receipt; a refusal that somebody else is given is one more for the audit."""
         outgoing: list[Outgoing] = []
         if receipt_json["outcome"] == "refused":
             kept = await self._store.receipt(prepared.contribution_id)
             if kept is not None and kept.sub != prepared.contributor.sub:
-                outgoing.append(self._for_the_audit(prepared, receipt_json, kept=True))
+                outgoing.append(self._for_the_audit(prepared, by, receipt_json, kept=True))
         if reply_to is not None:
             outgoing.append(receipt_message(reply_to, receipt_json))
         if outgoing:
@@ -175,17 +182,19 @@ class Contributions:
         return Reply(receipt_json, kept=True, repeated=True)
 
     async def _leave_no_receipt(
-        self, prepared: Prepared, refused: Refused, reply_to: str | None
+        self, prepared: Prepared, by: Decision, refused: Refused, reply_to: str | None
     ) -> Reply:
         """An answer that is not kept; it is recorded for the audit all the same."""
         receipt_json = refusal(self.section, prepared, refused).as_json()
         retryable = refused.code in RETRYABLE
         receipt_json.update(kept=False, retryable=retryable)
-        outgoing = [self._for_the_audit(prepared, receipt_json, kept=False)]
+        outgoing = [self._for_the_audit(prepared, by, receipt_json, kept=False)]
         if reply_to is not None:
             outgoing.append(receipt_message(reply_to, receipt_json))
         await self._store.publish(outgoing)
-        return Reply(receipt_json, kept=False, retryable=retryable)
+        return Reply(
+            receipt_json, kept=False, retryable=retryable, policy_version=by.policy_version
+        )
 
     async def receipt(
         self, contribution_id: UUID, contributor: Contributor
@@ -199,9 +208,10 @@ class Contributions:
         return kept.receipt if decision.allowed else None
 
     def _for_the_audit(
-        self, prepared: Prepared, receipt_json: dict[str, Any], *, kept: bool
+        self, prepared: Prepared, by: Decision, receipt_json: dict[str, Any], *, kept: bool
     ) -> Outgoing:
-        return refusal_record(prepared, receipt_json, kept=kept, prefix=self._settings.topic_prefix)
+        prefix = self._settings.topic_prefix
+        return refusal_record(prepared, by, receipt_json, kept=kept, prefix=prefix)
 
     def _count_and_log(self, prepared: Prepared, reply: Reply) -> None:
         organisation = prepared.contributor.organisation

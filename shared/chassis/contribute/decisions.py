@@ -8,7 +8,7 @@ from uuid import UUID
 
 from shared.chassis.contribute.prepare import Prepared
 from shared.chassis.contribute.receipts import acceptance, refusal
-from shared.chassis.policy.decide import Action, Facts, Roles, decide, rights_of
+from shared.chassis.policy.decide import Action, Decision, Facts, Roles, decide, rights_of
 from shared.chassis.policy.plan_states import PlanStates
 from shared.chassis.settings import Settings
 from shared.chassis.store.event_store import EventStore, KeptReceipt, Moved
@@ -50,13 +50,15 @@ class Decisions:
         self._plan_states = plan_states
         self._settings = settings
 
-    def no_by_the_token(self, prepared: Prepared) -> Refused | None:
-        """What is refused before anything is looked at: this command, this plan, this claim."""
-        try:
-            refuse_who_may_not(prepared, self._settings.roles)
-        except Refused as refused:
-            return refused
-        return None
+    def by_the_token(self, prepared: Prepared) -> Decision:
+        """Whether they may, before anything is looked at: this command, this plan, this claim."""
+        facts = Facts(
+            self._settings.roles,
+            plan_id=prepared.plan_id,
+            who=prepared.command.who,
+            provenance=prepared.provenance,
+        )
+        return decide(prepared.contributor, Action.CONTRIBUTE, facts)
 
     async def no_by_the_plan(self, prepared: Prepared, wait: bool) -> Refused | None:
         """What its state refuses, after a copy that is behind was waited for."""
@@ -176,19 +178,6 @@ class Decisions:
         last = decided.known or 0
         seen = [one for one in changes if one["entry_version"] <= last]
         return replace(receipt, facts={**receipt.facts, "changed_since": seen})
-
-
-def refuse_who_may_not(prepared: Prepared, roles: Roles) -> None:
-    """Refuse whoever may not use this command at all, or not on this plan."""
-    facts = Facts(
-        roles,
-        plan_id=prepared.plan_id,
-        who=prepared.command.who,
-        provenance=prepared.provenance,
-    )
-    decision = decide(prepared.contributor, Action.CONTRIBUTE, facts)
-    if decision.code is not None:
-        raise Refused(decision.code, decision.detail)
 
 
 def refuse_who_acts_for_nobody(prepared: Prepared, roles: Roles) -> None:

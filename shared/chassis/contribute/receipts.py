@@ -11,7 +11,7 @@ from uuid_utils.compat import uuid7
 
 from shared.chassis.contribute.prepare import Prepared
 from shared.chassis.database.outgoing import Outgoing
-from shared.chassis.policy.decide import POLICY_VERSION
+from shared.chassis.policy.decide import Decision
 from shared.chassis.telemetry import inject
 from shared.chassis.wire.plain_json import plain_json
 from shared.chassis.wire.problem import title_of
@@ -38,12 +38,16 @@ _CARE: Final = ("direct-care", "TREAT")
 
 @dataclass(frozen=True)
 class Reply:
-    """A receipt as JSON, whether it is kept, and whether it is the first one given again."""
+    """A receipt as JSON, whether it is kept, and whether it is the first one given again.
+
+    ``policy_version`` is that of the decision by which an answer that is not kept was given.
+    """
 
     receipt: dict[str, Any]
     kept: bool
     repeated: bool = False
     retryable: bool = False
+    policy_version: str | None = None
 
     @property
     def outcome(self) -> str:
@@ -116,7 +120,12 @@ def receipt_message(topic: str, receipt: dict[str, Any], *, completes: bool = Fa
 
 
 def refusal_record(
-    prepared: Prepared, receipt: dict[str, Any], *, kept: bool, prefix: str = ""
+    prepared: Prepared,
+    decision: Decision,
+    receipt: dict[str, Any],
+    *,
+    kept: bool,
+    prefix: str = "",
 ) -> Outgoing:
     """A refusal for the audit: who, what and why; of the content only its hash and its fields.
 
@@ -136,7 +145,7 @@ def refusal_record(
     record = {
         "record_id": f"{section}/{prepared.contribution_id}.{digest}.{code}",
         "operation": "refusal",
-        **_who(prepared),
+        **_who(prepared, decision),
         "plan_id": receipt["plan_id"],
         "section": section,
         "entry_id": receipt.get("entry_id"),
@@ -156,7 +165,13 @@ def refusal_record(
 
 
 def validation_record(
-    prepared: Prepared, receipt: dict[str, Any], *, body: bytes, denied: bool, prefix: str = ""
+    prepared: Prepared,
+    decision: Decision,
+    receipt: dict[str, Any],
+    *,
+    body: bytes,
+    denied: bool,
+    prefix: str = "",
 ) -> tuple[UUID, Outgoing]:
     """What somebody was shown by ``:validate``, as a read, or that they were denied it; its id.
 
@@ -183,7 +198,7 @@ def validation_record(
         "status": 200,
         "code": receipt["code"] if denied else None,
         "via": "api",
-        **_who(prepared),
+        **_who(prepared, decision),
         "purpose": purpose,
         "purpose_of_use": of_use,
         "relationship": None,
@@ -209,13 +224,13 @@ def actor_of(agent: Agent, sub: str) -> dict[str, Any]:
     }
 
 
-def _who(prepared: Prepared) -> dict[str, Any]:
+def _who(prepared: Prepared, decision: Decision) -> dict[str, Any]:
     """Who did it and for whom, how they were authenticated, by which policy, in which trace."""
     return {
         "actor": actor_of(prepared.provenance.recorded_by, prepared.contributor.sub),
         "on_behalf_of": plain(prepared.provenance.on_behalf_of),
         "authn": plain(prepared.contributor.authentication) or None,
-        "policy_version": POLICY_VERSION,
+        "policy_version": decision.policy_version,
         "trace_id": trace_of(inject()),
     }
 

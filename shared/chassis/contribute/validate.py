@@ -19,6 +19,7 @@ from shared.chassis.contribute.decisions import (
 )
 from shared.chassis.contribute.prepare import Prepared, prepare
 from shared.chassis.contribute.receipts import refusal, validation_record
+from shared.chassis.policy.decide import Decision
 from shared.chassis.policy.plan_states import PlanStates
 from shared.chassis.settings import Settings
 from shared.chassis.store.event_store import EventStore, EventTooLarge, Moved
@@ -58,11 +59,13 @@ class Validations:
             return await self._validated(prepare(self._section, contribution, contributor))
 
     async def _validated(self, prepared: Prepared) -> Validated:
-        receipt_json = await self._foreseen(prepared)
+        decision = self._decisions.by_the_token(prepared)
+        receipt_json = await self._foreseen(prepared, decision)
         body = orjson.dumps({**receipt_json, "stored": False})
         code = receipt_json.get("code")
         access_id, record = validation_record(
             prepared,
+            decision,
             receipt_json,
             body=body,
             denied=code is not None and status_of_refusal(code) == HTTPStatus.FORBIDDEN,
@@ -71,14 +74,14 @@ class Validations:
         await self._store.publish([record])
         return Validated(body, access_id)
 
-    async def _foreseen(self, prepared: Prepared) -> dict[str, Any]:
-        no = self._decisions.no_by_the_token(prepared)
-        if no is not None:
-            return refusal(self._section, prepared, no).as_json()
+    async def _foreseen(self, prepared: Prepared, decision: Decision) -> dict[str, Any]:
+        if decision.code is not None:
+            refused = Refused(decision.code, decision.detail)
+            return refusal(self._section, prepared, refused).as_json()
         kept = await self._store.receipt(prepared.contribution_id)
         if kept is not None and is_same(prepared, kept):
             return await self._given_again(kept.receipt)
-        no = reused()
+        no: Refused | None = reused()
         if kept is None:
             no = await self._decisions.no_by_the_plan(prepared, wait=True)
         decided = await self._decide(prepared) if no is None else Decided(refused=no)

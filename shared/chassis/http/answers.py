@@ -20,6 +20,7 @@ from shared.chassis.telemetry import Count, counter, log
 from shared.chassis.wire.problem import MEDIA_TYPE, Problem, problem_body
 from shared.chassis.wire.validation_errors import (
     UNKNOWN,
+    error_at,
     errors_of,
     pointer,
     rule_of,
@@ -183,7 +184,7 @@ def _problem_of_request(found: Sequence[Any]) -> Problem:
         first = of_parameters[0]
         name = str(first["loc"][1]) if len(first["loc"]) > 1 else ""
         rule, message = rule_of(first)
-        detail = sentence_of([{"pointer": pointer(name), "message": message}])
+        detail = sentence_of([error_at(pointer(name), rule, message)])
         return parameter_invalid(name, detail, rule)
     if any(one["type"] == "json_invalid" for one in found):
         return Problem("unreadable-json")

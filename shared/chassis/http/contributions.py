@@ -22,7 +22,6 @@ from shared.chassis.http.identity import Identity
 from shared.chassis.http.overload import PerCaller
 from shared.chassis.http.parameters import PRIVATE, judge_parameters, parameter_invalid
 from shared.chassis.http.plain_requests import Plain
-from shared.chassis.policy.decide import POLICY_VERSION
 from shared.chassis.store.group_commit import QueueFull, Unavailable
 from shared.chassis.telemetry import log
 from shared.chassis.wire.problem import Problem, problem_body, status_of_refusal
@@ -144,7 +143,7 @@ def refusal(reply: Reply) -> Problem:
     members.update({name: of for name, of in receipt.items() if name.startswith("existing_")})
     status = status_of_refusal(code)
     if status == HTTPStatus.FORBIDDEN:
-        members["policy_version"] = POLICY_VERSION
+        members["policy_version"] = reply.policy_version
     errors = []
     if "field" in receipt:
         path = str(receipt["field"]).split(".")

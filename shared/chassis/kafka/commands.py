@@ -29,7 +29,7 @@ from shared.chassis.wire.command_record import (
 )
 from shared.chassis.wire.problem import Problem, detail_of
 from shared.chassis.wire.strict_json import BODY_LIMIT, read
-from shared.chassis.wire.validation_errors import sentence_of
+from shared.chassis.wire.validation_errors import error_at, sentence_of
 from shared.ledger import (
     Authentication,
     Contribution,
@@ -202,7 +202,7 @@ def contributor_of(record: Record) -> Contributor:
     """The organisation that intake has proven, from ``ce_source``; raises ``NotTaken``."""
     code = organisation_in(header(record, "ce_source"))
     if code is None:
-        raise NotTaken(sentence_of([{"pointer": "/ce_source", "message": SAYS_WHOSE}]))
+        raise NotTaken(sentence_of([error_at("/ce_source", "header", SAYS_WHOSE)]))
     organisation, user = Organisation.of(code), code.lower()
     granted = header(record, "ce_roles") or ""
     return Contributor(

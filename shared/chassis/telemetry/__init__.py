@@ -24,7 +24,7 @@ from shared.chassis.telemetry.names import (
     process_span,
 )
 from shared.chassis.telemetry.part import AskPart, Part
-from shared.chassis.telemetry.tracing import batch_span, context_of, inject, links_of, tracer
+from shared.chassis.telemetry.tracing import batch_span, inject, links_of, tracer
 
 __all__ = [
     "LOG_FIELDS",
@@ -39,7 +39,6 @@ __all__ = [
     "SpanName",
     "batch_span",
     "configure",
-    "context_of",
     "count_batch",
     "counter",
     "duration",

@@ -25,18 +25,10 @@ class Attribute(StrEnum):
 
     SECTION = "careplan.section"
     COMMAND = "careplan.command"
-    ENTRY_VERSION = "careplan.entry.version"
     OUTCOME = "careplan.outcome"
-    CODE = "careplan.code"
-    PLAN_ID = "careplan.plan.id"
-    ENTRY_ID = "careplan.entry.id"
-    CONTRIBUTION_ID = "careplan.contribution.id"
     MESSAGING_SYSTEM = "messaging.system"
     OPERATION_NAME = "messaging.operation.name"
     OPERATION_TYPE = "messaging.operation.type"
-    DESTINATION = "messaging.destination.name"
-    PARTITION = "messaging.destination.partition.id"
-    OFFSET = "messaging.kafka.offset"
     CONSUMER_GROUP = "messaging.consumer.group.name"
     BATCH_COUNT = "messaging.batch.message_count"
     HTTP_METHOD = "http.request.method"
@@ -48,15 +40,11 @@ class Attribute(StrEnum):
 class Label(StrEnum):
     """Labels of metrics; any other is dropped. A plan is never one of them."""
 
-    TOPIC = "topic"
-    PARTITION = "partition"
-    GROUP = "group"
     CONSUMER = "consumer"
     ORGANISATION = "organisation"
     OUTCOME = "outcome"
     CODE = "code"
     SECTION = "section"
-    STATE = "state"
     PART = "part"
 
 

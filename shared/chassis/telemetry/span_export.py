@@ -11,8 +11,7 @@ from opentelemetry.trace import Link
 from opentelemetry.trace.status import Status
 
 from shared.chassis.telemetry.log_lines import log
-
-ERROR_TYPE = "error.type"
+from shared.chassis.telemetry.names import Attribute
 
 
 class ListedAttributesOnly(SpanExporter):
@@ -37,7 +36,7 @@ class ListedAttributesOnly(SpanExporter):
         for event in span.events:
             kind = (event.attributes or {}).get("exception.type")
             if kind is not None:
-                attributes[ERROR_TYPE] = kind
+                attributes[Attribute.ERROR_TYPE] = kind
         return ReadableSpan(
             name=span.name,
             context=span.context,

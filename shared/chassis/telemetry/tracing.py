@@ -160,12 +160,6 @@ def batch_span(
     )
 
 
-def context_of(traceparent: str | None) -> Context | None:
-    """A context that continues a trace of ours; never used for what an organisation sent."""
-    span = _span_context(traceparent)
-    return None if span is None else trace.set_span_in_context(trace.NonRecordingSpan(span))
-
-
 def _span_context(traceparent: str | None) -> trace.SpanContext | None:
     found = _TRACEPARENT.fullmatch(traceparent) if traceparent else None
     if found is None:

@@ -65,7 +65,7 @@ class CommandShape:
         arguments: dict[str, Any] = _read(self.exact, content, "/content")
         if self.command.is_empty_without_change and not arguments.keys() - {"reason"}:
             message = "Name at least one field to change."
-            error = {"pointer": "/content", "rule": "something-to-change", "message": message}
+            error = error_at("/content", "something-to-change", message)
             raise Problem("content-invalid", message, errors=[error])
         if self.command.method == _RESTRICT and not restricts_somebody(arguments):
             raise _content_invalid("/content", "from-somebody", FROM_WHOM)

@@ -10,6 +10,7 @@ from services.goals.section import SECTION
 from shared.chassis.contribute.prepare import contribution_from_json, prepare
 from shared.chassis.contribute.receipts import validation_record
 from shared.chassis.kafka.event_message import EventPublisher
+from shared.chassis.policy.decide import Decision
 from shared.chassis.store.mapper import EntryMapper
 from shared.chassis.store.rows import StoredRow
 from shared.chassis.wire.problem import Problem
@@ -127,6 +128,6 @@ def test_a_look_that_tells_of_another_plan_is_a_look_into_that_plan() -> None:
             "code": "plan-already-open",
             "existing_plan_id": told,
         }
-        _, record = validation_record(asked, receipt, body=b"{}", denied=False)
+        _, record = validation_record(asked, Decision(True), receipt, body=b"{}", denied=False)
         assert orjson.loads(record.value)["plan_id"] == told
         assert record.key == told.encode()

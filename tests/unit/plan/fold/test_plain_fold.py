@@ -1,3 +1,5 @@
+"""The plain fold, which the quick one is held against: a leaf is replaced whole, or removed."""
+
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -7,6 +9,7 @@ from hypothesis import given as for_all
 from hypothesis import strategies as st
 
 from shared.ledger import RecordedEvent
+from shared.testing.plain_fold import applied
 
 
 def recorded(content: Mapping[str, Any], fields: tuple[str, ...]) -> RecordedEvent:
@@ -28,18 +31,18 @@ def recorded(content: Mapping[str, Any], fields: tuple[str, ...]) -> RecordedEve
 
 def test_a_field_is_replaced_whole() -> None:
     event = recorded({"aim": {"text": "Walk"}}, ("aim",))
-    assert event.applied_to({"aim": {"text": "Run", "code": {"code": "1"}}, "why": "So"}) == {
+    assert applied(event, {"aim": {"text": "Run", "code": {"code": "1"}}, "why": "So"}) == {
         "aim": {"text": "Walk"},
         "why": "So",
     }
 
 
 def test_null_removes_a_field() -> None:
-    assert recorded({"why": None}, ("why",)).applied_to({"why": "So", "n": 1}) == {"n": 1}
+    assert applied(recorded({"why": None}, ("why",)), {"why": "So", "n": 1}) == {"n": 1}
 
 
 def test_what_belongs_to_the_change_is_no_part_of_the_entry() -> None:
-    assert recorded({"reason": "Moved"}, ()).applied_to({"n": 1}) == {"n": 1}
+    assert applied(recorded({"reason": "Moved"}, ()), {"n": 1}) == {"n": 1}
 
 
 def test_a_map_changes_by_its_keys() -> None:
@@ -48,14 +51,14 @@ def test_a_map_changes_by_its_keys() -> None:
         ("responses.my_wellness", "responses.how_i_communicate"),
     )
     before = {"responses": {"how_i_communicate": {"text": "Aloud"}, "also": {"text": "Cook"}}}
-    assert event.applied_to(before) == {
+    assert applied(event, before) == {
         "responses": {"my_wellness": {"text": "Good"}, "also": {"text": "Cook"}}
     }
 
 
 def test_a_map_that_has_lost_its_last_key_is_gone() -> None:
     event = recorded({"responses": {"a": None}}, ("responses.a",))
-    assert event.applied_to({"responses": {"a": {"text": "x"}}}) == {}
+    assert applied(event, {"responses": {"a": {"text": "x"}}}) == {}
 
 
 CONTENT = st.dictionaries(st.sampled_from(["a", "b", "c"]), st.none() | st.integers(), max_size=3)
@@ -67,6 +70,6 @@ def test_a_repeat_changes_nothing_and_what_was_before_stays_as_it_was(
 ) -> None:
     event = recorded(content, tuple(content))
     kept = dict(before)
-    after = event.applied_to(before)
-    assert event.applied_to(after) == after
+    after = applied(event, before)
+    assert applied(event, after) == after
     assert before == kept
