@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
 
-from tests.e2e.told import HERE, Told, scalars
+from tests.e2e.told import HERE, Told, found_in, scalars
 
 Check = Callable[[Told], Awaitable[None]]
 
@@ -53,6 +53,10 @@ async def what_a_coordinator_calls_verified_counts_once_the_national_service_say
     assert told.content("person")["nhs_number"]["verification"] == "traced-and-verified"
     assert told.who_said("person", "nhs_number")["recorded_by"]["kind"] == "system"
     assert told.who_said("person", "name")["recorded_by"]["organisation"]["ods"] == "ZZG01"
+    unverified = ("identifier-not-verified", "person", told.story.entry_id("person"))
+    before = await told.version(opened["plan_versions"][0], "?include=findings")
+    assert unverified in found_in(before["findings"])
+    assert unverified not in await told.findings()
 
 
 @condition("edith", "person")
@@ -76,7 +80,17 @@ async def one_organisation_contributes_by_two_people(told: Told) -> None:
 async def what_is_completed_or_achieved_is_still_in_the_plan(told: Told) -> None:
     closed = {label: told.content(label)["status"]["value"] for label in ("a2", "a4", "s1", "g3")}
     assert closed == {"a2": "completed", "a4": "completed", "s1": "achieved", "g3": "achieved"}
-    assert all(told.entry(label)["state"] == "current" for label in closed)
+    for label in closed:
+        assert told.entry(label)["state"] == "current"
+        assert told.entry(label)["derived"]["closed"] is True
+    assert told.entry("g1")["derived"]["closed"] is False
+
+
+@condition("edith", "goals")
+async def beside_when_it_was_stored_stands_when_it_was_said(told: Told) -> None:
+    assert told.plan["derived"]["last_stated_at"] == "2026-11-05T09:30:00Z"
+    assert told.plan["last_updated"] > "2026-11-21"
+    assert told.entry("a3")["stated_at"] == "2026-11-05T09:30:00Z"
 
 
 @condition("edith", "stewardship", "contingency-plans")
@@ -132,6 +146,8 @@ async def the_crisis_plan_changed_after_it_was_agreed_to(told: Told) -> None:
     assert told.who_said("c1", "advance_statement")["recorded_by"]["kind"] == "person"
     assert told.who_said("c1", "triggers")["recorded_by"]["kind"] == "professional"
     assert told.content("review-of-c1")["due_on"] == "2026-06-01"
+    assert plan["derived"]["review"]["state"] == "overdue"
+    assert plan["derived"]["agreement"]["changed_since"] is True
     first, second = plan["content"]["coping_strategies"]
     wrote = told.entry("c1")["authorship"]
     for item, kind in ((first, "professional"), (second, "person")):
@@ -163,6 +179,7 @@ async def a_comment_makes_a_version_and_does_not_move_when_the_plan_was_last_upd
     ]
     assert max(comment["plan_versions"]) > max(done["plan_versions"])
     assert told.plan["last_updated"] < comment["recorded_at"]
+    assert told.entry("a1")["derived"]["changed_at"] < comment["recorded_at"]
 
 
 @condition("maya", "care-team", "stewardship")
@@ -192,6 +209,11 @@ async def film_and_picture_in_about_me_have_a_checksum_and_their_times(told: Tol
     for media in (film, picture):
         assert re.fullmatch("[0-9a-f]{64}", media["sha256"])
         assert media["taken_at"] < "2026-09-08" < media["added_at"]
+    [begun] = told.contributions("about-me")
+    then = await told.version(begun["plan_versions"][0])
+    assert then["sections"]["about-me"][0]["content"]["responses"] == responses
+    before = await told.version(begun["plan_versions"][0] - 1)
+    assert "about-me" not in before["sections"]
 
 
 @condition("maya", "stewardship", "support-plans")

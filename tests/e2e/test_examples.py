@@ -12,7 +12,7 @@ from deploy.examples.load import Loaded
 from deploy.examples.story import Said, Somebody, Story, stories
 from tests.e2e.conditions import Condition, lit
 from tests.e2e.stack_process import ROOT, StackProcess, stack_process
-from tests.e2e.told import HERE, Told, scalars
+from tests.e2e.told import HERE, Told, read, scalars
 from tests.faults.judge.evidence import Evidence, Surroundings
 from tests.faults.judge.published import Published
 
@@ -134,17 +134,9 @@ async def test_condition(told: Mapping[str, Told], condition: Condition) -> None
 
 
 @every_story
-async def test_the_plan_finds_what_its_story_expects(stack: StackProcess, person: str) -> None:
+async def test_the_plan_finds_what_its_story_expects(told: Mapping[str, Told], person: str) -> None:
     """Every finding that a rule of the plan tells, about entries of sections that are there."""
-    [story] = [story for story in STORIES if story.person == person]
-    path = f"/v1/plans/{story.plan_id}/findings"
-    answer = await stack.get("plan", path, token(stack, story))
-    assert answer.is_success, answer.text
-    found = {
-        (item["code"], entry["section"], entry["entry_id"])
-        for item in answer.json()["items"]
-        for entry in item["entries"]
-    }
+    story, found = told[person].story, await told[person].findings()
     for finding in story.findings:
         for label in finding["about"]:
             section, entry_id = story.section_of(label), story.entry_id(label)
@@ -215,10 +207,6 @@ def moving(given: Any) -> Iterator[str]:
             yield from moving(one)
 
 
-def token(stack: StackProcess, story: Story) -> str:
-    return stack.signer.sign(story.reader.claims(story.plan_id))
-
-
 def evidence(stack: StackProcess) -> Evidence:
     services = stack.file["services"]
     return Evidence(
@@ -234,18 +222,11 @@ def evidence(stack: StackProcess) -> Evidence:
 
 
 async def plan(stack: StackProcess, story: Story) -> Mapping[str, Any]:
-    path = f"/v1/plans/{story.plan_id}?include=authorship"
-    answer = await stack.get("plan", path, token(stack, story))
-    assert answer.is_success, answer.text
-    told: Mapping[str, Any] = answer.json()
-    return told
+    return await read(stack, story, f"/v1/plans/{story.plan_id}?include=authorship,derived")
 
 
 async def history(stack: StackProcess, story: Story) -> list[Mapping[str, Any]]:
-    path = f"/v1/plans/{story.plan_id}/history?limit=200"
-    answer = await stack.get("plan", path, token(stack, story))
-    assert answer.is_success, answer.text
-    page = answer.json()
+    page = await read(stack, story, f"/v1/plans/{story.plan_id}/history?limit=200")
     assert page["next"] is None, "a story has less than a page"
     items: list[Mapping[str, Any]] = page["items"]
     return items

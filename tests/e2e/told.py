@@ -1,6 +1,6 @@
 """What readers are told of one story: its plan with authorship, its history, its events."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -24,6 +24,16 @@ class Told:
     plan: Mapping[str, Any]
     history: list[Mapping[str, Any]]
     published: Mapping[str, list[Published]]
+
+    async def version(self, number: int, query: str = "") -> Mapping[str, Any]:
+        """The plan as it was in a version."""
+        path = f"/v1/plans/{self.story.plan_id}/versions/{number}{query}"
+        return await read(self.stack, self.story, path)
+
+    async def findings(self) -> set[tuple[str, str, str]]:
+        """What the plan finds about itself: each code with each entry that it is about."""
+        answer = await read(self.stack, self.story, f"/v1/plans/{self.story.plan_id}/findings")
+        return found_in(answer["items"])
 
     @property
     def said(self) -> tuple[Said, ...]:
@@ -68,6 +78,24 @@ class Told:
         given = {"plan_id": self.story.plan_id, **said}
         section = str(said["command"]).split(".")[1].replace("-", "_")
         return await self.stack.contribute(section, given, token)
+
+
+async def read(stack: StackProcess, story: Story, path: str) -> Mapping[str, Any]:
+    """What the story's reader is answered."""
+    token = stack.signer.sign(story.reader.claims(story.plan_id))
+    answer = await stack.get("plan", path, token)
+    assert answer.is_success, answer.text
+    told: Mapping[str, Any] = answer.json()
+    return told
+
+
+def found_in(items: Iterable[Mapping[str, Any]]) -> set[tuple[str, str, str]]:
+    """Each code with each entry that it is about."""
+    return {
+        (item["code"], entry["section"], entry["entry_id"])
+        for item in items
+        for entry in item["entries"]
+    }
 
 
 def scalars(given: Any) -> Iterator[tuple[str, Any]]:
