@@ -231,9 +231,9 @@ class BatchConsumer:
             (
                 float(lag),
                 {
-                    "topic": partition.topic,
-                    "partition": str(partition.partition),
-                    "group": self._consumer,
+                    telemetry.Label.TOPIC: partition.topic,
+                    telemetry.Label.PARTITION: str(partition.partition),
+                    telemetry.Label.GROUP: self._consumer,
                 },
             )
             for partition, lag in (self.lags() or {}).items()

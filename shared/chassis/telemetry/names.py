@@ -40,6 +40,9 @@ class Attribute(StrEnum):
 class Label(StrEnum):
     """Labels of metrics; any other is dropped. A plan is never one of them."""
 
+    TOPIC = "topic"
+    PARTITION = "partition"
+    GROUP = "group"
     CONSUMER = "consumer"
     ORGANISATION = "organisation"
     OUTCOME = "outcome"

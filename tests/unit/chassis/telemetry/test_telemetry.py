@@ -575,14 +575,14 @@ def figures_of(prefix: str) -> list[str]:
 
 
 def test_a_gauge_is_asked_when_somebody_looks_until_it_ends() -> None:
-    lag = {"consumer": "plan", "section": "goals"}
+    lag = {"topic": "careplan.goals.events.v1", "partition": "3", "group": "plan"}
     end = telemetry.gauge(Gauge.CONSUMER_LAG, lambda: [(7, lag)])
     telemetry.configure("plan")
-    end_other = telemetry.gauge(Gauge.CONSUMER_LAG, lambda: [(9, lag | {"section": "needs"})])
+    end_other = telemetry.gauge(Gauge.CONSUMER_LAG, lambda: [(9, lag | {"partition": "4"})])
     end_relay = telemetry.gauge(Gauge.RELAY_OLDEST, lambda: 1.5)
 
     text = metrics()
-    assert 'consumer="plan"' in text
+    assert 'group="plan"' in text
     assert text.count("careplan_consumer_lag{") == 2
     assert "careplan_relay_oldest_seconds{" in text
 
