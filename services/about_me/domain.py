@@ -23,8 +23,8 @@ from shared.ledger import (
     changes,
     creates,
     is_blank,
+    must_be_stored,
     must_be_the_persons,
-    must_not_lie_ahead,
     titled,
     value,
     values_titled,
@@ -71,12 +71,6 @@ HEADING_ALREADY_EMPTY = Refusal(
     "heading-already-empty", "The heading is empty already", "There is nothing to clear."
 )
 MEDIA_UNKNOWN = Refusal("media-unknown", "No such media", "No heading has it.")
-MEDIA_NEEDS_A_CHECKSUM = Refusal(
-    "media-needs-a-checksum", "The media have no checksum", "Give the SHA-256 of its bytes."
-)
-TAKEN_IN_THE_FUTURE = Refusal(
-    "taken-in-the-future", "It was not taken yet", "`taken_at` must not be later than now."
-)
 
 
 @value
@@ -195,7 +189,7 @@ class AboutMe(CanBeSetAside, CanBeConfirmed):
         media: Annotated[Media, titled("Media", "The picture, sound or film.")],
     ) -> MediaAdded:
         """Show or play something under a heading."""
-        _must_be_whole(media, "media.sha256")
+        must_be_stored(media, "media")
         held = self.responses.get(heading, Response())
         others = tuple(item for item in held.media if item.media_id != media.media_id)
         after = Response(held.text, held.code, (*others, media))
@@ -254,11 +248,5 @@ def _must_say_something(responses: Responses) -> None:
     for heading, response in responses.items():
         if response.is_blank:
             raise Refused(NOTHING_WRITTEN, field=f"responses.{heading}")
-        for media in response.media:
-            _must_be_whole(media, f"responses.{heading}.media")
-
-
-def _must_be_whole(media: Media, field: str) -> None:
-    if media.sha256 is None:
-        raise Refused(MEDIA_NEEDS_A_CHECKSUM, field=field)
-    must_not_lie_ahead(media.taken_at, TAKEN_IN_THE_FUTURE, field.replace(".sha256", ".taken_at"))
+        for index, media in enumerate(response.media):
+            must_be_stored(media, f"responses.{heading}.media.{index}")

@@ -15,8 +15,8 @@ from shared.ledger import (
     Refused,
     ServiceRole,
     is_blank,
+    must_be_a_number_of_its_kind,
     must_say_something,
-    need_identifier_that_holds,
 )
 
 DEMOGRAPHICS_SERVICE: Final = ServiceRole("demographics", ("pds-connection",))
@@ -97,7 +97,7 @@ def judge(given: Mapping[str, Any], provenance: Provenance) -> None:
     if nhs_number is not None and not nhs_number.is_valid:
         raise Refused(NHS_NUMBER_INVALID, field="nhs_number.value")
     for index, other in enumerate(given.get("other_identifiers") or ()):
-        need_identifier_that_holds(other.kind, other.value, f"other_identifiers.{index}.value")
+        must_be_a_number_of_its_kind(other.kind, other.value, f"other_identifiers.{index}.value")
     for field in ("religion", "aliases", "addresses", "contact", "gp_practices"):
         must_say_something(given.get(field), NEEDS_CODE_OR_TEXT, field)
 

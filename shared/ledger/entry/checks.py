@@ -3,42 +3,81 @@
 A field that a change leaves as it is (``KEEP``), or that is not given, passes all of them.
 """
 
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from shared.ledger.errors import Refusal, Refused
 from shared.ledger.provenance import PERSON, Provenance
 from shared.ledger.values.dates import is_reversed
+from shared.ledger.values.documents import Document, Media, has_two
+from shared.ledger.values.identifiers import CHECKED
 from shared.ledger.values.parties import Organisation
 from shared.ledger.values.shape import KEEP, is_blank
 
-CLOCKS_MAY_DIFFER_BY: Final = timedelta(minutes=1)
+CLOCKS_DIFFER: Final = timedelta(minutes=1)
+"""By how much: what is said to be later than that lies in the future."""
 
 NEEDS_CODE_OR_TEXT: Final = Refusal(
     "needs-code-or-text",
     "A code or a text is missing",
-    "Say it in a code or in words, or leave it out.",
+    "Say it in words, by code, or both; or leave it out.",
 )
 ENDS_BEFORE_IT_STARTS: Final = Refusal(
-    "ends-before-it-starts", "It ends before it starts", "The end must not lie before the start."
+    "ends-before-it-starts",
+    "It ends before it starts",
+    "It would end before it starts. Give an end that is not earlier than the start.",
+)
+ORGANISATION_CLAIM_DIFFERS: Final = Refusal(
+    "organisation-claim-differs",
+    "Another organisation is claimed than the one proven",
+    "An organisation says this of itself alone.",
 )
 NOT_YOUR_ORGANISATION: Final = Refusal(
     "not-your-organisation",
     "It is said for another organisation",
-    "An organisation says this of itself; for another one only the person does.",
+    "An organisation says this of itself; of another one only the person does.",
+)
+MEDIA_NEEDS_A_CHECKSUM: Final = Refusal(
+    "media-needs-a-checksum",
+    "The media have no checksum",
+    "Give the SHA-256 of its bytes, as the answer to the upload had it.",
+)
+TAKEN_IN_THE_FUTURE: Final = Refusal(
+    "taken-in-the-future", "It was not taken yet", "`taken_at` must not be later than now."
+)
+DOCUMENT_NEEDS_CHECKSUM_OR_PLACE: Final = Refusal(
+    "document-needs-checksum-or-place",
+    "Nobody could find the document",
+    "Give the SHA-256 of a stored copy, or say in `held_at` or `url` where it is.",
+)
+DOCUMENT_IDENTIFIERS_NOT_CHECKED: Final = Refusal(
+    "document-identifiers-not-checked",
+    "Nobody has checked whose document it is",
+    "Name at least two identifiers of the person that you have compared, such as "
+    "`nhs-number` and `date-of-birth`.",
+)
+IDENTIFIER_INVALID: Final = Refusal(
+    "identifier-invalid",
+    "The number cannot be right",
+    "This cannot be right: a digit is wrong or missing.",
 )
 
 
 def must_say_something(given: Any, refusal: Refusal, field: str) -> None:
-    """Refuse a text, a code, or a list with an item, in which there is nothing to read."""
-    if _says_nothing(given):
+    """Refuse a text or a value that says nothing; of a list, the item that says nothing."""
+    if isinstance(given, tuple):
+        for index, item in enumerate(given):
+            must_say_something(item, refusal, f"{field}.{index}")
+    elif _says_nothing(given):
         raise Refused(refusal, field=field)
 
 
 def must_name_one(given: Any, refusal: Refusal, field: str) -> None:
-    """Refuse an empty list, and one in which an item says nothing."""
-    if given == () or _says_nothing(given):
+    """Refuse an empty list, and one of which an item says nothing."""
+    if given == ():
         raise Refused(refusal, field=field)
+    must_say_something(given, refusal, field)
 
 
 def must_be_the_persons(provenance: Provenance, refusal: Refusal, field: str | None = None) -> None:
@@ -61,29 +100,56 @@ def must_be_own_organisation(
     refusal: Refusal = NOT_YOUR_ORGANISATION,
     field: str | None = "organisation",
 ) -> None:
-    """Refuse what an organisation says of another; ``organisation`` is one, or its code."""
+    """Refuse what an organisation says for another; ``organisation`` is one, or its code."""
     code = organisation.code if isinstance(organisation, Organisation) else organisation
     if code is None or provenance.organisation_code != code:
         raise Refused(refusal, field=field)
 
 
-def must_end_after_it_starts(start: Any, end: Any, field: str) -> None:
+def must_end_after_it_starts(start: Any, end: Any, field: str = "ends_at") -> None:
     """Refuse an end that certainly lies before its start: days, months or instants."""
-    ends = [None if one is KEEP else one for one in (start, end)]
-    if is_reversed(*ends):
+    if KEEP not in (start, end) and is_reversed(start, end):
         raise Refused(ENDS_BEFORE_IT_STARTS, field=field)
 
 
 def must_not_lie_ahead(at: Any, refusal: Refusal, field: str) -> None:
-    """Refuse an instant that is later than now, but for how far clocks may differ."""
-    if isinstance(at, datetime) and at > datetime.now(UTC) + CLOCKS_MAY_DIFFER_BY:
+    """Refuse an instant that is still to come, but for what clocks differ by."""
+    if isinstance(at, datetime) and at > datetime.now(UTC) + CLOCKS_DIFFER:
+        raise Refused(refusal, field=field)
+
+
+def must_be_stored(media: Media, field: str) -> None:
+    """Refuse media of which nobody could tell whether its bytes are the right ones."""
+    if media.sha256 is None:
+        raise Refused(MEDIA_NEEDS_A_CHECKSUM, field=f"{field}.sha256")
+    must_not_lie_ahead(media.taken_at, TAKEN_IN_THE_FUTURE, f"{field}.taken_at")
+
+
+def must_have_a_copy_or_a_place(document: Document, field: str) -> None:
+    """Refuse a document that is neither stored nor said to be held somewhere."""
+    if not (document.is_stored or document.has_a_place):
+        raise Refused(DOCUMENT_NEEDS_CHECKSUM_OR_PLACE, field=field)
+
+
+def must_be_a_number_of_its_kind(kind: str, number: str, field: str) -> None:
+    """Refuse a number that cannot be one of its kind; of a kind without a check all are kept."""
+    checked = CHECKED.get(kind)
+    if checked is not None and not checked.holds(number):
+        raise Refused(
+            IDENTIFIER_INVALID, f"{IDENTIFIER_INVALID.detail} {checked.written}", field=field
+        )
+
+
+def must_have_compared_two(
+    checked: Iterable[str], field: str, refusal: Refusal = DOCUMENT_IDENTIFIERS_NOT_CHECKED
+) -> None:
+    """Refuse what nobody has compared with the person by two identifiers at least."""
+    if not has_two(checked):
         raise Refused(refusal, field=field)
 
 
 def _says_nothing(given: Any) -> bool:
     if given is None or given is KEEP:
         return False
-    if isinstance(given, tuple):
-        return any(_says_nothing(item) for item in given)
     # A value that has no `is_empty`, such as a link, cannot be empty.
     return is_blank(given) if isinstance(given, str) else getattr(given, "is_empty", False)

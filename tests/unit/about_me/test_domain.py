@@ -201,7 +201,7 @@ class TestMedia:
         step = do(AboutMe.add_media, EDITH, heading="my_wellness", media=unproven)
         given(BEGUN).when(step).refused(code, "media.sha256")
         given().when(do(AboutMe.begin, EDITH, responses=under)).refused(
-            code, "responses.my_wellness.media"
+            code, "responses.my_wellness.media.0.sha256"
         )
         given(BEGUN).when(do(AboutMe.reword, EDITH, responses=under)).refused(code)
 

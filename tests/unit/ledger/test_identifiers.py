@@ -15,7 +15,7 @@ from shared.ledger import (
     identity_keys,
     is_chi_number,
     is_nhs_number,
-    need_identifier_that_holds,
+    must_be_a_number_of_its_kind,
 )
 from shared.testing.people import PEOPLE, somebody, synthetic_nhs_number
 
@@ -96,7 +96,7 @@ def test_a_number_that_cannot_be_right_is_refused_and_says_how_one_is_written(
     kind: str, number: str
 ) -> None:
     with pytest.raises(Refused) as refused:
-        need_identifier_that_holds(kind, number, "other_identifiers.0.value")
+        must_be_a_number_of_its_kind(kind, number, "other_identifiers.0.value")
     assert (refused.value.code, refused.value.field) == (
         "identifier-invalid",
         "other_identifiers.0.value",
@@ -120,7 +120,7 @@ def test_a_number_that_cannot_be_right_is_refused_and_says_how_one_is_written(
 def test_a_number_that_holds_and_one_of_a_kind_without_a_check_are_kept(
     kind: str, number: str
 ) -> None:
-    need_identifier_that_holds(kind, number, "value")
+    must_be_a_number_of_its_kind(kind, number, "value")
 
 
 def test_a_number_is_a_key_with_the_birth_and_once_verified_alone() -> None:

@@ -142,11 +142,11 @@ class TestOpenPlan:
             ({"nhs_number": None}, "person-needs-an-identifier", "nhs_number"),
             ({"nhs_number": NO_REASON}, "reason-missing", "nhs_number.reason"),
             ({"religion": CodedText(" ")}, "needs-code-or-text", "religion"),
-            ({"aliases": ("Edie", "")}, "needs-code-or-text", "aliases"),
-            ({"addresses": (Address(),)}, "needs-code-or-text", "addresses"),
+            ({"aliases": ("Edie", "")}, "needs-code-or-text", "aliases.1"),
+            ({"addresses": (Address(),)}, "needs-code-or-text", "addresses.0"),
             ({"contact": Contact(phones=(Phone(" "),))}, "needs-code-or-text", "contact"),
             ({"contact": Contact(emails=(Email(""),))}, "needs-code-or-text", "contact"),
-            ({"gp_practices": (GpPractice(),)}, "needs-code-or-text", "gp_practices"),
+            ({"gp_practices": (GpPractice(),)}, "needs-code-or-text", "gp_practices.0"),
         ],
     )
     def test_is_refused(self, content: dict[str, Any], code: str, field: str | None) -> None:

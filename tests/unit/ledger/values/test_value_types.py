@@ -1,9 +1,8 @@
 """What a door takes of each value type of the standard, and what it says of anything else."""
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, get_args, get_type_hints
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import orjson
 import pytest
@@ -34,7 +33,6 @@ from shared.ledger import (
     Period,
     PersonalContactRef,
     Phone,
-    Refused,
     Responsible,
     ReviewSubject,
     Score,
@@ -42,15 +40,6 @@ from shared.ledger import (
     Text,
     When,
     is_reversed,
-    need_a_copy_or_a_place,
-    need_code_or_text,
-    need_each_says,
-    need_end_after_start,
-    need_identifiers_checked,
-    need_past,
-    need_stored,
-    need_text,
-    need_text_if_given,
     plain,
 )
 
@@ -243,63 +232,11 @@ def test_nobody_is_responsible_who_could_not_be_found(said: Responsible, *, empt
 )
 def test_what_ends_before_it_starts_is_refused(start: Any, end: Any, *, reversed_: bool) -> None:
     assert is_reversed(start, end) == reversed_
-    if reversed_:
-        with pytest.raises(Refused, match="ends-before-it-starts") as refused:
-            need_end_after_start(start, end, "live_until")
-        assert refused.value.field == "live_until"
-    else:
-        need_end_after_start(start, end)
 
 
 def test_two_ends_are_written_alike() -> None:
     with pytest.raises(TypeError):
         is_reversed("2026-12", NOW)
-
-
-def field_refused(code: str, check: Any, *arguments: Any, **named: Any) -> str | None:
-    with pytest.raises(Refused) as refused:
-        check(*arguments, **named)
-    assert refused.value.code == code
-    assert refused.value.detail
-    field: str | None = refused.value.field
-    return field
-
-
-NOTHING_SAID = CodedText(text="\u200b")
-
-
-def test_a_check_refuses_by_the_code_of_the_entry_and_names_the_field() -> None:
-    assert field_refused("needs-code-or-text", need_code_or_text, None, "what") == "what"
-    assert field_refused("x", need_code_or_text, NOTHING_SAID, "what", "x", "Say it.") == "what"
-    several = (CodedText("A"), NOTHING_SAID)
-    assert field_refused("needs-code-or-text", need_each_says, several, "triggers") == "triggers.1"
-    assert field_refused("needs-code-or-text", need_each_says, ("a", " "), "roles") == "roles.1"
-    assert field_refused("comment-needs-text", need_text, "", "text", "comment-needs-text", "!")
-    assert field_refused("needs-code-or-text", need_text_if_given, "\n", "comments") == "comments"
-    far = datetime.now(UTC) + timedelta(hours=1)
-    assert field_refused("held-in-the-future", need_past, far, "held_on", "held-in-the-future")
-    need_code_or_text(CodedText("A"), "what")
-    need_each_says((CodedText("A"),), "triggers")
-    need_each_says(None, "triggers")
-    need_text("a", "text", "comment-needs-text", "")
-    need_text_if_given(None, "comments")
-    need_past(None, "held_on", "x")
-    need_past(NOW, "held_on", "x")
-
-
-def test_media_and_documents_are_those_that_are_meant_and_the_persons() -> None:
-    bare = Media(uuid4())
-    assert field_refused("media-needs-a-checksum", need_stored, bare, "media.0") == "media.0.sha256"
-    need_stored(replace(bare, sha256=SHA), "media.0")
-    code = "document-needs-checksum-or-place"
-    assert field_refused(code, need_a_copy_or_a_place, Document("Plan"), "documents.0")
-    for held in (Document(sha256=SHA), Document(held_at="EPR"), Document(url="https://a.org")):
-        need_a_copy_or_a_place(held, "documents.0")
-    code = "document-identifiers-not-checked"
-    for too_few in ((), ("name",), ("name", "Name "), ("name", "\u200b")):
-        assert field_refused(code, need_identifiers_checked, too_few, "documents.0")
-        assert not Document(identifiers_checked=too_few).has_two_identifiers_checked
-    need_identifiers_checked(("name", "nhs-number"), "identifiers_checked")
 
 
 def test_the_types_of_the_standard_are_all_there() -> None:
