@@ -8,6 +8,7 @@ from shared.ledger.contribution import (
     with_added_at,
     with_item_ids,
 )
+from shared.ledger.elements import Carries, who_and_where
 from shared.ledger.entry.change import Change
 from shared.ledger.entry.checks import (
     DOCUMENT_IDENTIFIERS_NOT_CHECKED,
@@ -190,6 +191,7 @@ __all__ = [
     "CanBeSetAside",
     "CanEnd",
     "CareTeamRef",
+    "Carries",
     "Change",
     "ChangeReason",
     "Choice",
@@ -284,6 +286,7 @@ __all__ = [
     "titled",
     "value",
     "values_titled",
+    "who_and_where",
     "with_added_at",
     "with_item_ids",
     "withdraws",

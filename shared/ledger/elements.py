@@ -5,6 +5,7 @@ The marks stand beside what they are about, and `careplan standard coverage` fol
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, Final
 
 BETWEEN: Final = " > "
@@ -33,10 +34,17 @@ class Carries:
         return handler(source)
 
 
-WHO_AND_WHERE: Final[Mapping[str, str]] = {
-    "stated_by": "Performing professional",
-    "recorded_by": "Person completing record",
-    "recorded_at": f"Person completing record{BETWEEN}Date completed",
-    "location": "Location",
-}
-"""What the provenance of an entry carries where the standard asks who prepared it, and where."""
+def who_and_where(**more: str) -> Mapping[str, str]:
+    """What the provenance of an entry carries where the standard asks who prepared it, and where.
+
+    ``more`` are elements that other members carry: ``stated_at="Date"``.
+    """
+    return MappingProxyType(
+        {
+            "stated_by": "Performing professional",
+            "recorded_by": "Person completing record",
+            "recorded_at": f"Person completing record{BETWEEN}Date completed",
+            "location": "Location",
+            **more,
+        }
+    )

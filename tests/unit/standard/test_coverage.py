@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar
 import pytest
 
 from shared.ledger import Creation, Entry, Section, creates, value
-from shared.ledger.elements import WHO_AND_WHERE, Carries
+from shared.ledger.elements import Carries, who_and_where
 from shared.standard.coverage import UnknownElement, coverage
 from shared.standard.tree import elements
 
@@ -52,7 +52,7 @@ class Hope(Entry):
 
 class Crisis(Entry):
     carries: ClassVar = (PLAN,)
-    provenance_carries = WHO_AND_WHERE
+    provenance_carries = who_and_where()
 
     class Foreseen(Creation):
         triggers: Annotated[tuple[Words, ...], Carries("Trigger factors")]
