@@ -30,7 +30,7 @@ OF_A_READER = {
         },
         "fold/findings": {
             "all_rules.py", "facts.py", "rules.py", "links.py", "goals.py", "people.py",
-            "reviews.py", "conflicts.py",
+            "reviews.py", "conflicts.py", "codes.py",
         },
         "store": {
             "batch.py", "cache.py", "ledger.py", "projection.py", "document.py", "parked.py",

@@ -3,6 +3,7 @@
 import hashlib
 import re
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any
 from uuid import UUID
 
@@ -28,6 +29,7 @@ from shared.ledger import (
     is_blank,
     with_item_ids,
 )
+from shared.ledger.codes.code_list import Fill, fills_of, with_terms
 from shared.ledger.values.visibility import FROM_WHOM, restricts_somebody
 
 _COMMAND = re.compile(r"(?=careplan\.([a-z-]+)\.)(careplan\.[a-z-]+\.commands\.[a-z-]+)\.v[0-9]+")
@@ -127,7 +129,7 @@ def prepare(section: Section, contribution: Contribution, contributor: Contribut
     return Prepared(
         contribution_id=contribution.contribution_id,
         command=command,
-        arguments=_itemised(arguments, contribution.contribution_id),
+        arguments=_as_kept(command, arguments, contribution.contribution_id),
         plan_id=plan_id,
         entry_id=entry_id,
         entry_is_chosen=is_chosen,
@@ -241,9 +243,15 @@ def _stated_by(claim: Claim, recorded_by: Agent) -> Agent:
     return stated_by
 
 
-def _itemised(arguments: dict[str, Any], contribution_id: UUID) -> dict[str, Any]:
+@cache
+def _fills_of(command: Command) -> dict[str, Fill]:
+    return fills_of({name: one.annotation for name, one in command.parameters.items()})
+
+
+def _as_kept(command: Command, arguments: dict[str, Any], contribution_id: UUID) -> dict[str, Any]:
+    """What was sent, with an id for each item and the term of each code that came without one."""
     try:
-        return with_item_ids(arguments, contribution_id)
+        return with_item_ids(with_terms(arguments, _fills_of(command)), contribution_id)
     except ItemIdUnusable as error:
         steps = re.split(r"[./]", error.path)
         rule = steps[-1].replace("_", "-")

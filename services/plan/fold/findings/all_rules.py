@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Final
 
-from services.plan.fold.findings import conflicts, goals, links, people, reviews
+from services.plan.fold.findings import codes, conflicts, goals, links, people, reviews
 from services.plan.fold.findings.facts import PlanFacts, Today
 from services.plan.fold.findings.rules import Found, Rule
 
@@ -30,6 +30,7 @@ ALWAYS: Final[tuple[Rule, ...]] = (
     people.another_person,
     conflicts.stale,
     conflicts.open_comments,
+    codes.unmapped,
     conflicts.incomplete,
     conflicts.while_not_open,
 )

@@ -420,3 +420,26 @@ def test_every_code_has_its_rule_and_no_words_of_the_plan() -> None:
 )
 def test_the_last_day_of_a_partial_date(partial: Any, day: date | None) -> None:
     assert last_day(partial) == day
+
+
+def test_a_code_of_no_list_and_words_where_the_standard_has_a_code_are_told_by_field() -> None:
+    plan = APlan(
+        gender={"code": {"system": "urn:somebody", "code": "2"}},
+        sex={"text": "female"},
+        addresses=[*COMPLETE["addresses"], {"line1": "x", "kind": text("main")}],
+        contact={"preferred_method": text("letter")},
+        religion=text("Quaker"),
+    )
+    plan.says("needs/need", "n", {"what": text("Falls")})
+    plan.says("goals/action", "a", {"what": [{"code": {"system": "urn:local", "code": "1"}}]})
+    (person, action) = (one for one in plan.found() if one.code == "unmapped-code")
+    assert [one.field for one in person.entries] == [
+        "gender",
+        "addresses.kind",
+        "contact.preferred_method",
+    ]
+    assert [(one.entry_id, one.field) for one in action.entries] == [("a", "what")]
+
+
+def test_nobody_learns_from_a_finding_that_a_sex_is_recorded() -> None:
+    assert APlan(sex={"text": "female"}).codes("unmapped-code") == []

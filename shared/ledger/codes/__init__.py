@@ -1,0 +1,1 @@
+"""The lists of codes that the standard names, with words for each code that is held here."""
