@@ -1,7 +1,7 @@
 """About me: what the person wants everybody to know, in their own words."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, Literal
 from uuid import UUID, uuid5
 
 from eventsourcing.domain import event
@@ -109,7 +109,11 @@ class Written(Amendment):
 class AboutMe(CanBeSetAside, CanBeConfirmed):
     """The one About me of a plan: spoken by the person, or on their behalf, and by nobody else."""
 
-    already_exists: ClassVar[str] = "about-me-already-begun"
+    already_exists = Refusal(
+        "about-me-already-begun",
+        "There is an About me already",
+        "This plan has its About me already, and no plan has two.",
+    )
     already_out = Refusal(
         "about-me-set-aside", "It was set aside", "This was set aside; resume it first."
     )

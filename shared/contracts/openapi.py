@@ -6,7 +6,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, Final
 
-from shared.chassis.wire.problem import STATUS, status_of_refusal
+from shared.chassis.wire.problem import STATUS, status_of_refusal, title_of
 from shared.contracts import discover
 from shared.contracts.schemas import CONTRIBUTION, RECEIPT
 
@@ -14,7 +14,6 @@ Json = dict[str, Any]
 
 _TAKES_CONTRIBUTIONS: Final = ("/v1/contributions", "/v1/contributions:validate")
 _ONE_RECEIPT: Final = "/v1/contributions/{contribution_id}"
-_CLASS_CODES: Final = frozenset({"already_exists", "key_taken"})
 
 
 def files(named: Mapping[str, str]) -> dict[str, Json]:
@@ -103,31 +102,27 @@ def _problem(codes: Mapping[str, int]) -> Json:
         "properties": properties,
         "required": [name for name in properties if name != "receipt"],
         "x-status-of-code": dict(codes),
+        "x-title-of-code": {code: title_of(code) for code in codes},
     }
 
 
 def _rules_of(service: str) -> Iterator[str]:
-    """The codes with which the entries of a service refuse, read from their source."""
+    """The codes of the refusals that the entries of a service declare, read from their source."""
     folder = Path(import_module(f"services.{service}").__path__[0])
     if not (folder / "section.py").is_file():
         return
     ledger = Path(import_module("shared.ledger").__path__[0])
+    # What it shares with every section stands in the ledger.
     for source in (*folder.glob("domain.py"), *folder.glob("domain/*.py"), *ledger.rglob("*.py")):
         for node in ast.walk(ast.parse(source.read_text(encoding="utf-8"))):
             yield from _codes_in(node)
 
 
 def _codes_in(node: ast.AST) -> Iterator[str]:
-    code: ast.expr | None = None
-    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
-        if node.func.id == "Refused" and node.args:
-            code = node.args[0]
-    elif isinstance(node, ast.Assign | ast.AnnAssign):
-        targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-        names = {target.id for target in targets if isinstance(target, ast.Name)}
-        code = node.value if names & _CLASS_CODES else None
-    if isinstance(code, ast.Constant) and isinstance(code.value, str):
-        yield code.value
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Refusal":
+        code = node.args[0] if node.args else None
+        if isinstance(code, ast.Constant) and isinstance(code.value, str):
+            yield code.value
 
 
 def _json(schema: Json) -> Json:

@@ -1,7 +1,7 @@
 """What can be said no to, each with a code that never changes."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from shared.ledger.text import says_something
 from shared.ledger.words import Titled, titled
@@ -11,16 +11,24 @@ class LedgerError(Exception):
     """Root of everything the ledger raises by itself."""
 
 
+_DECLARED: Final[dict[str, "Refusal"]] = {}
+
+
 @dataclass(frozen=True)
 class Refusal:
     """A rule that can say no, declared once: its code, its title, and what would be right.
 
-    ``code`` is a kebab-case sentence from the contract and never changes its meaning.
+    ``code`` is a kebab-case sentence from the contract and never changes its meaning. Two that
+    differ under one code stop the program with ``ValueError``.
     """
 
     code: str
     title: str
     detail: str
+
+    def __post_init__(self) -> None:
+        if _DECLARED.setdefault(self.code, self) != self:
+            raise ValueError(f"{self.code} would be said with two titles or details")
 
     @property
     def titled(self) -> Titled:
@@ -40,12 +48,17 @@ class Refused(LedgerError):
     def __init__(
         self, refusal: Refusal | str, detail: str = "", *, field: str | None = None, **facts: Any
     ) -> None:
-        declared = refusal if isinstance(refusal, Refusal) else Refusal(refusal, "", detail)
-        super().__init__(declared.code)
-        self.code = declared.code
-        self.detail = detail or declared.detail
+        is_declared = isinstance(refusal, Refusal)
+        self.code = refusal.code if is_declared else refusal
+        super().__init__(self.code)
+        self.detail = detail or (refusal.detail if is_declared else "")
         self.field = field
         self.facts = facts
+
+
+def declared_refusal(code: str) -> Refusal | None:
+    """The refusal that was declared with this code, by whatever of this program is loaded."""
+    return _DECLARED.get(code)
 
 
 REASON_MISSING = Refusal("reason-missing", "A reason is missing", "Say why.")

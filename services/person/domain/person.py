@@ -30,6 +30,7 @@ from services.person.domain.rules import (
     NOT_REGISTERED,
     OLDER_THAN_HELD,
     PLAN_ALREADY_ENDED,
+    PLAN_ALREADY_OPEN,
     PLAN_ENDING,
     PLAN_NOT_ENDED,
     PRACTICE_NEEDS_A_CODE,
@@ -76,8 +77,7 @@ EndedAt = Annotated[
 class Person(Entry):
     """One person with one plan; while it is open, nobody opens another for them."""
 
-    key_taken: ClassVar[str] = "plan-already-open"
-    key_taken_detail: ClassVar[str] = "This person has an open plan; it has the same identifier."
+    key_taken = PLAN_ALREADY_OPEN
     key_holder: ClassVar[str] = "existing_plan_id"
     opens_plan: ClassVar[str | None] = "open_plan"
 

@@ -64,6 +64,11 @@ NOT_REGISTERED = Refusal(
     "The person is not registered there",
     "The person is not registered with this practice.",
 )
+PLAN_ALREADY_OPEN = Refusal(
+    "plan-already-open",
+    "The person has an open plan already",
+    "This person has an open plan; it has the same identifier.",
+)
 PLAN_ALREADY_ENDED = Refusal("plan-already-ended", "The plan has ended", "This plan has ended.")
 PLAN_NOT_ENDED = Refusal(
     "plan-not-ended", "The plan has not ended", "Only a plan that has ended is reopened."

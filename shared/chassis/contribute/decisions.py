@@ -226,7 +226,7 @@ def taken_by(prepared: Prepared, holder: UUID) -> Refused:
     """The refusal of an entry that needs a key which another one holds."""
     entry = prepared.command.entry
     facts: dict[str, Any] = {entry.key_holder: str(holder)}
-    return Refused(entry.key_taken, entry.key_taken_detail, **facts)
+    return Refused(entry.key_taken, **facts)
 
 
 def reused() -> Refused:

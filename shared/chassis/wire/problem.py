@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from shared.chassis.wire.validation_errors import ERROR_LIMIT, sentence_of
+from shared.ledger import declared_refusal
 
 MEDIA_TYPE: Final = "application/problem+json"
 TYPE_BASE: Final = "https://careplan.example/problems/"
@@ -72,7 +73,7 @@ STATUS: Final[Mapping[str, int]] = {
 """The HTTP status of each code that is no rule of one kind of entry."""
 
 OF_THE_SECTION: Final = "A rule of the section says no"
-"""The title of every code that is a rule of one kind of entry; its detail says which."""
+"""The title of a rule of a section that is not loaded here; its detail says which."""
 
 TITLES: Final[Mapping[str, str]] = {
     "bad-request": "The request cannot be read",
@@ -172,7 +173,8 @@ def status_of_refusal(code: str) -> int:
 
 def title_of(code: str) -> str:
     """The title of a code, in words; the same for every problem of that code."""
-    return TITLES.get(code, OF_THE_SECTION)
+    declared = declared_refusal(code)
+    return TITLES.get(code) or (declared.title if declared else OF_THE_SECTION)
 
 
 def detail_of(problem: Problem) -> str:

@@ -26,6 +26,12 @@ from shared.ledger.words import titled
 
 _ANYBODY: Who = (PERSON, PROXY, PROFESSIONAL)
 
+ALREADY_EXISTS = Refusal(
+    "entry-already-exists", "There is such an entry already", "There is an entry with this id."
+)
+KEY_TAKEN = Refusal(
+    "key-taken", "Another entry has what only one may have", "Another entry has the same key."
+)
 NOT_THE_ORIGIN = Refusal(
     "correction-belongs-to-the-origin",
     "Only where it came from is it corrected",
@@ -49,9 +55,10 @@ class Entry(Aggregate):
     not_out: ClassVar[Refusal]
     """What putting back an entry that is in the plan is refused with."""
 
-    already_exists: ClassVar[str] = "entry-already-exists"
-    key_taken: ClassVar[str] = "entry-already-exists"
-    key_taken_detail: ClassVar[str] = "Another entry has the same key."
+    already_exists: ClassVar[Refusal] = ALREADY_EXISTS
+    """What a second entry of its id is refused with."""
+    key_taken: ClassVar[Refusal] = KEY_TAKEN
+    """What an entry is refused with that needs a key which another one has."""
     key_holder: ClassVar[str] = "existing_entry_id"
     """The member of a refusal that names the entry which has it."""
     opens_plan: ClassVar[str | None] = None

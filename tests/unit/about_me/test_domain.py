@@ -28,7 +28,7 @@ SET_ASIDE = do(AboutMe.set_aside, EDITH, reason="I want to start anew")
 
 def test_a_plan_has_one() -> None:
     assert AboutMe.fixed_id(PLAN) == uuid5(PLAN, "about-me")
-    assert AboutMe.already_exists == "about-me-already-begun"
+    assert AboutMe.already_exists.code == "about-me-already-begun"
 
 
 class TestWhoseWordsTheyAre:
