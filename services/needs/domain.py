@@ -7,6 +7,7 @@ from eventsourcing.domain import event
 from shared.ledger import (
     DERIVED,
     KEEP,
+    NEEDS_AN_APPROVER,
     OF_THE_CHANGE,
     PERSON,
     PROFESSIONAL,
@@ -123,11 +124,6 @@ NEEDS_A_PROFESSIONAL = Refusal(
 )
 ALREADY_SHARED = Refusal(
     "already-shared", "The person may read it already", "It is shared with the person."
-)
-NEEDS_AN_APPROVER = Refusal(
-    "withholding-needs-an-approver",
-    "Nobody has approved it",
-    "Say in `approved_by` who approved that this is held back from the person.",
 )
 
 

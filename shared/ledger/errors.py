@@ -28,7 +28,10 @@ class Refusal:
 
     def __post_init__(self) -> None:
         if _DECLARED.setdefault(self.code, self) != self:
-            raise ValueError(f"{self.code} would be said with two titles or details")
+            raise ValueError(
+                f"{self.code} is declared twice, with other words: import the first one, and give "
+                "Refused another detail where it needs one"
+            )
 
     @property
     def titled(self) -> Titled:
@@ -48,10 +51,13 @@ class Refused(LedgerError):
     def __init__(
         self, refusal: Refusal | str, detail: str = "", *, field: str | None = None, **facts: Any
     ) -> None:
-        is_declared = isinstance(refusal, Refusal)
-        self.code = refusal.code if is_declared else refusal
-        super().__init__(self.code)
-        self.detail = detail or (refusal.detail if is_declared else "")
+        if isinstance(refusal, Refusal):
+            code, detail = refusal.code, detail or refusal.detail
+        else:
+            code = refusal
+        super().__init__(code)
+        self.code = code
+        self.detail = detail
         self.field = field
         self.facts = facts
 

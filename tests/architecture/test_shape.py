@@ -330,9 +330,12 @@ def test_a_problem_has_a_code_that_is_listed() -> None:
 
 def test_a_refusal_has_a_code_that_is_listed_or_has_an_example() -> None:
     mistyped = [pair for pair in codes_given_to("Refused", "shared") if pair[0] not in STATUS]
+    bare: list[tuple[str, str]] = []
     for section in SECTIONS:
+        folder = f"services/{section.name}/"
         examples = import_module(f"services.{section.name}.examples").EXAMPLES
-        declared = {example.refused for example in examples} | STATUS.keys()
-        found = codes_given_to("Refused", f"services/{section.name}/")
-        mistyped += [pair for pair in found if pair[0] not in declared]
-    assert not mistyped, f"neither listed nor declared by an example: {mistyped}"
+        shown = {example.refused for example in examples} | STATUS.keys()
+        mistyped += [pair for pair in codes_given_to("Refusal", folder) if pair[0] not in shown]
+        bare += codes_given_to("Refused", folder)
+    assert not mistyped, f"neither listed nor shown by an example: {mistyped}"
+    assert not bare, f"a section raises a `Refusal` that it declares, and no code: {bare}"

@@ -25,7 +25,17 @@ from shared.chassis.wire.problem import (
     title_of,
 )
 from shared.chassis.wire.validation_errors import errors_from_validation, pointer, sentence_of
-from shared.ledger import CodedText, EntryRef, Instant, Organisation, Score, Status, When, value
+from shared.ledger import (
+    CodedText,
+    EntryRef,
+    Instant,
+    Organisation,
+    Refusal,
+    Score,
+    Status,
+    When,
+    value,
+)
 
 SECRET = "Edith keeps her key under the blue pot"
 
@@ -106,11 +116,23 @@ _SAYS_ITSELF = {"not-permitted", "too-many-requests"}
 
 def test_no_title_is_made_from_its_code() -> None:
     assert TITLES.keys() == STATUS.keys()
-    for code in [*STATUS, "goal-needs-an-aim", "nhs-number-invalid"]:
+    for code in [*STATUS, "walk-needs-a-shoe"]:
         assert title_of(code) != code.replace("-", " ").capitalize() or code in _SAYS_ITSELF
-    assert title_of("goal-needs-an-aim") == OF_THE_SECTION
-    of_a_rule = Problem("goal-needs-an-aim", status=status_of_refusal("goal-needs-an-aim"))
+    of_a_rule = Problem("walk-needs-a-shoe", status=status_of_refusal("walk-needs-a-shoe"))
     assert problem_body(of_a_rule, "/", "c")["detail"] == f"{OF_THE_SECTION}."
+
+
+def test_a_rule_has_the_title_that_its_section_declares() -> None:
+    Refusal("walk-needs-a-stick", "The walk has no stick", "Name the stick.")
+    of_a_rule = Problem("walk-needs-a-stick", status=status_of_refusal("walk-needs-a-stick"))
+    assert problem_body(of_a_rule, "/", "c")["title"] == "The walk has no stick"
+
+
+def test_a_code_is_declared_with_one_title_and_one_detail() -> None:
+    Refusal("walk-needs-a-coat", "The walk has no coat", "Name the coat.")
+    Refusal("walk-needs-a-coat", "The walk has no coat", "Name the coat.")
+    with pytest.raises(ValueError, match="walk-needs-a-coat is declared twice"):
+        Refusal("walk-needs-a-coat", "It is cold", "Name the coat.")
 
 
 def test_a_code_that_nobody_lists_is_a_rules_or_a_mistake() -> None:
