@@ -8,6 +8,8 @@ from typing import Any, TypeVar, overload
 Found = TypeVar("Found")
 
 _EVERY = 0.02
+LONG_ENOUGH = 60.0
+"""Seconds: only a wait without an end lasts so long, on however slow and busy a machine."""
 
 
 @overload
@@ -15,7 +17,7 @@ async def eventually(
     ask: Callable[[], Awaitable[Found]],
     what: str,
     *,
-    within: float = 20.0,
+    within: float = LONG_ENOUGH,
     holds: Callable[[Found], bool] = bool,
 ) -> Found: ...
 
@@ -25,7 +27,7 @@ async def eventually(
     ask: Callable[[], Found],
     what: str,
     *,
-    within: float = 20.0,
+    within: float = LONG_ENOUGH,
     holds: Callable[[Found], bool] = bool,
 ) -> Found: ...
 
@@ -34,7 +36,7 @@ async def eventually(
     ask: Callable[[], Any],
     what: str,
     *,
-    within: float = 20.0,
+    within: float = LONG_ENOUGH,
     holds: Callable[[Any], bool] = bool,
 ) -> Any:
     """The answer, as soon as it holds; ``AssertionError`` with the last answer when time is up."""

@@ -35,7 +35,7 @@ from shared.ledger.topics import (
     events_topic,
     receipts_topic,
 )
-from shared.testing.eventually import eventually
+from shared.testing.eventually import LONG_ENOUGH, eventually
 from shared.testing.stack import (
     PARTITIONS,
     TestDatabase,
@@ -98,7 +98,9 @@ class Door:
 
     async def until_ready(self) -> None:
         """Wait until every part is."""
-        await eventually(self.not_ready, "every part is ready", holds=_is_empty, within=40)
+        await eventually(
+            self.not_ready, "every part is ready", holds=_is_empty, within=2 * LONG_ENOUGH
+        )
 
 
 @dataclass(frozen=True)
@@ -182,7 +184,7 @@ class Bench:
             finally:
                 if child.returncode is None:
                     child.send_signal(signal.SIGTERM)
-                await asyncio.wait_for(child.wait(), 20)
+                await asyncio.wait_for(child.wait(), LONG_ENOUGH)
 
     def topic(self, name: str) -> str:
         """A topic of this bench."""
@@ -326,7 +328,7 @@ def _is_empty(parts: list[str]) -> bool:
 def _client(url: str) -> httpx.AsyncClient:
     # Few connections: the client looks through all of them for every request.
     limits = httpx.Limits(max_connections=24, max_keepalive_connections=24)
-    return httpx.AsyncClient(base_url=url, timeout=30, limits=limits, trust_env=False)
+    return httpx.AsyncClient(base_url=url, timeout=LONG_ENOUGH, limits=limits, trust_env=False)
 
 
 def _environment(settings: Settings) -> dict[str, str]:

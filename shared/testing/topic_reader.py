@@ -10,7 +10,7 @@ from aiokafka import AIOKafkaConsumer
 
 from shared.chassis.kafka.dead_letters import Record
 from shared.chassis.kafka.event_message import header
-from shared.testing.eventually import eventually
+from shared.testing.eventually import LONG_ENOUGH, eventually
 
 
 class TopicReader:
@@ -50,7 +50,7 @@ class TopicReader:
         return self.records
 
     async def until(
-        self, holds: Callable[[list[Record]], bool], what: str, *, within: float = 20.0
+        self, holds: Callable[[list[Record]], bool], what: str, *, within: float = LONG_ENOUGH
     ) -> list[Record]:
         """Everything read, as soon as it holds."""
         if holds(self.records):

@@ -179,7 +179,6 @@ def _with_a_voice(given: dict[str, Any], by: Contributor) -> dict[str, Any]:
     return {**given, "provenance": provenance}
 
 
-@pytest.mark.timeout(120)
 @pytest.mark.parametrize("through", ["http", "kafka"])
 @pytest.mark.parametrize("section", SECTIONS, ids=lambda section: section.name)
 async def test_every_example_is_answered_as_it_says_recorded_and_published(

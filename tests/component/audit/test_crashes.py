@@ -16,7 +16,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from services.audit.store.records import AuditStore
 from shared.chassis.database.database import Connection, Database
 from shared.ledger.topics import dead_letters_topic, events_topic
-from shared.testing.eventually import eventually
+from shared.testing.eventually import LONG_ENOUGH, eventually
 from tests.component.audit.bench import ROOT, Bench, Message, history, ids_of
 from tests.component.audit.door import Door, fill, open_door
 
@@ -57,7 +57,7 @@ async def test_records_when_the_consumer_dies_then_the_next_one_leaves_nothing_o
     consumer = bench.consumer(store)
     await bench.publish(*messages, Message(events_topic("goals"), b"k", b"unreadable"))
     await consumer.__aenter__()
-    await asyncio.wait_for(store.died.wait(), 20)
+    await asyncio.wait_for(store.died.wait(), LONG_ENOUGH)
     assert consumer._subscription is not None
     for task in consumer._subscription._subscriber.tasks:
         task.cancel()

@@ -12,6 +12,7 @@ from shared.chassis.kafka.consumer import BatchConsumer
 from shared.chassis.telemetry import Part
 from shared.chassis.wire.problem import STATUS
 from shared.ledger.topics import AUDIT_RECORDS, dead_letters_topic, events_topic
+from shared.testing.eventually import LONG_ENOUGH
 from shared.testing.raw_names import raw_name, raw_names_written
 from tests.component.audit.bench import Bench, Headers, Message, event, refusal
 
@@ -128,5 +129,5 @@ async def test_consumer_when_more_is_unreadable_than_allowed_then_it_stops_loudl
 async def until_it_stops(consumer: BatchConsumer) -> Part:
     """What a consumer says of itself when it has stopped."""
     async with consumer:
-        await asyncio.wait_for(consumer.has_stopped.wait(), 20)
+        await asyncio.wait_for(consumer.has_stopped.wait(), LONG_ENOUGH)
         return await consumer.part()

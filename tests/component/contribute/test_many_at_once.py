@@ -3,6 +3,7 @@
 import asyncio
 from collections import Counter
 from contextlib import AsyncExitStack
+from time import monotonic
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -125,12 +126,12 @@ async def test_what_another_replica_has_done_is_seen_before_a_no(goals: Running)
         assert answer.json()["receipt"]["entry_version"] == 4
         # And with nothing to do, neither of them does anything.
         commits = "SELECT xact_commit FROM pg_stat_database WHERE datname = current_database()"
-        before = await goals.bench.pool.fetchval(commits)
+        before, began = await goals.bench.pool.fetchval(commits), monotonic()
         await asyncio.sleep(2)
-        assert await goals.bench.pool.fetchval(commits) - before < 100
+        done = await goals.bench.pool.fetchval(commits) - before
+        assert done < 50 * (monotonic() - began)
 
 
-@pytest.mark.timeout(150)
 async def test_a_thousand_sent_twice_to_two_replicas_by_both_doors(
     postgres_url: str, kafka_servers: str, tmp_path_factory: pytest.TempPathFactory
 ) -> None:

@@ -1,12 +1,14 @@
 """What a section knows of plans decides what it takes; here one replica alone reads it all."""
 
 import asyncio
+from uuid import UUID
 
 import pytest
 
+from shared.chassis.policy.plan_states import PlanStates
 from shared.ledger.topics import events_topic
 from shared.testing.events import History
-from shared.testing.eventually import eventually
+from shared.testing.eventually import LONG_ENOUGH, eventually
 from shared.testing.service import contribution
 from tests.component.contribute.running import AGREE, GOAL, NURSE, Running
 
@@ -19,29 +21,44 @@ async def test_a_plan_not_yet_heard_of_is_taken_later_under_the_same_id(goals: R
     told = (await goals.door.contribute(given, NURSE)).json()
     assert (told["code"], told["retryable"]) == ("plan-unknown", True)
     await goals.publish(history, "plan-opened")
+    await until_known(goals, history.plan_id, "open")
     answer = await goals.door.contribute(given, NURSE)
     assert answer.status_code == 201, answer.text
-    # And one that asks a moment too early is kept waiting, not refused.
-    other = History()
-    asking = asyncio.create_task(
-        goals.door.contribute(contribution(AGREE, GOAL, other.plan_id), NURSE)
+
+
+async def test_who_asks_a_moment_too_early_is_kept_waiting_and_not_refused(
+    goals: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    history, has_asked, read = History(), asyncio.Event(), PlanStates._read
+
+    async def and_say_so(states: PlanStates, plan_id: UUID) -> str | None:
+        state = await read(states, plan_id)
+        if plan_id == history.plan_id:
+            has_asked.set()
+        return state
+
+    monkeypatch.setattr(PlanStates, "_read", and_say_so)
+    async with goals.bench.running("patient", copy_wait_seconds=LONG_ENOUGH) as patient:
+        given = contribution(AGREE, GOAL, history.plan_id)
+        asking = asyncio.create_task(patient.contribute(given, NURSE))
+        await asyncio.wait_for(has_asked.wait(), LONG_ENOUGH)
+        assert not asking.done()
+        await goals.publish(history, "plan-opened")
+        assert (await asking).status_code == 201
+
+
+async def until_known(running: Running, plan_id: UUID, wanted: str) -> None:
+    await eventually(
+        lambda: running.bench.pool.fetchval(
+            "SELECT state FROM plan_state WHERE plan_id = $1", plan_id
+        ),
+        wanted,
+        holds=lambda found: found == wanted,
     )
-    await asyncio.sleep(0.2)
-    await goals.publish(other, "plan-opened")
-    assert (await asking).status_code == 201
 
 
 async def test_a_plan_takes_contributions_while_it_is_open(goals: Running) -> None:
     history = History()
-
-    async def state(wanted: str) -> None:
-        await eventually(
-            lambda: goals.bench.pool.fetchval(
-                "SELECT state FROM plan_state WHERE plan_id = $1", history.plan_id
-            ),
-            wanted,
-            holds=lambda found: found == wanted,
-        )
 
     async def asked() -> tuple[int, str | None]:
         answer = await goals.door.contribute(contribution(AGREE, GOAL, history.plan_id), NURSE)
@@ -55,7 +72,7 @@ async def test_a_plan_takes_contributions_while_it_is_open(goals: Running) -> No
         ("plan-unmerged", "open"),
     ):
         await goals.publish(history, name)
-        await state(wanted)
+        await until_known(goals, history.plan_id, wanted)
         assert await asked() == ((201, None) if wanted == "open" else (409, "plan-not-open"))
     # What comes a second time, or late, changes nothing.
     late = History(history.plan_id)
@@ -69,11 +86,16 @@ async def test_a_plan_takes_contributions_while_it_is_open(goals: Running) -> No
     await goals.publish(history, "demographics-corrected")
     after = History()
     await goals.publish(after, "plan-opened")
+    await until_known(goals, after.plan_id, "open")
     answer = await goals.door.contribute(contribution(AGREE, GOAL, after.plan_id), NURSE)
     assert answer.status_code == 201
-    await state("open")
+    await eventually(
+        lambda: goals.bench.pool.fetchval(
+            "SELECT count(*) FROM outgoing WHERE topic LIKE '%.dead-letters.v1'"
+        ),
+        "what is no event is a dead letter",
+        holds=lambda letters: letters == 1,
+    )
+    await until_known(goals, history.plan_id, "open")
     assert await asked() == (201, None)
-    assert await goals.bench.pool.fetchval(
-        "SELECT count(*) FROM outgoing WHERE topic LIKE '%.dead-letters.v1'"
-    ) == 1  # fmt: skip
     assert await goals.door.not_ready() == []

@@ -13,6 +13,7 @@ from services.goals.section import SECTION as GOALS
 from shared.chassis.kafka.event_message import header
 from shared.chassis.section_app import create_app
 from shared.chassis.store import event_store
+from shared.testing.eventually import LONG_ENOUGH, eventually
 from shared.testing.service import contribution
 from tests.component.contribute.running import AGREE, GOAL, NURSE, Running, a_plan, side_by_side
 
@@ -63,24 +64,26 @@ async def test_while_the_database_is_cut_off_answers_are_missing_and_not_wrong(
     plan_id = await a_plan(goals)
     given = [contribution(AGREE, GOAL, plan_id) for _ in range(300)]
     answers: list[httpx.Response] = []
-    cuts, began = 0, monotonic()
+
+    async def cut() -> int:
+        ended: int = await goals.bench.pool.fetchval(
+            "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND usename = current_database()"
+        )
+        return ended
+
     for start in range(0, 300, 50):
         batch = given[start : start + 50]
         asking = asyncio.create_task(
             side_by_side(goals.door.contribute(item, NURSE) for item in batch)
         )
         asking_at_once = asyncio.create_task(goals.door.contribute({"contributions": batch}, NURSE))
-        for _ in range(4):
+        for _ in range(3):
             await asyncio.sleep(0.02)
-            cuts += await goals.bench.pool.fetchval(
-                "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
-                " WHERE datname = current_database() AND usename = current_database()"
-            )
+            await eventually(cut, "connections are cut")
         answers += await asking
         for one in (await asking_at_once).json()["receipts"]:
             assert one.get("outcome") == "accepted" or one["code"] == "unavailable", one
-    assert cuts > 10
-    assert monotonic() - began < 50
     assert {answer.status_code for answer in answers} <= {200, 201, 503}
     for answer in answers:
         assert answer.status_code != 503 or answer.json()["code"] == "unavailable"
@@ -110,8 +113,8 @@ async def test_a_broker_that_says_nothing_holds_up_neither_contributions_nor_the
         assert {"commands", "plan_states"} <= set(await door.not_ready())
         assert (await client.get("/readyz")).status_code == 200
         began = monotonic()
+    assert monotonic() - began < LONG_ENOUGH, "the broker is silent still, and it has ended"
     silent.close()
-    assert monotonic() - began < 15
 
 
 async def test_in_the_end_positions_are_contiguous_and_every_event_is_published_once(

@@ -10,6 +10,7 @@ import orjson
 import pytest
 
 from shared.chassis.http.server import HEAD_LIMIT
+from shared.testing.eventually import LONG_ENOUGH
 from shared.testing.service import contribution
 from tests.component.http.goals import AGREE, GOAL, NURSE, PLAN, Goals, changed, problem
 
@@ -57,7 +58,7 @@ async def test_what_is_no_request_is_a_problem_and_not_listened_to_for_ever(
     host, port = goals.door.url.removeprefix("http://").split(":")
     reader, writer = await asyncio.open_connection(host, int(port))
     writer.write(said)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(LONG_ENOUGH):
         answer = await reader.read()
     head, _, body = answer.partition(b"\r\n\r\n")
     assert head.startswith(b"HTTP/1.1 400 Bad Request\r\n")
@@ -92,7 +93,7 @@ async def test_an_offer_to_upgrade_is_passed_over_and_a_body_is_never_a_request(
     reader, writer = await asyncio.open_connection(host, int(port))
 
     async def answered() -> tuple[int, bytes]:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(LONG_ENOUGH):
             told = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
             length = re.search(r"content-length: (\d+)", told)
             assert length is not None

@@ -62,7 +62,6 @@ def _written(value: Any, how: random.Random) -> bytes:
     return bytes(body)
 
 
-@pytest.mark.timeout(60)
 @settings(
     max_examples=200,
     deadline=None,

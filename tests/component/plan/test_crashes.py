@@ -19,7 +19,7 @@ from shared.chassis.kafka.consumer import BatchConsumer
 from shared.chassis.policy.decide import POLICY_VERSION
 from shared.ledger.topics import dead_letters_topic
 from shared.testing.events import History
-from shared.testing.eventually import eventually
+from shared.testing.eventually import LONG_ENOUGH, eventually
 from tests.component.plan.bench import Bench, short_history, shown, until_written
 
 pytestmark = [pytest.mark.component, pytest.mark.asyncio(loop_scope="session")]
@@ -56,10 +56,10 @@ async def test_two_replicas_at_once_leave_nothing_waiting_in_another_plan(
         for store, share in zip(stores, shares, strict=True)
     ]
     for store in stores:
-        await asyncio.wait_for(store.has_paused.wait(), 30)
+        await asyncio.wait_for(store.has_paused.wait(), LONG_ENOUGH)
     for number in (first, 1 - first):
         stores[number].may_go_on.set()
-        await asyncio.wait_for(writing[number], 30)
+        await asyncio.wait_for(writing[number], LONG_ENOUGH)
     _, applied, duplicates, waiting, dead_lettered = await bench.counted()
     assert (applied, duplicates, waiting, dead_lettered) == (2, 0, 0, 1)
     assert await bench.database.pool.fetchval("SELECT count(*) FROM ledger.plan_parked") == 0

@@ -11,6 +11,7 @@ import asyncpg
 import pytest
 
 from shared.chassis.store.rows import Append, Appends, appends
+from shared.testing.eventually import LONG_ENOUGH
 from shared.testing.stack import TestDatabase
 from tests.component.store.ledger import (
     APPEND_LOCK,
@@ -111,7 +112,7 @@ async def test_a_reader_skips_nothing_while_writers_are_killed(
     writers = [await Writer.start(made.url) for _ in range(3)]
     dice = random.Random(11)  # noqa: S311 - any moment will do
     for writer in writers:
-        await asyncio.wait_for(writer.works.wait(), 30)
+        await asyncio.wait_for(writer.works.wait(), LONG_ENOUGH)
     # One after the other is killed in the middle of its work.
     for writer in writers:
         await asyncio.sleep(dice.uniform(0.2, 0.6))
@@ -119,7 +120,7 @@ async def test_a_reader_skips_nothing_while_writers_are_killed(
     # A killed writer's last call may still run in PostgreSQL.
     async with nobody_can_append(made):
         tail.the_writers_are_done()
-        await asyncio.wait_for(reading, 20)
+        await asyncio.wait_for(reading, LONG_ENOUGH)
         rows = await stored(owner)
     assert tail.seen == list(range(1, len(rows) + 1))
     assert len(rows) > 200, "there was something to skip"

@@ -11,7 +11,7 @@ import pytest
 from shared.chassis.database.outgoing import Outgoing
 from shared.chassis.store.group_commit import QueueFull, Unavailable
 from shared.chassis.store.rows import Append, Appends, StoredRow, appends
-from shared.testing.eventually import eventually
+from shared.testing.eventually import LONG_ENOUGH, eventually
 from shared.testing.stack import TestDatabase
 from tests.component.store.ledger import (
     Proxy,
@@ -190,7 +190,7 @@ async def test_whoever_waits_at_the_end_is_told(
             await eventually(lambda: commits.waiting == 1, "the second waits")
         for task in (in_hand, queued):
             with pytest.raises(Unavailable):
-                await asyncio.wait_for(task, 1)
+                await asyncio.wait_for(task, LONG_ENOUGH)
         with pytest.raises(Unavailable):
             await commits.append(Append(outgoing=[message()]))
         assert not commits.is_alive

@@ -27,9 +27,13 @@ def test_what_a_process_and_its_children_use_is_counted_also_when_they_have_ende
 
 def test_a_process_that_does_nothing_uses_nothing() -> None:
     with subprocess.Popen(
-        [sys.executable, "-S", "-c", "import sys; sys.stdin.read()"], stdin=subprocess.PIPE
+        [sys.executable, "-S", "-c", "import sys; print(flush=True); sys.stdin.read()"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
     ) as idle:
         assert idle.stdin is not None
+        assert idle.stdout is not None
+        idle.stdout.readline()  # from here on it does nothing
         used = Used(Processes({"idle": idle.pid, "gone": 2**22 + 1}))
         subprocess.run([sys.executable, "-S", "-c", _BURN.format(0.1)], check=True, timeout=60)  # noqa: S603 - ours
         told = used.microseconds(requests=1)

@@ -13,7 +13,7 @@ from services.goals.domain import Goal
 from shared.chassis.kafka.event_message import header
 from shared.chassis.kafka.offsets import fence_all
 from shared.ledger import Provenance
-from shared.testing.eventually import eventually
+from shared.testing.eventually import LONG_ENOUGH, eventually
 from shared.testing.service import Bench, contribution, headers_of, works_for
 from shared.testing.topic_reader import TopicReader
 from tests.component.kafka.commands.goals import (
@@ -46,7 +46,7 @@ async def test_stopped_between_answers_and_offset_it_answers_with_the_first_rece
         monkeypatch.setattr(shared.chassis.kafka.offsets, "fence_all", never_passed)
         await asyncio.gather(*(bench.command(item, "ZZC01") for item in given))
         goals = Goals(bench, door, *readers)
-        await asyncio.wait_for(reached.wait(), 20)
+        await asyncio.wait_for(reached.wait(), LONG_ENOUGH)
         answered = await bench.pool.fetchval(
             "SELECT count(*) FROM receipt WHERE contribution_id = ANY($1::uuid[])",
             [item["contribution_id"] for item in given],

@@ -15,7 +15,7 @@ from shared.chassis.kafka.dead_letters import Record
 from shared.chassis.kafka.offsets import BatchHandler, Transaction
 from shared.chassis.settings import Settings
 from shared.chassis.telemetry import Count, counter
-from shared.testing.eventually import eventually
+from shared.testing.eventually import LONG_ENOUGH, eventually
 from shared.testing.stack import TestDatabase, create_topics, fresh_prefix
 
 EVERY_SERVICE = Path(shared.chassis.__path__[0]) / "database" / "migrations" / "every_service"
@@ -83,7 +83,7 @@ class Bench:
     async def until_it_stops(self, consumer: BatchConsumer) -> BaseException | None:
         """Why the consumer stopped; by then it is not ready, and asks for no new process."""
         async with consumer:
-            await asyncio.wait_for(consumer.has_stopped.wait(), 20)
+            await asyncio.wait_for(consumer.has_stopped.wait(), LONG_ENOUGH)
             part = await consumer.part()
             assert not part.ready
             assert part.detail.startswith("stopped: ")

@@ -10,7 +10,7 @@ from aiokafka import AIOKafkaProducer
 from shared.chassis.kafka.dead_letters import Record
 from shared.chassis.kafka.offsets import BatchHandler, Transaction
 from shared.chassis.kafka.running import running
-from shared.testing.eventually import eventually
+from shared.testing.eventually import LONG_ENOUGH, eventually
 from tests.component.kafka.consumer.bench import Bench, store
 
 pytestmark = [pytest.mark.component, pytest.mark.asyncio(loop_scope="session")]
@@ -77,7 +77,7 @@ async def test_a_consumer_stopped_in_a_batch_leaves_it_to_the_next(bench: Bench)
 
     first = bench.consumer(never_ends)
     await first.__aenter__()
-    await asyncio.wait_for(in_hand.wait(), 20)
+    await asyncio.wait_for(in_hand.wait(), LONG_ENOUGH)
     await first.__aexit__(None, None, None)
     assert await bench.seen() == []
     async with bench.consumer():
@@ -97,7 +97,7 @@ async def test_a_fenced_batch_is_let_go_and_what_is_stored_is_sought(bench: Benc
             await store(connection, records, "one")
 
     async with bench.consumer(slow):
-        await asyncio.wait_for(started.wait(), 20)
+        await asyncio.wait_for(started.wait(), LONG_ENOUGH)
         in_hand = len(handed_out[0])
         await bench.database.pool.execute(
             "INSERT INTO consumer_offset VALUES ('bench', $1, 0, 3)", bench.prefix + "things"
@@ -119,7 +119,7 @@ async def test_a_stopped_consumer_tells_how_much_waits(bench: Bench) -> None:
 
     await bench.send("things", *[b"x"] * 5)
     async with bench.consumer(cannot) as consumer:
-        await asyncio.wait_for(consumer.has_stopped.wait(), 20)
+        await asyncio.wait_for(consumer.has_stopped.wait(), LONG_ENOUGH)
         await eventually(consumer.lag, "five wait", holds=lambda lag: lag == 5)
         await bench.send("things", b"y")
         await eventually(consumer.lag, "one more waits", holds=lambda lag: lag == 6)
@@ -140,7 +140,7 @@ async def test_lag_is_true_after_a_fenced_batch_and_after_transactions(bench: Be
 
     await bench.send("things", *[b"x"] * 5)
     async with bench.consumer(slow) as consumer:
-        await asyncio.wait_for(in_hand.wait(), 20)
+        await asyncio.wait_for(in_hand.wait(), LONG_ENOUGH)
         await bench.database.pool.execute(
             "INSERT INTO consumer_offset VALUES ('bench', $1, 0, 5)", bench.prefix + "things"
         )
@@ -177,7 +177,7 @@ async def test_a_consumer_that_lost_its_client_begins_again_beside_an_open_door(
         coordinator = consumer._client()._coordinator
         coordinator._client.coordinator_lookup = closed
         coordinator.coordinator_dead()
-        await asyncio.wait_for(consumer.has_stopped.wait(), 20)
+        await asyncio.wait_for(consumer.has_stopped.wait(), LONG_ENOUGH)
         await eventually(consumer.part, "ready again", holds=lambda said: said.ready)
         await bench.send("things", b"x")
         await bench.until_seen(1)
@@ -198,7 +198,7 @@ async def test_a_second_member_joins_while_a_batch_is_in_hand(bench: Bench) -> N
     for partition in (0, 1):
         await bench.send("things", *[b"x"] * 60, partition=partition)
     async with bench.consumer(slowly("one"), instance="one"):
-        await asyncio.wait_for(in_hand.wait(), 20)
+        await asyncio.wait_for(in_hand.wait(), LONG_ENOUGH)
         async with bench.consumer(slowly("two"), instance="two") as second:
             await eventually(second.part, "the second is ready", holds=lambda said: said.ready)
             for partition in (0, 1):

@@ -16,7 +16,7 @@ from shared.chassis.database.outgoing import append_outgoing
 from shared.chassis.kafka.consumer import BatchConsumer
 from shared.chassis.kafka.dead_letters import Record
 from shared.chassis.kafka.offsets import Fenced, Reached, Transaction, fence_all
-from shared.testing.eventually import eventually
+from shared.testing.eventually import LONG_ENOUGH, eventually
 from shared.testing.stack import create_topics, delete_topics
 from tests.component.kafka.consumer.bench import Bench, is_made, jumps
 
@@ -123,7 +123,7 @@ async def passes_over(
         raise NoOffsetForPartitionError(partition)
 
     client.getmany = moves
-    await asyncio.wait_for(has_moved.wait(), 20)
+    await asyncio.wait_for(has_moved.wait(), LONG_ENOUGH)
 
 
 async def test_a_gap_that_was_read_through_is_no_jump_and_a_moved_table_is_one(

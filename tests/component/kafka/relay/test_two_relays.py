@@ -74,10 +74,8 @@ async def test_a_silent_relay_loses_its_turn(bench: Bench) -> None:
                     lambda: second._detail == "another replica publishes", "the second waits"
                 )
                 process.send_signal(signal.SIGSTOP)
-                stopped = asyncio.get_running_loop().time()
                 await contribute(store, goals=5)
-                await eventually(lambda: second._is_active, "it takes over", within=25)
-                assert asyncio.get_running_loop().time() - stopped < 20
+                await eventually(lambda: second._is_active, "it takes over")
                 await bench.until_marked(10)
                 # The one that wakes up finds its connection gone, and waits its turn.
                 process.send_signal(signal.SIGCONT)

@@ -104,7 +104,7 @@ async def test_every_record_comes_as_the_client_handed_it_out() -> None:
     bench = Bench(tuple(odd), (record(3, b"last"),))
     await bench.subscription.start()
     try:
-        await asyncio.wait_for(bench.all_handled.wait(), 5)
+        await asyncio.wait_for(bench.all_handled.wait(), 60)
     finally:
         await bench.subscription.stop()
     assert [list(batch) for batch in bench.handled] == [odd, [record(3, b"last")]]

@@ -153,6 +153,6 @@ def test_what_is_held_is_written_however_the_interpreter_ends(ending: str) -> No
         capture_output=True,
         text=True,
         check=False,
-        timeout=30,
+        timeout=60,
     )
     assert ended.stdout == "held\n"
