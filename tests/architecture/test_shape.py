@@ -312,7 +312,8 @@ def codes_given_to(name: str, folder: str) -> Iterator[tuple[str, str]]:
     for path in python_files():
         where = str(path.relative_to(ROOT))
         if where.startswith(folder):
-            for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            source = path.read_text("utf-8")
+            for node in ast.walk(ast.parse(source)) if f"{name}(" in source else ():
                 if not isinstance(node, ast.Call) or dotted(node.func) != name:
                     continue
                 if node.args and isinstance(node.args[0], ast.Constant):

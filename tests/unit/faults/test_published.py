@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.faults.judge.published import difference, members
@@ -15,7 +15,6 @@ JSON = st.recursive(
 )
 
 
-@settings(deadline=None)
 @given(st.dictionaries(st.text(), JSON, max_size=6), st.sampled_from([None, 2]))
 def test_a_member_is_the_bytes_that_stand_there(
     told: dict[str, object], indent: int | None

@@ -9,7 +9,7 @@ from uuid import UUID
 import orjson
 import pytest
 from fastapi import APIRouter, Depends, FastAPI, Response
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from starlette.middleware import Middleware
 from starlette.requests import Request
@@ -240,7 +240,7 @@ def requests(draw: st.DrawFn) -> tuple[str, str, bytes, Head, list[bytes]]:
 SHORT, DECLARED = Service(short=True), Service(short=False)
 
 
-@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=2 * settings().max_examples)
 @given(requests())
 def test_the_short_way_answers_as_the_declared_route(
     asked: tuple[str, str, bytes, Head, list[bytes]],

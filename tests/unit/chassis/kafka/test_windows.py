@@ -24,7 +24,7 @@ def test_keys_of_any_length_are_not_kept() -> None:
     tracemalloc.start()
     try:
         for number in range(16):
-            _partition(bytes([number]) * 16_384, len(PARTITIONS))
+            _partition(bytes([number]) * 4_096, len(PARTITIONS))
         held, _ = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()

@@ -282,7 +282,6 @@ def test_contract_and_door_agree_on_generated_values(name: str) -> None:
     schema = exact.json_schema()
     contract = Validator(schema)
 
-    @settings(max_examples=150, deadline=None)
     @given(near(schema, examples))
     def agree(value: Any) -> None:
         assert contract.is_valid(value) == is_taken(exact, value)
@@ -290,7 +289,7 @@ def test_contract_and_door_agree_on_generated_values(name: str) -> None:
     agree()
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=2 * settings().max_examples)
 @given(EDGES["date-time"])
 def test_every_time_that_is_taken_can_be_read_again_by_whoever_reads_events(text: str) -> None:
     """Kind: a value that the door takes, and no reader of what was stored."""
@@ -319,7 +318,6 @@ def test_contract_and_door_agree_on_the_envelope(member: str) -> None:
     examples = [None, *NOT_IDS, 0, 1, 2**53, 1.0, 1.5, "1", True]
     values = near(schema["properties"][member], examples)
 
-    @settings(max_examples=150, deadline=None)
     @given(values)
     def agree(value: Any) -> None:
         told = {**ENVELOPE, member: value}

@@ -94,7 +94,7 @@ def outcome(reading: Callable[[], Any]) -> str:
         return repr((problem.code, problem.detail, problem.errors))
 
 
-@settings(max_examples=1_000)
+@settings(max_examples=5 * settings().max_examples)
 @given(st.tuples(SPACES, ODD_JSON, SPACES).map(lambda parts: "".join(parts).encode()))
 def test_whichever_parser_reads_it_the_outcome_is_the_same(body: bytes) -> None:
     """The quick one takes only what the careful one takes, and as the same value."""

@@ -155,7 +155,7 @@ FURTHER = st.sampled_from(
 )
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=2 * settings().max_examples)
 @given(
     st.sampled_from(["GET"] * 6 + ["HEAD", "POST"]),
     st.sampled_from([PATHS[0]] * len(PATHS) + PATHS),

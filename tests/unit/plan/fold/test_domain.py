@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 
 import orjson
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from services.plan.fold.domain import Accepted, Outcome, Plan, PlanEntry, fold
@@ -449,7 +449,6 @@ def histories(draw: st.DrawFn) -> list[RecordedEvent]:
     return events
 
 
-@settings(deadline=None)
 @given(histories(), st.randoms(use_true_random=False), st.data())
 def test_any_order_and_repetition_gives_the_same_plan(
     events: list[RecordedEvent], random: Any, data: st.DataObject
@@ -463,7 +462,6 @@ def test_any_order_and_repetition_gives_the_same_plan(
     assert shuffled.is_complete
 
 
-@settings(deadline=None)
 @given(histories(), st.randoms(use_true_random=False))
 def test_what_an_entry_says_is_what_its_events_make_of_it(
     events: list[RecordedEvent], random: Any
@@ -483,7 +481,6 @@ def test_what_an_entry_says_is_what_its_events_make_of_it(
         assert set(entry.leaves) == leaves
 
 
-@settings(deadline=None)
 @given(histories(), st.integers(0, 15), st.randoms(use_true_random=False))
 def test_what_waits_is_shown_and_nothing_is_counted_twice(
     events: list[RecordedEvent], missing: int, random: Any

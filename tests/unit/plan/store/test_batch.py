@@ -30,7 +30,7 @@ def comes(random: Random) -> list[list[RecordedEvent]]:
     return as_it_comes(random, history_of(random, PLAN_ID, random.randrange(2, 25), ENTRIES))
 
 
-@settings(deadline=None, max_examples=400)
+@settings(max_examples=2 * settings().max_examples)
 @given(SEEDS)
 def test_the_document_is_that_of_the_plain_fold_byte_for_byte(seed: int) -> None:
     random = Random(seed)  # noqa: S311 - a history, no secret
@@ -50,7 +50,6 @@ def test_the_document_is_that_of_the_plain_fold_byte_for_byte(seed: int) -> None
             assert shown.leaves == plain_fold.authors(mine)
 
 
-@settings(deadline=None, max_examples=200)
 @given(SEEDS)
 def test_the_ledger_has_each_entry_as_it_was_after_each_event(seed: int) -> None:
     """A past plan is the last row of each entry and the head of the version: nothing to fold."""

@@ -18,7 +18,7 @@ PLAN_ID = UUID(int=1)
 ENTRIES = [UUID(int=number) for number in (5, 6, 7)]
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=2 * settings().max_examples)
 @given(st.integers(0, 2**32))
 def test_a_contribution_is_joined_from_what_was_kept_of_its_events(seed: int) -> None:
     """Whatever an event says, in whatever order and batches it comes."""
