@@ -16,6 +16,7 @@ from shared.ledger.values.shape import (
     is_blank,
     value,
 )
+from shared.ledger.words import titled
 
 # Readers are kinder than RFC 3339: they take seconds since 1970 as text, a blank for the T, a time
 # without its seconds. The offset may be missing here, so that it can be asked for by name.
@@ -58,8 +59,10 @@ Duration = Annotated[str, Shape(pattern=DURATION)]
 class Period(SomethingGiven):
     """From a date to a date; either end may be open."""
 
-    start: PartialDate | None = None
-    end: PartialDate | None = None
+    start: Annotated[
+        PartialDate | None, titled("Start", "The day or month in which it begins.")
+    ] = None
+    end: Annotated[PartialDate | None, titled("End", "The day or month in which it ends.")] = None
 
     def __post_init__(self) -> None:
         if self.start is None and self.end is None:
@@ -75,12 +78,14 @@ class Period(SomethingGiven):
 class When(OneGiven):
     """Exactly one of a date, a time, a period, an interval, a timing in words, or as needed."""
 
-    date: PartialDate | None = None
-    at: Instant | None = None
-    period: Period | None = None
-    interval: Duration | None = None
-    timing: Text | None = None
-    as_needed: Literal[True] | None = None
+    date: Annotated[PartialDate | None, titled("Date", "On a day, or in a month.")] = None
+    at: Annotated[Instant | None, titled("Time", "At a time.")] = None
+    period: Annotated[Period | None, titled("Period", "From a date to a date.")] = None
+    interval: Annotated[
+        Duration | None, titled("Interval", "Again and again, after this long (ISO 8601).")
+    ] = None
+    timing: Annotated[Text | None, titled("Timing", "When it is, in words.")] = None
+    as_needed: Annotated[Literal[True] | None, titled("As needed", "Whenever it is needed.")] = None
 
     def __post_init__(self) -> None:
         given = (self.date, self.at, self.period, self.interval, self.as_needed)

@@ -1,12 +1,13 @@
 """Pictures, sound, films and documents: stored copies by their checksum, or where they are held."""
 
 from collections.abc import Iterable
-from typing import ClassVar
+from typing import Annotated, ClassVar
 from uuid import UUID
 
 from shared.ledger.values.coded import CodedText
 from shared.ledger.values.dates import Instant, PartialDate
-from shared.ledger.values.shape import Bytes, Mime, Name, Sha256, Text, Url, is_blank, value
+from shared.ledger.values.shape import Bytes, ItemId, Mime, Name, Sha256, Text, Url, is_blank, value
+from shared.ledger.words import titled
 
 
 @value
@@ -16,16 +17,23 @@ class Media:
     # When the entry first had it, by the section's clock: nobody sends that.
     set_by_section: ClassVar[frozenset[str]] = frozenset({"added_at"})
 
-    media_id: UUID
-    filename: Name | None = None
-    mime: Mime | None = None
-    sha256: Sha256 | None = None
-    size: Bytes | None = None
-    url: Url | None = None
-    caption: Text | None = None
-    transcript: Text | None = None
-    taken_at: Instant | None = None
-    added_at: Instant | None = None
+    media_id: Annotated[UUID, titled("Id", "The id that the upload was answered with.")]
+    filename: Annotated[
+        Name | None, titled("File name", "What the file is called, without its extension.")
+    ] = None
+    mime: Annotated[Mime | None, titled("Type", "What kind of file it is, as image/png.")] = None
+    sha256: Annotated[Sha256 | None, titled("Checksum", "The SHA-256 of its bytes.")] = None
+    size: Annotated[Bytes | None, titled("Size", "How many bytes it has.")] = None
+    url: Annotated[Url | None, titled("Address", "Where else it can be seen or heard.")] = None
+    caption: Annotated[
+        Text | None,
+        titled("Caption", "What there is to see or to hear, in words, for those who cannot."),
+    ] = None
+    transcript: Annotated[Text | None, titled("Transcript", "What is spoken in it.")] = None
+    taken_at: Annotated[Instant | None, titled("Taken", "When it was recorded.")] = None
+    added_at: Annotated[
+        Instant | None, titled("Added", "When it was added to the plan; the section says so.")
+    ] = None
 
 
 @value
@@ -36,18 +44,27 @@ class Document:
     (``nhs-number``, ``name``, ``date-of-birth``).
     """
 
-    title: Text | None = None
-    kind: CodedText | None = None
-    mime: Mime | None = None
-    sha256: Sha256 | None = None
-    url: Url | None = None
-    held_at: Text | None = None
-    created: PartialDate | None = None
-    confidentiality: CodedText | None = None
-    identifier: Name | None = None
-    version: Name | None = None
-    identifiers_checked: tuple[Name, ...] = ()
-    item_id: UUID | None = None
+    title: Annotated[Text | None, titled("Title", "What the document is called.")] = None
+    kind: Annotated[CodedText | None, titled("Kind", "What kind of document it is.")] = None
+    mime: Annotated[Mime | None, titled("Type", "What kind of file it is, as application/pdf.")] = (
+        None
+    )
+    sha256: Annotated[Sha256 | None, titled("Checksum", "The SHA-256 of the stored copy.")] = None
+    url: Annotated[Url | None, titled("Address", "Where it can be read.")] = None
+    held_at: Annotated[Text | None, titled("Held at", "Who keeps it, and where.")] = None
+    created: Annotated[
+        PartialDate | None, titled("Date", "When it was written: a day or a month.")
+    ] = None
+    confidentiality: Annotated[
+        CodedText | None, titled("Confidentiality", "How far it may be shown.")
+    ] = None
+    identifier: Annotated[Name | None, titled("Identifier", "What its keeper calls it.")] = None
+    version: Annotated[Name | None, titled("Version", "Which version of it this is.")] = None
+    identifiers_checked: Annotated[
+        tuple[Name, ...],
+        titled("Identifiers checked", "Which identifiers of the person were compared with it."),
+    ] = ()
+    item_id: ItemId | None = None
 
     @property
     def is_stored(self) -> bool:

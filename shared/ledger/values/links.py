@@ -9,6 +9,7 @@ from typing import Annotated, ClassVar, Literal
 from uuid import UUID
 
 from shared.ledger.values.shape import Misshapen, Shape, value
+from shared.ledger.words import titled
 
 SECTION_NAME = r"^[a-z][a-z-]*[a-z]$"
 FIELD_PATH = r"^[a-z][a-z0-9_]*(?:[./][a-z0-9_-]+)*$"
@@ -22,8 +23,8 @@ class EntryRef:
 
     leads_to: ClassVar[tuple[str, ...]] = ()
 
-    section: SectionName
-    entry_id: UUID
+    section: Annotated[SectionName, titled("Section", "The section that it leads into.")]
+    entry_id: Annotated[UUID, titled("Entry", "The id of the entry there.")]
 
 
 @value
@@ -108,9 +109,12 @@ class ReviewSubject(EntryRef):
 class CommentTarget:
     """What a comment is about, where it is not the whole plan: a section, an entry, or a field."""
 
-    section: SectionName
-    entry_id: UUID | None = None
-    field: Annotated[str, Shape(pattern=FIELD_PATH, max_length=255)] | None = None
+    section: Annotated[SectionName, titled("Section", "The section that it is about.")]
+    entry_id: Annotated[UUID | None, titled("Entry", "The entry that it is about.")] = None
+    field: Annotated[
+        Annotated[str, Shape(pattern=FIELD_PATH, max_length=255)] | None,
+        titled("Field", "The field of the entry that it is about."),
+    ] = None
 
     def __post_init__(self) -> None:
         if self.field is not None and self.entry_id is None:

@@ -1,13 +1,13 @@
 """Who does something or answers for it, for which body, and where."""
 
 from typing import Annotated, Literal
-from uuid import UUID
 
 from shared.ledger.elements import Carries
 from shared.ledger.names import LOCAL_ID, ODS
 from shared.ledger.values.coded import CodedText
 from shared.ledger.values.links import CareTeamRef
 from shared.ledger.values.shape import (
+    ItemId,
     Misshapen,
     Name,
     Shape,
@@ -16,6 +16,7 @@ from shared.ledger.values.shape import (
     is_blank,
     value,
 )
+from shared.ledger.words import titled, values_titled
 
 OdsCode = Annotated[str, Shape(pattern=f"^{ODS}$")]
 LocalId = Annotated[str, Shape(pattern=f"^{LOCAL_ID}$")]
@@ -25,9 +26,18 @@ LocalId = Annotated[str, Shape(pattern=f"^{LOCAL_ID}$")]
 class Organisation(SomethingGiven):
     """A body, by ODS code, or by a local code ``x-…`` where it has none, or by name alone."""
 
-    ods: Annotated[OdsCode | None, Carries("Coded value")] = None
-    name: Annotated[Name | None, Carries("Free text")] = None
-    local_id: LocalId | None = None
+    ods: Annotated[
+        OdsCode | None,
+        Carries("Coded value"),
+        titled("ODS code", "The code of the organisation, 3 to 12 characters."),
+    ] = None
+    name: Annotated[
+        Name | None, Carries("Free text"), titled("Name", "What the organisation is called.")
+    ] = None
+    local_id: Annotated[
+        LocalId | None,
+        titled("Local code", "Our own code of an organisation that has no ODS code."),
+    ] = None
 
     def __post_init__(self) -> None:
         if self.ods is None and self.local_id is None and is_blank(self.name):
@@ -49,8 +59,12 @@ class Organisation(SomethingGiven):
 class Location(SomethingGiven):
     """A place: an ODS site code, words, or both."""
 
-    ods: Annotated[OdsCode | None, Carries("Coded value")] = None
-    text: Annotated[Text | None, Carries("Free text")] = None
+    ods: Annotated[
+        OdsCode | None, Carries("Coded value"), titled("ODS code", "The code of the site.")
+    ] = None
+    text: Annotated[
+        Text | None, Carries("Free text"), titled("Place", "Where it is, in words.")
+    ] = None
 
     def __post_init__(self) -> None:
         if self.ods is None and is_blank(self.text):
@@ -61,27 +75,67 @@ class Location(SomethingGiven):
 class Identifier:
     """An identifier of somebody, with the kind of it (``sds-user-id``, ``gmc``, ``sub``)."""
 
-    kind: Name
-    value: Annotated[Name, Carries("Professional identifier")]
-    item_id: UUID | None = None
+    kind: Annotated[
+        Name, titled("Kind of number", "Who gives the number out, such as gmc, nmc or hcpc.")
+    ]
+    value: Annotated[
+        Name, Carries("Professional identifier"), titled("Number", "The number as it was given.")
+    ]
+    item_id: ItemId | None = None
+
+
+PartyKind = Annotated[
+    Literal["person", "related-person", "professional", "team", "device"],
+    values_titled(
+        {
+            "person": titled("Person", "The person whose plan it is."),
+            "related-person": titled("Related person", "Somebody close to the person."),
+            "professional": titled("Professional", "Somebody who works in health or care."),
+            "team": titled("Team", "Several people who work together and answer as one."),
+            "device": titled("Device", "A machine or a program."),
+        }
+    ),
+]
 
 
 @value
 class Party:
     """Somebody who does or answers for something: a person, a team, a device."""
 
-    kind: Literal["person", "related-person", "professional", "team", "device"] | None = None
-    name: Annotated[Name | None, Carries("Name")] = None
-    relationship: Name | None = None
-    role: Annotated[CodedText | None, Carries("Role")] = None
-    grade: Name | None = None
-    speciality: Name | None = None
-    identifiers: tuple[Identifier, ...] = ()
-    organisation: Organisation | None = None
-    team: Annotated[Name | None, Carries("Team")] = None
-    contact: Annotated[Text | None, Carries("Contact details")] = None
-    contact_ref: CareTeamRef | None = None
-    item_id: UUID | None = None
+    kind: Annotated[
+        PartyKind | None,
+        titled(
+            "Kind", "Whether it is the person, somebody close, a professional, a team or a device."
+        ),
+    ] = None
+    name: Annotated[Name | None, Carries("Name"), titled("Name", "What they are called.")] = None
+    relationship: Annotated[Name | None, titled("Relationship", "What they are to the person.")] = (
+        None
+    )
+    role: Annotated[
+        CodedText | None, Carries("Role"), titled("Role", "What they do for the person.")
+    ] = None
+    grade: Annotated[Name | None, titled("Grade", "Their grade in their organisation.")] = None
+    speciality: Annotated[
+        Name | None, titled("Speciality", "The speciality that they work in.")
+    ] = None
+    identifiers: Annotated[
+        tuple[Identifier, ...],
+        titled("Professional numbers", "The numbers by which their profession knows them."),
+    ] = ()
+    organisation: Annotated[Organisation | None, titled("Organisation", "For whom they work.")] = (
+        None
+    )
+    team: Annotated[
+        Name | None, Carries("Team"), titled("Team", "The team that they work in, or that it is.")
+    ] = None
+    contact: Annotated[
+        Text | None, Carries("Contact details"), titled("Contact details", "How to reach them.")
+    ] = None
+    contact_ref: Annotated[
+        CareTeamRef | None, titled("Contact", "Their entry in the care team.")
+    ] = None
+    item_id: ItemId | None = None
 
     @property
     def is_empty(self) -> bool:
@@ -93,11 +147,21 @@ class Party:
 class Responsible:
     """Who has to see to it that something is reviewed."""
 
-    name: Annotated[Name | None, Carries("Name")] = None
-    role: Annotated[CodedText | None, Carries("Role")] = None
-    organisation: Organisation | None = None
-    contact: Annotated[Text | None, Carries("Contact details")] = None
-    contact_ref: CareTeamRef | None = None
+    name: Annotated[Name | None, Carries("Name"), titled("Name", "Who has to arrange it.")] = None
+    role: Annotated[
+        CodedText | None, Carries("Role"), titled("Role", "What they do for the person.")
+    ] = None
+    organisation: Annotated[Organisation | None, titled("Organisation", "For whom they work.")] = (
+        None
+    )
+    contact: Annotated[
+        Text | None,
+        Carries("Contact details"),
+        titled("Contact details", "How to reach them: telephone or e-mail."),
+    ] = None
+    contact_ref: Annotated[
+        CareTeamRef | None, titled("Contact", "Their entry in the care team.")
+    ] = None
 
     @property
     def is_empty(self) -> bool:

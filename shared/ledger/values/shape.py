@@ -12,6 +12,7 @@ from typing import Annotated, Any, Final, Protocol, TypeVar, dataclass_transform
 from uuid import UUID
 
 from shared.ledger.text import CAN_BE_SEEN, says_something
+from shared.ledger.words import titled
 
 
 class Keep(Enum):
@@ -54,7 +55,9 @@ MIME: Final = f"^{_OF_MIME}/{_OF_MIME}$"
 URL: Final = r"^[Hh][Tt][Tt][Pp][Ss]?://[!-~]+$"
 SHA256: Final = r"^[0-9a-f]{64}$"
 
-Id = UUID
+ItemId = Annotated[
+    UUID, titled("Item", "The id of the item; sent again with the list it means the same one.")
+]
 Text = Annotated[str, Shape(pattern=CAN_BE_SEEN)]
 """A text that says something; the doors bound every text."""
 Name = Annotated[str, Shape(pattern=CAN_BE_SEEN, max_length=255)]

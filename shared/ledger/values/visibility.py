@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping
 from datetime import date
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 from shared.ledger.values.shape import Handler, Name, value
+from shared.ledger.words import titled
 
 
 @value
@@ -15,13 +16,27 @@ class Visibility:
     else than the person. On ``review_on`` somebody looks again; the day lifts nothing.
     """
 
-    fields: tuple[str, ...] = ()
-    labels: tuple[Name, ...] = ()
-    withheld_from_person: bool = False
-    third_party: bool = False
-    reason: str | None = None
-    approved_by: str | None = None
-    review_on: date | None = None
+    fields: Annotated[
+        tuple[str, ...], titled("Fields", "What of the entry is restricted; left out, all of it.")
+    ] = ()
+    labels: Annotated[
+        tuple[Name, ...],
+        titled("Labels", "Security labels; local policy says which of them restrict."),
+    ] = ()
+    withheld_from_person: Annotated[
+        bool, titled("Withheld from the person", "The person does not see it.")
+    ] = False
+    third_party: Annotated[
+        bool, titled("About somebody else", "It is about somebody else than the person.")
+    ] = False
+    reason: Annotated[str | None, titled("Reason", "Why it is restricted.")] = None
+    approved_by: Annotated[
+        str | None, titled("Approved by", "Who approved that it is withheld from the person.")
+    ] = None
+    review_on: Annotated[
+        date | None,
+        titled("Look again on", "The day on which somebody looks again; it lifts nothing."),
+    ] = None
 
     @classmethod
     def __get_pydantic_json_schema__(cls, schema: Any, handler: Handler) -> dict[str, Any]:
