@@ -5,7 +5,15 @@ from dataclasses import dataclass
 from typing import Final
 
 from benchmarks.measuring.measure import Sample
-from benchmarks.scenarios import append, doors, full_stack, projection, publishing, reads
+from benchmarks.scenarios import (
+    append,
+    doors,
+    full_stack,
+    memory,
+    projection,
+    publishing,
+    reads,
+)
 from benchmarks.scenarios.append import Scenario
 
 Round = Mapping[str, Sample]
@@ -128,6 +136,8 @@ SCENARIOS: Final[Mapping[str, Scenario]] = {
     "plan-read": reads.current_plan(),
     "fold-beside-long-plan": projection.beside_a_long_plan,
     "commit": projection.one_commit,
+    "memory-section": memory.of_a_section,
+    "memory-plan": memory.of_the_plan,
     **{
         name: scenario
         for power in (4, 5, 6)
@@ -154,6 +164,22 @@ def _growth(name: str, power: int) -> Row:
             Judgement("plan read p50, times that at 10^4", _p50(many[2], few[2]), at_most=1.2),
         ),
     )
+
+
+def _memory(name: str, path: str) -> Row:
+    """What a process keeps after each step; what it remembers is full by the second."""
+    _, before, last = memory.STEPS
+
+    def kept(after: int) -> Callable[[Round], float]:
+        return lambda samples: samples[name].facts[memory.mebibytes_after(after)]
+
+    told = [Judgement(memory.mebibytes_after(step), kept(step)) for step in memory.STEPS]
+    times = Judgement(
+        f"at {last:,}, times that at {before:,}",
+        lambda samples: kept(last)(samples) / kept(before)(samples),
+        at_most=1.1,
+    )
+    return Row(name, path, (name,), (*told, times))
 
 
 ROWS: Final = (
@@ -361,5 +387,7 @@ ROWS: Final = (
     ),
     _growth("growth", 5),
     _growth("growth-long", 6),
+    _memory("memory-section", "a section's memory over 100,000 contributions"),
+    _memory("memory-plan", "the plan's memory over 100,000 events"),
 )
-LONG: Final = frozenset({"growth-long"})
+LONG: Final = frozenset({"growth-long", "memory-section", "memory-plan"})

@@ -5,7 +5,6 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from uuid import UUID
 
 import asyncpg
 import httpx
@@ -44,12 +43,12 @@ _BOTH = ("plan_id", "entry_id")
 
 @dataclass(frozen=True)
 class _Read:
-    """A path, how many ask at once, and what the plan service has folded before.
+    """Paths in turn, how many ask at once, and what the plan service has folded before.
 
     With ``every_plan`` all plans are read in turn, so that the next is rarely one read lately.
     """
 
-    path: str
+    paths: list[str]
     in_flight: int
     messages: list[Message]
     multiplied: int = 1
@@ -62,7 +61,7 @@ def current_plan(past: int = 0) -> Scenario:
     async def scenario(servers: Servers, seconds: float) -> Sample:
         messages = history(_EVENTS_TO_MULTIPLY)
         times = max(past // _EVENTS_TO_MULTIPLY, 1)
-        read = _Read(f"/v1/plans/{messages[0][1].decode()}", 1, messages, times)
+        read = _Read([f"/v1/plans/{messages[0][1].decode()}"], 1, messages, times)
         return await _measured(servers, seconds, read, {"plan_version": EVENTS_OF_A_PLAN})
 
     return scenario
@@ -75,42 +74,45 @@ def current_plans(in_flight: int, *, every_plan: bool = False) -> Scenario:
         messages = history(_EVENTS_TO_MULTIPLY)
         times = _PLANS * EVENTS_OF_A_PLAN // _EVENTS_TO_MULTIPLY
         path = f"/v1/plans/{messages[0][1].decode()}"
-        read = _Read(path, in_flight, messages, times, every_plan)
+        read = _Read([path], in_flight, messages, times, every_plan)
         return await _measured(servers, seconds, read, {"plan_version": EVENTS_OF_A_PLAN})
 
     return scenario
 
 
 def past_version(versions: int, in_flight: int = 16) -> Scenario:
-    """Readers of one version in the middle of a plan that has so many."""
+    """Readers of one version in the middle of plans that have so many."""
 
     async def scenario(servers: Servers, seconds: float) -> Sample:
-        plan_id, messages = _long_plan(versions)
         asked = versions // 2
-        read = _Read(f"/v1/plans/{plan_id}/versions/{asked}", in_flight, messages)
+        read = _of_long_plans(versions, f"versions/{asked}", in_flight)
         return await _measured(servers, seconds, read, {"plan_version": asked})
 
     return scenario
 
 
 def history_of(versions: int, in_flight: int = 16) -> Scenario:
-    """Readers of a history of so many versions."""
+    """Readers of histories of so many versions."""
 
     async def scenario(servers: Servers, seconds: float) -> Sample:
-        plan_id, messages = _long_plan(versions)
-        path = f"/v1/plans/{plan_id}/history?limit={versions}"
-        return await _measured(servers, seconds, _Read(path, in_flight, messages), {})
+        read = _of_long_plans(versions, f"history?limit={versions}", in_flight)
+        return await _measured(servers, seconds, read, {})
 
     return scenario
 
 
-def _long_plan(versions: int) -> tuple[UUID, list[Message]]:
-    """A plan of eight entries that are reworded in turn."""
-    long = History(uuid7())
-    entries = [("goals", uuid7()) for _ in range(8)]
-    events = [long.opened()]
-    events += [said(long, *entries[number % len(entries)]) for number in range(versions - 1)]
-    return long.plan_id, [message(event) for event in events]
+def _of_long_plans(versions: int, of_each: str, in_flight: int) -> _Read:
+    """The same of each of some plans in turn: those who ask at once ask of different ones."""
+    paths: list[str] = []
+    messages: list[Message] = []
+    for _ in range(in_flight + 4):
+        long = History(uuid7())
+        entries = [("goals", uuid7()) for _ in range(8)]
+        events = [long.opened()]
+        events += [said(long, *entries[number % len(entries)]) for number in range(versions - 1)]
+        messages += [message(event) for event in events]
+        paths.append(f"/v1/plans/{long.plan_id}/{of_each}")
+    return _Read(paths, in_flight, messages)
 
 
 async def _measured(
@@ -150,12 +152,12 @@ async def _door(
                 load = Load(
                     port=port,
                     method="GET",
-                    path=read.path,
+                    path=read.paths[0],
                     headers=issuer.bearer(NURSE),
                     in_flight=read.in_flight,
                     seconds=seconds,
                     status=200,
-                    paths=await _paths(made) if read.every_plan else [],
+                    paths=await _paths(made) if read.every_plan else read.paths,
                 )
                 yield load, Processes({"plan": pid, **servers.pids})
 
