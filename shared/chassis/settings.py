@@ -134,6 +134,9 @@ class Settings(BaseSettings):
         default=86_400.0, gt=0, description="how long keys are trusted that cannot be read again"
     )
     clock_tolerance_seconds: int = Field(default=60, ge=0, le=3600)
+    batch_bytes: _Count = Field(
+        default=16_777_216, description="of a consumer's batch; the rest waits for the next"
+    )
     dead_letter_limit: _Count = Field(default=1_000, description="of a consumer in an hour")
     metadata_max_age_ms: _Count = Field(default=5_000, description="when a new topic is noticed")
 

@@ -37,7 +37,7 @@ class FoldEvents:
     async def __call__(self, records: Sequence[Record], transaction: Transaction) -> None:
         """Fold the batch into its plans, with its offsets, and commit."""
         started = monotonic()
-        read = await self._read(records)
+        read = await self._read(records, transaction)
         traces = (
             one.event.traceparent if isinstance(one, Read) else header(one[0], "traceparent")
             for one in read
@@ -48,11 +48,13 @@ class FoldEvents:
         self._folded()
         _measure(batch.tally, monotonic() - started)
 
-    async def _read(self, records: Sequence[Record]) -> list[Read | Unread]:
+    async def _read(
+        self, records: Sequence[Record], transaction: Transaction
+    ) -> list[Read | Unread]:
         read: list[Read | Unread] = []
         async for record in _in_turns(records):
             try:
-                read.append(read_event(record))
+                read.append(read_event(record, transaction.topic_id(record.topic)))
             except Unreadable as error:
                 read.append((record, error))
         return read
@@ -75,7 +77,9 @@ class FoldEvents:
                 else:
                     batch.fold(one)
             for waited, reason, code in await batch.evict():
-                letters += transaction.dead_letter(waited, reason, code)
+                letters += transaction.dead_letter(
+                    waited.record, reason, code, topic_id=waited.topic_id
+                )
             await batch.write(letters)
         return batch
 

@@ -64,6 +64,7 @@ CREATE TABLE ledger.plan_parked (
     event          bytea NOT NULL,
     headers        bytea NOT NULL,               -- as in outgoing
     from_topic     text NOT NULL,
+    from_topic_id  uuid,                         -- the broker's, where it told it: a name may be used again
     from_partition integer NOT NULL,
     from_offset    bigint NOT NULL,
     from_timestamp bigint NOT NULL,              -- of the record, in milliseconds

@@ -21,7 +21,6 @@ from services.plan.store.parked import Waiting
 from services.plan.store.reading import Read, read_event
 from shared.chassis.database.database import Connection
 from shared.chassis.database.outgoing import Outgoing
-from shared.chassis.kafka.dead_letters import Record
 from shared.chassis.kafka.event_message import Unreadable
 
 if TYPE_CHECKING:
@@ -184,12 +183,12 @@ class Batch:
         self.tally.consumed += 1
         self.tally.dead_lettered += 1
 
-    async def evict(self) -> list[tuple[Record, str, str]]:
+    async def evict(self) -> list[tuple[Waiting, str, str]]:
         """What can wait no longer, as the records they were, each with the reason and its code.
 
         Its entry has turned out to be another plan's, or it can no longer be read.
         """
-        evicted: list[tuple[Record, str, str]] = []
+        evicted: list[tuple[Waiting, str, str]] = []
         for plan_id, held in self._plans.items():
             strays = [key for key in held.plan.parked if self._owners.get(key, plan_id) != plan_id]
             if strays:
@@ -197,9 +196,9 @@ class Batch:
                     del held.plan.parked[key]
                 held.evicted = strays
                 taken = await self._store.take_out(self._connection, plan_id, strays)
-                evicted += [(record, ANOTHER_PLANS, "entry-unknown") for record in taken]
+                evicted += [(one, ANOTHER_PLANS, "entry-unknown") for one in taken]
             for one, error in held.unreadable:
-                evicted.append((one.record, error.reason, error.code))
+                evicted.append((one, error.reason, error.code))
                 held.released.append(one.natural_key)
         self.tally.parked -= len(evicted)
         self.tally.dead_lettered += len(evicted)

@@ -16,11 +16,12 @@ from shared.chassis.kafka.dead_letters import Record
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """What waits in a plan under a natural key, as the record it was."""
+    """What waits in a plan under a natural key, as the record it was, of the topic it was on."""
 
     plan_id: UUID
     natural_key: tuple[str, UUID, int]
     record: Record
+    topic_id: UUID | None
 
 
 async def park(connection: Connection, reads: Sequence[Read]) -> None:
@@ -30,10 +31,10 @@ async def park(connection: Connection, reads: Sequence[Read]) -> None:
     await connection.execute(
         """INSERT INTO ledger.plan_parked
            (section, entry_id, entry_version, plan_id, event, headers,
-            from_topic, from_partition, from_offset, from_timestamp)
+            from_topic, from_topic_id, from_partition, from_offset, from_timestamp)
            SELECT * FROM unnest($1::text[], $2::uuid[], $3::bigint[], $4::uuid[], $5::bytea[],
-                                $6::bytea[], $7::text[], $8::integer[], $9::bigint[],
-                                $10::bigint[])""",
+                                $6::bytea[], $7::text[], $8::uuid[], $9::integer[], $10::bigint[],
+                                $11::bigint[])""",
         [read.event.section for read in reads],
         [read.event.entry_id for read in reads],
         [read.event.entry_version for read in reads],
@@ -41,6 +42,7 @@ async def park(connection: Connection, reads: Sequence[Read]) -> None:
         [read.event.value for read in reads],
         [headers_to_bytes(tuple(read.record.headers)) for read in reads],
         [read.record.topic for read in reads],
+        [read.topic_id for read in reads],
         [read.record.partition for read in reads],
         [read.record.offset for read in reads],
         [read.record.timestamp for read in reads],
@@ -71,17 +73,12 @@ async def waiting(connection: Connection, plan_ids: Sequence[UUID]) -> list[Wait
     rows = await connection.fetch(
         "SELECT * FROM ledger.plan_parked WHERE plan_id = ANY($1)", plan_ids
     )
-    return [
-        Waiting(
-            row["plan_id"],
-            (row["section"], row["entry_id"], row["entry_version"]),
-            _record_from(row),
-        )
-        for row in rows
-    ]
+    return [_waiting_from(row) for row in rows]
 
 
-async def take_out(connection: Connection, plan_id: UUID, keys: Sequence[EntryKey]) -> list[Record]:
+async def take_out(
+    connection: Connection, plan_id: UUID, keys: Sequence[EntryKey]
+) -> list[Waiting]:
     """Events that wait in a plan which their entries are not of, as the records they were."""
     rows = await connection.fetch(
         """DELETE FROM ledger.plan_parked p
@@ -92,7 +89,7 @@ async def take_out(connection: Connection, plan_id: UUID, keys: Sequence[EntryKe
         [section for section, _ in keys],
         [entry_id for _, entry_id in keys],
     )
-    return [_record_from(row) for row in rows]
+    return [_waiting_from(row) for row in rows]
 
 
 async def where_strays_wait(connection: Connection, begun: Mapping[EntryKey, UUID]) -> set[UUID]:
@@ -149,6 +146,11 @@ def _columns(named: Sequence[tuple[EntryKey, UUID]]) -> tuple[list[str], list[UU
         [entry_id for (_, entry_id), _ in named],
         [plan_id for _, plan_id in named],
     )
+
+
+def _waiting_from(row: Mapping[str, Any]) -> Waiting:
+    natural_key = (row["section"], row["entry_id"], row["entry_version"])
+    return Waiting(row["plan_id"], natural_key, _record_from(row), row["from_topic_id"])
 
 
 def _record_from(row: Mapping[str, Any]) -> Record:

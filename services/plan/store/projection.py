@@ -14,7 +14,6 @@ from services.plan.store.document import entries_of
 from services.plan.store.reading import Read
 from shared.chassis.database.database import Connection
 from shared.chassis.database.outgoing import Outgoing, append_outgoing
-from shared.chassis.kafka.dead_letters import Record
 
 _COLUMNS: Final = (
     "plan_id, version, revision, state, opened_at, last_updated, merged_into, positions"
@@ -74,7 +73,7 @@ class PlanStore:
 
     async def take_out(
         self, connection: Connection, plan_id: UUID, keys: Sequence[EntryKey]
-    ) -> list[Record]:
+    ) -> list[parked.Waiting]:
         """Events that wait in a plan which their entries are not of, as the records they were."""
         return await parked.take_out(connection, plan_id, keys)
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
+from uuid import UUID
 
 from services.plan.fold.domain import PlanEvent
 from services.plan.store.values import Json, json_of
@@ -23,15 +24,16 @@ _ORGANISATION: Final = ("ods", "local_id", "name")
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """An event that could be read, with the record it was read from."""
+    """An event that could be read, with the record it was read from and the id of its topic."""
 
     event: PlanEvent
     record: Record
+    topic_id: UUID | None = None
 
 
-def read_event(record: Record) -> Read:
+def read_event(record: Record, topic_id: UUID | None = None) -> Read:
     """The event of a record; raises ``Unreadable``."""
-    return Read(_plan_event(event_of(record), record), record)
+    return Read(_plan_event(event_of(record), record), record, topic_id)
 
 
 def stated_at_of(event: RecordedEvent) -> datetime:

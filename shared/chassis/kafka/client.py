@@ -1,6 +1,7 @@
 """aiokafka as the ledger needs it: what its public interface does not offer stands here alone.
 
-Tests notice where a new version of it no longer works as this expects, or no longer needs it.
+Tests notice where a new version of it no longer works as this expects, or no longer needs it. It is
+one thing, and long: whoever takes a new version of aiokafka reads it from end to end.
 """
 
 import asyncio

@@ -1,13 +1,15 @@
 """The one consumer: batches in, each in one transaction with its offsets.
 
 Sections, plan and audit consume through it. Offsets are in PostgreSQL, every record reaches the
-handler as it came, and what cannot be handled stops the consumer, never the door beside it.
+handler as it came, and what cannot be handled stops the consumer, never the door beside it. It is
+one thing, and long: when a batch is taken, tried again, let go or the last, and what health says.
 """
 
 import asyncio
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from itertools import chain
 from time import monotonic, time
 from types import TracebackType
 from typing import Final, Self
@@ -106,6 +108,7 @@ class BatchConsumer:
         self._reached = Reached()
         self._ids_asked_at = monotonic()
         self._left_at: dict[TopicPartition, int] = {}
+        self._put_off: set[TopicPartition] = set()
         self._in_hand: dict[TopicPartition, Span] = {}
         self._oldest_in_hand: float | None = None
         self._newest_applied: float | None = None
@@ -282,9 +285,36 @@ class BatchConsumer:
         else:
             self._polled_at = monotonic()
             self._failed_in_a_row = 0
+            batch = self._within_bounds(kafka, found)
             self._left_at = self._places(kafka)
-            return tuple(record for records in found.values() for record in records)
+            return batch
         return ()
+
+    def _within_bounds(
+        self, kafka: AIOKafkaConsumer, found: Mapping[TopicPartition, Sequence[Record]]
+    ) -> tuple[Record, ...]:
+        """As much of it as is applied at once, by bytes too; the rest is taken again, in turn."""
+        if sum(map(_size_of, chain(*found.values()))) <= self._settings.batch_bytes:
+            return tuple(chain(*found.values()))
+        batch: list[Record] = []
+        left = self._settings.batch_bytes
+        put_off = set()
+        for partition in sorted(found, key=lambda one: one not in self._put_off):
+            fits = 0
+            for record in found[partition]:
+                left -= _size_of(record)
+                if left < 0 and batch:  # one alone is taken whatever its size
+                    break
+                batch.append(record)
+                fits += 1
+            if fits == len(found[partition]):
+                continue
+            if not fits:
+                put_off.add(partition)
+            with suppress(IllegalStateError):  # no longer ours
+                kafka.seek(partition, found[partition][fits].offset)
+        self._put_off = put_off
+        return tuple(batch)
 
     def _places(self, kafka: AIOKafkaConsumer) -> dict[TopicPartition, int]:
         places = {partition: place_of(kafka, partition) for partition in kafka.assignment()}
@@ -430,3 +460,10 @@ class BatchConsumer:
             self.can_begin_again = can_begin_again
             telemetry.log.critical("consumer.stopped", consumer=self._consumer, error=error)
             self.has_stopped.set()
+
+
+def _size_of(record: Record) -> int:
+    size = len(record.key or b"") + len(record.value or b"")
+    for name, value in record.headers:
+        size += len(name) + len(value or b"")
+    return size

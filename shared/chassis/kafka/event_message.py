@@ -1,4 +1,7 @@
-"""Events between their stored and their published form: CloudEvents 1.0, Kafka binary mode."""
+"""Events between their stored and their published form: CloudEvents 1.0, Kafka binary mode.
+
+It is one thing, and long: what is written and what is read are two sides of one form.
+"""
 
 import builtins
 import re

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, Literal
 from uuid import UUID
 
 import stamina
@@ -196,9 +196,17 @@ class Transaction:
             raise DeadLetterLimitReached(self._consumer, first)
 
     def dead_letter(
-        self, record: Record, reason: str, code: str = "content-invalid"
+        self,
+        record: Record,
+        reason: str,
+        code: str = "content-invalid",
+        *,
+        topic_id: UUID | Literal["today's"] | None = "today's",
     ) -> list[Outgoing]:
-        """``dead_letter``, counted: beyond the limit the end raises ``DeadLetterLimitReached``."""
+        """``dead_letter``, counted: beyond the limit the end raises ``DeadLetterLimitReached``.
+
+        ``topic_id`` is given of a record that was read from another topic of the same name.
+        """
         self._unreadable[id(record)] = record
         # A service's consumers share its one topic of dead letters.
         owner = self._settings.service or self._consumer
@@ -209,7 +217,7 @@ class Transaction:
             code,
             prefix=self._settings.topic_prefix,
             reader=self._consumer,
-            topic_id=self.topic_id(record.topic),
+            topic_id=self.topic_id(record.topic) if topic_id == "today's" else topic_id,
         )
 
     def topic_id(self, topic: str) -> UUID | None:

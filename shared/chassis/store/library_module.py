@@ -1,7 +1,8 @@
 """The persistence module for the ``eventsourcing`` library, named by ``PERSISTENCE_MODULE``.
 
 The services do not use it: it lets the library's conformance suites, and a stock ``Application``,
-run on our tables. An event loop in a thread of its own does the work.
+run on our tables. An event loop in a thread of its own does the work. It is one thing, and long:
+the library's whole interface, which nobody else here has to know.
 """
 
 import asyncio

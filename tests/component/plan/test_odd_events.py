@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import replace
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import asyncpg
 import orjson
@@ -88,6 +88,19 @@ async def test_no_odd_text_in_an_event_stops_the_plan(bench: Bench) -> None:
     assert (row["traceparent"], row["leaf_hash"], row["schema"]) == (None, None, None)
 
 
+async def made_again_since(bench: Bench) -> UUID:
+    """The id of the topic that what waits was on, where another has taken its name since."""
+    kept = await bench.database.pool.fetch("SELECT from_topic_id FROM ledger.plan_parked")
+    assert all(row["from_topic_id"] for row in kept), "the broker has told it"
+    first_topic = uuid4()
+    owner = await asyncpg.connect(bench.made.owner_url)
+    try:
+        await owner.execute("UPDATE ledger.plan_parked SET from_topic_id = $1", first_topic)
+    finally:
+        await owner.close()
+    return first_topic
+
+
 async def test_what_waits_in_another_plan_than_its_entry_leaves_as_a_dead_letter(
     bench: Bench,
 ) -> None:
@@ -103,6 +116,7 @@ async def test_what_waits_in_another_plan_than_its_entry_leaves_as_a_dead_letter
         await bench.publish(reworded)
         tally = await bench.until_consumed(2)
         assert tally["parked"] == 2
+        first_topic = await made_again_since(bench)
         await bench.publish(agreed)
         tally = await bench.until_consumed(3)
     assert (tally["applied"], tally["dead_lettered"], tally["parked"]) == (2, 1, 0)
@@ -111,6 +125,8 @@ async def test_what_waits_in_another_plan_than_its_entry_leaves_as_a_dead_letter
     kept = headers_from_bytes(letter["headers"])
     assert list(kept[: len(headers_of(stray))]) == headers_of(stray)
     assert (dict(kept)["dead-letter-topic"] or b"").endswith(b"careplan.goals.events.v1")
+    (audited,) = await bench.outgoing(AUDIT_RECORDS)
+    assert f"@{first_topic.hex[:12]}/" in orjson.loads(audited["value"])["record_id"]
     told = await bench.document(history.plan_id)
     assert told["sections"]["goals"][0]["content"] == {"aim": 2}
     gone = "SELECT document IS NULL FROM plan WHERE plan_id = $1"

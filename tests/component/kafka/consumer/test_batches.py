@@ -11,7 +11,7 @@ from shared.chassis.kafka.dead_letters import Record
 from shared.chassis.kafka.offsets import BatchHandler, Transaction
 from shared.chassis.kafka.running import running
 from shared.testing.eventually import LONG_ENOUGH, eventually
-from tests.component.kafka.consumer.bench import Bench, store
+from tests.component.kafka.consumer.bench import Bench, jumps, store
 
 pytestmark = [pytest.mark.component, pytest.mark.asyncio(loop_scope="session")]
 
@@ -209,3 +209,25 @@ async def test_a_second_member_joins_while_a_batch_is_in_hand(bench: Bench) -> N
     assert not bench.has_stopped
     by_instance = await bench.database.pool.fetch("SELECT DISTINCT instance FROM seen")
     assert {row[0] for row in by_instance} == {"one", "two"}
+
+
+async def test_a_batch_is_bounded_by_its_bytes_and_nothing_is_passed_over(bench: Bench) -> None:
+    """Kind: what is bounded by number alone, and of which each may be large."""
+    bound, before = 100_000, jumps()
+    for partition in (0, 1):
+        await bench.send("things", *[b"x" * 30_000] * 10, partition=partition)
+        await bench.send("things", b"x" * 250_000, b"x", partition=partition)
+    batches: list[list[int]] = []
+
+    def remember(records: Sequence[Record]) -> None:
+        batches.append([len(record.value or b"") for record in records])
+
+    consumer = bench.consumer(bench.record_into(before=remember), batch_bytes=bound)
+    async with consumer:
+        seen = await bench.until_seen(24)
+        assert consumer.failure is None
+    assert [(partition, offset) for _, partition, offset in seen] == [
+        (partition, offset) for partition in (0, 1) for offset in range(12)
+    ]
+    assert [sizes for sizes in batches if sum(sizes) > bound] == [[250_000]] * 2, "one alone"
+    assert jumps() == before, "what was put off is no gap"

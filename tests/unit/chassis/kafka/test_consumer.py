@@ -83,3 +83,54 @@ async def test_a_mistake_of_ours_does_not() -> None:
     stopped = consumer(KafkaError(), mistaken)
     await stopped._on_batch([RECORD])
     assert (type(stopped.failure), stopped.can_begin_again) == (LookupError, False)
+
+
+class _Sought:
+    """A client that remembers where it was sent back to."""
+
+    def __init__(self) -> None:
+        self.places: dict[TopicPartition, int] = {}
+
+    def seek(self, partition: TopicPartition, offset: int) -> None:
+        self.places[partition] = offset
+
+
+def _of(partition: int, *sizes: int) -> tuple[TopicPartition, list[Record]]:
+    records = [
+        SimpleNamespace(offset=offset, key=None, value=b"x" * size, headers=[])
+        for offset, size in enumerate(sizes)
+    ]
+    return TopicPartition("t", partition), cast("Any", records)
+
+
+async def test_of_what_is_beyond_the_bytes_of_a_batch_no_partition_waits_for_ever() -> None:
+    made = BatchConsumer(
+        consumer="goals",
+        handle=cast("Any", None),
+        database=cast("Any", None),
+        settings=Settings(batch_bytes=100),
+        topics=["t"],
+    )
+    kafka = _Sought()
+    full, other = _of(0, 60, 60, 60), _of(1, 60)
+
+    def taken(*found: tuple[TopicPartition, list[Record]]) -> list[int]:
+        kafka.places.clear()
+        batch = made._within_bounds(cast("Any", kafka), dict(found))
+        return [len(record.value or b"") for record in batch]
+
+    assert taken(_of(0, 50), _of(1, 50)) == [50, 50]
+    assert kafka.places == {}
+    assert taken(_of(0, 500)) == [500]
+    assert taken(full, other) == [60]
+    assert kafka.places == {full[0]: 1, other[0]: 0}
+    # It comes first the next time, however much the other has.
+    assert taken(full, other) == [60]
+    assert kafka.places == {full[0]: 0}
+    assert taken(full, other) == [60]
+    assert kafka.places == {full[0]: 1, other[0]: 0}
+    # The size of a record is that of its headers too.
+    headers = [("name", b"x" * 90)]
+    wide = SimpleNamespace(offset=7, key=b"key", value=b"", headers=headers)
+    assert taken(_of(1, 10), (full[0], [cast("Any", wide)])) == [10]
+    assert kafka.places == {full[0]: 7}

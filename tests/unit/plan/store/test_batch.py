@@ -106,7 +106,7 @@ def stored_and_loaded(held: HeldPlan, came: Sequence[RecordedEvent]) -> HeldPlan
     loaded.shown = {one.key: one for one in entries_of(held.document, held.rest)}
     loaded.take_in(
         [
-            Waiting(PLAN_ID, (event.section, event.entry_id, event.entry_version), record_of(event))
+            Waiting(PLAN_ID, event.natural_key, record_of(event), None)
             for event in plain_fold.taken(PLAN_ID, came).waiting.values()
         ]
     )
