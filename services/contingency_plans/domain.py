@@ -111,7 +111,7 @@ class WhomToCall:
     """Somebody to contact; the lowest number first."""
 
     order: Annotated[int, Shape(ge=1, le=100), titled("Order", "Whom to call first: 1.")]
-    name: Annotated[Name | None, titled("Name"), Carries("Name")] = None
+    name: Annotated[Name | None, titled("Name", "Who they are."), Carries("Name")] = None
     role: Annotated[
         CodedText | None, titled("Role", "What they are to the person."), Carries("Role")
     ] = None

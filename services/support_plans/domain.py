@@ -185,7 +185,9 @@ class SupportPlan(CanEnd, CanBeConfirmed):
             | Keep
             | None
         ) = KEEP
-        newer: Annotated[Newer | Keep | None, DERIVED, titled("Newer version")] = KEEP
+        newer: Annotated[
+            Newer | Keep | None, DERIVED, titled("Newer version", "None is known any more.")
+        ] = KEEP
 
     @titled("Newer version announced")
     class NewerVersionAnnounced(Amendment):

@@ -14,10 +14,42 @@ from shared.ledger import (
     is_blank,
     is_nhs_number,
     says_nothing,
+    titled,
     value,
+    values_titled,
 )
 
-PlanState = Literal["open", "ended", "merged"]
+PlanState = Annotated[
+    Literal["open", "ended", "merged"],
+    values_titled(
+        {
+            "open": titled("Open", "Contributions are taken."),
+            "ended": titled("Ended", "It takes nothing more, and can still be read."),
+            "merged": titled("Merged", "It goes on in another plan."),
+        }
+    ),
+]
+Verification = Annotated[
+    Literal["traced-and-verified", "present-not-verified", "none-with-reason"],
+    values_titled(
+        {
+            "traced-and-verified": titled(
+                "Traced and verified", "The national service has traced and verified it."
+            ),
+            "present-not-verified": titled("Not verified", "Somebody has given it."),
+            "none-with-reason": titled("None, with a reason", "There is none, and why."),
+        }
+    ),
+]
+SourceSystem = Annotated[
+    Literal["PDS", "other"],
+    values_titled(
+        {
+            "PDS": titled("PDS", "The Personal Demographics Service."),
+            "other": titled("Another system", "Any other system, or nobody's."),
+        }
+    ),
+]
 
 OneLetter = Annotated[str, Shape(pattern=CAN_BE_SEEN, min_length=1, max_length=1)]
 TwoLetters = Annotated[str, Shape(pattern=CAN_BE_SEEN, min_length=1, max_length=2)]
@@ -28,12 +60,14 @@ ThreeLetters = Annotated[str, Shape(pattern=CAN_BE_SEEN, min_length=1, max_lengt
 class PersonName:
     """A person's name in its parts, what they like to be called, and as one text."""
 
-    first: str
-    family: str
-    preferred: Text | None = None
-    title: Text | None = None
-    suffix: Text | None = None
-    full: Text | None = None
+    first: Annotated[str, titled("First name", "The given name, or names.")]
+    family: Annotated[str, titled("Family name", "The family name.")]
+    preferred: Annotated[Text, titled("Preferred name", "What they like to be called.")] | None = (
+        None
+    )
+    title: Annotated[Text, titled("Title", "Mrs, Dr and so on.")] | None = None
+    suffix: Annotated[Text, titled("Suffix", "What follows the family name.")] | None = None
+    full: Annotated[Text, titled("Full name", "The whole name as one text.")] | None = None
 
     @property
     def is_complete(self) -> bool:
@@ -45,9 +79,14 @@ class PersonName:
 class NhsNumber:
     """An NHS number and how sure it is, or the reason why there is none."""
 
-    verification: Literal["traced-and-verified", "present-not-verified", "none-with-reason"]
-    value: Annotated[str, Shape(pattern=r"^[0-9]{10}$")] | None = None
-    reason: str | None = None
+    verification: Annotated[Verification, titled("Verification", "How sure the number is.")]
+    value: (
+        Annotated[
+            str, Shape(pattern=r"^[0-9]{10}$"), titled("NHS number", "Ten digits without spaces.")
+        ]
+        | None
+    ) = None
+    reason: Annotated[str, titled("Reason", "Why there is no number.")] | None = None
 
     @property
     def is_verified(self) -> bool:
@@ -77,9 +116,11 @@ class NhsNumber:
 class OtherIdentifier:
     """An identifier of another scheme, with the kind of it and who gives it out."""
 
-    kind: Text
-    value: Annotated[str, Shape(min_length=1, max_length=20)]
-    issuer: Text | None = None
+    kind: Annotated[Text, titled("Kind", "Which scheme it belongs to.")]
+    value: Annotated[
+        str, Shape(min_length=1, max_length=20), titled("Identifier", "The identifier itself.")
+    ]
+    issuer: Annotated[Text, titled("Issuer", "Who gives it out.")] | None = None
     item_id: UUID | None = None
 
 
@@ -87,13 +128,16 @@ class OtherIdentifier:
 class Address:
     """An address, in the lines it is written in; its kind may say that there is no fixed abode."""
 
-    line1: str | None = None
-    line2: str | None = None
-    line3: str | None = None
-    line4: str | None = None
-    line5: str | None = None
-    postcode: Annotated[str, Shape(max_length=8)] | None = None
-    kind: str | None = None
+    line1: Annotated[str, titled("Line 1", "The first line of the address.")] | None = None
+    line2: Annotated[str, titled("Line 2", "The second line of the address.")] | None = None
+    line3: Annotated[str, titled("Line 3", "The third line of the address.")] | None = None
+    line4: Annotated[str, titled("Line 4", "The fourth line of the address.")] | None = None
+    line5: Annotated[str, titled("Line 5", "The fifth line of the address.")] | None = None
+    postcode: (
+        Annotated[str, Shape(max_length=8), titled("Postcode", "The postcode of the address.")]
+        | None
+    ) = None
+    kind: Annotated[str, titled("Kind", "What the address is for.")] | None = None
     item_id: UUID | None = None
 
     @property
@@ -107,10 +151,15 @@ class Address:
 class Contact:
     """The ways to reach a person, and which of them they prefer."""
 
-    preferred_method: str | None = None
-    phones: tuple[Phone, ...] = ()
-    emails: tuple[Email, ...] = ()
-    other: tuple[Annotated[str, Shape(max_length=255)], ...] = ()
+    preferred_method: (
+        Annotated[str, titled("Preferred method", "How the person likes to be reached.")] | None
+    ) = None
+    phones: Annotated[tuple[Phone, ...], titled("Phones", "Telephone numbers.")] = ()
+    emails: Annotated[tuple[Email, ...], titled("E-mail", "E-mail addresses.")] = ()
+    other: Annotated[
+        tuple[Annotated[str, Shape(max_length=255)], ...],
+        titled("Other", "Other ways to reach the person."),
+    ] = ()
 
     @property
     def is_empty(self) -> bool:
@@ -125,10 +174,12 @@ class Contact:
 class GpPractice:
     """A practice that the person is registered with, for a time or for good."""
 
-    ods: OdsCode | None = None
-    details: str | None = None
-    gp_name: str | None = None
-    temporary: bool | None = None
+    ods: Annotated[OdsCode, titled("Practice code", "The ODS code of the practice.")] | None = None
+    details: Annotated[str, titled("Details", "Name and address of the practice.")] | None = None
+    gp_name: Annotated[str, titled("GP", "The name of the GP.")] | None = None
+    temporary: (
+        Annotated[bool, titled("Temporary", "Whether the person is there only for a time.")] | None
+    ) = None
     item_id: UUID | None = None
 
     @property
@@ -142,5 +193,5 @@ class GpPractice:
 class Source:
     """Where the demographics come from, and when they were traced there."""
 
-    system: Literal["PDS", "other"]
-    traced_at: Instant | None = None
+    system: Annotated[SourceSystem, titled("System", "The system that it comes from.")]
+    traced_at: Annotated[Instant, titled("Traced at", "When it was traced there.")] | None = None
