@@ -10,10 +10,11 @@ import sys
 from collections.abc import (
     AsyncIterator,
     Iterable,
+    Iterator,
     Mapping,
     Sequence,
 )
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -161,8 +162,14 @@ class Bench:
     @asynccontextmanager
     async def in_a_process(self, instance: str = "one", **others: Any) -> AsyncIterator[Process]:
         """The section in a process of its own, fully ready; ended by SIGTERM."""
-        settings = self.settings(instance, port=_free_port(), **others)
-        output = self.folder / f"{instance}-{settings.port}.log"
+        with _reserved_port() as port:
+            settings = self.settings(instance, port=port, **others)
+            async with self._process(settings) as process:
+                yield process
+
+    @asynccontextmanager
+    async def _process(self, settings: Settings) -> AsyncIterator[Process]:
+        output = self.folder / f"{settings.instance}-{settings.port}.log"
         with output.open("wb") as writing:
             child = await asyncio.create_subprocess_exec(
                 "env",
@@ -336,8 +343,14 @@ def _environment(settings: Settings) -> dict[str, str]:
     return {f"CAREPLAN_{name.upper()}": str(value) for name, value in told.items()}
 
 
-def _free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        port: int = found.getsockname()[1]
-        return port
+@contextmanager
+def _reserved_port() -> Iterator[int]:
+    """A port that nobody else is given while a process starts that is to listen there."""
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        port: int = bound.getsockname()[1]
+        if sys.platform == "linux":
+            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        else:
+            bound.close()
+        yield port

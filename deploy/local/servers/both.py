@@ -12,7 +12,7 @@ from pathlib import Path
 from deploy.local.processes.output import Terminal
 from deploy.local.processes.supervisor import Child, Supervisor
 from deploy.local.processes.tasks import first_error
-from deploy.local.servers.kafka import Broker, free_port
+from deploy.local.servers.kafka import Broker, reserved_port
 from deploy.local.servers.postgres import Cluster
 from deploy.local.settings import cache_folder
 
@@ -67,14 +67,23 @@ async def running(
     folder: Path, *, postgres_port: int | None = None, kafka_port: int | None = None
 ) -> AsyncIterator[Servers]:
     """Runs both servers in the folder, on free ports unless given; stops them at the end."""
-    cluster = Cluster(folder / "postgres", postgres_port or free_port())
-    broker = Broker(folder / "kafka", kafka_port or free_port(), cache_folder())
+    with reserved_port() as for_postgres, reserved_port() as for_kafka:
+        async with _running(
+            Cluster(folder / "postgres", postgres_port or for_postgres),
+            Broker(folder / "kafka", kafka_port or for_kafka, cache_folder()),
+            folder / "logs",
+        ) as servers:
+            yield servers
+
+
+@asynccontextmanager
+async def _running(cluster: Cluster, broker: Broker, logs: Path) -> AsyncIterator[Servers]:
     terminal = Terminal(sys.stderr, colour=False)
     with first_error():
         async with asyncio.TaskGroup() as group:
             group.create_task(cluster.prepare(terminal.say))
             group.create_task(broker.prepare(terminal.say))
-    supervisor = Supervisor(folder / "logs", Terminal(None, colour=False), lambda: None)
+    supervisor = Supervisor(logs, Terminal(None, colour=False), lambda: None)
     try:
         supervisor.start(postgres_child(cluster))
         supervisor.start(kafka_child(broker))

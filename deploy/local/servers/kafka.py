@@ -7,6 +7,7 @@ import logging
 import shutil
 import signal
 import socket
+import sys
 import tempfile
 import uuid
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
@@ -194,7 +195,18 @@ def _new_cluster_id() -> str:
 
 
 def free_port() -> int:
-    """A free port on loopback, with a free one after it."""
+    """A free port on loopback, with a free one after it; nothing keeps others from taking it."""
+    with reserved_port() as port:
+        return port
+
+
+@contextmanager
+def reserved_port() -> Iterator[int]:
+    """A port on loopback, and the one after it, that nobody else is given meanwhile.
+
+    Between its choice and its use lies the start of a server. Linux gives away no port that is
+    bound, and lets servers listen where nobody else does.
+    """
     while True:
         with socket.socket() as first, socket.socket() as second:
             first.bind(("127.0.0.1", 0))
@@ -203,7 +215,13 @@ def free_port() -> int:
                 second.bind(("127.0.0.1", port + 1))
             except (OSError, OverflowError):
                 continue
-            return port
+            for bound in (first, second):
+                if sys.platform == "linux":
+                    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                else:
+                    bound.close()
+            yield port
+            return
 
 
 async def answers(servers: str) -> bool:
