@@ -11,6 +11,7 @@ from shared.ledger.values.dates import Instant
 from shared.ledger.values.links import CareTeamRef, StewardshipRef
 from shared.ledger.values.parties import Identifier, Location, Organisation
 from shared.ledger.values.shape import Handler, Misshapen, Name, Shape, Text, value
+from shared.ledger.words import titled, values_titled
 
 PERSON = "person"
 PROXY = "proxy"
@@ -19,7 +20,18 @@ PROFESSIONAL = "professional"
 SYSTEM = "system"
 
 Kind = Literal["person", "related-person", "professional", "system"]
-StatedKind = Literal["person", "related-person", "professional", "system", "device"]
+StatedKind = Annotated[
+    Literal["person", "related-person", "professional", "system", "device"],
+    values_titled(
+        {
+            "person": titled("Person", "The person whose plan it is."),
+            "related-person": titled("Related person", "Somebody close to the person."),
+            "professional": titled("Professional", "Somebody who works in health or care."),
+            "system": titled("System", "A program, for the organisation that runs it."),
+            "device": titled("Device", "A machine that measured it."),
+        }
+    ),
+]
 """Who may be said to have stated something; a device records nothing by itself."""
 
 
@@ -84,52 +96,107 @@ class Contributor:
 class Agent:
     """One party of a provenance: who recorded it, or who said it."""
 
-    kind: StatedKind
-    name: Annotated[Name | None, Carries("Name")] = None
-    role: Annotated[Name | None, Carries("Role")] = None
-    organisation: Annotated[Organisation | None, Carries("Organisation")] = None
-    identifier: Annotated[Identifier | None, Carries("Professional identifier")] = None
-    relationship: Name | None = None
-    team: Name | None = None
-    contact: Annotated[Name | None, Carries("Contact details")] = None
-    grade: Annotated[Name | None, Carries("Grade")] = None
-    speciality: Annotated[Name | None, Carries("Speciality", "Specialty")] = None
+    kind: Annotated[
+        StatedKind,
+        titled(
+            "Kind",
+            "Whether it is the person, somebody close, a professional, a system or a device.",
+        ),
+    ]
+    name: Annotated[Name | None, Carries("Name"), titled("Name", "What they are called.")] = None
+    role: Annotated[
+        Name | None,
+        Carries("Role"),
+        titled("Role", "What they do, towards the person or in their organisation."),
+    ] = None
+    organisation: Annotated[
+        Organisation | None, Carries("Organisation"), titled("Organisation", "For whom they work.")
+    ] = None
+    identifier: Annotated[
+        Identifier | None,
+        Carries("Professional identifier"),
+        titled("Number", "The number by which they are known, and its kind."),
+    ] = None
+    relationship: Annotated[Name | None, titled("Relationship", "What they are to the person.")] = (
+        None
+    )
+    team: Annotated[Name | None, titled("Team", "The team that they work in.")] = None
+    contact: Annotated[
+        Name | None, Carries("Contact details"), titled("Contact details", "How to reach them.")
+    ] = None
+    grade: Annotated[
+        Name | None, Carries("Grade"), titled("Grade", "Their grade in their organisation.")
+    ] = None
+    speciality: Annotated[
+        Name | None,
+        Carries("Speciality", "Specialty"),
+        titled("Speciality", "The speciality that they work in."),
+    ] = None
 
 
 @value
 class OnBehalfOf:
     """For whom a proxy or a delegate acts, and under which Proxy entry."""
 
-    kind: Literal["person"] = "person"
-    name: Name | None = None
-    proxy: CareTeamRef | None = None
+    kind: Annotated[Literal["person"], titled("Kind", "For the person whose plan it is.")] = (
+        "person"
+    )
+    name: Annotated[Name | None, titled("Name", "What the person is called.")] = None
+    proxy: Annotated[
+        CareTeamRef | None, titled("Proxy", "The entry that lets them act for the person.")
+    ] = None
 
 
 @value
 class Supporter:
     """Who supported the person to say it, and how."""
 
-    name: Name | None = None
-    relationship: Name | None = None
-    contact: Name | None = None
-    how: Text | None = None
+    name: Annotated[Name | None, titled("Name", "Who helped the person to say it.")] = None
+    relationship: Annotated[Name | None, titled("Relationship", "What they are to the person.")] = (
+        None
+    )
+    contact: Annotated[Name | None, titled("Contact details", "How to reach them.")] = None
+    how: Annotated[
+        Text | None,
+        titled("How", "How they helped, and how it was said where the person lacks capacity."),
+    ] = None
 
 
 @value
 class SourceSystem:
     """The system that a contribution comes from (PRSB Provenance 1.2, Device)."""
 
-    name: Name
-    maker: Name | None = None
-    version: Name | None = None
+    name: Annotated[Name, titled("System", "What the system is called.")]
+    maker: Annotated[Name | None, titled("Maker", "Who makes it.")] = None
+    version: Annotated[Name | None, titled("Version", "Which version of it this is.")] = None
 
 
 @value
 class SourceRef:
     """What the system that a contribution comes from calls the entry, and in which version."""
 
-    id: Name
-    version: Annotated[str, Shape(pattern=CAN_BE_SEEN, max_length=64)] | None = None
+    id: Annotated[Name, titled("Id there", "What the system calls the entry.")]
+    version: Annotated[
+        Annotated[str, Shape(pattern=CAN_BE_SEEN, max_length=64)] | None,
+        titled("Version there", "Which version of it that is."),
+    ] = None
+
+
+StatedAt = Annotated[Instant, titled("Stated", "When it was said, assessed or done.")]
+StatedBy = Annotated[
+    Agent, titled("Stated by", "Who said it, or did it; left out, the one who recorded it.")
+]
+ForWhom = Annotated[OnBehalfOf, titled("On behalf of", "For whom they act, and under which proxy.")]
+SupportedBy = Annotated[
+    Supporter, titled("Supported by", "Who helped the person to say it, and how.")
+]
+Where = Annotated[Location, titled("Location", "Where it was said or done.")]
+Why = Annotated[Text, titled("Reason", "Why it was changed.")]
+FromSystem = Annotated[SourceSystem, titled("System", "The system that it comes from.")]
+CalledThere = Annotated[
+    SourceRef, titled("Source reference", "What that system calls the entry, and in which version.")
+]
+Answers = Annotated[StewardshipRef, titled("Answers", "The comment that the change answers.")]
 
 
 @value
@@ -140,15 +207,15 @@ class Claim:
     ``recorded_at``. ``answers`` is the comment that the change answers.
     """
 
-    stated_at: Instant | None = None
-    stated_by: Agent | None = None
-    on_behalf_of: OnBehalfOf | None = None
-    supported_by: Supporter | None = None
-    location: Location | None = None
-    reason: Text | None = None
-    system: SourceSystem | None = None
-    source_ref: SourceRef | None = None
-    answers: StewardshipRef | None = None
+    stated_at: StatedAt | None = None
+    stated_by: StatedBy | None = None
+    on_behalf_of: ForWhom | None = None
+    supported_by: SupportedBy | None = None
+    location: Where | None = None
+    reason: Why | None = None
+    system: FromSystem | None = None
+    source_ref: CalledThere | None = None
+    answers: Answers | None = None
 
     def __post_init__(self) -> None:
         if self.source_ref is not None and self.system is None:
@@ -172,14 +239,14 @@ class Provenance:
     contribution_id: UUID
     recorded_by: Agent
     stated_by: Agent
-    stated_at: Instant | None = None
-    on_behalf_of: OnBehalfOf | None = None
-    supported_by: Supporter | None = None
-    location: Location | None = None
-    reason: Text | None = None
-    system: SourceSystem | None = None
-    source_ref: SourceRef | None = None
-    answers: StewardshipRef | None = None
+    stated_at: StatedAt | None = None
+    on_behalf_of: ForWhom | None = None
+    supported_by: SupportedBy | None = None
+    location: Where | None = None
+    reason: Why | None = None
+    system: FromSystem | None = None
+    source_ref: CalledThere | None = None
+    answers: Answers | None = None
 
     @property
     def voice(self) -> str:

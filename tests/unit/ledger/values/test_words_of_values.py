@@ -7,20 +7,27 @@ from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 import pytest
 
 import shared.ledger
-from shared.ledger import EntryRef, Titled
+from shared.ledger import (
+    Agent,
+    Claim,
+    EntryRef,
+    OnBehalfOf,
+    Shape,
+    SourceRef,
+    SourceSystem,
+    Supporter,
+    Titled,
+)
 from shared.ledger.words import ValuesTitled
+
+OF_A_PROVENANCE = (Agent, Claim, OnBehalfOf, SourceRef, SourceSystem, Supporter)
 
 
 def value_types() -> list[type[Any]]:
     named = [getattr(shared.ledger, name) for name in shared.ledger.__all__]
-    return [
-        one
-        for one in named
-        if isinstance(one, type)
-        and is_dataclass(one)
-        and one.__module__.startswith("shared.ledger.values.")
-        and one.__module__ != "shared.ledger.values.shape"
-    ]
+    made = [one for one in named if isinstance(one, type) and is_dataclass(one)]
+    of_fields = [one for one in made if one.__module__.startswith("shared.ledger.values.")]
+    return [*OF_A_PROVENANCE, *(one for one in of_fields if one is not Shape)]
 
 
 def marks_of(hint: Any) -> Iterator[Any]:
