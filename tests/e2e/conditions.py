@@ -64,6 +64,9 @@ async def words_where_the_standard_has_codes_are_kept_and_shown(told: Told) -> N
     person = told.content("person")
     assert "main" in dict(scalars(person["addresses"])).values()
     assert "letter" in dict(scalars(person["contact"])).values()
+    if isinstance(person["addresses"][0]["kind"], dict):  # where it is declared to be a code
+        unmapped = ("unmapped-code", "person", told.story.entry_id("person"))
+        assert unmapped in await told.findings()
 
 
 @condition("edith", "goals")
@@ -221,7 +224,7 @@ async def the_review_of_the_moving_plan_was_due(told: Told) -> None:
     assert told.content("review-of-asp-2")["due_on"] == "2026-11-02"
 
 
-@condition("maya", "contingency-plans")
+@condition("maya", "care-team", "contingency-plans")
 async def no_dose_stands_in_the_ledger(told: Told) -> None:
     texts = [str(text) for _, text in scalars(told.plan["sections"])]
     assert "Rescue medicine as prescribed, from the bag; the dose is on the label" in texts
