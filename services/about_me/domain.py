@@ -24,7 +24,6 @@ from shared.ledger import (
     creates,
     is_blank,
     must_be_stored,
-    must_be_the_persons,
     titled,
     value,
     values_titled,
@@ -109,6 +108,7 @@ class Written(Amendment):
 class AboutMe(CanBeSetAside, CanBeConfirmed):
     """The one About me of a plan: spoken by the person, or on their behalf, and by nobody else."""
 
+    persons = ONLY_THE_PERSON_WRITES
     already_exists = Refusal(
         "about-me-already-begun",
         "There is an About me already",
@@ -159,14 +159,14 @@ class AboutMe(CanBeSetAside, CanBeConfirmed):
         return uuid5(plan_id, "about-me")
 
     def judge_every_change(self, provenance: Provenance) -> None:
-        """All of it is the person's own."""
-        _must_be_theirs(provenance)
+        """Whoever records the person's words says how they were supported."""
+        _must_name_the_supporter(provenance)
 
     @creates(Begun, "Begin")
     @staticmethod
     def begin(said: Begun) -> None:
         """Write under one heading or more for the first time, or anew after an error."""
-        _must_be_theirs(said.provenance)
+        _must_name_the_supporter(said.provenance)
         _must_say_something(said.responses)
 
     @changes(Reworded, "Reword")
@@ -231,8 +231,7 @@ def _without(held: Response, media_id: UUID) -> Response | None:
     return None if after.is_blank else after
 
 
-def _must_be_theirs(provenance: Provenance) -> None:
-    must_be_the_persons(provenance, ONLY_THE_PERSON_WRITES, "provenance.stated_by")
+def _must_name_the_supporter(provenance: Provenance) -> None:
     if provenance.recorded_by.kind != PERSON and not _is_supported(provenance):
         raise Refused(SUPPORTER_MISSING, field="provenance.supported_by")
 

@@ -7,6 +7,7 @@ from shared.chassis.wire.shapes import command_shape, event_schema, schema_of
 from shared.chassis.wire.validation_errors import INTEGER_LIMIT
 from shared.ledger import UUID_TEXT, Change, Claim, Organisation, Provenance, Section, Visibility
 from shared.ledger.names import NOT_IDS
+from shared.ledger.words import titled, titled_of
 
 Schema = dict[str, Any]
 
@@ -53,25 +54,25 @@ def _contents(sections: Iterable[Section]) -> Iterator[tuple[str, Schema]]:
         for type_, command in section.commands.items():
             entry = section.entry_type(command.entry)
             verb = "creates" if command.creates else "changes"
-            said = _sentence(getattr(command.entry, command.method).__doc__)
+            words = command.declared.titled
+            who = command.declared.who_in_words(command.entry)
             schema = {
-                "title": type_,
-                "description": f"{said} The command {verb} an entry of type {entry}.".strip(),
+                "title": words.title,
+                "description": f"{words.description} The command {verb} an entry of type {entry}. "
+                f"{who}",
                 **command_shape(command).json_schema(),
             }
             yield type_, schema
         for type_, event in section.events.items():
             entry = section.entry_type(section.entry_of_event(type_))
+            said = titled_of(event) or titled(type_)
             schema = {
-                "title": type_,
-                "description": f"Recorded of an entry of type {entry}, which is {event.change}.",
+                "title": said.title,
+                "description": f"{said.description} "
+                f"Recorded of an entry of type {entry}, which is {event.change}.".strip(),
                 **event_schema(event),
             }
             yield type_, schema
-
-
-def _sentence(doc: str | None) -> str:
-    return " ".join((doc or "").split())
 
 
 def _contribution() -> Schema:

@@ -38,6 +38,7 @@ from shared.ledger.entry.events import Amendment, Creation, Restoration, Withdra
 from shared.ledger.entry.fields import DERIVED, OF_THE_CHANGE, ChangeReason
 from shared.ledger.entry.life_cycle import CanBeConfirmed, CanBeSetAside, CanEnd
 from shared.ledger.entry.restrictions import LIFTING, NEEDS_AN_APPROVER
+from shared.ledger.entry.rights import in_words
 from shared.ledger.errors import (
     REASON_MISSING,
     ROLE_MAY_NOT,
@@ -264,6 +265,7 @@ __all__ = [
     "declared_refusal",
     "id_in",
     "identity_keys",
+    "in_words",
     "instant",
     "is_blank",
     "is_chi_number",

@@ -203,10 +203,9 @@ class Action(CanBeSetAside):
             )
         _must_say_why(said.status)
 
-    @changes(ConfidenceRated, "Say how confident the person is")
+    @changes(ConfidenceRated, "Say how confident the person is", persons=CONFIDENCE_IS_THE_PERSONS)
     def rate_confidence(self, said: ConfidenceRated) -> None:
         """How sure the person is that it will work, which nobody else can say."""
-        must_be_the_persons(said.provenance, CONFIDENCE_IS_THE_PERSONS, "confidence")
 
     @changes(Reattached, "Attach the action to other goals", while_out=True)
     def reattach(self, said: Reattached) -> None:

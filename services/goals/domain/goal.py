@@ -124,10 +124,9 @@ class Goal(CanBeSetAside):
         """Say it better."""
         must_say_something(said.aim, NEEDS_AN_AIM, "aim")
 
-    @changes(Weighed, "Say how important it is")
+    @changes(Weighed, "Say how important it is", persons=IMPORTANCE_IS_THE_PERSONS)
     def weigh(self, said: Weighed) -> None:
         """How much it matters to the person, which nobody else can say."""
-        must_be_the_persons(said.provenance, IMPORTANCE_IS_THE_PERSONS, "importance")
 
     @changes(Linked, "Link the goal")
     def link(self, said: Linked) -> None:

@@ -105,10 +105,9 @@ class Outcome(CanBeSetAside):
         _must_be_their_comment(text, said.provenance, "text")
         return said.having(person_comment=text)
 
-    @changes(Corrected, "Correct the outcome")
+    @changes(Corrected, "Correct the outcome", of_origin=True)
     def correct(self, said: Corrected) -> None:
         """Put right what was recorded wrongly, and say why."""
-        self.must_be_origin(said.provenance)
         must_say_something(said.what, NEEDS_CODE_OR_TEXT_OF_WHAT, "what")
 
 

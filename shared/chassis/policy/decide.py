@@ -1,6 +1,6 @@
 """Who may do what: the one place that decides, asked by every door; its rules have a version."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import Final
@@ -15,6 +15,7 @@ from shared.ledger import (
     Contributor,
     Provenance,
     ServiceRole,
+    in_words,
 )
 
 POLICY_VERSION: Final = "2026-11-30.2"
@@ -69,12 +70,6 @@ class Decision:
 
 
 _YES: Final = Decision(True)
-_KINDS: Final = {
-    PERSON: "the person",
-    PROXY: "a proxy",
-    PROFESSIONAL: "a professional",
-    SYSTEM: "a system",
-}
 
 
 def decide(
@@ -105,7 +100,7 @@ def _contribute(contributor: Contributor, facts: Facts) -> Decision:
     if _is_for_no_plan(contributor, facts.roles):
         who = tuple(rule for rule in who if isinstance(rule, ServiceRole))
     if not any(_is_met(rule, voice, contributor, facts.roles) for rule in who):
-        detail = f"This command is for {_in_words(facts)}."
+        detail = f"This command is for {in_words(facts.who, facts.roles)}."
         if contributor.kind == SYSTEM and voice == SYSTEM:
             detail = (
                 "A system may not do this in its own name. "
@@ -190,22 +185,6 @@ def _is_for_no_plan(contributor: Contributor, roles: Roles) -> bool:
     """
     is_staff = contributor.kind in (PROFESSIONAL, SYSTEM)
     return is_staff and contributor.role in roles.get(_READS_NO_PLAN, ())
-
-
-def _in_words(facts: Facts) -> str:
-    """Who may use a command: "a person, a professional, or the role `gp`"."""
-    kinds = [_KINDS.get(rule, rule) for rule in facts.who if isinstance(rule, str)]
-    asked = [rule for rule in facts.who if isinstance(rule, ServiceRole)]
-    roles = [f"`{name}`" for rule in asked for name in facts.roles.get(rule.name, rule.roles)]
-    if roles:
-        named = "the role" if len(roles) == 1 else "the roles"
-        kinds.append(f"{named} {_listed(roles)}")
-    return _listed(kinds) if kinds else "nobody"
-
-
-def _listed(words: Sequence[str]) -> str:
-    *first, last = words
-    return f"{', '.join(first)} or {last}" if first else last
 
 
 def _voice(contributor: Contributor, provenance: Provenance) -> str:

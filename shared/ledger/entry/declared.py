@@ -16,12 +16,13 @@ from functools import cached_property
 from types import MethodType
 from typing import Any, Final, TypeVar, cast
 
+from shared.ledger.entry.checks import must_be_the_persons
 from shared.ledger.entry.fields import event_said, recorded, taken_by_a_command
+from shared.ledger.entry.rights import Who, in_words
 from shared.ledger.errors import Refusal, Refused
-from shared.ledger.provenance import Provenance, ServiceRole
+from shared.ledger.provenance import Provenance
 from shared.ledger.words import Titled, sentence, titled
 
-Who = tuple[str | ServiceRole, ...]
 Rules = Callable[..., Any]
 EventT = TypeVar("EventT")
 OwnerT = TypeVar("OwnerT")
@@ -35,13 +36,17 @@ class Declared:
     """What a command's declaration says; ``event`` is ``None`` where its signature says it.
 
     ``by`` are the kinds of voices and the service roles that may use it, ``None`` for those of its
-    entry. ``while_out`` commands are taken of an entry that was taken out of the plan as well.
+    entry. One that is ``persons`` is said by the person or on their behalf, and refused with that
+    to all others; one ``of_origin`` is said by whoever recorded the entry. Those ``while_out`` are
+    taken of an entry that was taken out of the plan as well.
     """
 
     titled: Titled
     rules: Rules
     event: type[Any] | None = None
     by: Who | None = None
+    persons: Refusal | None = None
+    of_origin: bool = False
     creates: bool = False
     while_out: bool = False
     puts_back: bool = False
@@ -83,14 +88,36 @@ class Declared:
         made = self.rules(*about, said, **beside)
         return recorded(said if made is None else made)
 
-    def must_be_taken_now(self, entry: Any) -> None:
-        """Refuse what an entry does not take as it stands: out of the plan, or still in it."""
+    def judge_voice(self, entry: Any, provenance: Provenance) -> None:
+        """Refuse another voice than the person's, where the command or its entry is theirs."""
+        persons = self.persons or entry.persons
+        if persons is not None:
+            must_be_the_persons(provenance, persons, "provenance.stated_by")
+
+    def judge_change(self, entry: Any, provenance: Provenance) -> None:
+        """Refuse what an entry does not take as it stands, or not from them."""
         if self.is_common:
             return
         if self.puts_back and not entry.is_out:
             raise Refused(entry.not_out)
         if entry.is_out and not (self.puts_back or self.while_out):
             raise Refused(entry.already_out)
+        self.judge_voice(entry, provenance)
+        if self.of_origin:
+            entry.must_be_origin(provenance)
+        entry.judge_every_change(provenance)
+
+    def who_in_words(self, entry: Any) -> str:
+        """Who may use it, and whose word it has to be: sentences for its contract."""
+        who = entry.may_contribute if self.by is None else self.by
+        said = [f"May be used by {in_words(who)}."]
+        if not self.is_common and (self.persons or entry.persons):
+            said.append("Only in the person's voice: stated by them, or on their behalf.")
+        if self.of_origin:
+            said.append(
+                "Only by its origin: the organisation that recorded the entry, or the person."
+            )
+        return " ".join(said)
 
 
 class Creating:
@@ -109,19 +136,22 @@ def creates(
     title: str,
     *,
     by: Who | None = None,
+    persons: Refusal | None = None,
     major: int = 1,
     of: str | None = None,
 ) -> Callable[[Rules], Creating]:
     """Declares a static method as the rules of a command that creates an entry by this event.
 
-    ``major`` and ``of`` make it the major version of another command.
+    ``by`` says who may use it; with ``persons`` it is refused to all but the person, whom somebody
+    may act for. ``major`` and ``of`` make it the major version of another command.
     """
-    said = {"event": event, "by": by, "major": major, "wire_name": of}
+    said = {"event": event, "by": by, "persons": persons, "major": major, "wire_name": of}
 
     def declare(method: Rules) -> Creating:
         declared = _declared(method, title, creates=True, **said)
 
         def decide(cls: Any, provenance: Provenance, **given: Any) -> Any:
+            declared.judge_voice(cls, provenance)
             kind = getattr(cls, event.__name__)
             place = {
                 "provenance": provenance,
@@ -141,15 +171,21 @@ def changes(
     title: str,
     *,
     by: Who | None = None,
+    persons: Refusal | None = None,
+    of_origin: bool = False,
     while_out: bool = False,
     major: int = 1,
     of: str | None = None,
 ) -> Declares:
     """Declares a method as the rules of a command that changes an entry by this event.
 
-    ``while_out`` is for what an entry takes even while it is out of the plan.
+    ``by`` says who may use it; with ``persons`` it is refused to all but the person, whom somebody
+    may act for, ``of_origin`` to all but whoever recorded the entry. ``while_out`` is for what an
+    entry takes even while it is out of the plan. ``major`` and ``of`` make it the major version
+    of another command.
     """
-    return _changing(event, title, by=by, while_out=while_out, major=major, wire_name=of)
+    said: dict[str, Any] = {"by": by, "persons": persons, "of_origin": of_origin}
+    return _changing(event, title, **said, while_out=while_out, major=major, wire_name=of)
 
 
 def withdraws(event: type[EventT], title: str, *, by: Who | None = None) -> Declares:
@@ -204,8 +240,7 @@ def _changing(event: type[Any], title: str, **said: Any) -> Declares:
         declared = _declared(method, title, event=event, **said)
 
         def decide(self: Any, provenance: Provenance, **given: Any) -> None:
-            declared.must_be_taken_now(self)
-            self.judge_every_change(provenance)
+            declared.judge_change(self, provenance)
             kind = getattr(self, event.__name__)
             place = {
                 "provenance": provenance,
@@ -224,9 +259,7 @@ def _by_itself(declared: Declared) -> Any:
         return declared.rules(cls, provenance, **given)
 
     def change(self: Any, provenance: Provenance, **given: Any) -> None:
-        declared.must_be_taken_now(self)
-        if not declared.is_common:
-            self.judge_every_change(provenance)
+        declared.judge_change(self, provenance)
         declared.rules(self, provenance, **given)
 
     if declared.creates:

@@ -50,6 +50,9 @@ class Entry(Aggregate):
     """Who may use its commands where a command does not say: kinds of voices, and service roles.
     A system's organisation answers for the voice."""
 
+    persons: ClassVar[Refusal | None] = None
+    """What all but the person, and whoever acts for them, are refused with: it is their own."""
+
     already_out: ClassVar[Refusal]
     """What any change is refused with while the entry is out of the plan; its title says why."""
     not_out: ClassVar[Refusal]

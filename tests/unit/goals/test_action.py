@@ -157,7 +157,7 @@ class TestASystemByItself:
 def test_confidence_is_the_persons() -> None:
     rate = {"confidence": 2}
     given(planned()).when(do(Action.rate_confidence, TOM, **rate)).refused(
-        "confidence-is-the-persons", "confidence"
+        "confidence-is-the-persons", "provenance.stated_by"
     )
     for by in (said(EDITH), said(EDITH, recorded_by=TOM), acting(RUTH, EDITH)):
         given(planned()).when(do(Action.rate_confidence, by, **rate)).then(

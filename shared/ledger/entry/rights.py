@@ -1,0 +1,45 @@
+"""Who may use a command, in words: for the refusal of whoever may not, and for its contract."""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Final
+
+from shared.ledger.provenance import PERSON, PROFESSIONAL, PROXY, SYSTEM, ServiceRole
+
+Who = tuple[str | ServiceRole, ...]
+"""Kinds of voices, and service roles: any of them is enough."""
+
+_KINDS: Final = {
+    PERSON: "the person",
+    PROXY: "a proxy",
+    PROFESSIONAL: "a professional",
+    SYSTEM: "a system",
+}
+
+
+def in_words(who: Who, roles: Mapping[str, Collection[str]] | None = None) -> str:
+    """``the person, a professional or the role `gp```, with the roles as a deployment has them.
+
+    Without ``roles``, each service role is named by its setting and by what it usually means.
+    """
+    said = [_KINDS.get(rule, rule) for rule in who if isinstance(rule, str)]
+    asked = [rule for rule in who if isinstance(rule, ServiceRole)]
+    if roles is None:
+        said += [
+            f"a role of the setting `{rule.name}` (usually {listed(_quoted(rule.roles))})"
+            for rule in asked
+        ]
+    else:
+        names = _quoted(name for rule in asked for name in roles.get(rule.name, rule.roles))
+        if names:
+            said.append(f"the {'role' if len(names) == 1 else 'roles'} {listed(names)}")
+    return listed(said) if said else "nobody"
+
+
+def listed(words: Sequence[str]) -> str:
+    """``a, b or c``."""
+    *first, last = words
+    return f"{', '.join(first)} or {last}" if first else last
+
+
+def _quoted(names: Iterable[str]) -> list[str]:
+    return [f"`{name}`" for name in names]
