@@ -34,7 +34,7 @@ STORIES = stories()
 EDITH = STORIES[0]
 PLAN_ID = EDITH.plan_id
 SAID = EDITH.lit(set(SECTIONS.values()))
-STOPPED_WITHIN = 10.0
+STOPPED_WITHIN = 60.0
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")

@@ -5,13 +5,14 @@ import os
 import random
 import signal
 import sys
+from functools import partial
 from uuid import UUID, uuid4
 
 import asyncpg
 import pytest
 
 from shared.chassis.store.rows import Append, Appends, appends
-from shared.testing.eventually import LONG_ENOUGH
+from shared.testing.eventually import LONG_ENOUGH, eventually
 from shared.testing.stack import TestDatabase
 from tests.component.store.ledger import (
     APPEND_LOCK,
@@ -84,6 +85,9 @@ class Writer:
                 self.acknowledged.append((UUID(entry_id.decode()), int(version)))
                 self.works.set()
 
+    def has_written(self, events: int) -> bool:
+        return len(self.acknowledged) >= events
+
     async def kill(self) -> None:
         self._process.send_signal(signal.SIGKILL)
         await self._process.wait()
@@ -115,7 +119,8 @@ async def test_a_reader_skips_nothing_while_writers_are_killed(
         await asyncio.wait_for(writer.works.wait(), LONG_ENOUGH)
     # One after the other is killed in the middle of its work.
     for writer in writers:
-        await asyncio.sleep(dice.uniform(0.2, 0.6))
+        enough = len(writer.acknowledged) + dice.randrange(70, 200)
+        await eventually(partial(writer.has_written, enough), "it is in the middle of its work")
         await writer.kill()
     # A killed writer's last call may still run in PostgreSQL.
     async with nobody_can_append(made):

@@ -24,6 +24,7 @@ class Busy:
         self.go = asyncio.Event()
         self.begun = 0
         self.two = asyncio.Event()
+        self.has_begun = asyncio.Event()
         self.app = FastAPI(exception_handlers=problem_handlers())
         self.app.get("/v1/things")(self.read)
         self.app.post("/v1/things")(self.write)
@@ -48,6 +49,7 @@ class Busy:
     async def stream(self) -> StreamingResponse:
         async def slowly() -> AsyncIterator[bytes]:
             yield b"begun, "
+            self.has_begun.set()
             await self.go.wait()
             yield b"and ended"
 
@@ -132,9 +134,10 @@ async def test_a_reader_is_not_kept_longer_than_the_bound_and_a_writer_is() -> N
 
 @pytest.mark.asyncio
 async def test_an_answer_that_has_begun_is_not_cut_off() -> None:
-    busy = Busy(read_seconds=0.05)
+    busy = Busy(read_seconds=1)  # a busy machine begins to answer sooner
     reading = asyncio.create_task(busy.client.get("/v1/stream"))
-    await asyncio.sleep(0.2)  # longer than the bound
+    await busy.has_begun.wait()
+    await asyncio.sleep(1.2)  # longer than the bound
     busy.go.set()
     assert (await reading).text == "begun, and ended"
 
