@@ -332,7 +332,7 @@ class ContingencyPlan(CanEnd, CanBeConfirmed):
         item_id: Annotated[UUID, titled("Item", "What it is called from now on.")] | None = None,
     ) -> CopingStrategyAdded:
         """One more way for the person to get through it."""
-        named = item_id or an_item_id(said.provenance.contribution_id, "coping_strategies")
+        named = item_id or an_item_id(said.provenance.contribution_id, "coping_strategies/0")
         added = CopingStrategy(text, tools, starts_at, ends_at, named)
         must_say_something(added, NEEDS_CODE_OR_TEXT, "text")
         must_end_after_it_starts(starts_at, ends_at)

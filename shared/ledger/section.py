@@ -65,13 +65,15 @@ class Command:
         """True where pictures, sound or films may stand in its content, at any depth."""
         return any(_names_media(p.annotation, set()) for p in self.parameters.values())
 
-    def begins_again(self, held: Entry, plan_id: UUID) -> bool:
+    def begins_again(
+        self, held: Entry, plan_id: UUID, said: Mapping[str, Any] | None = None
+    ) -> bool:
         """True where the entry that is there may be begun again: this plan's one, in error."""
         return (
             held.is_in_error
             and isinstance(held, self.entry)
             and held.plan_id == plan_id
-            and self.entry.fixed_id(plan_id) is not None
+            and self.entry.id_following_from(plan_id, said or {}) is not None
         )
 
     def create(

@@ -100,10 +100,11 @@ class Decisions:
     async def _to_begin_again(self, prepared: Prepared) -> Entry | None:
         """The entry in error that a creation follows; only the one of its kind may be followed."""
         command = prepared.command
-        if command.entry.fixed_id(prepared.plan_id) is None:
+        said = prepared.arguments
+        if command.entry.id_following_from(prepared.plan_id, said) is None:
             return None
         held = await self._store.load(prepared.entry_id, afresh=True)
-        if held is None or not command.begins_again(held, prepared.plan_id):
+        if held is None or not command.begins_again(held, prepared.plan_id, said):
             return None
         return held
 
@@ -205,7 +206,7 @@ def _nowhere(prepared: Prepared) -> Refused:
 def already_there(prepared: Prepared) -> Refused:
     """The refusal of an id, or of a second entry of a kind, that is there already."""
     entry = prepared.command.entry
-    if entry.fixed_id(prepared.plan_id) is None:
+    if entry.id_following_from(prepared.plan_id, prepared.arguments) is None:
         return Refused(
             entry.already_exists,
             "There is an entry with this id already. Leave `entry_id` out, or choose a new one.",

@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
@@ -116,7 +117,7 @@ def prepare(section: Section, contribution: Contribution, contributor: Contribut
         if not command.opens_plan:
             raise _invalid("/plan_id", "required", "This is missing.")
         plan_id = uuid7()
-    entry_id, is_chosen = _entry_id(command, contribution, plan_id)
+    entry_id, is_chosen = _entry_id(command, contribution, plan_id, arguments)
     if command.creates and contribution.based_on is not None:
         raise _invalid("/based_on", "creates", "This must be left out in a command that creates.")
     if not command.creates and contribution.visibility is not None:
@@ -184,15 +185,17 @@ def _no_such_command(section: Section, type_: str) -> str:
     return f"The section {section.wire_name} has no such command."
 
 
-def _entry_id(command: Command, contribution: Contribution, plan_id: UUID) -> tuple[UUID, bool]:
-    fixed = command.entry.fixed_id(plan_id)
+def _entry_id(
+    command: Command, contribution: Contribution, plan_id: UUID, arguments: Mapping[str, Any]
+) -> tuple[UUID, bool]:
+    fixed = command.entry.id_following_from(plan_id, arguments)
     chosen = contribution.entry_id
     if fixed is not None:
         if chosen is not None and chosen != fixed:
             raise _invalid(
                 "/entry_id",
                 "follows-from-plan",
-                "This must be left out, or the id that follows from `plan_id`.",
+                "This must be left out, or the id that follows from `plan_id` and the subject.",
             )
         return fixed, True
     if chosen is not None:

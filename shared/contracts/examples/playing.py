@@ -20,6 +20,7 @@ from shared.ledger import (
     Organisation,
     Refused,
     Section,
+    id_in,
     with_added_at,
 )
 from shared.ledger import example as example_ids
@@ -90,7 +91,12 @@ def plan_of(example: Example) -> UUID:
 
 
 def entry_of(section: Section, example: Example) -> UUID:
-    """An id for the entry with the example's label, or the one that follows from the plan."""
+    """An id for the entry with the example's label, or the one that follows from the plan.
+
+    A label that is an id already is that entry's.
+    """
+    if (named_by_id := id_in(example.entry)) is not None:
+        return named_by_id
     plan_id = plan_of(example)
     fixed = section.commands[example.command].entry.fixed_id(plan_id)
     named = example_ids.link(section.wire_name, example.entry, plan=example.plan)
@@ -188,7 +194,9 @@ def _decide(prepared: Prepared, played: Played) -> tuple[Any, ...]:
     arguments = with_added_at(prepared.arguments, has, recorded_when(accepted))
     said = (prepared.provenance, granted, arguments)
     if command.creates:
-        is_again = held is not None and command.begins_again(held, prepared.plan_id)
+        is_again = held is not None and command.begins_again(
+            held, prepared.plan_id, prepared.arguments
+        )
         before = held if is_again else None
         entry = command.create(*said, prepared.visibility, before)
         if held is not None and before is None:

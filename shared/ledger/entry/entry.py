@@ -160,6 +160,15 @@ class Entry(Aggregate):
         """The entry's id where a plan has only one of its kind; else ``None``."""
         return None
 
+    @classmethod
+    def id_following_from(
+        cls,
+        plan_id: UUID,
+        said: Mapping[str, Any],  # noqa: ARG003 - for those of which a plan has one of each subject
+    ) -> UUID | None:
+        """The entry's id where it follows from the plan and what a command says; else ``None``."""
+        return cls.fixed_id(plan_id)
+
     def judge_every_change(self, provenance: Provenance) -> None:
         """What each of its own commands asks before its rules; those of every entry do not."""
 

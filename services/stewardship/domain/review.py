@@ -1,0 +1,324 @@
+"""A review: when the plan or a part of it is looked at again, by whom, and what came of it."""
+
+from collections.abc import Mapping
+from datetime import UTC, date, datetime, timedelta
+from typing import Annotated, Any, Literal
+from uuid import UUID, uuid5
+
+from eventsourcing.domain import event
+
+from shared.ledger import (
+    DERIVED,
+    PERSON,
+    PROFESSIONAL,
+    PROXY,
+    ROLE_MAY_NOT,
+    Agent,
+    Amendment,
+    Carries,
+    ChangeReason,
+    Choice,
+    CodedText,
+    Creation,
+    Duration,
+    Entry,
+    EntryRef,
+    Party,
+    Refusal,
+    Refused,
+    Responsible,
+    Restoration,
+    ReviewSubject,
+    Text,
+    Withdrawal,
+    changes,
+    creates,
+    item_id,
+    must_be_the_persons,
+    restores,
+    titled,
+    value,
+    withdraws,
+)
+
+
+class ReviewCause(Choice):
+    """Why it is reviewed."""
+
+    PLANNED = "planned", "Planned", "It was due."
+    TRANSITION = "transition", "A transition", "Something changed in the person's life."
+    INCIDENT = "incident", "An incident", "Something happened."
+    REQUESTED = "requested", "Requested", "The person asked for it."
+
+
+class ReviewKind(Choice):
+    """How it was held."""
+
+    FORMAL = "formal", "Formal", "A meeting with those concerned."
+    INFORMAL = "informal", "Informal", "A conversation."
+
+
+@value
+class HeldReview:
+    """A review that was held."""
+
+    held_on: Annotated[date, titled("Held on", "The day it was held.")]
+    kind: Annotated[ReviewKind, titled("Kind", "How it was held.")]
+    by: Annotated[Party, titled("By", "Who held it.")] | None = None
+    outcome: Annotated[Text, titled("Outcome", "What came of it.")] | None = None
+    next: Annotated[date, titled("Next", "The day it is due again.")] | None = None
+    item_id: UUID | None = None
+
+
+Subject = Annotated[
+    Literal["plan"] | ReviewSubject,
+    titled("Subject", "What is reviewed: the plan, About me, a contingency or a support plan."),
+]
+DueOn = Annotated[
+    date, titled("Due on", "The day it is due."), Carries("Planned review date/interval")
+]
+Interval = Annotated[
+    Duration,
+    titled("Interval", "How often it is due (ISO 8601)."),
+    Carries("Planned review date/interval"),
+]
+WhoSeesToIt = Annotated[
+    Responsible,
+    titled("Responsible", "Who has to see to it that the review is held."),
+    Carries("Responsibility for review"),
+]
+HeldReviews = Annotated[
+    tuple[HeldReview, ...], titled("Held", "The reviews that were held, in order.")
+]
+Lead = Annotated[Party, titled("Lead", "The professional who leads the plan.")]
+Cause = Annotated[ReviewCause, titled("Cause", "Why it is reviewed.")]
+
+REVIEW_ALREADY_PLANNED = Refusal(
+    "review-already-planned",
+    "Its review is planned already",
+    "There is one review of each subject. Change the one that there is.",
+)
+NEEDS_A_DATE_OR_INTERVAL = Refusal(
+    "review-needs-a-date-or-interval",
+    "It does not say when",
+    "Give the day in `due_on`, or an `interval` such as P6M.",
+)
+NEEDS_A_RESPONSIBLE_PERSON = Refusal(
+    "review-needs-a-responsible-person",
+    "Nobody has to see to it",
+    "Say in `responsible` who has to see to it: a name, a role or a contact of the care team.",
+)
+ONLY_THE_PERSON_REQUESTS = Refusal(
+    "only-the-person-requests",
+    "Only the person asks for a review",
+    "The person asks, or somebody on their behalf. Others plan one.",
+)
+HELD_IN_THE_FUTURE = Refusal(
+    "review-held-in-the-future", "It was not held yet", "`held_on` must not be later than today."
+)
+LEAD_BELONGS_TO_THE_PLAN = Refusal(
+    "lead-belongs-to-the-review-of-the-plan",
+    "Only the plan has a lead",
+    "Appoint the lead on the review whose subject is the plan.",
+)
+
+_EARLIEST_ZONE = timedelta(hours=1)  # summer time: the day begins there before it does in UTC
+
+
+class Begun(Creation):
+    """The first event of a review: it says what is reviewed."""
+
+    subject: Subject
+
+    def apply(self, aggregate: Any) -> None:
+        """Remember whether it is the plan's own."""
+        super().apply(aggregate)
+        aggregate.is_of_the_plan = self.subject == "plan"
+
+
+@titled("Review")
+class Review(Entry):
+    """The one review of the plan or of a part of it, with all that were held."""
+
+    carries = (
+        "Care and support plan",
+        "Contingency/safety plans",
+        "Additional support plans",
+    )
+    may_contribute = (PROFESSIONAL,)
+    already_exists = REVIEW_ALREADY_PLANNED
+    already_out = Refusal(
+        "review-stopped", "The review was stopped", "It was stopped; resume it first."
+    )
+    not_out = Refusal(
+        "review-not-stopped", "The review is not stopped", "It is part of the current plan."
+    )
+
+    @titled("Review planned")
+    class Planned(Begun):
+        """Somebody answers for it that it is looked at again."""
+
+        responsible: WhoSeesToIt
+        due_on: DueOn | None = None
+        interval: Interval | None = None
+        cause: Cause = ReviewCause.PLANNED
+
+    @titled("Review requested")
+    class Requested(Begun):
+        """The person asked for a review of what has none yet."""
+
+        reason: ChangeReason
+        cause: Annotated[Cause, DERIVED] = ReviewCause.REQUESTED
+
+    @titled("Review asked for")
+    class AskedFor(Amendment):
+        """The person asked for a review that is planned already."""
+
+        reason: ChangeReason
+        cause: Annotated[Cause, DERIVED] = ReviewCause.REQUESTED
+
+    @titled("Review rescheduled")
+    class Rescheduled(Amendment):
+        """It is due at another time."""
+
+        reason: ChangeReason
+        due_on: DueOn | None = None
+        interval: Interval | None = None
+
+    @titled("Review handed over")
+    class HandedOver(Amendment):
+        """Somebody else has to see to it."""
+
+        responsible: WhoSeesToIt
+
+    @titled("Review held")
+    class Held(Amendment):
+        """It was held; when it is due again stands beside it."""
+
+        held: Annotated[HeldReviews, DERIVED]
+        due_on: Annotated[DueOn | None, DERIVED]
+
+    @titled("Lead appointed")
+    class LeadAppointed(Amendment):
+        """A professional leads the plan."""
+
+        lead: Lead
+
+    @titled("Review stopped")
+    class Stopped(Withdrawal):
+        """It is no longer reviewed."""
+
+        reason: ChangeReason
+
+    @titled("Review resumed")
+    class Resumed(Restoration):
+        """It is reviewed again."""
+
+        due_on: DueOn | None = None
+        interval: Interval | None = None
+
+    @classmethod
+    def id_following_from(cls, plan_id: UUID, said: Mapping[str, Any]) -> UUID | None:
+        """One of each subject: the id follows from the plan and the subject."""
+        subject = said.get("subject")
+        if isinstance(subject, EntryRef):
+            return uuid5(plan_id, f"review/{subject.section}/{subject.entry_id}")
+        return uuid5(plan_id, f"review/{subject}") if subject is not None else None
+
+    @creates(Planned, "Plan a review")
+    @staticmethod
+    def plan(said: Planned) -> None:
+        """Say when it is looked at again, and who sees to it."""
+        _must_say_when(said)
+        _must_name_somebody(said.responsible)
+
+    @creates(Requested, "Request a review", by=(PERSON, PROXY, PROFESSIONAL))
+    @staticmethod
+    def request(said: Requested) -> None:
+        """Ask for a review of what has none yet."""
+        must_be_the_persons(said.provenance, ONLY_THE_PERSON_REQUESTS, "provenance.stated_by")
+
+    @changes(AskedFor, "Ask for a review", by=(PERSON, PROXY, PROFESSIONAL))
+    def ask_for(self, said: AskedFor) -> None:
+        """Ask that one which is planned be held sooner."""
+        must_be_the_persons(said.provenance, ONLY_THE_PERSON_REQUESTS, "provenance.stated_by")
+
+    @changes(Rescheduled, "Reschedule the review")
+    def reschedule(self, said: Rescheduled) -> None:
+        """Let it be due at another time; what is not given is gone."""
+        _must_say_when(said)
+
+    @changes(HandedOver, "Hand the review over")
+    def hand_over(self, said: HandedOver) -> None:
+        """Let somebody else see to it."""
+        _must_name_somebody(said.responsible)
+
+    @changes(Held, "Hold the review")
+    def hold(
+        self,
+        said: Held,
+        held_on: Annotated[date, titled("Held on", "The day it was held.")],
+        kind: Annotated[ReviewKind, titled("Kind", "How it was held.")],
+        outcome: Annotated[Text, titled("Outcome", "What came of it.")] | None = None,
+        next: Annotated[date, titled("Next", "The day it is due again.")] | None = None,
+    ) -> Held:
+        """Write down that it was held; it is due again on `next`, or after the interval."""
+        if held_on > (datetime.now(UTC) + _EARLIEST_ZONE).date():
+            raise Refused(HELD_IN_THE_FUTURE, field="held_on")
+        named = item_id(said.provenance.contribution_id, "held/0")
+        held = HeldReview(held_on, kind, _party(said.provenance.stated_by), outcome, next, named)
+        return said.having(held=(*self.held, held), due_on=next)
+
+    @changes(LeadAppointed, "Appoint the lead")
+    def appoint_lead(self, said: LeadAppointed) -> None:
+        """Name who leads the plan; the organisation of the present lead passes it on."""
+        if not self.is_of_the_plan:
+            raise Refused(LEAD_BELONGS_TO_THE_PLAN)
+        if self.leads not in (None, said.provenance.organisation_code):
+            raise Refused(ROLE_MAY_NOT, "The organisation of the present lead appoints the next.")
+        if said.lead.is_empty:
+            raise Refused(NEEDS_A_RESPONSIBLE_PERSON, "Say who leads the plan.", field="lead")
+
+    @withdraws(Stopped, "Stop reviewing")
+    def stop(self, said: Stopped) -> None:
+        """It is no longer reviewed; ``resume`` undoes it."""
+
+    @restores(Resumed, "Resume reviewing")
+    def resume(self, said: Resumed) -> None:
+        """It is reviewed again, from this day on or this often."""
+        _must_say_when(said)
+
+    held: tuple[HeldReview, ...] = ()
+    leads: str | None = None
+    is_of_the_plan: bool = False
+
+    @event(Held)
+    def _apply_held(self, held: tuple[HeldReview, ...]) -> None:
+        self.held = held
+
+    @event(LeadAppointed)
+    def _apply_lead(self, lead: Party) -> None:
+        self.leads = lead.organisation.code if lead.organisation is not None else None
+
+
+def _must_say_when(said: Any) -> None:
+    if said.due_on is None and said.interval is None:
+        raise Refused(NEEDS_A_DATE_OR_INTERVAL, field="due_on")
+
+
+def _must_name_somebody(responsible: Responsible) -> None:
+    if responsible.is_empty:
+        raise Refused(NEEDS_A_RESPONSIBLE_PERSON, field="responsible")
+
+
+def _party(agent: Agent) -> Party | None:
+    """Whoever said it, as the party that held the review."""
+    kind = agent.kind if agent.kind != "system" else None
+    return Party(
+        kind=kind,
+        name=agent.name,
+        relationship=agent.relationship,
+        role=CodedText(agent.role) if agent.role is not None else None,
+        organisation=agent.organisation,
+        team=agent.team,
+    )
