@@ -109,7 +109,7 @@ class Command:
         """The service roles of whoever contributes, for a method that asks about them."""
         return {"granted": granted} if self.declared.asks_for_rights else {}
 
-    @property
+    @cached_property
     def is_empty_without_change(self) -> bool:
         """True where a content that names no field would change nothing."""
         kept = {name for name, p in self.parameters.items() if p.default is KEEP}

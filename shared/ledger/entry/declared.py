@@ -54,7 +54,7 @@ class Declared:
     wire_name: str | None = None
     major: int = 1
 
-    @property
+    @cached_property
     def asks_for_rights(self) -> bool:
         """True where its rules ask about the service roles of whoever contributes."""
         return "granted" in inspect.signature(self.rules).parameters

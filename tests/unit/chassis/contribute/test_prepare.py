@@ -1,5 +1,7 @@
 """From JSON as it came to a command: a wrong form has its pointer, a right one its meaning."""
 
+import inspect
+import typing
 from dataclasses import replace
 from typing import Any
 from uuid import UUID, uuid4
@@ -12,7 +14,7 @@ from services.person.section import SECTION as PERSON
 from shared.chassis.contribute.decisions import already_there
 from shared.chassis.contribute.prepare import Prepared, contribution_from_json, prepare
 from shared.chassis.wire.problem import Problem
-from shared.ledger import Contributor, Organisation, Section
+from shared.ledger import Contributor, Entry, Organisation, Section
 
 PLAN = "0199c0de-0000-7000-8000-00000000000a"
 GOAL = "0199c0de-0000-7000-8000-00000000000b"
@@ -408,3 +410,22 @@ def test_a_change_of_nothing_is_told_to_name_something() -> None:
 def test_a_device_may_have_stated_something() -> None:
     stated = {"stated_by": {"kind": "device", "name": "A scale"}}
     assert prepared(provenance=stated).provenance.stated_by.kind == "device"
+
+
+def test_what_follows_from_a_declaration_is_worked_out_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Signatures and annotations are slow to read, and are the same for every contribution."""
+
+    def contributed() -> Entry:
+        ready = prepared()
+        return ready.command.create(ready.provenance, frozenset(), ready.arguments)
+
+    first = contributed()
+
+    def never(*_: Any, **__: Any) -> None:
+        raise AssertionError("read once more")
+
+    monkeypatch.setattr(inspect, "signature", never)
+    monkeypatch.setattr(typing, "get_type_hints", never)
+    assert contributed().version == first.version
