@@ -84,6 +84,12 @@ class History:
         )
 
 
+def told_of(event: RecordedEvent) -> dict[str, Any]:
+    """The value of its message, as its readers have it."""
+    told: dict[str, Any] = orjson.loads(value_of(event))
+    return told
+
+
 def value_of(event: RecordedEvent) -> bytes:
     """The value of its message."""
     return orjson.dumps(
@@ -100,7 +106,8 @@ def value_of(event: RecordedEvent) -> bytes:
             "content": event.content,
             "fields": event.fields,
             "provenance": event.provenance,
-        }
+        },
+        default=str,  # the ids of an event that was read are those of the driver
     )
 
 

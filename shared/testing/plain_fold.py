@@ -1,19 +1,22 @@
-"""A plan from its events by the plainest reading of the rules: slow, and independent of services.
+"""A plan from its published events by the plainest reading of the rules: slow, and independent.
 
-Whatever a service makes of a plan in a faster way is compared with this, byte for byte.
+It shares no code with any service and knows nothing of how one stores or folds. Whatever a service
+makes of a plan in a faster way is compared with this: in tests byte for byte, and by the judge of
+the faults. An event is the JSON value of its message, and times are the texts that stand there.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
-from uuid import UUID
+from typing import Any, Final
 
 import orjson
 
-from shared.ledger import RecordedEvent
+Event = Mapping[str, Any]
+Key = tuple[str, str]
+"""Section and id of an entry: an id alone may occur in two sections."""
 
-_STATES = {
+_STATES: Final = {
     "plan-opened": "open",
     "plan-ended": "ended",
     "plan-reopened": "open",
@@ -21,62 +24,78 @@ _STATES = {
     "plan-unmerged": "open",
     "entered-in-error": "ended",
 }
-_NO_UPDATE = ("confirmed", "restricted", "restriction-lifted")
-
-Key = tuple[str, UUID]
+# What follows them is no update: "still right", who may see it, talk about the plan.
+_NO_UPDATE: Final = ("confirmed", "restricted", "restriction-lifted")
+_BY: Final = ("kind", "name", "role", "organisation")
+_STATED_BY: Final = (*_BY, "relationship")
 
 
 @dataclass
 class Taken:
     """The events of one plan in the order in which they count, and those that wait."""
 
-    events: list[RecordedEvent] = field(default_factory=list)
-    waiting: dict[tuple[Key, int], RecordedEvent] = field(default_factory=dict)
+    events: list[Event] = field(default_factory=list)
+    waiting: dict[tuple[Key, int], Event] = field(default_factory=dict)
 
 
-def taken(plan_id: UUID, came: Iterable[RecordedEvent]) -> Taken:
+def taken(plan_id: str, came: Iterable[Event]) -> Taken:
     """What counts of all that came under this plan: each version of an entry once, in order."""
     told = Taken()
     versions: dict[Key, int] = {}
     for event in came:
-        if event.plan_id != plan_id or event.entry_version <= versions.get(event.entry, 0):
+        key, version = key_of(event), event["entry_version"]
+        if event["plan_id"] != plan_id or version <= versions.get(key, 0):
             continue
-        told.waiting.setdefault((event.entry, event.entry_version), event)
-        while (event.entry, versions.get(event.entry, 0) + 1) in told.waiting:
-            versions[event.entry] = versions.get(event.entry, 0) + 1
-            told.events.append(told.waiting.pop((event.entry, versions[event.entry])))
+        told.waiting.setdefault((key, version), event)
+        while (key, versions.get(key, 0) + 1) in told.waiting:
+            versions[key] = versions.get(key, 0) + 1
+            told.events.append(told.waiting.pop((key, versions[key])))
     return told
 
 
-def document(plan_id: UUID, told: Taken, *, withdrawn: bool = False) -> bytes:
+def document(plan_id: str, told: Taken, *, withdrawn: bool = False) -> bytes:
     """The plan as it is given."""
+    return orjson.dumps(plan_of(plan_id, told, withdrawn=withdrawn))
+
+
+def plan_of(
+    plan_id: str, told: Taken, *, withdrawn: bool = False, authorship: bool = False
+) -> dict[str, Any]:
+    """The plan as it is given, as JSON; with who said each leaf where that is asked for."""
     plan: dict[str, Any] = {
-        "plan_id": str(plan_id),
+        "plan_id": plan_id,
         "plan_version": len(told.events),
         "state": "unknown",
         "opened_at": None,
         "last_updated": None,
     }
     merged_into = None
-    of_entries: dict[Key, list[RecordedEvent]] = {}
-    for event in told.events:
-        of_entries.setdefault(event.entry, []).append(event)
-        if not _named(event, *_NO_UPDATE) and event.entry_type != "comment":
-            plan["last_updated"] = max(plan["last_updated"] or event.recorded_at, event.recorded_at)
+    of_entries: dict[Key, list[tuple[int, Event]]] = {}
+    for version, event in enumerate(told.events, 1):
+        of_entries.setdefault(key_of(event), []).append((version, event))
+        if not _named(event, *_NO_UPDATE) and event["entry_type"] != "comment":
+            at = instant(event["recorded_at"])
+            plan["last_updated"] = max(plan["last_updated"] or at, at, key=_moment)
         merged_into = _note_state(plan, merged_into, event)
     sections: dict[str, list[dict[str, Any]]] = {}
-    for (section, _), events in of_entries.items():
+    for (section, _), its in of_entries.items():
+        events = [event for _, event in its]
         shown = entry(events)
+        if authorship:
+            said_in = {event["entry_version"]: (version, event) for version, event in its}
+            shown["authorship"] = {
+                path: _said(*said_in[version]) for path, version in authors(events).items()
+            }
         if shown["current"] or withdrawn:
             sections.setdefault(section, []).append(shown)
     plan["complete"] = plan["state"] != "unknown" and not told.waiting
     plan |= {"sections": sections, "parked": _parked(told)}
     if merged_into is not None:
         plan["merged_into"] = merged_into
-    return orjson.dumps(plan, option=orjson.OPT_UTC_Z)
+    return plan
 
 
-def entry(events: Sequence[RecordedEvent]) -> dict[str, Any]:
+def entry(events: Sequence[Event]) -> dict[str, Any]:
     """One entry as it is shown after these events of it."""
     content: dict[str, Any] = {}
     state, said, confirmed_at = "current", events[0], None
@@ -85,28 +104,28 @@ def entry(events: Sequence[RecordedEvent]) -> dict[str, Any]:
         content = applied(event, content)
         if _named(event, "entered-in-error"):
             state = "entered-in-error"
-        elif event.change in ("created", "restored"):
-            is_in_error = state == "entered-in-error" and event.change == "created"
+        elif event["change"] in ("created", "restored"):
+            is_in_error = state == "entered-in-error" and event["change"] == "created"
             state = state if is_in_error else "current"
-        elif event.change == "withdrawn" and state != "entered-in-error":
+        elif event["change"] == "withdrawn" and state != "entered-in-error":
             state = "withdrawn"
-        if any(path.partition(".")[0] != "visibility" for path in event.fields):
+        if any(path.partition(".")[0] != "visibility" for path in leaves_of(event)):
             said = event
         if _named(event, "confirmed"):
             confirmed_at = _stated_at(event)
-        if "source_ref" in event.provenance:
-            system = event.provenance["system"]["name"]
-            refs[system] = {"system": system, **event.provenance["source_ref"]}
+        if "source_ref" in event["provenance"]:
+            system = event["provenance"]["system"]["name"]
+            refs[system] = {"system": system, **event["provenance"]["source_ref"]}
     shown: dict[str, Any] = {
-        "entry_id": str(events[0].entry_id),
-        "entry_type": events[0].entry_type,
+        "entry_id": events[0]["entry_id"],
+        "entry_type": events[0]["entry_type"],
         "entry_version": len(events),
         "current": state == "current",
         "state": state,
-        "recorded_at": said.recorded_at,
+        "recorded_at": instant(said["recorded_at"]),
         "stated_at": _stated_at(said),
-        "by": _without(said.provenance["recorded_by"], "identifier", "relationship"),
-        "stated_by": _without(said.provenance["stated_by"], "identifier"),
+        "by": _by(said),
+        "stated_by": _stated_by(said),
     }
     if confirmed_at is not None:
         shown["confirmed_at"] = confirmed_at
@@ -116,62 +135,112 @@ def entry(events: Sequence[RecordedEvent]) -> dict[str, Any]:
 
 
 def history(told: Taken) -> list[bytes]:
+    """The contributions, newest first, as they are given."""
+    return [orjson.dumps(item) for item in contributions_to(told)]
+
+
+def contributions_to(told: Taken) -> list[dict[str, Any]]:
     """The contributions, newest first: the events of one follow each other in their entry."""
-    listed: list[list[tuple[int, RecordedEvent]]] = []
-    last: dict[Key, list[tuple[int, RecordedEvent]]] = {}
+    listed: list[list[tuple[int, Event]]] = []
+    last: dict[Key, list[tuple[int, Event]]] = {}
     for version, event in enumerate(told.events, 1):
-        events = last.get(event.entry)
-        if events is None or events[-1][1].contribution_id != event.contribution_id:
-            events = last[event.entry] = []
+        events = last.get(key_of(event))
+        if events is None or events[-1][1]["contribution_id"] != event["contribution_id"]:
+            events = last[key_of(event)] = []
             listed.append(events)
         events.append((version, event))
     newest_first = sorted(listed, key=lambda events: events[-1][0], reverse=True)
     return [_contribution(events) for events in newest_first]
 
 
-def _contribution(events: Sequence[tuple[int, RecordedEvent]]) -> bytes:
+def _contribution(events: Sequence[tuple[int, Event]]) -> dict[str, Any]:
     _, last = events[-1]
-    given = [event.content.get("reason") or event.provenance.get("reason") for _, event in events]
-    item = {
-        "contribution_id": str(last.contribution_id),
+    given = [
+        event["content"].get("reason") or event["provenance"].get("reason") for _, event in events
+    ]
+    return {
+        "contribution_id": last["contribution_id"],
         "plan_versions": [version for version, _ in events],
-        "section": last.section,
-        "entry_id": str(last.entry_id),
-        "entry_type": last.entry_type,
-        "recorded_at": last.recorded_at,
+        "section": last["section"],
+        "entry_id": last["entry_id"],
+        "entry_type": last["entry_type"],
+        "recorded_at": instant(last["recorded_at"]),
         "stated_at": _stated_at(last),
-        "by": _without(last.provenance["recorded_by"], "identifier", "relationship"),
-        "stated_by": _without(last.provenance["stated_by"], "identifier"),
+        "by": _by(last),
+        "stated_by": _stated_by(last),
         "reason": next((reason for reason in given if reason is not None), None),
         "events": [
             {
                 "plan_version": version,
-                "entry_version": event.entry_version,
-                "type": event.type,
-                "change": event.change,
-                "fields": event.fields,
-                "content": event.content,
+                "entry_version": event["entry_version"],
+                "type": event["type"],
+                "change": event["change"],
+                "fields": leaves_of(event),
+                "content": event["content"],
             }
             for version, event in events
         ],
     }
-    return orjson.dumps(item, option=orjson.OPT_UTC_Z)
 
 
-def applied(event: RecordedEvent, content: Mapping[str, Any]) -> dict[str, Any]:
+def authors(events: Sequence[Event]) -> dict[str, int]:
+    """The version that set each leaf, and each part of one that others have left as it was."""
+    said: dict[str, int] = {}
+    content: dict[str, Any] = {}
+    for event in events:
+        for path in leaves_of(event):
+            before = content
+            content = after(content, event, [path])
+            value = _at(content, path)
+            leaf: int = said[path] if path in said else event["entry_version"]
+            kept = {name: said[name] for name in said if name.startswith(f"{path}.")}
+            said = {name: by for name, by in said.items() if name != path and name not in kept}
+            key = path.partition(".")[0]
+            if key not in content:
+                said.pop(key, None)
+            if value is None:
+                continue
+            said[path] = event["entry_version"]
+            for name, was in _parts(value, _at(before, path)).items():
+                author: int = kept.get(f"{path}.{was}", leaf)
+                said[f"{path}.{name}"] = event["entry_version"] if was is None else author
+    return said
+
+
+def applied(event: Event, content: Mapping[str, Any]) -> dict[str, Any]:
     """An entry's content after this event: each leaf replaced whole, or removed."""
-    after = dict(content)
-    for path in event.fields:
+    return after(content, event, leaves_of(event))
+
+
+def after(content: Mapping[str, Any], event: Event, paths: Iterable[str]) -> dict[str, Any]:
+    """The content after these leaves of the event: each replaced whole, or removed."""
+    content = dict(content)
+    for path in paths:
         key, _, leaf = path.partition(".")
-        given = event.content.get(key)
-        if not leaf:
-            _set(after, key, given)
-            continue
-        held = after.get(key)
-        branch = dict(held) if isinstance(held, Mapping) else {}
-        _set(branch, leaf, given.get(leaf) if isinstance(given, Mapping) else None)
-        _set(after, key, branch or None)
-    return after
+        given = event["content"].get(key)
+        if leaf:
+            held = content.get(key)
+            branch = dict(held) if isinstance(held, dict) else {}
+            _set(branch, leaf, given.get(leaf) if isinstance(given, dict) else None)
+            given = branch or None
+        _set(content, key, given)
+    return content
+
+
+def leaves_of(event: Event) -> list[str]:
+    """The leaves that an event sets: what ``fields`` lists, else every key of ``content``."""
+    fields = event.get("fields")
+    return list(event["content"]) if fields is None else list(fields)
+
+
+def key_of(event: Event) -> Key:
+    """The entry's name everywhere outside its section."""
+    return event["section"], event["entry_id"]
+
+
+def instant(text: str) -> str:
+    """A time as answers give it: in UTC, with ``Z``, microseconds where there are any."""
+    return datetime.fromisoformat(text).astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
 def _set(content: dict[str, Any], key: str, value: Any) -> None:
@@ -181,28 +250,12 @@ def _set(content: dict[str, Any], key: str, value: Any) -> None:
         content[key] = value
 
 
-def authors(events: Sequence[RecordedEvent]) -> dict[str, int]:
-    """The version that set each leaf, and each part of one that others have left as it was."""
-    said: dict[str, int] = {}
-    content: dict[str, Any] = {}
-    for event in events:
-        for path in event.fields:
-            before = content
-            content = applied(_only(event, path), content)
-            value = _at(content, path)
-            leaf = said.get(path, event.entry_version)
-            kept = {name: said[name] for name in said if name.startswith(f"{path}.")}
-            said = {name: by for name, by in said.items() if name != path and name not in kept}
-            key = path.partition(".")[0]
-            if key not in content:
-                said.pop(key, None)
-            if value is None:
-                continue
-            said[path] = event.entry_version
-            for name, was in _parts(value, _at(before, path)).items():
-                author = event.entry_version if was is None else kept.get(f"{path}.{was}", leaf)
-                said[f"{path}.{name}"] = author
-    return said
+def _at(content: Mapping[str, Any], path: str) -> Any:
+    key, _, leaf = path.partition(".")
+    held = content.get(key)
+    if not leaf:
+        return held
+    return held.get(leaf) if isinstance(held, dict) else None
 
 
 def _parts(now: Any, before: Any) -> dict[str, str | None]:
@@ -250,26 +303,12 @@ def _id_of(item: Any) -> str | None:
     return next((one for one in ids if isinstance(one, str)), None)
 
 
-def _only(event: RecordedEvent, path: str) -> RecordedEvent:
-    one = object.__new__(RecordedEvent)
-    vars(one).update({**vars(event), "fields": (path,)})
-    return one
-
-
-def _at(content: Mapping[str, Any], path: str) -> Any:
-    key, _, leaf = path.partition(".")
-    held = content.get(key)
-    if not leaf:
-        return held
-    return held.get(leaf) if isinstance(held, dict) else None
-
-
 def _canonical(value: Any) -> bytes:
     return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
 
 
-def _note_state(plan: dict[str, Any], merged_into: str | None, event: RecordedEvent) -> str | None:
-    if event.section != "person" or event.entry_id != event.plan_id:
+def _note_state(plan: dict[str, Any], merged_into: str | None, event: Event) -> str | None:
+    if event["section"] != "person" or event["entry_id"] != event["plan_id"]:
         return merged_into
     for name, state in _STATES.items():
         if not _named(event, name):
@@ -278,37 +317,66 @@ def _note_state(plan: dict[str, Any], merged_into: str | None, event: RecordedEv
             return merged_into
         plan["state"] = state
         if name == "plan-opened":
-            plan["opened_at"] = event.recorded_at
-        return event.content.get("merged_into") if name == "plan-merged" else None
+            plan["opened_at"] = instant(event["recorded_at"])
+        return event["content"].get("merged_into") if name == "plan-merged" else None
     return merged_into
 
 
 def _parked(told: Taken) -> list[dict[str, Any]]:
     versions: dict[Key, int] = {}
     for event in told.events:
-        versions[event.entry] = event.entry_version
-    waiting: dict[Key, list[datetime]] = {}
+        versions[key_of(event)] = event["entry_version"]
+    waiting: dict[Key, list[str]] = {}
     for (key, _), event in told.waiting.items():
-        waiting.setdefault(key, []).append(event.recorded_at)
+        waiting.setdefault(key, []).append(instant(event["recorded_at"]))
     return [
         {
             "section": key[0],
-            "entry_id": str(key[1]),
+            "entry_id": key[1],
             "waiting_from_version": versions.get(key, 0) + 1,
-            "since": min(waiting[key]),
+            "since": min(waiting[key], key=_moment),
         }
         for key in sorted(waiting)
     ]
 
 
-def _named(event: RecordedEvent, *names: str) -> bool:
-    last = event.type.rpartition(".v")[0].rpartition(".")[2]
+def _named(event: Event, *names: str) -> bool:
+    """True where its type has one of these names, whichever entry of the section it is of."""
+    last = event["type"].rpartition(".v")[0].rpartition(".")[2]
     return any(last == name or last.endswith(f"-{name}") for name in names)
 
 
-def _stated_at(event: RecordedEvent) -> datetime:
-    return datetime.fromisoformat(event.provenance["stated_at"]).astimezone(UTC)
+def _said(plan_version: int, event: Event) -> dict[str, Any]:
+    """Who said a leaf, as authorship has it."""
+    said = {
+        "entry_version": event["entry_version"],
+        "contribution_id": event["contribution_id"],
+        "stated_by": _stated_by(event),
+        "recorded_by": _by(event),
+        "stated_at": _stated_at(event),
+        "recorded_at": instant(event["recorded_at"]),
+        "plan_version": plan_version,
+    }
+    proxy = event["provenance"].get("on_behalf_of")
+    return {**said, "on_behalf_of": proxy} if proxy else said
 
 
-def _without(agent: Mapping[str, Any], *names: str) -> dict[str, Any]:
-    return {name: held for name, held in agent.items() if name not in names}
+def _stated_at(event: Event) -> str:
+    return instant(event["provenance"].get("stated_at") or event["recorded_at"])
+
+
+def _by(event: Event) -> dict[str, Any]:
+    return _only(_BY, event["provenance"]["recorded_by"])
+
+
+def _stated_by(event: Event) -> dict[str, Any]:
+    provenance = event["provenance"]
+    return _only(_STATED_BY, provenance.get("stated_by") or provenance["recorded_by"])
+
+
+def _only(names: tuple[str, ...], party: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: party[name] for name in names if party.get(name) is not None}
+
+
+def _moment(text: str) -> datetime:
+    return datetime.fromisoformat(text)

@@ -1,6 +1,6 @@
 """Every history ever published folds, at each of its versions, to what ``wire.md`` says of it.
 
-The service's fold and the judge's own, which shares no code with it, agree on each.
+The service's fold and the plain one, which shares no code with it, agree on each.
 """
 
 import json
@@ -18,8 +18,8 @@ from services.plan.store.document import plan_document, shown
 from services.plan.store.reading import read_event
 from shared.contracts import discover
 from shared.contracts.generate import CONTRACTS
+from shared.testing.plain_fold import Taken, plan_of
 from tests.faults.judge.published import difference
-from tests.faults.judge.refold import document_of
 
 HISTORIES = sorted((CONTRACTS / "histories").glob("*.json"))
 Event = dict[str, Any]
@@ -61,6 +61,10 @@ def document(plan: Plan) -> Event:
     return told
 
 
+def plain(plan_id: str, events: list[Event]) -> Event:
+    return plan_of(plan_id, Taken(list(events)))
+
+
 def test_every_section_has_a_history_to_fold() -> None:
     assert {path.stem for path in HISTORIES} >= {s.wire_name for s in discover.sections()}
     for path in HISTORIES:
@@ -73,7 +77,7 @@ def test_each_version_of_a_history_is_what_its_events_say(path: Path) -> None:
         plan, accepted = Plan(UUID(plan_id)), list[Event]()
         for event in events:
             assert take(plan, event, accepted) is Outcome.APPLIED
-            assert difference(document(plan), document_of(accepted)) == "", event["type"]
+            assert difference(document(plan), plain(plan_id, accepted)) == "", event["type"]
         assert accepted == events
 
 
@@ -83,7 +87,7 @@ def test_a_history_that_comes_backwards_and_twice_is_the_same_plan(path: Path) -
         plan, accepted = Plan(UUID(plan_id)), list[Event]()
         for event in [*reversed(events), *events]:
             take(plan, event, accepted)
-        assert difference(document(plan), document_of(accepted)) == ""
+        assert difference(document(plan), plain(plan_id, accepted)) == ""
         assert sorted(map(_key, accepted)) == sorted(map(_key, events))
 
 

@@ -23,9 +23,11 @@ from shared.ledger import Organisation
 from shared.testing import people
 from shared.testing.eventually import eventually
 from tests.e2e.stack_process import ROOT, SERVICES, StackProcess, stack_process
+from tests.faults.judge.checker import Checker
 from tests.faults.judge.evidence import Evidence, Surroundings
 from tests.faults.judge.findings import Findings
-from tests.faults.judge.plans import judge_doors
+from tests.faults.judge.plans import judge_changes, judge_ledger
+from tests.faults.judge.shown import judge_doors
 
 pytestmark = [pytest.mark.e2e, pytest.mark.asyncio, pytest.mark.timeout(600)]
 
@@ -71,24 +73,18 @@ async def test_the_plan_says_who_contributed_what(stack: StackProcess) -> None:
 async def test_the_plan_its_versions_and_its_history_are_what_the_published_events_say(
     stack: StackProcess,
 ) -> None:
-    evidence = Evidence(surroundings(stack))
-    published = {
-        record.natural_key: record
-        for record in await evidence.published()
-        if record.key == PLAN_ID.encode()
-    }
-    found = Findings()
+    where, found = surroundings(stack), Findings()
+    assert await Checker(where, settled_within=120).settled()
+    evidence = Evidence(where)
+    published = await evidence.published()
+    keys = {record.natural_key for record in published}
+    ledger = await judge_ledger(evidence, keys, published, found)
+    await judge_changes(evidence, ledger, found)
     async with evidence.doors() as doors:
-        versions = await doors.versions(PLAN_ID)
-        keys = [
-            (item["section"], item["entry_id"], item["entry_version"])
-            for item in reversed(versions)
-        ]
-        await judge_doors(doors, {PLAN_ID: keys}, published, found)
+        await judge_doors(doors, ledger, found)
 
     assert found.lines() == []
-    assert set(keys) == set(published)
-    assert len(keys) == len(await events(stack)) >= len(SAID)
+    assert len(ledger[PLAN_ID]) == len(await events(stack)) >= len(SAID)
 
 
 async def test_the_history_has_every_contribution_once_with_its_author(

@@ -32,9 +32,9 @@ from shared.ledger import RecordedEvent
 from shared.ledger.topics import EVENTS_PATTERN
 from shared.testing.events import History, headers_of, record_of, value_of
 from shared.testing.eventually import eventually
+from shared.testing.plain_fold import Taken, plan_of
 from shared.testing.stack import TestDatabase, fresh_prefix
 from tests.faults.judge.published import difference
-from tests.faults.judge.refold import document_of
 
 EVERY_SERVICE = Path(shared.chassis.__path__[0]) / "database" / "migrations" / "every_service"
 OWN = Path(services.plan.__path__[0]) / "migrations"
@@ -143,7 +143,8 @@ class Bench:
         assert [row["plan_version"] for row in rows] == list(range(1, len(events) + 1))
         assert Counter(row["event"] for row in rows) == Counter(value_of(one) for one in events)
         told = [orjson.loads(row["event"]) for row in rows]
-        assert difference(await self.document(plan_id), document_of(told)) == ""
+        wanted = plan_of(str(plan_id), Taken(list(told)))
+        assert difference(await self.document(plan_id), wanted) == ""
         changes = [orjson.loads(change.value) for change in await self.changes()]
         named = ("section", "entry_id", "entry_version", "type", "contribution_id")
         assert [

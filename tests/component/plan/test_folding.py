@@ -16,7 +16,7 @@ from services.plan.reads.history import History as Lists
 from shared.chassis import telemetry
 from shared.ledger import RecordedEvent
 from shared.testing import plain_fold
-from shared.testing.events import History, value_of
+from shared.testing.events import History, told_of, value_of
 from shared.testing.hostile import as_it_comes, history_of
 from shared.testing.stack import create_topics
 from tests.component.plan.bench import (
@@ -203,17 +203,17 @@ async def test_whatever_comes_the_plan_is_that_of_the_plain_fold(bench: Bench) -
         rows = await bench.ledger(plan_id)
         of_the_plan = {one.natural_key: one for one in events if one.plan_id == plan_id}
         order = [(row["section"], row["entry_id"], row["entry_version"]) for row in rows]
-        told = plain_fold.Taken([of_the_plan[key] for key in order])
+        told = plain_fold.Taken([told_of(of_the_plan[key]) for key in order])
         assert len(order) == 25
         view = await plans.current(plan_id)
         assert view is not None
-        assert view.body == plain_fold.document(plan_id, told)
+        assert view.body == plain_fold.document(str(plan_id), told)
         assert await all_pages(lists, plan_id) == plain_fold.history(told)
         for version in (1, 13, 25):
             then = await past.version(plan_id, version, frozenset({"withdrawn", "authorship"}))
             assert then is not None
             told_then = plain_fold.Taken(told.events[:version])
-            wanted = orjson.loads(plain_fold.document(plan_id, told_then, withdrawn=True))
+            wanted = plain_fold.plan_of(str(plan_id), told_then, withdrawn=True)
             shown = orjson.loads(then.body)
             del shown["as_at"]
             is_complete, _ = shown.pop("complete"), wanted.pop("complete")
@@ -224,8 +224,8 @@ async def test_whatever_comes_the_plan_is_that_of_the_plain_fold(bench: Bench) -
                         leaf: said["entry_version"]
                         for leaf, said in entry.pop("authorship").items()
                     }
-                    key = (section, UUID(entry["entry_id"]))
-                    mine = [event for event in told_then.events if event.entry == key]
+                    key = (section, entry["entry_id"])
+                    mine = [one for one in told_then.events if plain_fold.key_of(one) == key]
                     assert authors == plain_fold.authors(mine)
             assert shown == wanted
 

@@ -10,16 +10,18 @@ from tests.faults.judge.audit import judge_audit
 from tests.faults.judge.commitments import hashes_of, judge_commitments
 from tests.faults.judge.evidence import EVENT_TOPICS, Evidence, Stored, Surroundings
 from tests.faults.judge.findings import Findings
-from tests.faults.judge.plans import judge_changes, judge_doors, judge_ledger
+from tests.faults.judge.messages import judge_published
+from tests.faults.judge.plans import judge_changes, judge_ledger
+from tests.faults.judge.said import judge_said
 from tests.faults.judge.sections import (
     judge_answers,
     judge_openings,
     judge_origin,
-    judge_published,
     judge_reused,
     judge_store,
     judge_unanswered,
 )
+from tests.faults.judge.shown import judge_doors
 from tests.faults.load.sent import SECTIONS, Sent
 
 _LOOKED_EVERY: Final = 0.5
@@ -75,12 +77,13 @@ class Checker:
         events = {event.key: event for one in stored.values() for event in one}
         judge_origin(everything, events.values(), found)
         published = await self._evidence.published()
-        first = judge_published(events, published, found)
+        first = judge_published(events, published, everything, found)
+        judge_said(everything, events.values(), first, found)
         ledger = await judge_ledger(self._evidence, events, published, found)
         await judge_changes(self._evidence, ledger, found)
         looked_at = {plan_id: ledger[plan_id] for plan_id in plans if plan_id in ledger}
         async with self._evidence.doors() as doors:
-            await judge_doors(doors, looked_at, first, found)
+            await judge_doors(doors, looked_at, found)
             log = await self._evidence.log()
             judge_commitments(log, found)
             kept = hashes_of(log)

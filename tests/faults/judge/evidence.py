@@ -51,6 +51,7 @@ class Stored:
     authn: bytes | None = None
     policy_version: str | None = None
     command: str | None = None
+    traceparent: str | None = None
 
     @property
     def key(self) -> NaturalKey:
@@ -116,6 +117,7 @@ class Evidence:
                 authn=row["authn"],
                 policy_version=row["policy_version"],
                 command=row["command"],
+                traceparent=row["traceparent"],
             )
             for row in rows
         ]
@@ -139,7 +141,7 @@ class Evidence:
                 partition=record.partition,
                 key=record.key,
                 value=record.value,
-                headers=dict(record.headers),
+                headers=_each(record.headers),
             )
             for record in await self.records(*EVENT_TOPICS)
         ]
@@ -257,6 +259,14 @@ def by_contribution(stored: Iterable[Stored]) -> dict[str, list[Stored]]:
     found: dict[str, list[Stored]] = defaultdict(list)
     for event in stored:
         found[event.contribution_id].append(event)
+    return found
+
+
+def _each(headers: Iterable[tuple[str, bytes]]) -> dict[str, bytes]:
+    """By their names; one that stands there twice is another one."""
+    found: dict[str, bytes] = {}
+    for name, value in headers:
+        found[f"{name}, again" if name in found else name] = value
     return found
 
 

@@ -1,23 +1,32 @@
-"""What the plan keeps and shows: its ledger, and the bytes that every reader gets."""
+"""What the plan keeps: its ledger, in which each entry stands as it was after each event."""
 
-import asyncio
-import hashlib
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from tests.faults.judge.evidence import Doors, Evidence
+from shared.testing.plain_fold import Event, authors, entry
+from tests.faults.judge.evidence import Evidence
 from tests.faults.judge.findings import Findings
-from tests.faults.judge.published import NaturalKey, Published, difference, members
-from tests.faults.judge.refold import document_of
-
-Ledger = Mapping[str, Sequence[NaturalKey]]
+from tests.faults.judge.published import NaturalKey, Published, difference
 
 _PARTS: Final = ("applied", "duplicates", "parked", "dead_lettered")
-_OF_A_PAST_PLAN: Final = "as_at"
-_OF_THE_CURRENT_PLAN: Final = "merged_from"
+_OF_THE_COLUMNS: Final = ("section", "entry_id", "entry_type", "entry_version", "type", "change")
+
+
+@dataclass(frozen=True)
+class Version:
+    """One version of a plan: its event, and what the plan alone knows of it."""
+
+    key: NaturalKey
+    event: Event
+    projected_at: datetime
+    policy_version: str
+
+
+Ledger = Mapping[str, Sequence[Version]]
 
 
 async def judge_ledger(
@@ -25,38 +34,62 @@ async def judge_ledger(
     events: Iterable[NaturalKey],
     published: Sequence[Published],
     found: Findings,
-) -> dict[str, list[NaturalKey]]:
+) -> dict[str, list[Version]]:
     """Versions without a hole, each an event in the turn of its entry; answers them by plan."""
     rows = await evidence.ask(
         "plan", "SELECT * FROM ledger.plan_ledger ORDER BY plan_id, plan_version"
     )
-    values = {record.natural_key: record.value for record in published}
-    found.each_once("the plan", events, [_key(row) for row in rows])
-    ledger: dict[str, list[NaturalKey]] = defaultdict(list)
-    last: dict[tuple[str, str], int] = {}
-    projected_at: dict[str, datetime] = {}
+    values = {record.natural_key: record for record in published}
+    found.each_once("the plan", events, [key_of(row) for row in rows])
+    ledger: dict[str, list[Version]] = defaultdict(list)
+    so_far: dict[tuple[str, str], list[Event]] = defaultdict(list)
     for row in rows:
-        plan_id, key = str(row["plan_id"]), _key(row)
-        ledger[plan_id].append(key)
+        plan_id, key = str(row["plan_id"]), key_of(row)
+        before = ledger[plan_id][-1].projected_at if ledger[plan_id] else None
+        record = values.get(key)
+        event = json.loads(row["event"]) if record is None else record.told
+        ledger[plan_id].append(Version(key, event, row["projected_at"], row["policy_version"]))
         found.unless(
             row["plan_version"] == len(ledger[plan_id]),
             "wrong",
             f"plan {plan_id} has no version {len(ledger[plan_id])}",
         )
-        found.unless(
-            key[2] == last.get(key[:2], 0) + 1, "reordered", f"the plan: {key} out of turn"
-        )
-        last[key[:2]] = key[2]
-        before = projected_at.get(plan_id)
+        its = so_far[key[:2]]
+        its.append(event)
+        found.unless(key[2] == len(its), "reordered", f"the plan: {key} out of turn")
         found.unless(
             before is None or before <= row["projected_at"],
             "reordered",
             f"plan {plan_id}: projected_at falls",
         )
-        projected_at[plan_id] = row["projected_at"]
-        found.unless(row["event"] == values.get(key), "wrong", f"the plan: {key} reads another")
+        is_the_same = record is not None and row["event"] == record.value
+        found.unless(is_the_same, "wrong", f"the plan: {key} reads another")
+        another = _what_is_another(row, its)
+        found.unless(not another, "wrong", f"the plan: {key} stands otherwise: {another}")
     await _judge_account(evidence, len(rows), len(published), found)
     return ledger
+
+
+def _what_is_another(row: Mapping[str, Any], events: Sequence[Event]) -> str:
+    """The row against the whole entry as it is after these events, field by field."""
+    shown, last = entry(events), events[-1]
+    there = {
+        "entry": json.loads(row["entry"]),
+        "authors": json.loads(row["leaves"]),
+        "current": row["current"],
+        "contribution_id": str(row["contribution_id"]),
+        "fields": sorted(row["fields"]),
+        **{name: str(row[name]) for name in _OF_THE_COLUMNS},
+    }
+    wanted = {
+        "entry": shown,
+        "authors": authors(events),
+        "current": shown["current"],
+        "contribution_id": last["contribution_id"],
+        "fields": sorted(last["fields"]),
+        **{name: str(last[name]) for name in _OF_THE_COLUMNS},
+    }
+    return difference(there, wanted)
 
 
 async def _judge_account(evidence: Evidence, applied: int, published: int, found: Findings) -> None:
@@ -82,101 +115,40 @@ async def _judge_account(evidence: Evidence, applied: int, published: int, found
 
 async def judge_changes(evidence: Evidence, ledger: Ledger, found: Findings) -> None:
     """Every version was told on the topic of changes, and never as two."""
-    told: dict[str, dict[int, NaturalKey]] = defaultdict(dict)
+    told: dict[tuple[str, int], dict[str, Any]] = {}
     for record in await evidence.records("careplan.plan.changes.v1"):
         change = json.loads(record.value)
-        plan_id, version, key = change["plan_id"], change["plan_version"], _key(change)
-        if told[plan_id].setdefault(version, key) != key:
-            found.add("wrong", f"plan {plan_id}: version {version} is told as two")
+        at = change["plan_id"], change["plan_version"]
+        if told.setdefault(at, change) != change:
+            found.add("wrong", f"plan {at[0]}: version {at[1]} is told as two")
     wanted = {
-        (plan_id, version): key
-        for plan_id, keys in ledger.items()
-        for version, key in enumerate(keys, 1)
+        (plan_id, version): one
+        for plan_id, versions in ledger.items()
+        for version, one in enumerate(versions, 1)
     }
-    there = {(plan_id, n): key for plan_id, its in told.items() for n, key in its.items()}
-    found.each_once("the topic of changes", wanted, there)
-    for at in wanted.keys() & there.keys():
-        found.unless(there[at] == wanted[at], "wrong", f"the change {at} is told as another")
+    found.each_once("the topic of changes", wanted, told)
+    for at in wanted.keys() & told.keys():
+        version = wanted[at]
+        item = {name: given for name, given in item_of(at[1], version).items() if name != "by"}
+        another = difference(told[at], {"plan_id": at[0], **item})
+        found.unless(not another, "wrong", f"the change {at} is told as another: {another}")
 
 
-async def judge_doors(
-    doors: Doors,
-    ledger: Ledger,
-    published: Mapping[NaturalKey, Published],
-    found: Findings,
-) -> None:
-    """Of each of these plans: what everybody gets, its newest version, its lists."""
-    told = await asyncio.gather(
-        *(_judge_plan(doors, plan_id, keys, published) for plan_id, keys in ledger.items())
-    )
-    for its in told:
-        found.all += its.all
-
-
-async def _judge_plan(
-    doors: Doors,
-    plan_id: str,
-    keys: Sequence[NaturalKey],
-    published: Mapping[NaturalKey, Published],
-) -> Findings:
-    found = Findings()
-    current, newest = await asyncio.gather(
-        doors.plan(plan_id), doors.plan(f"{plan_id}/versions/{len(keys)}")
-    )
-    where = f"plan {plan_id}"
-    for answer in (current, newest):
-        if not answer.is_success:
-            found.add("wrong", f"{where}: {answer.status_code} of {answer.url}")
-            return found
-        tag = f'"{len(keys)}-{hashlib.sha256(answer.content).hexdigest()[:16]}"'
-        found.unless(answer.headers["ETag"] == tag, "wrong", f"{where}: its ETag is of other bytes")
-        version = answer.headers["Ledger-Version"]
-        found.unless(version == str(len(keys)), "wrong", f"{where}: shown at version {version}")
-    same = _without(newest.content, _OF_A_PAST_PLAN) == _without(
-        current.content, _OF_THE_CURRENT_PLAN
-    )
-    found.unless(same, "wrong", f"{where}: shown otherwise than its newest version {len(keys)}")
-    wanted = document_of(published[key].told for key in keys if key in published)
-    for answer, what in ((current, "shown"), (newest, "kept")):
-        plain = answer.json()
-        plain.pop(_OF_A_PAST_PLAN, None)
-        plain.pop(_OF_THE_CURRENT_PLAN, None)
-        another = difference(plain, wanted)
-        found.unless(not another, "wrong", f"{where} is {what} otherwise than it folds: {another}")
-    await _judge_lists(doors, plan_id, keys, published, found)
-    return found
-
-
-async def _judge_lists(
-    doors: Doors,
-    plan_id: str,
-    keys: Sequence[NaturalKey],
-    published: Mapping[NaturalKey, Published],
-    found: Findings,
-) -> None:
-    """Its versions, and its history: each contribution once, with all that it said."""
-    versions, history = await asyncio.gather(doors.versions(plan_id), doors.history(plan_id))
-    listed = [(item["plan_version"], *_key(item)) for item in versions]
-    wanted = [(version, *key) for version, key in enumerate(keys, 1)][::-1]
-    found.unless(listed == wanted, "wrong", f"plan {plan_id}: its versions are listed otherwise")
-    told = [published[key].told for key in keys if key in published]
-    found.each_once(
-        f"the history of {plan_id}",
-        {event["contribution_id"] for event in told},
-        [item["contribution_id"] for item in history],
-    )
-    said = {
-        (item["section"], item["entry_id"], event["entry_version"]): event["content"]
-        for item in history
-        for event in item["events"]
+def item_of(plan_version: int, version: Version) -> dict[str, Any]:
+    """A version as lists have it."""
+    event = version.event
+    shown = entry([event])
+    return {
+        "plan_version": plan_version,
+        **{name: event[name] for name in _OF_THE_COLUMNS},
+        "contribution_id": event["contribution_id"],
+        "recorded_at": shown["recorded_at"],
+        "projected_at": version.projected_at.isoformat().replace("+00:00", "Z"),
+        "stated_at": shown["stated_at"],
+        "by": shown["by"],
     }
-    content = {key: published[key].told["content"] for key in keys if key in published}
-    found.unless(said == content, "wrong", f"the history of {plan_id} tells something else")
 
 
-def _without(document: bytes, name: str) -> list[tuple[str, bytes]]:
-    return [member for member in members(document) if member[0] != name]
-
-
-def _key(row: Mapping[str, Any]) -> NaturalKey:
+def key_of(row: Mapping[str, Any]) -> NaturalKey:
+    """What identifies the event that it is about."""
     return str(row["section"]), str(row["entry_id"]), int(row["entry_version"])

@@ -1,4 +1,4 @@
-"""What the sections keep and publish: every answer that was given, and nothing that was not."""
+"""What the sections keep: every answer that was given, and nothing that was not."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -7,16 +7,10 @@ from typing import Any, Final
 
 from tests.faults.judge.evidence import Stored, by_contribution, leaf_hash_of
 from tests.faults.judge.findings import Findings
-from tests.faults.judge.published import NaturalKey, Published, difference
-from tests.faults.judge.refold import leaves_of
-from tests.faults.judge.said import what_is_another
 from tests.faults.load.sent import REUSED, Sent, is_kept
 
 _OPENS: Final = ("plan-opened", "plan-reopened")
 _CLOSES: Final = ("plan-ended", "entered-in-error")
-_OF_THE_ENVELOPE: Final = ("plan_id", "entry_id", "contribution_id")
-_OF_THE_CHANGE: Final = {"reason", "ended_at", "identifiers_checked"}
-_MAPS: Final = {"responses"}
 
 
 def judge_store(section: str, stored: Sequence[Stored], found: Findings) -> None:
@@ -95,8 +89,6 @@ def _judge_accepted(
             "wrong",
             f"{what}: its receipt names another place or time",
         )
-        another = what_is_another(mine, sent)
-        found.unless(not another, "wrong", f"{what}: {another}")
 
 
 def judge_reused(reused: Iterable[Sent], found: Findings) -> None:
@@ -156,102 +148,3 @@ def judge_openings(everything: Iterable[Sent], persons: Sequence[Stored], found:
             found.unless(
                 number in open_of, "lost", f"{sent.id}: no plan was opened, and it was refused"
             )
-
-
-def judge_published(
-    events: Mapping[NaturalKey, Stored], published: Sequence[Published], found: Findings
-) -> dict[NaturalKey, Published]:
-    """All that is stored is published as it is stored, in turn; answers the first of each."""
-    first: dict[NaturalKey, Published] = {}
-    newest: Counter[tuple[str, int]] = Counter()
-    for record in published:
-        key = record.natural_key
-        place = record.topic, record.partition
-        found.unless(
-            key in first or record.position > newest[place],
-            "reordered",
-            f"{key} at position {record.position} was first published after {newest[place]}",
-        )
-        newest[place] = max(newest[place], record.position)
-        same = first.setdefault(key, record).value == record.value
-        found.unless(same, "wrong", f"{key} was published in two forms")
-        found.unless(key in events, "wrong", f"{key} is published, and not stored")
-    for key, event in events.items():
-        if key in first:
-            _judge_message(event, first[key], found)
-        else:
-            found.add("lost", f"{key} at position {event.position} was not published")
-    _judge_beginnings_anew(first, found)
-    return first
-
-
-def _judge_beginnings_anew(first: Mapping[NaturalKey, Published], found: Findings) -> None:
-    """An entry that is begun again says what each leaf is that it had, or that it is gone."""
-    held: dict[tuple[str, str], set[str]] = defaultdict(set)
-    for key in sorted(first):
-        told = first[key].told
-        leaves = set(leaves_of(told))
-        if told["change"] == "restored" and told["content"]:
-            left = held[key[:2]] - leaves - {"visibility"}
-            found.unless(not left, "wrong", f"{key} is begun again, and keeps {sorted(left)}")
-        for leaf in leaves:
-            name, _, inner = leaf.partition(".")
-            value = told["content"].get(name)
-            is_there = value is not None and (not inner or value.get(inner) is not None)
-            (held[key[:2]].add if is_there else held[key[:2]].discard)(leaf)
-
-
-def _fields_fit(told: Mapping[str, Any]) -> bool:
-    """The leaves of the content and no others; where an entry is begun again, those it had too."""
-    fields, own = leaves_of(told), _leaves(told["content"])
-    if told["change"] == "restored":
-        return set(own) <= set(fields)
-    return sorted(fields) == sorted(own)
-
-
-def _judge_message(event: Stored, record: Published, found: Findings) -> None:
-    told, headers = record.told, record.headers
-    provenance = {
-        name: given for name, given in event.provenance.items() if name not in _OF_THE_ENVELOPE
-    }
-    another = difference(told["content"], event.content, "/content") or difference(
-        {**told["provenance"], "stated_at": None}, {**provenance, "stated_at": None}, "/provenance"
-    )
-    found.unless(not another, "wrong", f"{event.key} is published as another: {another}")
-    found.unless(
-        told["contribution_id"] == event.contribution_id
-        and told["plan_id"] == event.plan_id
-        and told["type"] == event.type
-        and datetime.fromisoformat(told["recorded_at"]) == event.recorded_at
-        and _fields_fit(told),
-        "wrong",
-        f"{event.key} is published with another envelope",
-    )
-    wanted = {
-        "ce_id": f"{event.entry_id}.{event.version}",
-        "ce_source": f"urn:careplan:section:{event.section}",
-        "ce_type": event.type,
-        "ce_partitionkey": event.plan_id,
-        "ce_causationid": event.contribution_id,
-        "ce_position": str(event.position),
-        "ce_leafhash": leaf_hash_of(event),
-        "ce_command": event.command or "",
-        "ce_policyversion": event.policy_version or "",
-        "ce_authclaims": (event.authn or b"").decode(),
-    }
-    there = {name: headers.get(name, b"").decode() for name in wanted}
-    found.unless(
-        there == wanted and record.key == event.plan_id.encode(),
-        "wrong",
-        f"{event.key} is published under another name: {difference(there, wanted)}",
-    )
-
-
-def _leaves(content: Mapping[str, Any]) -> list[str]:
-    leaves: list[str] = []
-    for name, given in content.items():
-        if name in _MAPS and isinstance(given, dict):
-            leaves += [f"{name}.{key}" for key in given]
-        elif name not in _OF_THE_CHANGE:
-            leaves.append(name)
-    return leaves

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from random import Random
 from typing import Final
 
-from tests.faults.load.deeds import Deeds, Plan
+from tests.faults.load.deeds import Plan, a_story_of_each_section
 from tests.faults.load.doors import PATIENCE, HttpDoor, KafkaDoor
+from tests.faults.load.plans import PlanDeeds
 from tests.faults.load.sent import Sent
 
 
@@ -30,7 +31,7 @@ class Contributors:
 A_FEW: Final = Contributors()
 
 
-class Load(Deeds):
+class Load(PlanDeeds):
     """Several contributors at once, until they are told to stop."""
 
     def __init__(
@@ -98,19 +99,19 @@ class Load(Deeds):
         before = len(self.sent)
         plan = self.plans[0]
         await asyncio.gather(
-            self.goal(rng, plan, "http"),
-            self.goal(rng, plan, "kafka"),
             self.practice(rng, plan, "http"),
-            self.about_me(rng, plan, "http"),
+            *(
+                self.take_up(rng, plan, story, door)
+                for story in a_story_of_each_section(self._stories)
+                for door in ("http", "kafka")
+            ),
         )
         return self.sent[before:]
 
     async def _contribute(self, rng: Random, door: str) -> None:
         kinds: list[tuple[Callable[[Random, Plan, str], Awaitable[None]], int]] = [
-            (self.goal, 25),
-            (self.action, 8),
-            (self.change, 50),
-            (self.about_me, 12),
+            (self.live, 90),
+            (self.demographics, 8),
             (self.practice, 6),
             (self.stale, 5),
             (self.twice, 5),

@@ -1,22 +1,45 @@
-"""What contributors do: open and end plans, say and change what is on them, and misbehave a little.
+"""What contributors do: begin entries and live through what their sections declare of them.
 
-The same for the same random numbers.
+The same for the same random numbers. Which sections and entries there are is not known here.
 """
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any, Final
-from uuid import UUID, uuid5
+from uuid import UUID
 
-from shared.testing.people import somebody
+from shared.ledger.example import Example
 from tests.faults.load.doors import HttpDoor, KafkaDoor
-from tests.faults.load.entries import Content, Entry, a_need, changes_of, identifier
-from tests.faults.load.sent import SECTIONS, Party, Sent
+from tests.faults.load.sent import NAME, SECTIONS, Party, Sent
+from tests.faults.load.stories import Story, stories
 
 ORGANISATIONS: Final = ("ZZG01", "ZZC01", "ZZL01", "ZZH01")
-_AGREE: Final = "careplan.goals.commands.agree.v1"
+
+_LIVES: Final = 5  # at once on one plan, beside those of which a plan has one
+_A_NEW_ONE: Final = 0.3
+_OUT_OF_TURN: Final = 0.15
+_FOR_ANOTHER: Final = 0.2
+_SPARED: Final = 0.6  # of the examples that are refused
+_SAYS_WHEN: Final = 0.3
+_SAYS_WHERE: Final = 0.1
+_HAS_A_SYSTEM: Final = 0.2
+
+
+@dataclass
+class Life:
+    """One entry as its contributors last heard of it, and which example of it comes next."""
+
+    story: Story
+    id: str
+    version: int = 0
+    next: int = 0
+
+    @property
+    def is_over(self) -> bool:
+        """True where there is no example left, and none is told again."""
+        return self.next >= len(self.story.steps)
 
 
 @dataclass
@@ -24,274 +47,190 @@ class Plan:
     """A plan, and what its contributors know of it."""
 
     id: str
-    person: Entry
-    about_me: Entry
-    goals: list[Entry] = field(default_factory=list)
-    actions: list[Entry] = field(default_factory=list)
+    org: str
+    person_version: int = 1
+    is_restricted: bool = False
     practices: set[str] = field(default_factory=set)
+    lives: list[Life] = field(default_factory=list)
+    ones: dict[str, Life] = field(default_factory=dict)
+    """By their ids, the entries of which a plan has one."""
 
-    @property
-    def entries(self) -> list[Entry]:
-        """Everything on it that may change."""
-        return [self.person, self.about_me, *self.goals, *self.actions]
+
+@dataclass(frozen=True)
+class Said:
+    """One contribution before anybody sends it, but for what follows from who sends it how."""
+
+    section: str
+    command: str
+    content: Mapping[str, Any]
+    plan_id: str
+    entry_id: str
+    nonce: str
+    by: Party
+    door: str = "http"
+    based_on: int | None = None
+    visibility: Mapping[str, Any] | None = None
+    stated_by: Mapping[str, Any] | None = None
+    supported_by: Mapping[str, Any] | None = None
+    claimed: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Deeds:
-    """All that one contributor may do, by either door, and all that was sent by it."""
+    """All that one contributor may do to entries, by either door, and all that was sent by it."""
 
-    def __init__(
-        self, serials: Callable[[], int], http: HttpDoor, kafka: KafkaDoor, abandoned: float
-    ) -> None:
-        self._serials = serials
+    def __init__(self, http: HttpDoor, kafka: KafkaDoor, abandoned: float) -> None:
         self._http = http
         self._kafka = kafka
         self._abandoned = abandoned
-        self._used: dict[str, list[Sent]] = {"http": [], "kafka": []}
+        self._stories = stories()
+        self._used: list[Sent] = []
         # What is given up here could be answered no more once the plan has ended.
         self._to_be_ended: set[str] = set()
-        self.plans: list[Plan] = []
-        self.opened: list[str] = []
-        self.takes_up_new_plans = True
         self.sent: list[Sent] = []
         self.reused: list[Sent] = []
 
-    async def new_plan(self, rng: Random, _: Plan, door: str) -> None:
-        """One more plan, for everybody."""
-        await self.open_plan(rng, door)
+    async def live(self, rng: Random, plan: Plan, door: str) -> None:
+        """What comes next of any entry, or now and then something out of its turn."""
+        going_on = [one for one in plan.lives if not one.is_over]
+        if len(going_on) >= _LIVES or (going_on and rng.random() > _A_NEW_ONE):
+            life = rng.choice([*going_on, *plan.ones.values()])
+            await self._live(rng, plan, life, door)
+        else:
+            await self.take_up(rng, plan, self._any_story(rng), door)
 
-    async def two_openings(self, rng: Random, _: Plan, door: str) -> None:
-        """Two plans for one person at once: one of them is refused."""
-        whose = self._serials()
-        await asyncio.gather(*(self.open_plan(rng, door, whose) for _ in range(2)))
-
-    async def open_plan(
-        self, rng: Random, door: str, whose: int | None = None, *, is_shared: bool = True
-    ) -> Plan | None:
-        """A plan for somebody new, or for whom that is; ``None`` where it is refused."""
-        plan_id, nonce, org = identifier(rng), _nonce(rng), rng.choice(ORGANISATIONS)
-        if not is_shared:
-            self._to_be_ended.add(plan_id)
-        content = somebody(self._serials() if whose is None else whose).opening()
-        content["addresses"][0]["line2"] = nonce
-        sent = self._new(
-            rng, door, "person", "open-plan", content, nonce, plan_id, plan_id, org=org
-        )
-        await self._send(sent, rng)
-        if not sent.is_accepted:
-            return None
-        about_me = Entry("about_me", "about-me", str(uuid5(UUID(plan_id), "about-me")))
-        plan = Plan(plan_id, Entry("person", "person", plan_id, org, 1), about_me)
-        plan.practices = {content["gp_practices"][0]["ods"]}
-        self.opened.append(plan_id)
-        if is_shared and self.takes_up_new_plans:
-            self.plans.append(plan)
-        return plan
-
-    async def end_and_reopen(self, rng: Random, _: Plan, door: str) -> None:
-        """A plan of somebody whom nobody else knows: written in, ended, perhaps opened again."""
-        whose = self._serials()
-        plan = await self.open_plan(rng, door, whose, is_shared=False)
-        if plan is None:
-            return
-        await self.goal(rng, plan, door)
-        await self.about_me(rng, plan, door)
-        if not await self._say_as_gp(rng, plan, "end-plan", "It is over"):
-            return
-        what = rng.choice(["ended", "reopened", "another", "in error"])
-        if what == "reopened":
-            if await self._say_as_gp(rng, plan, "reopen-plan", "It was not over"):
-                await self.goal(rng, plan, door)
-        elif what == "another":  # and then the first one may not be opened again
-            await self.open_plan(rng, door, whose, is_shared=False)
-            await self._say_as_gp(rng, plan, "reopen-plan", "It was not over")
-        elif what == "in error":
-            nonce = _nonce(rng)
-            await self._say_of(
-                rng, plan, plan.person, "http", "mark-in-error",
-                {"reason": f"Never right: {nonce}"}, nonce, org=plan.person.origin,
-            )  # fmt: skip
-
-    async def _say_as_gp(self, rng: Random, plan: Plan, command: str, why: str) -> bool:
-        nonce = _nonce(rng)
-        return await self._say_of(
-            rng, plan, plan.person, "http", command, {"reason": f"{why}: {nonce}"}, nonce, role="gp"
-        )
-
-    async def forbidden(self, rng: Random, plan: Plan, _: str) -> None:
-        """Somebody without the role ends a plan."""
-        nonce = _nonce(rng)
-        content = {"reason": f"Not mine to end: {nonce}"}
-        await self._say_of(rng, plan, plan.person, "http", "end-plan", content, nonce)
-
-    async def goal(self, rng: Random, plan: Plan, door: str) -> None:
-        """A goal is agreed."""
-        nonce = _nonce(rng)
-        content = {
-            "aim": {"text": f"Walk as far as {nonce}"},
-            "why": "So that I can choose " + "my own things " * rng.randrange(1, 12),
-            "need_ids": [a_need(rng)],
-        }
-        entry = Entry("goals", "goal", identifier(rng), rng.choice(ORGANISATIONS))
-        if await self._say_of(rng, plan, entry, door, "agree", content, nonce, org=entry.origin):
-            plan.goals.append(entry)
-
-    async def action(self, rng: Random, plan: Plan, door: str) -> None:
-        """An action towards one of the goals."""
-        if not plan.goals:
-            return await self.goal(rng, plan, door)
-        nonce = _nonce(rng)
-        content = {
-            "what": [{"text": f"Walk with {nonce}"}, {"text": "then rest"}],
-            "goal_ids": [{"section": "goals", "entry_id": rng.choice(plan.goals).id}],
-            "strategies": ["If dizzy, sit and drink", f"Ring {nonce}"],
-            "status": {"value": "not-started"},
-        }
-        entry = Entry("goals", "action", identifier(rng), rng.choice(ORGANISATIONS))
-        if await self._say_of(
-            rng, plan, entry, door, "action-plan", content, nonce, org=entry.origin
-        ):
-            plan.actions.append(entry)
-        return None
-
-    async def change(self, rng: Random, plan: Plan, door: str) -> None:
-        """Any change of any entry: reworded, withdrawn, restored, restricted, in error, …"""
-        await self._change_of(rng, plan, rng.choice(plan.entries), door)
-
-    async def about_me(self, rng: Random, plan: Plan, door: str) -> None:
-        """Any change of About me, or its first words."""
-        await self._change_of(rng, plan, plan.about_me, door)
-
-    async def _change_of(self, rng: Random, plan: Plan, entry: Entry, door: str) -> None:
-        nonce = _nonce(rng)
-        possible = changes_of(entry, rng, nonce)
-        if not possible:
-            return await self.goal(rng, plan, door)
-        [(change, content)] = rng.choices(possible, [change.weight for change, _ in possible])
-        org = entry.origin if change.is_the_origins else ""
-        if await self._say_of(rng, plan, entry, door, change.command, content, nonce, org=org):
-            change.leads_to(entry, content)
-        return None
-
-    async def practice(self, rng: Random, plan: Plan, door: str) -> None:
-        """A practice comes or goes."""
-        nonce, org = _nonce(rng), rng.choice(ORGANISATIONS)
-        command = "leave-practice"
-        content: Content = {"ods": org}
-        if org not in plan.practices:
-            command = "register-with-practice"
-            content = {"practice": {"ods": org, "details": f"Practice {nonce}"}}
-        if await self._say_of(rng, plan, plan.person, door, command, content, nonce, org=org):
-            plan.practices ^= {org}
+    async def take_up(self, rng: Random, plan: Plan, story: Story, door: str) -> None:
+        """An entry more; where a plan has only one such, what comes next of that."""
+        await self._live(rng, plan, _life_of(plan, story, rng), door)
 
     async def stale(self, rng: Random, plan: Plan, door: str) -> None:
         """A change that comes too late."""
-        moved = [entry for entry in plan.goals if entry.version > 1]
+        moved = [one for one in plan.lives if one.version > 1]
         if not moved:
-            return await self.change(rng, plan, door)
-        entry, nonce = rng.choice(moved), _nonce(rng)
-        before = Entry(entry.section, entry.kind, entry.id, entry.origin, entry.version - 1)
-        await self._say_of(rng, plan, before, door, "reword", {"why": f"Too late: {nonce}"}, nonce)
+            return await self.live(rng, plan, door)
+        life = rng.choice(moved)
+        changes = [step for step in life.story.steps if not life.story.creates(step)]
+        said = self._step(rng, plan, life, rng.choice(changes), door, life.version - 1)
+        await self._send(self._new(rng, said), rng)
         return None
 
     async def twice(self, rng: Random, plan: Plan, door: str) -> None:
         """The same contribution twice at once: one append, one receipt."""
-        nonce = _nonce(rng)
-        content = {"aim": {"text": f"Said twice: {nonce}"}, "need_ids": [a_need(rng)]}
-        sent = self._new(rng, door, "goals", "agree", content, nonce, plan.id, identifier(rng))
-        again = Sent(sent.section, sent.contribution, sent.by, sent.door, nonce)
+        life = _life_of(plan, self._any_story(rng), rng)
+        sent = self._new(rng, self._step(rng, plan, life, life.story.steps[0], door))
+        again = Sent(sent.section, sent.contribution, sent.by, sent.door, sent.nonce)
         await asyncio.gather(self._send(sent, rng), self._send(again, rng))
         sent.answers += again.answers
         sent.attempts += again.attempts
+        sent.unanswered += again.unanswered
         if sent.receipt is not None:
             sent.is_abandoned = False
+        _heard(life, sent)
 
     async def reuse(self, rng: Random, plan: Plan, door: str) -> None:
-        """A contribution_id that was used before, with other content."""
-        if not self._used[door]:
-            return await self.goal(rng, plan, door)
-        before = rng.choice(self._used[door])
-        nonce = _nonce(rng)
-        content = {"aim": {"text": f"Another thing: {nonce}"}, "need_ids": [a_need(rng)]}
-        sent = self._new(rng, door, "goals", "agree", content, nonce, plan.id, identifier(rng))
-        sent.contribution = {**sent.contribution, "contribution_id": before.id}
-        self.sent.remove(sent)  # it is judged with those that are reused
-        if door == "http":
-            await self._http.send(sent, rng)
-            self.reused.append(sent)
+        """A contribution_id that was used before, with other words."""
+        if not self._used or door != "http":
+            return await self.live(rng, plan, door)
+        before, nonce = rng.choice(self._used), nonce_of(rng)
+        provenance = {**before.contribution["provenance"], "reason": nonce}
+        other = {**before.contribution, "provenance": provenance}
+        sent = Sent(before.section, other, before.by, door, nonce)
+        await self._http.send(sent, rng)
+        self.reused.append(sent)
         return None
 
-    async def _say_of(
+    def _any_story(self, rng: Random) -> Story:
+        weights = [6 if story.comes_to_something else 1 for story in self._stories]
+        return rng.choices(self._stories, weights)[0]
+
+    async def _live(self, rng: Random, plan: Plan, life: Life, door: str) -> None:
+        steps = life.story.steps
+        while life.story.comes_to_something and steps[life.next % len(steps)].refused:
+            if rng.random() > _SPARED:
+                break
+            life.next += 1
+        at = life.next % len(steps)
+        step = steps[at]
+        if life.version and rng.random() < _OUT_OF_TURN:
+            step = rng.choice(steps)
+        if not life.version and not life.story.creates(step):
+            life.next = len(steps)  # whoever began it was refused
+            return
+        sent = self._new(rng, self._step(rng, plan, life, step, door))
+        await self._send(sent, rng)
+        _heard(life, sent)
+        is_late = (sent.receipt or {}).get("code") == "base-version-stale"
+        if step is steps[at] and life.next % len(steps) == at and not is_late:
+            life.next += 1
+
+    def _step(
         self,
         rng: Random,
         plan: Plan,
-        entry: Entry,
+        life: Life,
+        step: Example,
         door: str,
-        command: str,
-        content: Mapping[str, Any],
-        nonce: str,
-        org: str = "",
-        role: str = "nurse",
-    ) -> bool:
-        """Says it of this entry as it was last heard of; true where it is accepted."""
-        # Whatever creates names no version, also where an entry is begun again after an error.
-        based_on = None if command == "begin" else entry.version or None
-        sent = self._new(
-            rng,
-            door,
-            entry.section,
-            command,
-            content,
-            nonce,
-            plan.id,
-            entry.id,
-            based_on,
-            org,
-            role,
-        )
-        await self._send(sent, rng)
-        entry.version = max(entry.version, (sent.receipt or {}).get("entry_version") or 0)
-        return sent.is_accepted
-
-    def _new(
-        self,
-        rng: Random,
-        door: str,
-        section: str,
-        command: str,
-        content: Mapping[str, Any],
-        nonce: str,
-        plan_id: str,
-        entry_id: str,
         based_on: int | None = None,
-        org: str = "",
-        role: str = "nurse",
-    ) -> Sent:
-        org = org or rng.choice(ORGANISATIONS)
-        said = {"kind": "professional", "name": "Somebody-Synth", "role": "nurse"}
-        if section == "about_me":
-            said = {"kind": "person"}
-        by = Party("professional", org, role=role)
-        provenance: dict[str, Any] = {"reason": nonce}
-        if door == "kafka":
+    ) -> Said:
+        story, nonce = life.story, nonce_of(rng)
+        org = step.organisation or ORGANISATIONS[1]
+        if rng.random() < _FOR_ANOTHER:
+            org = rng.choice(ORGANISATIONS)
+        by, said = _who(step, org, plan.id), _voice(step)
+        supported_by = step.supported_by
+        if org not in ORGANISATIONS or not story.goes_by_kafka(step):
+            door = "http"
+        elif door == "kafka":
+            said = said or {"kind": step.recorded_by_kind, "name": NAME, "role": step.role}
+            if step.recorded_by_kind == "person":
+                said = {"kind": "person"}
+                supported_by = {"name": "Helper-Synth", "how": f"By hand: {nonce}"}
             by = Party("system", org)
-            provenance["stated_by"] = said
-            provenance["system"] = {"name": f"EPR of {org}", "version": "1"}
-            if section == "about_me":
-                provenance["supported_by"] = {"name": "Helper-Synth", "relationship": "neighbour"}
-            provenance["source_ref"] = {"id": entry_id, "version": nonce}
-        elif section == "about_me":
-            by = Party("person", plan_id=plan_id)
+        if not story.creates(step):
+            based_on = based_on or life.version
+        return Said(
+            section=story.section.name,
+            command=step.command,
+            content=story.content_of(step, rng, nonce),
+            plan_id=plan.id,
+            entry_id=life.id,
+            nonce=nonce,
+            by=by,
+            door=door,
+            based_on=based_on,
+            visibility=story.visibility_of(step, rng, nonce),
+            stated_by=said and {name: given for name, given in said.items() if given is not None},
+            supported_by=supported_by,
+            claimed=step.provenance,
+        )
+
+    def _new(self, rng: Random, said: Said) -> Sent:
+        """The contribution as it is sent."""
+        provenance: dict[str, Any] = {**said.claimed, "reason": said.nonce}
+        if said.stated_by is not None:
+            provenance["stated_by"] = dict(said.stated_by)
+        if said.supported_by is not None:
+            provenance["supported_by"] = dict(said.supported_by)
+        if rng.random() < _SAYS_WHEN:
+            provenance.setdefault("stated_at", _in_november(rng))
+        if rng.random() < _SAYS_WHERE:
+            provenance.setdefault("location", {"text": f"Room {said.nonce}"})
+        if said.door == "kafka" or rng.random() < _HAS_A_SYSTEM:
+            its = {"name": f"EPR of {said.by.org or 'nobody'}", "version": "1"}
+            provenance.setdefault("system", its)
+            provenance["source_ref"] = {"id": said.entry_id, "version": said.nonce}
         contribution: dict[str, Any] = {
             "contribution_id": identifier(rng),
-            "plan_id": plan_id,
-            "command": f"careplan.{SECTIONS[section]}.commands.{command}.v1",
-            "entry_id": entry_id,
-            "content": dict(content),
+            "plan_id": said.plan_id,
+            "command": said.command,
+            "entry_id": said.entry_id,
+            "content": dict(said.content),
             "provenance": provenance,
         }
-        if based_on is not None:
-            contribution["based_on"] = based_on
-        sent = Sent(section, contribution, by, door, nonce)
+        if said.based_on is not None:
+            contribution["based_on"] = said.based_on
+        if said.visibility is not None:
+            contribution["visibility"] = dict(said.visibility)
+        sent = Sent(said.section, contribution, said.by, said.door, said.nonce)
         self.sent.append(sent)
         return sent
 
@@ -299,11 +238,65 @@ class Deeds:
         if sent.door == "http":
             may_abandon = 0.0 if sent.plan_id in self._to_be_ended else self._abandoned
             await self._http.send(sent, rng, may_abandon=may_abandon)
+            if sent.is_accepted:
+                self._used.append(sent)
         else:
             await self._kafka.send(sent)
-        if sent.is_accepted and sent.contribution["command"] == _AGREE:
-            self._used[sent.door].append(sent)
 
 
-def _nonce(rng: Random) -> str:
+def a_story_of_each_section(told: tuple[Story, ...]) -> list[Story]:
+    """The first that comes to something, of each section that has one."""
+    first: dict[str, Story] = {}
+    for story in told:
+        if story.comes_to_something:
+            first.setdefault(story.section.name, story)
+    return [first[name] for name in SECTIONS if name in first]
+
+
+def identifier(rng: Random) -> str:
+    """An id like any contributor's."""
+    return str(UUID(int=rng.getrandbits(128), version=4))
+
+
+def nonce_of(rng: Random) -> str:
+    """A word that nobody else says."""
     return f"n{rng.getrandbits(80):020x}"
+
+
+def _life_of(plan: Plan, story: Story, rng: Random) -> Life:
+    fixed = story.fixed_id(plan.id)
+    if fixed is not None:
+        return plan.ones.setdefault(fixed, Life(story, fixed))
+    life = Life(story, identifier(rng))
+    plan.lives.append(life)
+    return life
+
+
+def _heard(life: Life, sent: Sent) -> None:
+    life.version = max(life.version, (sent.receipt or {}).get("entry_version") or 0)
+
+
+def _who(step: Example, org: str, plan_id: str) -> Party:
+    if step.recorded_by_kind in ("person", "related-person"):
+        return Party(step.recorded_by_kind, plan_id=plan_id)
+    role = step.role or ("nurse" if step.recorded_by_kind == "professional" else "")
+    return Party(step.recorded_by_kind, org, role=role)
+
+
+def _voice(step: Example) -> dict[str, Any] | None:
+    """Who said it, where that is somebody else than who recorded it."""
+    if step.stated_by_kind is None:
+        return None
+    said: dict[str, Any] = {"kind": step.stated_by_kind, "name": NAME}
+    if step.stated_by_kind == "professional":
+        said["role"] = step.role or "nurse"
+    if step.stated_by_kind == "related-person":
+        said["relationship"] = "daughter"
+    return said
+
+
+def _in_november(rng: Random) -> str:
+    """A moment that has passed, as a contributor in any zone writes it."""
+    day, hour, second = rng.randrange(1, 28), rng.randrange(24), rng.randrange(60)
+    part = rng.choice(("", f".{rng.randrange(1, 10**6):06}"))
+    return f"2026-11-{day:02}T{hour:02}:15:{second:02}{part}{rng.choice(('Z', '+01:00', '-05:30'))}"

@@ -15,7 +15,7 @@ import orjson
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaError
 
-from shared.cli.token import Signer, person, professional
+from shared.cli.token import Signer
 from tests.faults.load.sent import REUSED, SECTIONS, Party, Sent, is_final
 
 PATIENCE = 240.0
@@ -118,14 +118,9 @@ class HttpDoor:
     def token(self, by: Party) -> str:
         """The bearer token of a contributor, valid for the whole run."""
         if by not in self._tokens:
-            claims = (
-                person(by.plan_id, "Somebody-Synth")
-                if by.kind == "person"
-                else professional(by.org, by.role, "Somebody-Synth")
-            )
             # Signed in a while ago: a service whose clock is behind knows them all the same.
             issued = int(time.time()) - _SIGNED_IN_SECONDS_AGO
-            self._tokens[by] = self._signer.sign({**claims, "iat": issued})
+            self._tokens[by] = self._signer.sign({**by.claims, "iat": issued})
         return self._tokens[by]
 
 

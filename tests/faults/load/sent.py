@@ -3,13 +3,16 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
+from uuid import NAMESPACE_URL, uuid5
 
+from shared.cli.token import person, professional, related_person, system
 from shared.contracts import discover
 
 SECTIONS: Final = {section.name: section.wire_name for section in discover.sections()}
-"""Folder of a section, and its name on the wire."""
+"""Folder of a section, and its name on the wire: of every section there is."""
 
 REUSED: Final = "contribution-id-reused"
+NAME: Final = "Somebody-Synth"
 
 
 @dataclass(frozen=True)
@@ -20,6 +23,26 @@ class Party:
     org: str = ""
     plan_id: str = ""
     role: str = ""
+
+    @property
+    def claims(self) -> dict[str, Any]:
+        """What their token says of them, and of how they signed in."""
+        if self.kind == "professional":
+            own = professional(self.org, self.role, NAME)
+        elif self.kind == "system":
+            own = system(self.org, NAME, role=self.role or None)
+        else:
+            own = (person if self.kind == "person" else related_person)(self.plan_id, NAME)
+        return {**own, **self.signed_in}
+
+    @property
+    def signed_in(self) -> dict[str, str]:
+        """How they did, as their token says it; not every issuer says all of it."""
+        who = f"{self.kind}/{self.org}/{self.plan_id}/{self.role}"
+        jti = str(uuid5(NAMESPACE_URL, f"careplan-faults/{who}"))
+        if self.kind != "professional":
+            return {"jti": jti}
+        return {"jti": jti, "client_id": f"epr-{self.org}", "idp": "staff-card", "acr": "aal3"}
 
 
 @dataclass
@@ -41,6 +64,11 @@ class Sent:
     def id(self) -> str:
         """Its contribution_id."""
         return str(self.contribution["contribution_id"])
+
+    @property
+    def wire(self) -> str:
+        """Its section's name on the wire: an id belongs to one contribution of a section."""
+        return SECTIONS[self.section]
 
     @property
     def plan_id(self) -> str:

@@ -13,6 +13,7 @@ from typing import TypeVar
 from urllib.parse import urlsplit, urlunsplit
 
 import httpx
+from typing_extensions import override
 
 from deploy.local.processes.output import Terminal
 from deploy.local.processes.process import dying_with_parent
@@ -23,6 +24,7 @@ from deploy.local.stack import place
 from deploy.local.stack.services import Service
 from deploy.local.stack.stack import Stack
 from shared.cli.readiness import every_part_ready
+from shared.contracts import discover
 from shared.testing.eventually import eventually
 from tests.e2e.stack_process import ROOT, free_port_offset
 from tests.faults.stack.disk import SmallDisk
@@ -33,7 +35,7 @@ Given = TypeVar("Given")
 READY_WITHIN = 180.0
 _STARTED_WITHIN = 240.0
 _FIRST_LISTENER = 100
-SECTIONS = ("person", "about_me", "goals")
+SECTIONS = tuple(section.name for section in discover.sections())
 
 
 class _Altered(Supervisor):
@@ -44,6 +46,7 @@ class _Altered(Supervisor):
         self.commands: dict[str, Sequence[str]] = {}
         self._children: dict[str, Child] = {}
 
+    @override
     def start(self, child: Child) -> None:
         self._children[child.name] = child
         command = self.commands.get(child.name)
@@ -81,9 +84,11 @@ class _TestStack(Stack):
             self.to_postgres[service.name] = await opened.enter_async_context(to_postgres)
         self.broker = replace(self.broker, listeners=tuple(listeners))
 
-    async def sow(self) -> None:
+    @override
+    async def load_examples(self) -> None:
         """No example: all that is there comes from the load."""
 
+    @override
     def environment(self, service: Service, database_url: str) -> dict[str, str]:
         """As it is told, but through its proxies."""
         proxied = _at_port(database_url, self.to_postgres[service.name].port)

@@ -20,7 +20,7 @@ from shared.chassis.store.mapper import EntryMapper
 from shared.chassis.store.rows import StoredRow
 from shared.ledger import Agent, CodedText, NeedRef, Organisation, Provenance
 from shared.ledger.provenance import Kind
-from shared.testing.events import History, record_of
+from shared.testing.events import History, record_of, told_of
 from shared.testing.plain_fold import applied
 
 RECORDED_AT = datetime(2026, 3, 1, 12, 30, 0, 250, tzinfo=UTC)
@@ -110,7 +110,7 @@ def test_what_is_published_can_be_read() -> None:
     assert (event.position, event.recorded_at) == (41, RECORDED_AT)
     assert (event.traceparent, event.leaf_hash) == (TRACEPARENT, "ab" * 32)
     assert event.fields == ("aim", "need_ids")
-    assert applied(event, {})["aim"] == {"text": "To walk"}
+    assert applied(told_of(event), {})["aim"] == {"text": "To walk"}
     assert event.provenance["recorded_by"]["name"] == "Edith Marlow-Synth"
     second = event_of(published(made, 2))
     assert (second.fields, second.content, second.change) == (

@@ -15,7 +15,7 @@ from services.plan.fold.domain import Accepted, Outcome, Plan, PlanEntry, fold
 from services.plan.store.reading import read_event
 from services.plan.store.values import object_of
 from shared.ledger import RecordedEvent
-from shared.testing.events import GP, History, record_of
+from shared.testing.events import GP, History, record_of, told_of
 from shared.testing.plain_fold import applied
 
 PERSON = {"kind": "person", "name": "Edith Marlow-Synth"}
@@ -472,7 +472,7 @@ def test_what_an_entry_says_is_what_its_events_make_of_it(
         told: dict[str, Any] = {}
         its_own = [e for e in events if e.entry == (section, entry_id)]
         for event in sorted(its_own, key=lambda event: event.entry_version):
-            told = applied(event, told)
+            told = applied(told_of(event), told)
         assert content(entry) == told
         leaves = set()
         for key, value in told.items():

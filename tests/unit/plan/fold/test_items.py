@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from shared.ledger import RecordedEvent
 from shared.testing import plain_fold
-from shared.testing.events import History
+from shared.testing.events import History, told_of
 from tests.unit.plan.fold.test_domain import folded
 
 WHAT = st.integers(0, 3)
@@ -90,7 +90,7 @@ def test_each_item_that_did_not_change_keeps_its_author(
         elif version < len(lists):
             expected[f"{under}.{place}"] = version
     assert leaves == {"field": len(lists), **expected}
-    assert leaves == plain_fold.authors(events)
+    assert leaves == plain_fold.authors([*map(told_of, events)])
 
 
 def _said_since(lists: list[dict[int, int]], one: int, n: int) -> int:
@@ -114,7 +114,7 @@ def told(*contents: dict[str, Any]) -> dict[str, int]:
 
 def _both(history: History, events: list[RecordedEvent]) -> dict[str, int]:
     entry = folded(history.plan_id, events).entries["novel", events[0].entry_id]
-    assert entry.leaves == plain_fold.authors(events)
+    assert entry.leaves == plain_fold.authors([*map(told_of, events)])
     return entry.leaves
 
 

@@ -18,7 +18,7 @@ from services.plan.store.projection import plan_from
 from services.plan.store.reading import read_event
 from shared.ledger import RecordedEvent
 from shared.testing import plain_fold
-from shared.testing.events import record_of
+from shared.testing.events import record_of, told_of
 from shared.testing.hostile import as_it_comes, history_of
 
 PLAN_ID = UUID(int=1)
@@ -42,12 +42,11 @@ def test_the_document_is_that_of_the_plain_fold_byte_for_byte(seed: int) -> None
             held.fold(read_event(record_of(event)))
         came += batch
         held.write_out()
-        told = plain_fold.taken(PLAN_ID, came)
+        told = taken(came)
         is_empty = not told.events and not told.waiting
-        assert held.document == (b"" if is_empty else plain_fold.document(PLAN_ID, told))
-        for key, shown in held.shown.items():
-            mine = [event for event in told.events if event.entry == key]
-            assert shown.leaves == plain_fold.authors(mine)
+        assert held.document == (b"" if is_empty else plain_fold.document(str(PLAN_ID), told))
+        for (section, entry_id), shown in held.shown.items():
+            assert shown.leaves == plain_fold.authors(of_entry(told, section, entry_id))
 
 
 @given(SEEDS)
@@ -62,9 +61,9 @@ def test_the_ledger_has_each_entry_as_it_was_after_each_event(seed: int) -> None
         held.write_out()
         rows += held.rows
         held.settle()
-        so_far = plain_fold.document(PLAN_ID, plain_fold.taken(PLAN_ID, came[:number]))
+        so_far = plain_fold.document(str(PLAN_ID), taken(came[:number]))
         new.setdefault(held.plan.version, so_far)
-    told = plain_fold.taken(PLAN_ID, came)
+    told = taken(came)
     assert len(rows) == len(told.events)
     last: dict[tuple[str, UUID], dict[str, Any]] = {}
     for version, row in enumerate(rows, 1):
@@ -77,9 +76,16 @@ def test_the_ledger_has_each_entry_as_it_was_after_each_event(seed: int) -> None
         shown = document_of(PLAN_ID, version, head, bodies, head["parked"])
         if version in new:  # the last of its batch: this is what its readers were shown
             assert shown == new[version]
-        assert differs_in(shown, plain_fold.document(PLAN_ID, then)) <= {"complete", "parked"}
-        mine = [event for event in then.events if event.entry == key]
-        assert orjson.loads(facts["leaves"]) == plain_fold.authors(mine)
+        assert differs_in(shown, plain_fold.document(str(PLAN_ID), then)) <= {"complete", "parked"}
+        assert orjson.loads(facts["leaves"]) == plain_fold.authors(of_entry(then, *key))
+
+
+def taken(came: Sequence[RecordedEvent]) -> plain_fold.Taken:
+    return plain_fold.taken(str(PLAN_ID), map(told_of, came))
+
+
+def of_entry(told: plain_fold.Taken, section: str, entry_id: UUID) -> list[plain_fold.Event]:
+    return [one for one in told.events if plain_fold.key_of(one) == (section, str(entry_id))]
 
 
 def differs_in(one: bytes, other: bytes) -> set[str]:
@@ -104,10 +110,10 @@ def stored_and_loaded(held: HeldPlan, came: Sequence[RecordedEvent]) -> HeldPlan
     }
     loaded = HeldPlan(plan_from(row), held.revision)
     loaded.shown = {one.key: one for one in entries_of(held.document, held.rest)}
-    loaded.take_in(
-        [
-            Waiting(PLAN_ID, event.natural_key, record_of(event), None)
-            for event in plain_fold.taken(PLAN_ID, came).waiting.values()
-        ]
-    )
+    records = {
+        ((event.section, str(event.entry_id)), event.entry_version): (event.natural_key, event)
+        for event in came
+    }
+    waiting = [records[at] for at in taken(came).waiting]
+    loaded.take_in([Waiting(PLAN_ID, key, record_of(event), None) for key, event in waiting])
     return loaded

@@ -11,7 +11,7 @@ from services.plan.store.batch import HeldPlan
 from services.plan.store.history_item import joined
 from services.plan.store.reading import read_event
 from shared.testing import plain_fold
-from shared.testing.events import record_of
+from shared.testing.events import record_of, told_of
 from shared.testing.hostile import as_it_comes, history_of
 
 PLAN_ID = UUID(int=1)
@@ -27,7 +27,7 @@ def test_a_contribution_is_joined_from_what_was_kept_of_its_events(seed: int) ->
     held = HeldPlan(Plan(PLAN_ID), 0)
     for event in [event for batch in came for event in batch]:
         held.fold(read_event(record_of(event)))
-    told = plain_fold.taken(PLAN_ID, [event for batch in came for event in batch])
+    told = plain_fold.taken(str(PLAN_ID), [told_of(one) for batch in came for one in batch])
     kept = [row.named() for row in held.rows]
     items: dict[tuple[UUID, UUID], list[bytes]] = {}
     for row in kept:

@@ -1,8 +1,8 @@
-"""The judge's own fold, rule by rule of ``wire.md`` 3 and 4."""
+"""The fold that services and stacks are held against, rule by rule of ``wire.md`` 3 and 4."""
 
 from typing import Any
 
-from tests.faults.judge.refold import document_of
+from shared.testing.plain_fold import Taken, plan_of
 
 PLAN = "0199c0de-0000-7000-8000-0000000000a1"
 NURSE = {"kind": "professional", "name": "N-Synth", "role": "nurse", "organisation": {"ods": "Z1"}}
@@ -34,6 +34,10 @@ OPENED = event("person.plan-opened", {"plan_state": "open"}, minute=0, change="c
 AGREED = event(
     "goals.agreed", {"aim": {"text": "Walk"}, "why": "To shop"}, minute=1, change="created"
 )
+
+
+def document_of(events: list[dict[str, Any]]) -> dict[str, Any]:
+    return plan_of(PLAN, Taken(list(events)))
 
 
 def only_entry(*events: dict[str, Any]) -> dict[str, Any]:
