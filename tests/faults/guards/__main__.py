@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from shared.chassis import run
-from tests.faults.guards import in_memory
+from tests.faults.guards import in_memory, in_messages
 from tests.faults.guards.known import CONTROL
 
 _ALTERED: Final[Mapping[str, Callable[[], None]]] = {
@@ -18,6 +18,8 @@ _ALTERED: Final[Mapping[str, Callable[[], None]]] = {
     "plan-lock": in_memory.without_plan_lock,
     "comparison": in_memory.without_comparison,
     "rehash": in_memory.without_rehash,
+    "kept-fields": in_messages.without_keep,
+    "stated-time": in_messages.without_stated_time,
     CONTROL: in_memory.with_every_guard,
 }
 """Where nothing stands here, the guard is taken away in the database alone."""

@@ -18,6 +18,8 @@ FAULT_OF: Final[Mapping[str, str]] = {
     "repeat": "kill-goals",
     "comparison": "kill-goals",
     "rehash": "kill-goals",
+    "kept-fields": "kill-goals",
+    "stated-time": "kill-goals",
     "unique-key": "two-writers",
     "clock": "clock-goals",
     CONTROL: "kill-goals",
