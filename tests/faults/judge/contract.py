@@ -4,6 +4,7 @@ The judge knows no section by name: what its events may say, and of what type an
 """
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -12,6 +13,7 @@ from typing import Any, Final
 
 from shared.contracts import discover
 
+_WORD: Final = re.compile(r"[a-z]+(-[a-z]+)*")
 _FOLDER: Final = Path(__file__).resolve().parents[3] / "contracts"
 
 
@@ -21,8 +23,10 @@ class Known:
 
     entry_type: str
     change: str
+    always: frozenset[str]
+    """What all of them say."""
     constants: Mapping[str, Any]
-    """Texts that all of them say, whatever was sent: the state of a plan that was opened."""
+    """Of that, what says the same word each time: the state of a plan that was opened."""
 
 
 @cache
@@ -69,6 +73,11 @@ def leaves_of(type_: str, content: Mapping[str, Any]) -> list[str]:
     return leaves
 
 
+def _is_a_word(said: Any) -> bool:
+    """True for a value of a closed list, which is no text of anybody's."""
+    return isinstance(said, bool) or (isinstance(said, str) and bool(_WORD.fullmatch(said)))
+
+
 @cache
 def _schema(type_: str) -> dict[str, Any]:
     name, _, major = type_.rpartition(".v")
@@ -92,11 +101,11 @@ def _histories() -> Mapping[str, Known]:
             entry_type=events[0]["entry_type"],
             # One that begins an entry is in a history first as that, and later as a restoration.
             change=events[0]["change"],
+            always=frozenset.intersection(*(frozenset(event["content"]) for event in events)),
             constants={
                 name: said
                 for name, said in events[0]["content"].items()
-                if isinstance(said, str)
-                and all(event["content"].get(name) == said for event in events)
+                if _is_a_word(said) and all(event["content"].get(name) == said for event in events)
             },
         )
         for type_, events in found.items()

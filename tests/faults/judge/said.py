@@ -153,29 +153,31 @@ def _all_of_it(type_: str, command: str, said: Content, given: Content, before: 
     taken = {name: one for name, one in given.items() if name in properties(type_)}
     others = {name: one for name, one in given.items() if name not in taken}
     more = {name: one for name, one in said.items() if name not in taken}
-    for name, one in list(more.items()):
-        is_not_of_the_entry = one is None and name in of_the_change(type_)
-        constants = known(type_).constants
-        if is_not_of_the_entry or (name in constants and constants[name] == one):
-            del more[name]
-            said = {other: kept for other, kept in said.items() if other != name}
-        elif name in properties(command):
-            return f"/{name} should not be there"
     wrong = difference({name: one for name, one in said.items() if name in taken}, taken)
-    if wrong:
-        return wrong
     if others and not more:
-        return f"nothing is said of {sorted(others)}"
-    if more and not others:
-        return f"/{min(more)} should not be there"
-    wrongs = (_items(f"/{name}", one, before.get(name), others) for name, one in more.items())
-    return next((wrong for wrong in wrongs if wrong), "")
+        wrong = wrong or f"nothing is said of {sorted(others)}"
+    for name, one in more.items():
+        if others and isinstance(one, list):
+            wrong = wrong or _items(f"/{name}", one, before.get(name), others)
+        elif not _is_its_own(type_, command, name, one):
+            wrong = wrong or f"/{name} should not be there"
+    return wrong
 
 
-def _items(path: str, said: Any, held: Any, given: Content) -> str:
+def _is_its_own(type_: str, command: str, name: str, said: Any) -> bool:
+    """True for what an event says by a rule of its section, whatever was sent."""
+    its = known(type_)
+    if said is None:  # no rule removes what nobody named, but for what was never of the entry
+        return name in of_the_change(type_)
+    if name in properties(command):  # where nothing was before, a section may know better
+        return its.change == "created"
+    return name in its.always and its.constants.get(name, said) == said
+
+
+def _items(path: str, said: list[Any], held: Any, given: Content) -> str:
     """A command about one item of a list: it says that one, and leaves the others as they were."""
-    if not isinstance(said, list) or not isinstance(held, list | None):
-        return ""  # its rule is the section's own
+    if not all(isinstance(one, dict) for one in (*said, *(held or ()))):
+        return ""  # what has no ids is not told apart
     stood = {one["item_id"]: one for one in held or () if "item_id" in one}
     named = {str(one) for one in given.values() if isinstance(one, str)}
     other = [one for one in said if stood.get(one.get("item_id")) != one]
@@ -263,6 +265,7 @@ def _plain(said: Any, given: Any, path: str, contribution_id: UUID) -> Any:
             name: _plain(one, given.get(name), f"{path}.{name}", contribution_id)
             for name, one in said.items()
             if not _is_made(name, one, given, path, contribution_id)
+            and not (one is False and name not in given)  # left out means no
         }
     if isinstance(said, list) and isinstance(given, list) and len(said) == len(given):
         pairs = enumerate(zip(said, given, strict=True))
