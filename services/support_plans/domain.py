@@ -23,7 +23,6 @@ from shared.ledger import (
     Keep,
     Media,
     Organisation,
-    Provenance,
     Refusal,
     Refused,
     Text,
@@ -149,6 +148,7 @@ class SupportPlan(CanEnd, CanBeConfirmed):
     """One service's plan, from when it is shared until it ends; only its owner changes it."""
 
     may_contribute = (PROFESSIONAL,)
+    owners = ONLY_THE_OWNER
     carries = ("Additional support plans",)
     provenance_carries = who_and_where()
     already_out = Refusal(
@@ -201,10 +201,6 @@ class SupportPlan(CanEnd, CanBeConfirmed):
 
         owner: Annotated[Owner, DERIVED]
         reason: ChangeReason
-
-    def judge_every_change(self, provenance: Provenance) -> None:
-        """Whatever somebody's role is, the plan is its owner's."""
-        must_be_own_organisation(provenance, self.owner, ONLY_THE_OWNER, None)
 
     @creates(Shared, "Share a support plan")
     @staticmethod

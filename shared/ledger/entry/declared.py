@@ -16,7 +16,7 @@ from functools import cached_property
 from types import MethodType
 from typing import Any, Final, TypeVar, cast
 
-from shared.ledger.entry.checks import must_be_the_persons
+from shared.ledger.entry.checks import must_be_own_organisation, must_be_the_persons
 from shared.ledger.entry.fields import event_said, recorded, taken_by_a_command
 from shared.ledger.entry.rights import Who, in_words
 from shared.ledger.errors import Refusal, Refused
@@ -105,6 +105,8 @@ class Declared:
         self.judge_voice(entry, provenance)
         if self.of_origin:
             entry.must_be_origin(provenance)
+        if entry.owners is not None:
+            must_be_own_organisation(provenance, entry.owner, entry.owners, None)
         entry.judge_every_change(provenance)
 
     def who_in_words(self, entry: Any) -> str:
@@ -117,6 +119,8 @@ class Declared:
             said.append(
                 "Only by its origin: the organisation that recorded the entry, or the person."
             )
+        if not (self.is_common or self.creates) and entry.owners:
+            said.append("Only by the organisation that owns the entry.")
         return " ".join(said)
 
 

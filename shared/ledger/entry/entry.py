@@ -53,6 +53,9 @@ class Entry(Aggregate):
     persons: ClassVar[Refusal | None] = None
     """What all but the person, and whoever acts for them, are refused with: it is their own."""
 
+    owners: ClassVar[Refusal | None] = None
+    """What all but the organisation in its ``owner`` are refused with, where it has one."""
+
     already_out: ClassVar[Refusal]
     """What any change is refused with while the entry is out of the plan; its title says why."""
     not_out: ClassVar[Refusal]

@@ -3,6 +3,7 @@
 from typing import Annotated, Any
 
 import pytest
+from eventsourcing.domain import event
 
 from shared.ledger import (
     DERIVED,
@@ -16,6 +17,7 @@ from shared.ledger import (
     ChangeReason,
     Creation,
     Entry,
+    Organisation,
     Provenance,
     Refusal,
     Refused,
@@ -108,6 +110,24 @@ class Ramble(CanEnd):
             raise Refused(TOO_LATE)
 
 
+class Tour(CanBeConfirmed):
+    """One that belongs to an organisation."""
+
+    owners = Refusal("tour-is-its-owners", "It is another's tour", "Its owner changes it.")
+
+    class Begun(Creation):
+        owner: Organisation
+
+    @creates(Begun, "Begin")
+    @staticmethod
+    def begin(said: Begun) -> None:
+        """Begin."""
+
+    @event(Begun)
+    def __init__(self, owner: Organisation) -> None:
+        self.owner = owner
+
+
 class Stay(Entry):
     """One with names and fields of its own for leaving and coming back."""
 
@@ -140,7 +160,7 @@ class Stay(Entry):
             raise Refused(TOO_LATE, field="day")
 
 
-SECTION = Section("walks_declared", "Walks", (Walk, Ramble, Stay))
+SECTION = Section("walks_declared", "Walks", (Walk, Ramble, Tour, Stay))
 COMMANDS = {(one.entry.__name__, one.method): one for one in SECTION.commands.values()}
 BEGUN = do(Walk.begin, TOM, where="The shop")
 SET_ASIDE = do(Walk.set_aside, TOM, reason="Rain")
@@ -240,6 +260,17 @@ def test_what_belongs_to_the_origin_is_refused_to_others() -> None:
     given(BEGUN).when(do(Walk.move, HELEN, **content)).then(happened(Walk.Moved, **content))
     for by in (SAM, EDITH):
         given(BEGUN).when(do(Walk.move, by, **content)).refused("correction-belongs-to-the-origin")
+
+
+def test_what_an_organisation_owns_is_changed_by_its_people_alone() -> None:
+    begun = do(Tour.begin, SAM, owner=Organisation.of("ZZC01"))
+    given(begun).when(do(Tour.confirm, TOM)).then(happened(Tour.Confirmed))
+    for by in (SAM, EDITH):
+        given(begun).when(do(Tour.confirm, by)).refused("tour-is-its-owners")
+    confirm = COMMANDS["Tour", "confirm"]
+    assert "Only by the organisation that owns" in confirm.declared.who_in_words(confirm.entry)
+    restrict = COMMANDS["Tour", "restrict"]
+    assert "owns" not in restrict.declared.who_in_words(restrict.entry)
 
 
 def test_who_may_use_a_command_is_said_in_a_sentence() -> None:
