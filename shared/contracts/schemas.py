@@ -5,7 +5,16 @@ from typing import Any, Final
 
 from shared.chassis.wire.shapes import command_shape, event_schema, schema_of
 from shared.chassis.wire.validation_errors import INTEGER_LIMIT
-from shared.ledger import UUID_TEXT, Change, Claim, Organisation, Provenance, Section, Visibility
+from shared.ledger import (
+    COMMAND_TYPE,
+    UUID_TEXT,
+    Change,
+    Claim,
+    Organisation,
+    Provenance,
+    Section,
+    Visibility,
+)
 from shared.ledger.names import NOT_IDS
 from shared.ledger.words import titled, titled_of
 
@@ -27,7 +36,7 @@ _SECTION: Final = {"type": "string", "pattern": "^[a-z][a-z-]*[a-z]$"}
 _TYPE: Final = {"type": "string", "pattern": r"^careplan\.[a-z-]+\.[a-z-]+\.v[1-9][0-9]*$"}
 _COMMAND: Final = {
     "type": "string",
-    "pattern": r"^careplan\.[a-z-]+\.commands\.[a-z-]+\.v[1-9][0-9]*$",
+    "pattern": f"^{COMMAND_TYPE}$",
 }
 _IN_THE_HEADERS: Final = ("plan_id", "entry_id", "contribution_id")
 

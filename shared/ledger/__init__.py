@@ -49,6 +49,7 @@ from shared.ledger.errors import (
     need_reason,
 )
 from shared.ledger.names import (
+    COMMAND_TYPE,
     LOCAL_ID,
     ODS,
     ORGANISATION_CODE,
@@ -156,6 +157,7 @@ from shared.ledger.words import Choice, Titled, titled, values_titled
 __all__ = [
     "CAN_BE_SEEN",
     "CHI_NUMBER",
+    "COMMAND_TYPE",
     "DERIVED",
     "DOCUMENT_IDENTIFIERS_NOT_CHECKED",
     "DOCUMENT_NEEDS_CHECKSUM_OR_PLACE",

@@ -15,6 +15,7 @@ ORGANISATION_SOURCE: Final = f"urn:careplan:org:({LOCAL_ID}|{ODS}|{ODS.lower()})
 ROLE: Final = "[a-z][a-z0-9]*(?:-[a-z0-9]+)*"
 # Trace, span and flags of a W3C ``traceparent``.
 TRACEPARENT: Final = "(?!ff)[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})"
+COMMAND_TYPE: Final = r"careplan\.[a-z-]+\.commands\.[a-z-]+\.v[1-9][0-9]*"
 UUID_TEXT: Final = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 
 AUDIENCE: Final = "careplan"

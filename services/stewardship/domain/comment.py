@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 from eventsourcing.domain import event
 
 from shared.ledger import (
+    COMMAND_TYPE,
     DERIVED,
     PERSON,
     PROFESSIONAL,
@@ -62,7 +63,7 @@ class Proposed:
     """The contribution that the author of a proposal would make: kept as sent, never applied."""
 
     command: Annotated[
-        Annotated[str, Shape(pattern=r"^careplan\.[a-z-]+\.commands\.[a-z-]+\.v[1-9][0-9]*$")],
+        Annotated[str, Shape(pattern=f"^{COMMAND_TYPE}$")],
         titled("Command", "The command that would be sent."),
     ]
     content: Annotated[dict[str, Any], titled("Content", "What it would say.")]

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
-from shared.ledger import UUID_TEXT, Misshapen
+from shared.ledger import COMMAND_TYPE, UUID_TEXT, Misshapen
 from shared.ledger.names import LOCAL_ID, ODS
 from shared.ledger.text import CAN_BE_SEEN
 from shared.ledger.times import DAY, DURATION, PARTIAL_DATE
@@ -203,6 +203,10 @@ SAID_OF_A_PATTERN: Final[Mapping[str, tuple[str, str]]] = {
     SHA256: ("pattern", "must be a SHA-256: 64 hexadecimal digits in lower case"),
     f"^{ODS}$": ("pattern", "must be an ODS code in upper case, as ZZG01"),
     f"^{LOCAL_ID}$": ("pattern", "must be `x-` and a name in lower case, as x-larkfield"),
+    f"^{COMMAND_TYPE}$": (
+        "pattern",
+        "must be the type of a command, as careplan.goals.commands.reword.v1",
+    ),
     SECTION_NAME: ("pattern", "must be the name of a section, as about-me"),
     FIELD_PATH: ("pattern", "must be the path of a field, as aim or responses.my_wellness"),
     MIME: ("pattern", "must be a type and a subtype, as image/png"),

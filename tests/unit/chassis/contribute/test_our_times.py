@@ -107,4 +107,4 @@ def test_no_command_offers_it_and_every_event_with_media_has_it(section: Any) ->
         assert "added_at" not in schema
     for event in section.events.values():
         schema = str(event_schema(event))
-        assert ("'sha256'" in schema) == ("'added_at'" in schema)
+        assert ("'media_id'" in schema) == ("'added_at'" in schema)
