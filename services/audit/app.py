@@ -49,7 +49,7 @@ def create_app(settings: Settings) -> FastAPI:
         settings,
         database=database,
         relay=relay,
-        routes=[record_routes(RecordList(database), identity, settings.roles)],
+        routes=[record_routes(RecordList(database, settings.time_zone), identity, settings.roles)],
         consumers={"records": records},
         opens=[gaps],
         parts={"positions": gaps.part},

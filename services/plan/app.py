@@ -68,7 +68,7 @@ def create_app(settings: Settings) -> FastAPI:
             await plans.count_parked(connection)
         yield
 
-    zone = ZoneInfo("Europe/London")
+    zone = ZoneInfo(settings.time_zone)
     findings = PlanFindings(database, zone)
     derived = PlanDerived(database, zone, declared_fields())
     reading = database, identity, settings.roles

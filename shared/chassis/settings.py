@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Final, TypeVar
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
@@ -58,6 +59,15 @@ def prefix_of_topics(text: str) -> str:
     """What stands before the topics of a deployment: empty, or a name with a dot at its end."""
     if text and not name_on_kafka(text).endswith("."):
         raise ValueError("must end with a dot, as test.")
+    return text
+
+
+def time_zone_name(text: str) -> str:
+    """A time zone of the IANA's list."""
+    try:
+        ZoneInfo(text)
+    except (ValueError, OSError, ZoneInfoNotFoundError):
+        raise ValueError("must be the name of a time zone, as Europe/London") from None
     return text
 
 
@@ -140,6 +150,9 @@ class Settings(BaseSettings):
     dead_letter_limit: _Count = Field(default=1_000, description="of a consumer in an hour")
     metadata_max_age_ms: _Count = Field(default=5_000, description="when a new topic is noticed")
 
+    time_zone: Annotated[str, AfterValidator(time_zone_name)] = Field(
+        default="Europe/London", description="whose days and months are meant"
+    )
     roles: dict[str, tuple[str, ...]] = Field(
         default={}, validate_default=True, description="names in place of the usual ones, by kind"
     )

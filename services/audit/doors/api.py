@@ -34,14 +34,11 @@ from shared.chassis.http.parameters import (
     place_in,
     whole_number,
 )
-from shared.chassis.policy.decide import Action, Facts, Roles, decide
+from shared.chassis.policy.decide import AUTHN, Action, Decision, Facts, Roles, decide
 from shared.chassis.wire.problem import Problem
 from shared.ledger import ORGANISATION_CODE, Contributor, Instant, id_in
 
 LIST: Final = ("records",)
-AUDITOR: Final = "auditor"
-"""The one role that is shown how somebody was authenticated."""
-
 OPERATIONS: Final = tuple(word for word in Operation if word is not Operation.UNKNOWN)
 
 _DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
@@ -101,7 +98,7 @@ def record_routes(records: RecordList, identity: Identity, roles: Roles) -> APIR
 
     async def reader(
         request: Request, contributor: Annotated[Contributor, Depends(identity)]
-    ) -> Contributor:
+    ) -> Decision:
         purpose = one_header(request, "Ledger-Purpose")
         known = purpose if purpose in PURPOSES else None
         decision = decide(contributor, Action.READ_AUDIT, Facts(roles), known)
@@ -109,12 +106,12 @@ def record_routes(records: RecordList, identity: Identity, roles: Roles) -> APIR
             raise Problem(decision.code, decision.detail, policy_version=decision.policy_version)
         judge_purpose(request, purpose)
         judge_parameters(request, _NAMES)
-        return contributor
+        return decision
 
     @router.get("/v1/audit/records")
     async def list_of_records(
         query: Annotated[RecordsQuery, Query()],
-        contributor: Annotated[Contributor, Depends(reader)],
+        decision: Annotated[Decision, Depends(reader)],
     ) -> Response:
         """Audit records, newest first; ``next`` goes on below the last one."""
         wanted = Wanted(
@@ -129,10 +126,11 @@ def record_routes(records: RecordList, identity: Identity, roles: Roles) -> APIR
             after=None if query.cursor is None else place_in(query.cursor, *LIST),
             limit=query.limit + 1,
         )
-        found = await records.newest(wanted, shows_authn=contributor.role == AUDITOR)
+        found = await records.newest(wanted, shows_authn=AUTHN not in decision.redactions)
         items, more = found[: query.limit], found[query.limit :]
         body = {"items": items, "next": cursor_of(items[-1]["idx"], *LIST) if more else None}
-        return Response(orjson.dumps(body), media_type="application/json", headers=PRIVATE)
+        headers = {**PRIVATE, "Ledger-Policy": decision.policy_version}
+        return Response(orjson.dumps(body), media_type="application/json", headers=headers)
 
     return router
 

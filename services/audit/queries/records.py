@@ -1,7 +1,7 @@
 """The list of records as answers give it: newest first, with filters that an index serves."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any, Final
 from uuid import UUID
@@ -32,7 +32,7 @@ _AS_TOLD: Final = {
 }
 """Members that an answer takes from the groups unchanged."""
 
-_MIDNIGHT: Final = "({}::timestamp AT TIME ZONE 'Europe/London')"
+_MIDNIGHT: Final = "({}::timestamp AT TIME ZONE '{}')"
 _AUTHN: Final = ("jti", "client_id", "idp", "acr", "auth_time")
 
 Groups = Mapping[str, Mapping[str, Any]]
@@ -42,8 +42,8 @@ Groups = Mapping[str, Mapping[str, Any]]
 class Wanted:
     """Which records are asked for; ``None`` is no filter.
 
-    ``since`` and ``until`` are instants or days of London, both included. ``after`` is the place of
-    the last record of the page before.
+    ``since`` and ``until`` are instants or days of ``zone``, both included. ``after`` is the place
+    of the last record of the page before.
     """
 
     plan_id: UUID | None = None
@@ -56,13 +56,18 @@ class Wanted:
     until: date | datetime | None = None
     after: int | None = None
     limit: int = 50
+    zone: str = "Europe/London"
 
 
 class RecordList:
-    """Finds records; each list is a range of one index, read from the newest end."""
+    """Finds records; each list is a range of one index, read from the newest end.
 
-    def __init__(self, database: Database) -> None:
+    A day begins at midnight in the time zone of that name.
+    """
+
+    def __init__(self, database: Database, zone: str) -> None:
         self._database = database
+        self._zone = zone
 
     async def newest(self, wanted: Wanted, *, shows_authn: bool) -> list[dict[str, Any]]:
         """The newest of the records that are wanted, newest first, as answers give them."""
@@ -74,7 +79,7 @@ class RecordList:
                 )
                 if at is None:
                     return []
-            query, values = statement(wanted, at)
+            query, values = statement(replace(wanted, zone=self._zone), at)
             rows = await connection.fetch(query, *values)
         return [_as_item(row, shows_authn=shows_authn) for row in rows]
 
@@ -90,8 +95,8 @@ def statement(wanted: Wanted, after_at: datetime | None) -> tuple[str, list[Any]
         "r.operation = {}": wanted.operation,
     }
     times = {
-        f"r.recorded_at >= {_begin(wanted.since)}": wanted.since,
-        f"r.recorded_at {_end(wanted.until)}": wanted.until,
+        f"r.recorded_at >= {_begin(wanted.since, wanted.zone)}": wanted.since,
+        f"r.recorded_at {_end(wanted.until, wanted.zone)}": wanted.until,
     }
     narrowed = {**by, **times}
     given = {condition: value for condition, value in narrowed.items() if value is not None}
@@ -111,12 +116,13 @@ def statement(wanted: Wanted, after_at: datetime | None) -> tuple[str, list[Any]
     return query, values
 
 
-def _begin(since: date | datetime | None) -> str:
-    return "{}" if isinstance(since, datetime) else _MIDNIGHT.format("{}::date")
+def _begin(since: date | datetime | None, zone: str) -> str:
+    return "{}" if isinstance(since, datetime) else _MIDNIGHT.format("{}::date", zone)
 
 
-def _end(until: date | datetime | None) -> str:
-    return "<= {}" if isinstance(until, datetime) else f"< {_MIDNIGHT.format('({}::date + 1)')}"
+def _end(until: date | datetime | None, zone: str) -> str:
+    midnight = _MIDNIGHT.format("({}::date + 1)", zone)
+    return "<= {}" if isinstance(until, datetime) else f"< {midnight}"
 
 
 def _as_item(row: Mapping[str, Any], *, shows_authn: bool) -> dict[str, Any]:

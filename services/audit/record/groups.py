@@ -140,9 +140,9 @@ def voice_of(provenance: Mapping[str, Any]) -> str | None:
 
 
 def supporter(told: Any) -> dict[str, Any] | None:
-    """Who helped the person to say it, if anybody."""
+    """Who helped the person to say it, and how, if anybody."""
     given = object_in(told, "supported_by")
-    return None if given is None else members_in(given, ("name", "relationship")) or None
+    return None if given is None else members_in(given, ("name", "relationship", "how")) or None
 
 
 def entry_in_list(section: str | None, entry_id: UUID, version: int | None) -> dict[str, Any]:

@@ -107,7 +107,7 @@ def record_of_event(
     section = short_text_in(event.section, "section") or ""
     record_id = change_id(section, event.entry_id, event.entry_version)
     type_ = short_text_in(event.type, "type") or ""
-    reason = told.get("reason") or event.content.get("reason")
+    reason = told.get("reason") or event.content.get("reason") or _of_restriction(event.content)
     digest = hash_of_content(event.content)
     policy_version = text_in(given.get("ce_policyversion"), "ce_policyversion")
     trace_id = trace_of(given.get("traceparent") or event.traceparent)
@@ -213,7 +213,7 @@ def record_of_message(
         },
         "object": {
             **without_nulls(
-                section=section,
+                sections=None if section is None else [section],
                 entries=None
                 if entry_id is None
                 else [entry_in_list(section, entry_id, entry_version)],
@@ -274,7 +274,7 @@ def record_of_unreadable(
             record_id, Operation.UNREADABLE, type_, contribution_id=contribution_id, code=code
         ),
         "subject": without_nulls(plan_id=None if plan_id is None else str(plan_id)),
-        "object": without_nulls(section=section),
+        "object": without_nulls(sections=None if section is None else [section]),
         "change": {"reason": reason},
         "source": source_group(source, trace_id),
         "ext": {"raw_sha256": raw_hash},
@@ -327,6 +327,12 @@ def hash_of_content(content: Mapping[str, Any]) -> str:
     except RecursionError as error:
         raise Unfit("the content is nested too deeply") from error
     return hashlib.sha256(published.encode()).hexdigest()
+
+
+def _of_restriction(content: Mapping[str, Any]) -> Any:
+    """The reason of a restriction, which stands with it and not beside it."""
+    visibility = content.get("visibility")
+    return visibility.get("reason") if isinstance(visibility, dict) else None
 
 
 def _bag(unknown: Mapping[str, Any]) -> dict[str, Any]:

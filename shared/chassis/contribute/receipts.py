@@ -142,6 +142,8 @@ def refusal_record(
     digest = sha256(prepared.content_hash + sender).hexdigest()[:16]
     section, code = receipt["section"], receipt["code"]
     reason = provenance.reason or prepared.arguments.get("reason")
+    if reason is None and prepared.visibility is not None:
+        reason = prepared.visibility.reason
     record = {
         "record_id": f"{section}/{prepared.contribution_id}.{digest}.{code}",
         "operation": "refusal",

@@ -26,6 +26,7 @@ Roles = Mapping[str, Collection[str]]
 
 _AUDIT: Final = "audit_reading"
 _READS_NO_PLAN: Final = "reads_no_plan"
+_AUDITOR: Final = "auditor"
 _OPEN_NO_PLAN: Final = frozenset({"audit", "support"})
 
 
@@ -69,7 +70,11 @@ class Decision:
     policy_version: str = POLICY_VERSION
 
 
+AUTHN: Final = "authn"
+"""How somebody was authenticated, where it is left out of an audit record."""
+
 _YES: Final = Decision(True)
+_WITHOUT_AUTHN: Final = Decision(True, redactions=(AUTHN,))
 
 
 def decide(
@@ -143,7 +148,7 @@ def _read_audit(contributor: Contributor, facts: Facts, purpose: str | None) -> 
         return Decision(False, "not-permitted", "This role may not read the audit.")
     if purpose not in (None, "audit"):
         return Decision(False, "not-permitted", "The audit is read for the purpose `audit` only.")
-    return _YES
+    return _YES if contributor.role == _AUDITOR else _WITHOUT_AUTHN
 
 
 def _plan_of_the_token(contributor: Contributor, facts: Facts) -> Decision | None:

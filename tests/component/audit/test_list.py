@@ -6,6 +6,7 @@ from uuid import UUID
 import asyncpg
 import pytest
 
+from shared.chassis.policy.decide import POLICY_VERSION
 from shared.cli.token import person
 from tests.component.audit.bench import event
 from tests.component.audit.door import Door, fill
@@ -67,6 +68,7 @@ async def test_list_when_asked_then_it_says_who_did_what_newest_first(door: Door
         "entry_version": 1,
     }
     assert "Walk to the shop" not in answer.text
+    assert answer.headers["ledger-policy"] == POLICY_VERSION
     assert (refused["operation"], refused["code"]) == ("refusal", "base-version-stale")
     assert (refused["type"], refused["authn"]["jti"]) == ("contribution.refused", "t-1")
     assert (unread["operation"], unread["actor"]) == ("unreadable", None)

@@ -41,6 +41,9 @@ from shared.contracts import discover
         ("CAREPLAN_TOPIC_PREFIX", "test-", "end with a dot"),
         ("CAREPLAN_TOPIC_PREFIX", "." + "x" * 100 + ".", "at most 100"),
         ("CAREPLAN_INSTANCE", "x" * 101, "at most 100"),
+        ("CAREPLAN_TIME_ZONE", "Europe/Nowhere", "the name of a time zone"),
+        ("CAREPLAN_TIME_ZONE", "../etc/passwd", "the name of a time zone"),
+        ("CAREPLAN_TIME_ZONE", "UTC'; --", "the name of a time zone"),
     ],
 )
 def test_a_variable_with_an_odd_value_ends_the_service_with_a_sentence_and_code_2(

@@ -59,7 +59,12 @@ EVENT = RecordedEvent(
             "proxy": {"section": "care-team", "entry_id": str(ENTRY)},
             "more": "words",
         },
-        "supported_by": {"name": "Ivy Pell-Synth", "relationship": "friend", "contact": "01632 1"},
+        "supported_by": {
+            "name": "Ivy Pell-Synth",
+            "relationship": "friend",
+            "contact": "01632 1",
+            "how": "Read it aloud",
+        },
         "system": {"name": "Northmoor EPR", "maker": "Northmoor", "version": "4.2"},
         "source_ref": {"id": "g-7", "version": "2"},
         "reason": "She asked for it",
@@ -170,7 +175,11 @@ def test_record_of_event_when_made_then_every_fact_stands_in_its_group() -> None
             "after_hash": hash_of_content(EVENT.content),
             "author": {"kind": "related-person", "name": "Ned Marlow-Synth"},
             "voice": "proxy",
-            "supported_by": {"name": "Ivy Pell-Synth", "relationship": "friend"},
+            "supported_by": {
+                "name": "Ivy Pell-Synth",
+                "relationship": "friend",
+                "how": "Read it aloud",
+            },
         },
         "where": {
             "app": "Northmoor EPR",
@@ -486,3 +495,24 @@ def test_kafka_time_when_the_producer_gave_an_odd_one_then_none() -> None:
     assert kafka_time(1_795_507_200_250) == datetime(2026, 11, 24, 8, 0, 0, 250_000, tzinfo=UTC)
     for odd in (None, -1, 2**62, 2**63 - 1):
         assert kafka_time(odd) is None
+
+
+def test_record_of_event_when_it_restricts_then_the_reason_of_that_is_the_reason() -> None:
+    """Kind: a reason that stands within what is set, and not beside it."""
+    content = {"visibility": {"labels": ["sensitive"], "reason": "Names a third party"}}
+    provenance = {name: said for name, said in EVENT.provenance.items() if name != "reason"}
+    event = replace(EVENT, content=content, fields=("visibility",), provenance=provenance)
+    record = record_of_event(event, SOURCE)
+    assert record.groups["change"]["reason"] == "Names a third party"
+
+
+def test_every_record_when_it_is_about_a_section_then_it_is_among_its_sections() -> None:
+    """Kind: one fact under two names, so that a question finds half of the records."""
+    told = {"record_id": "x", "at": "2026-11-24T08:00:00Z", "operation": "refusal", "code": "x-y"}
+    records = (
+        record_of_event(EVENT, SOURCE),
+        record_of_message({**told, "section": "goals"}, None, SOURCE),
+        record_of_unreadable("Not JSON.", "unreadable-json", {}, b"", SOURCE),
+    )
+    assert [record.groups["object"]["sections"] for record in records] == [["goals"]] * 3
+    assert not any("section" in record.groups["object"] for record in records)

@@ -278,6 +278,18 @@ def test_who_may_read_the_audit(
     assert decide(contributor, Action.READ_AUDIT, Facts(USUAL_ROLES), purpose).code == code
 
 
+@pytest.mark.parametrize(
+    ("role", "redactions"),
+    [("auditor", ()), ("privacy-officer", ("authn",)), ("caldicott-guardian", ("authn",))],
+)
+def test_only_an_auditor_sees_how_somebody_was_authenticated(
+    role: str, redactions: tuple[str, ...]
+) -> None:
+    asked = Contributor("professional", "ann", role=role, organisation=Organisation("ZZG01"))
+    decision = decide(asked, Action.READ_AUDIT, Facts(USUAL_ROLES), "audit")
+    assert (decision.allowed, decision.redactions) == (True, redactions)
+
+
 def test_a_receipt_is_for_whoever_contributed() -> None:
     facts = Facts(USUAL_ROLES, contributed_by="org:ZZG01")
     assert decide(professional(), Action.READ_RECEIPT, facts).allowed
