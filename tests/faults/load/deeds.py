@@ -185,14 +185,17 @@ class Deeds:
                 said = {"kind": "person"}
                 supported_by = {"name": "Helper-Synth", "how": f"By hand: {nonce}"}
             by = Party("system", org)
-        if not story.creates(step):
+        entry_id = life.id
+        if story.creates(step):
+            entry_id = story.fixed_id(plan.id, step) or entry_id
+        else:
             based_on = based_on or life.version
         return Said(
             section=story.section.name,
             command=step.command,
             content=story.content_of(step, rng, nonce),
             plan_id=plan.id,
-            entry_id=life.id,
+            entry_id=entry_id,
             nonce=nonce,
             by=by,
             door=door,

@@ -9,7 +9,7 @@ from random import Random
 from typing import Any, Final
 from uuid import UUID
 
-from shared.chassis.wire.shapes import leaves_of
+from shared.chassis.wire.shapes import command_shape, leaves_of
 from shared.contracts import discover
 from shared.ledger import Entry, Section, ServiceRole
 from shared.ledger.example import Example
@@ -38,9 +38,11 @@ class Story:
         """True where the command creates an entry."""
         return self.section.commands[step.command].creates
 
-    def fixed_id(self, plan_id: str) -> str | None:
-        """The id of the entry where a plan has only one of its kind."""
-        fixed = self.entry.fixed_id(UUID(plan_id))
+    def fixed_id(self, plan_id: str, step: Example | None = None) -> str | None:
+        """The id of the entry where a plan has only one of its kind, or one for each subject."""
+        begins = step or self.steps[0]
+        said = command_shape(self.section.commands[begins.command]).read(begins.content)
+        fixed = self.entry.id_following_from(UUID(plan_id), said)
         return str(fixed) if fixed else None
 
     def goes_by_kafka(self, step: Example) -> bool:
