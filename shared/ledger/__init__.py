@@ -33,10 +33,11 @@ from shared.ledger.entry.checks import (
     must_say_something,
 )
 from shared.ledger.entry.declared import changes, command, creates, restores, withdraws
-from shared.ledger.entry.entry import NOT_THE_ORIGIN, Entry
+from shared.ledger.entry.entry import Entry
 from shared.ledger.entry.events import Amendment, Creation, Restoration, Withdrawal, change_of
 from shared.ledger.entry.fields import DERIVED, OF_THE_CHANGE, ChangeReason
 from shared.ledger.entry.life_cycle import CanBeConfirmed, CanBeSetAside, CanEnd
+from shared.ledger.entry.origins import NOT_THE_ORIGIN, Origins
 from shared.ledger.entry.restrictions import LIFTING, NEEDS_AN_APPROVER
 from shared.ledger.entry.rights import in_words
 from shared.ledger.errors import (
@@ -229,6 +230,7 @@ __all__ = [
     "OdsCode",
     "OnBehalfOf",
     "Organisation",
+    "Origins",
     "PartialDate",
     "Party",
     "Period",

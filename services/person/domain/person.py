@@ -44,7 +44,6 @@ from shared.ledger import (
     DERIVED,
     NEEDS_CODE_OR_TEXT,
     NHS_NUMBER,
-    NOT_THE_ORIGIN,
     OF_THE_CHANGE,
     PERSON,
     PROFESSIONAL,
@@ -53,7 +52,7 @@ from shared.ledger import (
     Entry,
     Instant,
     OdsCode,
-    Provenance,
+    Origins,
     Refused,
     changes,
     creates,
@@ -189,9 +188,10 @@ class Person(Entry):
         given = {**said.having(nhs_number=number).said()}
         for field, value in given.items():
             if field in ITEMISED:
-                given[field] = self._corrected(field, value or (), said.provenance)
+                theirs = (getattr(self, field), value or (), said.provenance)
+                given[field] = self.origins.corrected(field, *theirs)
             else:
-                self._must_be_where_it_came_from(field, said.provenance)
+                self.origins.must_be_theirs(field, said.provenance, self.origin)
         corrected = said.having(**given)
         self._judge_changed(corrected)
         return corrected
@@ -254,32 +254,11 @@ class Person(Entry):
             said.get("other_identifiers", self.other_identifiers),
         )
 
-    def _must_be_where_it_came_from(self, field: str, provenance: Provenance) -> None:
-        came_from = self.origins.get(field) or self.origin
-        if came_from is None or provenance.origin != came_from:
-            raise Refused(NOT_THE_ORIGIN, field=field)
-
-    def _corrected(
-        self, field: str, items: tuple[Any, ...], provenance: Provenance
-    ) -> tuple[Any, ...]:
-        """The list as it is afterwards: the items of others stay, whether they are named or not."""
-        came_from = self.item_origins.get(field, {})
-        held = {item.item_id: item for item in getattr(self, field)}
-        theirs = {key for key in held if came_from.get(key) != provenance.origin}
-        for item in items:
-            if item.item_id in theirs and item != held[item.item_id]:
-                raise Refused(NOT_THE_ORIGIN, field=field)
-        if theirs == held.keys() and theirs and not items:
-            raise Refused(NOT_THE_ORIGIN, field=field)
-        named = {item.item_id for item in items}
-        return (*(held[key] for key in held if key in theirs - named), *items)
-
     @event(PlanOpened)
     def __init__(self, source: Source, plan_state: PlanState) -> None:
         self.plan_state = plan_state
         self.traced_at: datetime | None = source.traced_at
-        self.origins: dict[str, str | None] = {}
-        self.item_origins: dict[str, dict[UUID | None, str | None]] = {}
+        self.origins = Origins(ITEMISED)
         self.date_of_birth: date | None = None
         self.addresses: tuple[Address, ...] = ()
         self.nhs_number: NhsNumber | None = None
@@ -288,26 +267,12 @@ class Person(Entry):
 
     def remember(self, said: Mapping[str, Any], origin: str | None) -> None:
         """Keep of some demographics what later decisions need; events call this, nobody else."""
-        self.origins = {**self.origins, **dict.fromkeys(said, origin)}
-        for field in ITEMISED & said.keys():
-            self._remember_items(field, said[field] or (), origin)
+        self.origins = self.origins.after(said, vars(self), origin)
         self.date_of_birth = said.get("date_of_birth", self.date_of_birth)
         self.addresses = said.get("addresses", self.addresses) or ()
         self.nhs_number = said.get("nhs_number", self.nhs_number)
         self.other_identifiers = said.get("other_identifiers", self.other_identifiers) or ()
         self.gp_practices = said.get("gp_practices", self.gp_practices) or ()
-
-    def _remember_items(self, field: str, items: tuple[Any, ...], origin: str | None) -> None:
-        """An item that stands as it stood keeps its origin."""
-        held = {item.item_id: item for item in getattr(self, field)}
-        came_from = self.item_origins.get(field, {})
-        after = {
-            item.item_id: came_from[item.item_id]
-            if item.item_id in came_from and held.get(item.item_id) == item
-            else origin
-            for item in items
-        }
-        self.item_origins = {**self.item_origins, field: after}
 
     @event(DemographicsRefreshed)
     def _apply_refreshed(self, source: Source) -> None:

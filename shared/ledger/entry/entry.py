@@ -12,6 +12,7 @@ from eventsourcing.domain import Aggregate
 from shared.ledger.entry.change import Change
 from shared.ledger.entry.declared import Who, common
 from shared.ledger.entry.fields import ChangeReason
+from shared.ledger.entry.origins import NOT_THE_ORIGIN
 from shared.ledger.entry.restrictions import (
     LIFTING,
     NOT_RESTRICTED,
@@ -31,11 +32,6 @@ ALREADY_EXISTS = Refusal(
 )
 KEY_TAKEN = Refusal(
     "key-taken", "Another entry has what only one may have", "Another entry has the same key."
-)
-NOT_THE_ORIGIN = Refusal(
-    "correction-belongs-to-the-origin",
-    "Only where it came from is it corrected",
-    "Only whoever recorded this corrects it: that organisation, or the person.",
 )
 
 
