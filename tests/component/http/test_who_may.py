@@ -167,7 +167,7 @@ async def test_whose_voice_it_is_decides(goals: Goals) -> None:
     entry_id = (await goals.agreed())["entry_id"]
     weigh = contribution(WEIGH, {"importance": 5}, PLAN, entry_id=entry_id, based_on=1)
     told = problem(await goals.door.contribute(weigh, NURSE), 409, "importance-is-the-persons")
-    assert told["errors"][0]["pointer"] == "/content/importance"
+    assert told["errors"][0]["pointer"] == "/provenance/stated_by"
     weigh = contribution(WEIGH, {"importance": 5}, PLAN, entry_id=entry_id, based_on=1)
     assert (await goals.door.contribute(weigh, PERSON)).status_code == 201
 
