@@ -11,10 +11,11 @@ from uuid import UUID
 from eventsourcing.utils import register_topic
 
 from shared.ledger.entry.change import Change
-from shared.ledger.entry.declared import Declared, Who, declared_by
+from shared.ledger.entry.declared import Declared, declared_by
 from shared.ledger.entry.entry import Entry
 from shared.ledger.entry.events import Withdrawal, begun
 from shared.ledger.entry.fields import of_the_change
+from shared.ledger.entry.rights import Who
 from shared.ledger.names import kebab
 from shared.ledger.provenance import Provenance, ServiceRole
 from shared.ledger.values.documents import Media
@@ -137,6 +138,7 @@ class Section:
         events: dict[str, type[Entry.Event]] = {}
         for entry in self.entries:
             self._name_entry(entry)
+            _must_be_declared(entry)
             for event in _events_of(entry):
                 _add(events, self.event_type(entry, event), event)
             for method, declared in _commands_of(entry):
@@ -227,6 +229,22 @@ def _commands_of(entry: type[Entry]) -> Iterator[tuple[str, Declared]]:
         declared = declared_by(inspect.getattr_static(entry, name))
         if declared is not None:
             yield name, declared
+
+
+def _must_be_declared(entry: type[Entry]) -> None:
+    """A method that takes what a command takes is one, or is nobody's to call."""
+    for name in dir(entry):
+        member = inspect.getattr_static(entry, name)
+        if name.startswith("_") or hasattr(Entry, name) or declared_by(member) is not None:
+            continue
+        method = getattr(member, "__func__", member)
+        takes = inspect.signature(method).parameters if inspect.isfunction(method) else {}
+        event = takes["said"].annotation if "said" in takes else None
+        judges_an_event = isinstance(event, type) and issubclass(event, Entry.Event)
+        if judges_an_event or "provenance" in takes:
+            raise ValueError(
+                f"{entry.__name__}.{name} is no command: declare it, or call it _{name}"
+            )
 
 
 def _must_be_whole(entry: type[Entry], method: str, declared: Declared) -> None:

@@ -281,17 +281,3 @@ def _named(decide: Any, declared: Declared) -> Callable[..., Any]:
         setattr(decide, name, getattr(declared.rules, name))
     decide.declared = declared
     return cast("Callable[..., Any]", decide)
-
-
-__all__ = [
-    "Declared",
-    "Refusal",
-    "Who",
-    "changes",
-    "command",
-    "common",
-    "creates",
-    "declared_by",
-    "restores",
-    "withdraws",
-]

@@ -10,7 +10,7 @@ from uuid import UUID
 from eventsourcing.domain import Aggregate
 
 from shared.ledger.entry.change import Change
-from shared.ledger.entry.declared import Who, common
+from shared.ledger.entry.declared import common
 from shared.ledger.entry.fields import ChangeReason
 from shared.ledger.entry.origins import NOT_THE_ORIGIN
 from shared.ledger.entry.restrictions import (
@@ -19,6 +19,7 @@ from shared.ledger.entry.restrictions import (
     judge_visibility,
     must_be_theirs_to_lift,
 )
+from shared.ledger.entry.rights import Who
 from shared.ledger.errors import Refusal, Refused, need_reason
 from shared.ledger.provenance import PERSON, PROFESSIONAL, PROXY, Provenance
 from shared.ledger.values.shape import Name

@@ -291,6 +291,19 @@ def test_who_may_use_a_command_is_said_in_a_sentence() -> None:
     )
 
 
+def test_a_method_that_nobody_declared_is_found() -> None:
+    class Snooze(Entry):
+        class Begun(Creation):
+            pass
+
+        @classmethod
+        def begin(cls, provenance: Provenance) -> None:
+            """It looks like a command, and no door would take it."""
+
+    with pytest.raises(ValueError, match=r"Snooze\.begin is no command: declare it"):
+        Section("snoozes", "Snoozes", (Snooze,))
+
+
 def test_a_command_that_is_refused_while_out_or_in_needs_the_code_for_it() -> None:
     class Nap(Entry):
         class Begun(Creation):
