@@ -25,8 +25,10 @@ class Known:
     change: str
     always: frozenset[str]
     """What all of them say."""
+    removed: frozenset[str]
+    """What one of them takes out."""
     constants: Mapping[str, Any]
-    """Of that, what says the same word each time: the state of a plan that was opened."""
+    """Of what all say, what says the same word each time: the state of a plan that was opened."""
 
 
 @cache
@@ -102,6 +104,9 @@ def _histories() -> Mapping[str, Known]:
             # One that begins an entry is in a history first as that, and later as a restoration.
             change=events[0]["change"],
             always=frozenset.intersection(*(frozenset(event["content"]) for event in events)),
+            removed=frozenset(
+                name for event in events for name, said in event["content"].items() if said is None
+            ),
             constants={
                 name: said
                 for name, said in events[0]["content"].items()

@@ -167,8 +167,9 @@ def _all_of_it(type_: str, command: str, said: Content, given: Content, before: 
 def _is_its_own(type_: str, command: str, name: str, said: Any) -> bool:
     """True for what an event says by a rule of its section, whatever was sent."""
     its = known(type_)
-    if said is None:  # no rule removes what nobody named, but for what was never of the entry
-        return name in of_the_change(type_)
+    if said is None:  # what the command might have named stays where it did not
+        is_no_parameter = name not in properties(command)
+        return name in of_the_change(type_) or (is_no_parameter and name in its.removed)
     if name in properties(command):  # where nothing was before, a section may know better
         return its.change == "created"
     return name in its.always and its.constants.get(name, said) == said
