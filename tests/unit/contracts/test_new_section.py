@@ -11,6 +11,7 @@ import services
 from shared.contracts.examples.corpus import corpus_of, without_example
 from shared.contracts.examples.playing import play
 from shared.contracts.new_section import NameTaken, files_of, write
+from shared.contracts.words import without_words
 
 
 @pytest.mark.parametrize(
@@ -47,6 +48,7 @@ def test_what_is_written_works(
         assert first_event in section.events
         assert first_event == type(play(section, examples).answers[0].events[0]).TOPIC
         assert without_example([section], corpus_of([section])) == []
+        assert [*without_words(section)] == []
         tests = runpy.run_path(str(tmp_path / "tests" / "unit" / name / "test_domain.py"))
         run = [test() for called, test in tests.items() if called.startswith("test_")]
         assert len(run) > 1
