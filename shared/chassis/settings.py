@@ -48,6 +48,36 @@ def key_set_address(text: str) -> str:
     return text
 
 
+def media_address(text: str) -> str:
+    """A folder, or a bucket as ``s3://bucket/prefix``."""
+    if "://" in text and not re.fullmatch(
+        r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](?:/[^?#]*)?", text
+    ):
+        raise ValueError("must be a folder, or a bucket like s3://bucket/prefix")
+    return text
+
+
+def endpoint_address(text: str) -> str:
+    """An address that begins with ``http://`` or ``https://``, or nothing."""
+    if text and not re.fullmatch(r"https?://[^/?#\s]+", text):
+        raise ValueError("must be an address like https://s3.example")
+    return text
+
+
+def scanner_address(text: str) -> str:
+    """``none``, or ``clamd://host:3310``."""
+    try:
+        parts = urlsplit(text)
+        usable = text == "none" or bool(
+            parts.scheme == "clamd" and parts.hostname and parts.port != 0
+        )
+    except ValueError:
+        usable = False
+    if not usable:
+        raise ValueError("must be none, or an address like clamd://host:3310")
+    return text
+
+
 def name_on_kafka(text: str) -> str:
     """What may be a part of a topic's name and of a group member's."""
     if not re.fullmatch(r"[A-Za-z0-9._-]{0,100}", text):
@@ -153,6 +183,32 @@ class Settings(BaseSettings):
     time_zone: Annotated[str, AfterValidator(time_zone_name)] = Field(
         default="Europe/London", description="whose days and months are meant"
     )
+    media_store: Annotated[str, AfterValidator(media_address)] = Field(
+        default="media", description="a folder, or s3://bucket/prefix"
+    )
+    media_endpoint: Annotated[str, AfterValidator(endpoint_address)] = Field(
+        default="", description="of a store that speaks S3 and is not AWS"
+    )
+    media_region: str = "us-east-1"
+    media_scanner: Annotated[str, AfterValidator(scanner_address)] = Field(
+        default="none", description="clamd://host:3310"
+    )
+    media_scanner_seconds: float = Field(
+        default=10.0,
+        gt=0,
+        le=60,
+        allow_inf_nan=False,
+        description="how long an upload waits for it",
+    )
+    media_bytes: _Count = Field(default=52_428_800, description="of one file")
+    media_seconds: float = Field(
+        default=300.0, gt=0, le=3_600, allow_inf_nan=False, description="for one file to come"
+    )
+    media_uploads: _Count = Field(default=16, description="on their way in at once")
+    media_kept_seconds: int = Field(
+        default=86_400, ge=7_200, description="how long media are kept that no entry names"
+    )
+
     roles: dict[str, tuple[str, ...]] = Field(
         default={}, validate_default=True, description="names in place of the usual ones, by kind"
     )

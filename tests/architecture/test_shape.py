@@ -58,7 +58,7 @@ OF_THE_CHASSIS = {
     "http": {
         "contributions.py", "identity.py", "key_set.py", "answers.py", "body.py", "health.py",
         "parameters.py", "overload.py",
-        "plain_requests.py", "spans.py",
+        "plain_requests.py", "spans.py", "media.py",
         "server.py",
     },
     "kafka": {
@@ -66,8 +66,17 @@ OF_THE_CHASSIS = {
         "local_copy.py", "relay.py", "streams.py", "windows.py", "event_message.py", "client.py",
         "faststream_adapter.py",
     },
-    "contribute": {"prepare.py", "contribute.py", "decisions.py", "validate.py", "receipts.py"},
-    "policy": {"decide.py", "plan_states.py", "relationships.py"},
+    "contribute": {
+        "prepare.py", "contribute.py", "decisions.py", "validate.py", "receipts.py", "media.py",
+    },
+    "policy": {"decide.py", "plan_states.py", "relationships.py", "visibility.py"},
+    "media": {
+        "kinds", "keeping.py", "rows.py", "spool.py", "ranges.py", "scanner.py", "blob_store.py",
+        "disk.py", "s3.py", "faults.py",
+    },
+    "media/kinds": {
+        "kind.py", "walking.py", "pictures.py", "sounds.py", "films.py", "documents.py",
+    },
     "store": {
         "event_store.py", "group_commit.py", "rows.py", "mapper.py", "recorder.py",
         "access_log.py", "library_module.py",

@@ -12,7 +12,14 @@ from shared.chassis.database.database import Database
 from shared.chassis.database.outgoing import Outgoing
 from shared.chassis.store.mapper import ENVELOPE, EntryMapper
 from shared.chassis.store.recorder import Recorder
-from shared.chassis.store.rows import Append, Appended, Appends, EventRow, ReceiptRow
+from shared.chassis.store.rows import (
+    Append,
+    Appended,
+    Appends,
+    EventRow,
+    NamedMedia,
+    ReceiptRow,
+)
 from shared.chassis.wire.position import encoded
 from shared.ledger import Entry, Section, instant
 
@@ -88,11 +95,13 @@ class EventStore:
         command: str | None = None,
         read: Sequence[tuple[UUID, int]] = (),
         outgoing: Sequence[Outgoing] = (),
+        names: Sequence[NamedMedia] = (),
     ) -> Appended:
         """Store the entries' new events (of a refusal: none) and the receipt in one commit.
 
         ``command`` is the type of the command they came of; ``read`` are other entries, with the
-        versions that the decision rests on. Raises as ``GroupCommit.append``.
+        versions that the decision rests on; ``names`` are media that the events name. Raises as
+        ``GroupCommit.append``.
         """
         rows_of = {
             one.entry.id: self.rows_of(
@@ -108,7 +117,7 @@ class EventStore:
             gives_back += [(key, entry.id) for key in sorted(held_keys - keys)]
         rows = [row for rows in rows_of.values() for row in rows]
         appended = await self._commits.append(
-            Append(rows, receipt, takes, gives_back, outgoing, read)
+            Append(rows, receipt, takes, gives_back, outgoing, read, names)
         )
         if appended.verdict == "stored":
             for one in moved:

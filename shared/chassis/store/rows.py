@@ -8,7 +8,16 @@ from uuid import UUID
 from shared.chassis.database.outgoing import Outgoing, headers_to_bytes
 from shared.chassis.store.group_commit import GroupCommit, Statement
 
-Verdict = Literal["stored", "repeated", "reused", "plan-unknown", "plan-not-open", "stale", "taken"]
+Verdict = Literal[
+    "stored",
+    "repeated",
+    "reused",
+    "plan-unknown",
+    "plan-not-open",
+    "stale",
+    "taken",
+    "media-unknown",
+]
 
 
 class EventRow(NamedTuple):
@@ -42,6 +51,15 @@ class ReceiptRow(NamedTuple):
     sub: str | None = None
 
 
+class NamedMedia(NamedTuple):
+    """Media that a leaf of an entry names; they have to be here, and are kept from then on."""
+
+    plan_id: UUID
+    sha256: str
+    entry_id: UUID
+    leaf: str
+
+
 class Append(NamedTuple):
     """One request, judged and stored whole or not at all.
 
@@ -54,6 +72,7 @@ class Append(NamedTuple):
     gives_back: Sequence[tuple[str, UUID]] = ()
     outgoing: Sequence[Outgoing] = ()
     read: Sequence[tuple[UUID, int]] = ()
+    names: Sequence[NamedMedia] = ()
 
     @property
     def rows(self) -> int:
@@ -109,7 +128,7 @@ class Appended(NamedTuple):
 
 _APPEND: Final = """
 SELECT verdict, at, position_, entry, version, receipt_, receipt_position
-  FROM append_requests($1, $2, $3, $4, $5, $6)
+  FROM append_requests($1, $2, $3, $4, $5, $6, $7)
  ORDER BY request
 """
 
@@ -128,6 +147,7 @@ def _arguments(requests: Sequence[Append]) -> list[list[Any]]:
             for row in request.outgoing
         ],
         [(n, *entry) for n, request in numbered for entry in request.read],
+        [(n, *media) for n, request in numbered for media in request.names],
     ]
 
 

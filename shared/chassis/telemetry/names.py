@@ -90,6 +90,10 @@ class Count(StrEnum):
     GAPS = "careplan.gaps"
     OFFSET_JUMPS = "careplan.offset.jumps"
     TOPICS_MADE_AGAIN = "careplan.topics.made_again"
+    MEDIA_STORED = "careplan.media.stored"
+    MEDIA_DELIVERED = "careplan.media.delivered"
+    MEDIA_DAMAGED = "careplan.media.damaged"
+    MEDIA_SCANNED = "careplan.media.scanned"
 
 
 class Duration(StrEnum):
@@ -108,4 +112,8 @@ UNITS_OF_COUNTS: Final[Mapping[str, str]] = {
     Count.GAPS: "{gap}",  # in the versions of an entry
     Count.OFFSET_JUMPS: "{batch}",  # that began above the stored offset
     Count.TOPICS_MADE_AGAIN: "{topic}",  # read from their beginning
+    Count.MEDIA_STORED: "{file}",  # taken, by outcome: new, or again
+    Count.MEDIA_DELIVERED: "{answer}",  # by outcome: whole, part, or cut off
+    Count.MEDIA_DAMAGED: "{file}",  # whose bytes are gone, or not those that were stored
+    Count.MEDIA_SCANNED: "{file}",  # by outcome: clean, infected, no-answer
 }

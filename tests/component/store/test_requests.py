@@ -313,7 +313,8 @@ async def test_a_call_that_takes_one_key_for_two_entries_is_refused(
     takes = [(1, "k", uuid4()), (2, "k", uuid4())]
     with pytest.raises(asyncpg.IntegrityConstraintViolationError, match="a key for one entry"):
         await owner.fetch(
-            "SELECT append_requests($1, $2, $3, $4, $5, $6)", [None, None], [], takes, [], [], []
+            "SELECT append_requests($1, $2, $3, $4, $5, $6, $7)",
+            *([None, None], [], takes, [], [], [], []),
         )
 
 

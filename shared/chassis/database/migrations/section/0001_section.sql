@@ -41,6 +41,40 @@ CREATE TABLE plan_state (
     entry_version bigint NOT NULL
 );
 
+-- Media of each plan. A name in the store is noted before anything is put there under it, so that
+-- nothing lies there unknown; a name is never used twice.
+CREATE TABLE media_blob (
+    name     text PRIMARY KEY,
+    begun_at timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+
+CREATE TABLE media (
+    plan_id     uuid NOT NULL,
+    sha256      text NOT NULL,
+    media_id    uuid NOT NULL,
+    size        bigint NOT NULL,
+    mime        text NOT NULL,                -- by the content
+    state       text NOT NULL CHECK (state IN ('available', 'quarantined', 'infected')),
+    blob        text NOT NULL REFERENCES media_blob,
+    blocks      bytea NOT NULL,               -- SHA-256 of each 256 KiB
+    contributor text NOT NULL,
+    stored_at   timestamptz NOT NULL,
+    kept_from   timestamptz NOT NULL DEFAULT clock_timestamp(),
+    named       boolean NOT NULL DEFAULT false,  -- by an event; then it is kept for good
+    PRIMARY KEY (plan_id, sha256)
+);
+CREATE UNIQUE INDEX media_of_blob ON media (blob);
+CREATE INDEX media_unnamed ON media (kept_from) WHERE NOT named;
+CREATE INDEX media_quarantined ON media (stored_at) WHERE state = 'quarantined';
+
+CREATE TABLE media_named (
+    plan_id  uuid NOT NULL,
+    sha256   text NOT NULL,
+    entry_id uuid NOT NULL,
+    leaf     text NOT NULL,
+    PRIMARY KEY (plan_id, sha256, entry_id, leaf)
+);
+
 -- Records cost their sender less than columns. A request that touches what another of its call
 -- touches is kept for the next call, so nobody has to look for those here.
 CREATE TYPE append_receipt AS (
@@ -57,15 +91,17 @@ CREATE TYPE append_message AS (
 );
 
 CREATE TYPE append_read AS (request int, entry_id uuid, version bigint);
+CREATE TYPE append_media AS (request int, plan_id uuid, sha256 text, entry_id uuid, leaf text);
 
 -- One call is one transaction: whole requests are judged under the lock, survivors inserted, the
 -- others answered alone. There is one receipt for each request, or null for one without; the other
 -- records name theirs by number (1-based). No two requests of a call have an entry, a contribution
 -- or a key in common, nor reads one of them an entry that another changes.
--- verdict: stored | repeated | reused | plan-unknown | plan-not-open | stale | taken.
+-- verdict: stored | repeated | reused | plan-unknown | plan-not-open | stale | taken |
+-- media-unknown.
 CREATE FUNCTION append_requests(
     receipts append_receipt[], events append_event[], takes append_key[], gives append_key[],
-    messages append_message[], reads append_read[]
+    messages append_message[], reads append_read[], names append_media[]
 ) RETURNS TABLE (
     request int, verdict text, position_ bigint, at timestamptz, entry uuid, version bigint,
     receipt_ bytea, receipt_position bigint
@@ -192,6 +228,33 @@ BEGIN
         END LOOP;
     END IF;
 
+    -- Media that are named have to be here. The rows are locked first: what is swept away meanwhile
+    -- is not here any more, and what is named now is swept away never.
+    IF cardinality(names) > 0 THEN
+        PERFORM FROM (SELECT DISTINCT n.plan_id, n.sha256 FROM unnest(names) AS n
+                       ORDER BY n.plan_id, n.sha256) AS n
+          JOIN media m ON m.plan_id = n.plan_id AND m.sha256 = n.sha256
+           FOR UPDATE OF m;
+        FOR found_ IN
+            SELECT DISTINCT n.request
+              FROM unnest(names) AS n
+             WHERE NOT EXISTS (SELECT FROM media m
+                                WHERE m.plan_id = n.plan_id AND m.sha256 = n.sha256
+                                  AND m.state = 'available')
+        LOOP
+            IF verdicts[found_.request] = 'stored' THEN
+                verdicts[found_.request] := 'media-unknown';
+            END IF;
+        END LOOP;
+        UPDATE media m SET named = true FROM unnest(names) AS n
+         WHERE m.plan_id = n.plan_id AND m.sha256 = n.sha256 AND NOT m.named
+           AND verdicts[n.request] = 'stored';
+        INSERT INTO media_named (plan_id, sha256, entry_id, leaf)
+        SELECT DISTINCT n.plan_id, n.sha256, n.entry_id, n.leaf FROM unnest(names) AS n
+         WHERE verdicts[n.request] = 'stored'
+        ON CONFLICT DO NOTHING;
+    END IF;
+
     -- Places for the events of what survived, in the order given, without a gap.
     place := base;
     FOR found_ IN
@@ -263,3 +326,5 @@ $$;
 GRANT SELECT, INSERT ON stored_events, receipt TO ledger_writer;
 GRANT SELECT, INSERT, DELETE ON unique_key TO ledger_writer;
 GRANT SELECT, INSERT, UPDATE ON plan_state TO ledger_writer;
+GRANT SELECT, INSERT ON media_named TO ledger_writer;
+GRANT SELECT, INSERT, UPDATE, DELETE ON media, media_blob TO ledger_writer;
