@@ -5,12 +5,13 @@ import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, Final
 
 import httpx
 
 from deploy.examples.story import Said, Somebody, Story
-from deploy.examples.wire import Moment, contribution, depends_on_the_moment
+from deploy.examples.wire import Moment, contribution, depends_on_the_moment, files_of
 from shared.cli.token import Signer, professional
 
 _OFFICER: Final = "Nell Ward-Synth"
@@ -132,6 +133,7 @@ class _Teller:
             if not answer.is_success:
                 answer, moment = None, Moment(moment.today, await self._shown_version())
         if answer is None:
+            await self._store_files(said, token)
             based_on = None if said.creates else self.versions[said.entry]
             sent = contribution(self.story, said, moment, based_on)
             answer = await self._until_answered(
@@ -143,6 +145,16 @@ class _Teller:
         self.versions[said.entry] = receipt["entry_version"]
         self.positions[said.section] = receipt["ledger_position"]
         self.last_contribution = said.id
+
+    async def _store_files(self, said: Said, token: str) -> None:
+        """Stores the files that a contribution is going to name."""
+        door = f"{self.urls[said.section.replace('-', '_')]}/v1/media?plan_id={self.story.plan_id}"
+        for file in files_of(said.content):
+            headers = {"Authorization": f"Bearer {token}", **file.headers}
+            send = partial(self.client.post, door, content=file.content, headers=headers)
+            answer = await self._until_answered(send)
+            if not answer.is_success:
+                raise NotLoaded(f"{self._named(said)}, its {file.mime}: {_why(answer)}")
 
     def _named(self, said: Said) -> str:
         return f"{self.story.id} step {said.step}, {said.by.name}, {said.command} of {said.entry}"

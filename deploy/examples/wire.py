@@ -3,14 +3,16 @@
 In a content these stand for something else: ``{entry = "n1"}`` for a reference to that entry,
 ``{in_days = 11}`` for the date so many days after it is first loaded, ``{sub_of = "grace"}`` for
 the subject of her token, ``{shown = "plan_version"}`` for the version that readers are shown.
+``{file = "video/mp4", caption = …}`` names an invented film, which is stored first.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
 from deploy.examples.story import Said, Story
+from shared.testing.files import INVENTED, File
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,15 @@ def contribution(
     return sent
 
 
+def files_of(given: Any) -> Iterator[File]:
+    """The files that a content of a story names."""
+    if isinstance(given, Mapping) and "file" in given:
+        yield INVENTED[given["file"]]
+    elif isinstance(given, Mapping | list):
+        for one in given.values() if isinstance(given, Mapping) else given:
+            yield from files_of(one)
+
+
 def _provenance(story: Story, said: Said) -> dict[str, Any]:
     told: dict[str, Any] = {"stated_at": said.stated_at}
     for name, given in said.provenance.items():
@@ -70,6 +81,9 @@ def _filled_in(story: Story, given: Any, moment: Moment) -> Any:
         return [_filled_in(story, one, moment) for one in given]
     if not isinstance(given, Mapping):
         return given
+    if "file" in given:
+        said = {key: one for key, one in given.items() if key != "file"}
+        return {**INVENTED[given["file"]].named, **said}
     if len(given) == 1:
         ((stands_for, what),) = given.items()
         if stands_for == "entry":

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from shared.ledger.example import Example, examples_of_every_entry
+from shared.testing import files
 
 COMMANDS: Final = "careplan.about-me.commands."
 
@@ -16,16 +17,13 @@ COMMUNICATING: Final = {
     "text": "Hearing aid in left ear, sit on that side. I read large print only. Call me Edie."
 }
 FILM: Final = {
-    "media_id": "0199c0de-0000-7000-8000-0000000000d1",
+    **files.FILM.named,
     "filename": "how-i-say-yes-and-no",
-    "mime": "video/mp4",
-    "sha256": "6b86b273ff34fce19d6b804eff5a3f5747ada4eaa22f1d49c01e52ddb7875b4b",
-    "size": 4_194_304,
-    "url": "https://media.example.org/0199c0de-0000-7000-8000-0000000000d1",
     "caption": "How I say yes and no",
     "transcript": "I look up for yes and down for no.",
     "taken_at": "2026-08-30T10:00:00Z",
 }
+_ELSEWHERE: Final = "https://media.example.org/how-i-say-yes-and-no"
 _THE_PERSON: Final = {"recorded_by_kind": "person"}
 _ON_HER_WORD: Final = {"stated_by_kind": "person"}
 
@@ -70,7 +68,7 @@ EXAMPLES: Final = (
         "begin",
         {
             "responses": {
-                "how_i_communicate": {"media": [{"media_id": FILM["media_id"], "url": FILM["url"]}]}
+                "how_i_communicate": {"media": [{"media_id": FILM["media_id"], "url": _ELSEWHERE}]}
             }
         },
         "media-needs-a-checksum",

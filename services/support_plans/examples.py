@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from shared.ledger.example import Example, examples_of_every_entry
+from shared.testing import files
 
 COMMANDS: Final = "careplan.support-plans.commands."
-SHA256: Final = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
 DIETITIAN: Final = {"role": "dietitian"}
 COUNCIL: Final = {"organisation": "ZZL01", "role": "social-worker"}
 
@@ -45,13 +45,7 @@ _PLAN: Final = {
             }
         ],
         "media": [
-            {
-                "media_id": "0199c0de-0000-7000-8000-0000000000a1",
-                "mime": "image/png",
-                "sha256": SHA256,
-                "size": 20431,
-                "caption": "A plate with the portions for one day",
-            }
+            {**files.PICTURE.named, "caption": "A plate with the portions for one day"},
         ],
     },
     "documents": [_DOCUMENT],

@@ -1,20 +1,25 @@
 """The composition root of every section service: the one place where its parts meet."""
 
 import re
+from contextlib import AbstractAsyncContextManager
+from typing import Any
 
 from fastapi import FastAPI
 
 from shared.chassis.contribute.contribute import Contributions
+from shared.chassis.contribute.media import MediaNamed, who_may_store
 from shared.chassis.contribute.validate import Validations
 from shared.chassis.database.database import Database
 from shared.chassis.http.contributions import contribution_routes, plain_contribution
 from shared.chassis.http.identity import Identity
+from shared.chassis.http.media import media_routes
 from shared.chassis.http.overload import PerCaller
 from shared.chassis.kafka.commands import CommandDoor
 from shared.chassis.kafka.consumer import BatchConsumer
 from shared.chassis.kafka.local_copy import LocalCopy
 from shared.chassis.kafka.relay import Relay
 from shared.chassis.kafka.streams import streams_of
+from shared.chassis.media.keeping import MediaKeeping
 from shared.chassis.policy.plan_states import PLAN_EVENTS, PlanStates
 from shared.chassis.service_app import service_app
 from shared.chassis.settings import Settings
@@ -50,8 +55,10 @@ def create_app(section: Section, settings: Settings) -> FastAPI:
         cache_bytes=settings.entry_cache_bytes,
     )
     plan_states = PlanStates(database, wait_seconds=settings.copy_wait_seconds)
-    contributions = Contributions(section, store, plan_states, settings)
-    validations = Validations(section, store, plan_states, settings)
+    keeping = MediaKeeping(database, settings) if who_may_store(section) else None
+    media = MediaNamed(keeping.rows) if keeping is not None else None
+    contributions = Contributions(section, store, plan_states, settings, media)
+    validations = Validations(section, store, plan_states, settings, media)
     consumers = {
         "commands": BatchConsumer(
             consumer=section.wire_name,
@@ -72,16 +79,24 @@ def create_app(section: Section, settings: Settings) -> FastAPI:
         )
 
     per_caller = PerCaller(settings.validations_a_minute)
+    routes = [contribution_routes(contributions, validations, identity, per_caller)]
+    opens: list[AbstractAsyncContextManager[Any]] = [commits]
+    parts = {"appends": commits.part}
+    if keeping is not None:
+        routes.append(media_routes(keeping, store, plan_states, identity, settings))
+        opens.append(keeping)
+        parts["media"] = keeping.part
+
     return service_app(
         section.title,
         settings,
         database=database,
         relay=relay,
-        routes=[contribution_routes(contributions, validations, identity, per_caller)],
+        routes=routes,
         plain=[plain_contribution(contributions, identity)],
         consumers=consumers,
-        opens=[commits],
-        parts={"appends": commits.part},
+        opens=opens,
+        parts=parts,
         gauges={Gauge.APPENDS_WAITING: lambda: float(commits.waiting)},
         door=("database", "appends"),
     )

@@ -37,6 +37,7 @@ from shared.ledger.topics import (
     receipts_topic,
 )
 from shared.testing.eventually import LONG_ENOUGH, eventually
+from shared.testing.files import File
 from shared.testing.stack import (
     PARTITIONS,
     TestDatabase,
@@ -75,6 +76,25 @@ class Door:
         """Send one contribution, or a batch."""
         return await self.client.post(
             "/v1/contributions", json=contribution, headers={**self.issuer.bearer(by), **headers}
+        )
+
+    async def store(self, file: File, plan_id: UUID, by: Contributor) -> httpx.Response:
+        """Store a file, for a contribution that names it."""
+        return await self.client.post(
+            "/v1/media",
+            params={"plan_id": str(plan_id)},
+            content=file.content,
+            headers={**self.issuer.bearer(by), **file.headers},
+        )
+
+    async def fetch(
+        self, sha256: str, plan_id: UUID, by: Contributor, **headers: str
+    ) -> httpx.Response:
+        """Ask for a stored file."""
+        return await self.client.get(
+            f"/v1/media/{sha256}",
+            params={"plan_id": str(plan_id)},
+            headers={**self.issuer.bearer(by), **headers},
         )
 
     async def validate(self, contribution: Any, by: Contributor) -> httpx.Response:
@@ -143,6 +163,7 @@ class Bench:
             "topic_prefix": self.prefix,
             "event_partitions": PARTITIONS,
             "metadata_max_age_ms": 500,
+            "media_store": str(self.folder / "media"),
         }
         return Settings(**{**given, **others})
 
@@ -162,7 +183,7 @@ class Bench:
     @asynccontextmanager
     async def in_a_process(self, instance: str = "one", **others: Any) -> AsyncIterator[Process]:
         """The section in a process of its own, fully ready; ended by SIGTERM."""
-        with _reserved_port() as port:
+        with reserved_port() as port:
             settings = self.settings(instance, port=port, **others)
             async with self._process(settings) as process:
                 yield process
@@ -344,7 +365,7 @@ def _environment(settings: Settings) -> dict[str, str]:
 
 
 @contextmanager
-def _reserved_port() -> Iterator[int]:
+def reserved_port() -> Iterator[int]:
     """A port that nobody else is given while a process starts that is to listen there."""
     with socket.socket() as bound:
         bound.bind(("127.0.0.1", 0))

@@ -24,6 +24,7 @@ from shared.contracts.examples.playing import contribution_of, contributor_of, e
 from shared.ledger import Contributor, Section, change_of
 from shared.ledger.example import Example
 from shared.ledger.topics import AUDIT_RECORDS, dead_letters_topic, receipts_topic
+from shared.testing.files import files_named_in
 from shared.testing.service import Bench, Door, bench_of
 from shared.testing.topic_reader import TopicReader, value_of
 
@@ -112,6 +113,9 @@ class Play:
         based_on = None if command.creates else self.versions.get(entry_id)
         given = contribution_of(example, uuid4(), plan_id, entry_id, based_on)
         by = contributor_of(example, plan_id)
+        for file in files_named_in(example.content):
+            stored = await self.door.store(file, plan_id, by)
+            assert stored.status_code in (200, 201), stored.text
         answered = await self.send(given, by)
         assert answered.told.get("code") == example.refused, (example.name, answered.told)
         if answered.is_accepted:

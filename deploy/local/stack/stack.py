@@ -141,6 +141,7 @@ class Stack:
             "CAREPLAN_ISSUER": ISS,
             "CAREPLAN_JWKS": str(self.issuer.jwks),
             "CAREPLAN_INSTANCE": f"{service.name}-1",
+            "CAREPLAN_MEDIA_STORE": str(self.folder / "media"),
         }
 
     def needed_ports(self) -> dict[str, int]:

@@ -14,6 +14,7 @@ from shared.chassis.contribute.decisions import (
     taken_by,
     too_large,
 )
+from shared.chassis.contribute.media import PASSING, MediaNamed
 from shared.chassis.contribute.prepare import Prepared, prepare
 from shared.chassis.contribute.receipts import (
     Reply,
@@ -33,9 +34,9 @@ from shared.chassis.wire.problem import Problem
 from shared.ledger import Contribution, Contributor, Refused, Section
 
 RETRYABLE: Final = frozenset(
-    {"plan-unknown", "plan-not-open", "no-live-relationship", "proxy-not-live"}
+    {"plan-unknown", "plan-not-open", "no-live-relationship", "proxy-not-live", *PASSING}
 )
-"""Refusals that rest on a copy that may be behind: answered, and not kept."""
+"""Refusals that rest on a copy that may be behind, or on media that may still come."""
 
 _TRIES: Final = 100
 
@@ -49,11 +50,12 @@ class Contributions:
         store: EventStore,
         plan_states: PlanStates,
         settings: Settings,
+        media: MediaNamed | None = None,
     ) -> None:
         self.section = section
         self._store = store
         self._settings = settings
-        self._decisions = Decisions(section, store, plan_states, settings)
+        self._decisions = Decisions(section, store, plan_states, settings, media)
 
     async def receive(
         self,
@@ -86,11 +88,11 @@ class Contributions:
             return await self._leave_no_receipt(prepared, by, refused, reply_to)
         decided = await self._decisions.decide(prepared)
         for _ in range(_TRIES):
-            if decided.is_forbidden:
+            if decided.leaves_no_receipt:
                 # Another replica may have moved the entry on, and no append will say so.
                 decided = await self._decisions.decide(prepared, afresh=True)
-            if decided.refused is not None and decided.is_forbidden:
-                return await self._forbid(prepared, by, decided.refused, reply_to, wait)
+            if decided.refused is not None and decided.leaves_no_receipt:
+                return await self._refuse_for_now(prepared, by, decided.refused, reply_to, wait)
             receipt = (await self._decisions.receipt(prepared, decided)).as_json()
             appended = await self._append(prepared, by, decided, receipt, reply_to)
             if appended.verdict == "stored":
@@ -142,12 +144,17 @@ class Contributions:
         read = [] if decided.seen is None else [(prepared.entry_id, decided.seen)]
         try:
             return await self._store.save(
-                moved, row, command=prepared.command.type, read=read, outgoing=outgoing
+                moved,
+                row,
+                command=prepared.command.type,
+                read=read,
+                outgoing=outgoing,
+                names=decided.names,
             )
         except EventTooLarge:
             raise too_large() from None
 
-    async def _forbid(
+    async def _refuse_for_now(
         self,
         prepared: Prepared,
         by: Decision,
@@ -155,7 +162,7 @@ class Contributions:
         reply_to: str | None,
         wait: bool,
     ) -> Reply:
-        """Refuse a right; but first comes a receipt that is kept, then the plan."""
+        """Refuse what may change; but first comes a receipt that is kept, then the plan."""
         kept = await self._store.receipt(prepared.contribution_id)
         if kept is not None and is_same(prepared, kept):
             return await self._give_again(prepared, by, kept.receipt, reply_to)

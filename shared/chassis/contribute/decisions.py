@@ -1,17 +1,20 @@
 """What a contribution leads to: who may, the entry as it stands, and what its command says."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from typing import Any
 from uuid import UUID
 
+from shared.chassis.contribute.media import PASSING, MediaNamed
 from shared.chassis.contribute.prepare import Prepared
 from shared.chassis.contribute.receipts import acceptance, refusal
 from shared.chassis.policy.decide import Action, Decision, Facts, Roles, decide, rights_of
 from shared.chassis.policy.plan_states import PlanStates
 from shared.chassis.settings import Settings
 from shared.chassis.store.event_store import EventStore, KeptReceipt, Moved
+from shared.chassis.store.rows import NamedMedia
 from shared.chassis.wire.problem import Problem, status_of_refusal
 from shared.ledger import Entry, Receipt, Refused, Section, kebab, with_added_at
 from shared.ledger.recorded_event import OPEN
@@ -22,13 +25,21 @@ class Decided:
     """What was decided: an entry with new events, or a refusal.
 
     ``seen`` is the version of the entry that a refusal rests on, 0 where there is none; ``known``
-    is the same where the contributor may be told.
+    is the same where the contributor may be told. ``names`` are media that the new events name;
+    ``found_missing`` is true where the refusal rests on media that may still come.
     """
 
     moved: Moved | None = None
     refused: Refused | None = None
     seen: int | None = None
     known: int | None = None
+    names: Sequence[NamedMedia] = ()
+    found_missing: bool = False
+
+    @property
+    def leaves_no_receipt(self) -> bool:
+        """True for a refusal that may be another answer next time: by a right, or by media."""
+        return self.is_forbidden or self.found_missing
 
     @property
     def is_forbidden(self) -> bool:
@@ -43,12 +54,18 @@ class Decisions:
     """Loads the entry that a contribution is about, asks its command, and words the receipt."""
 
     def __init__(
-        self, section: Section, store: EventStore, plan_states: PlanStates, settings: Settings
+        self,
+        section: Section,
+        store: EventStore,
+        plan_states: PlanStates,
+        settings: Settings,
+        media: MediaNamed | None = None,
     ) -> None:
         self._section = section
         self._store = store
         self._plan_states = plan_states
         self._settings = settings
+        self._media = media
 
     def by_the_token(self, prepared: Prepared) -> Decision:
         """Whether they may, before anything is looked at: this command, this plan, this claim."""
@@ -76,7 +93,19 @@ class Decisions:
         return None
 
     async def decide(self, prepared: Prepared, *, afresh: bool = False) -> Decided:
-        """What the command says to the entry as it stands."""
+        """What the command says to the entry as it stands, and then what its media say."""
+        if self._media is None:
+            return await self._decide(prepared, afresh=afresh)
+        found = await self._media.find(prepared)
+        decided = await self._decide(prepared, afresh=afresh)
+        if decided.moved is None or not found.named:
+            return decided
+        refused = found.refusal()
+        if refused is None:
+            return replace(decided, names=found.names_in(decided.moved.entry))
+        return Decided(refused=refused, found_missing=refused.code in PASSING)
+
+    async def _decide(self, prepared: Prepared, *, afresh: bool) -> Decided:
         try:
             refuse_who_acts_for_nobody(prepared, self._settings.roles)
             if prepared.command.creates:

@@ -17,6 +17,7 @@ from shared.chassis.contribute.decisions import (
     taken_by,
     too_large,
 )
+from shared.chassis.contribute.media import MediaNamed
 from shared.chassis.contribute.prepare import Prepared, prepare
 from shared.chassis.contribute.receipts import refusal, validation_record
 from shared.chassis.policy.decide import Decision
@@ -41,12 +42,17 @@ class Validations:
     """Answers as ``Contributions`` would, and stores nothing but who looked."""
 
     def __init__(
-        self, section: Section, store: EventStore, plan_states: PlanStates, settings: Settings
+        self,
+        section: Section,
+        store: EventStore,
+        plan_states: PlanStates,
+        settings: Settings,
+        media: MediaNamed | None = None,
     ) -> None:
         self._section = section
         self._store = store
         self._settings = settings
-        self._decisions = Decisions(section, store, plan_states, settings)
+        self._decisions = Decisions(section, store, plan_states, settings, media)
 
     async def validate(self, contribution: Contribution, contributor: Contributor) -> Validated:
         """The receipt it would get, with the content of each event; nothing of it is stored.

@@ -43,6 +43,9 @@ _CODE_OF_STATUS: Final[Mapping[int, str]] = {
 }
 
 
+IS_HEAD: Final = "careplan.head"
+"""Stands among the extensions of a ``GET`` whose body nobody will see."""
+
 _CORRELATION_ID: Final = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 
 
@@ -113,7 +116,9 @@ class HeadLikeGet:
                 message = {**message, "body": b""}
             await send(message)
 
-        await self._app({**scope, "method": "GET"}, receive, send_head)
+        extensions = {**scope.get("extensions", {}), IS_HEAD: {}}
+        as_get = {**scope, "method": "GET", "extensions": extensions}
+        await self._app(as_get, receive, send_head)
 
 
 def problem_response(request: Request, problem: Problem) -> Response:

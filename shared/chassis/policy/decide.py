@@ -18,7 +18,7 @@ from shared.ledger import (
     in_words,
 )
 
-POLICY_VERSION: Final = "2026-11-30.2"
+POLICY_VERSION: Final = "2026-12-01.1"
 """Stored with every decision; it changes whenever a rule below does."""
 
 Roles = Mapping[str, Collection[str]]
@@ -34,6 +34,7 @@ class Action(Enum):
     """What somebody asks for."""
 
     CONTRIBUTE = "contribute"
+    STORE_MEDIA = "store-media"
     ACT_FOR = "act-for"
     READ_RECEIPT = "read-receipt"
     READ_PLAN = "read-plan"
@@ -87,6 +88,8 @@ def decide(
     """
     if action is Action.CONTRIBUTE:
         return _contribute(contributor, facts)
+    if action is Action.STORE_MEDIA:
+        return _store_media(contributor, facts)
     if action is Action.ACT_FOR:
         return _act_for(contributor, facts)
     if action is Action.READ_PLAN:
@@ -118,6 +121,21 @@ def _contribute(contributor: Contributor, facts: Facts) -> Decision:
     if refused is not None:
         return refused
     return _claim_of_an_organisation(contributor, facts.provenance) or _YES
+
+
+def _store_media(contributor: Contributor, facts: Facts) -> Decision:
+    """Whoever may contribute what names the file may store it; who says it, the contribution says.
+
+    A system stores for whoever it speaks for. Of somebody close to the person a Proxy is asked.
+    """
+    who = facts.who
+    if _is_for_no_plan(contributor, facts.roles):
+        who = tuple(rule for rule in who if isinstance(rule, ServiceRole))
+    voice = PROXY if contributor.kind == RELATED_PERSON else contributor.kind
+    is_for_others = contributor.kind == SYSTEM and who == facts.who and bool(who)
+    if not (is_for_others or any(_is_met(one, voice, contributor, facts.roles) for one in who)):
+        return Decision(False, "role-may-not-contribute", "This role may not store files here.")
+    return _plan_of_the_token(contributor, facts) or _act_for(contributor, facts)
 
 
 def _act_for(contributor: Contributor, facts: Facts) -> Decision:

@@ -11,6 +11,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from shared.ledger.example import Example
+from shared.testing.files import files_named_in
 from tests.faults.load.doors import HttpDoor, KafkaDoor
 from tests.faults.load.sent import NAME, SECTIONS, Party, Sent
 from tests.faults.load.stories import Story, stories
@@ -238,6 +239,8 @@ class Deeds:
         return sent
 
     async def _send(self, sent: Sent, rng: Random) -> None:
+        for file in files_named_in(sent.contribution["content"]):
+            await self._http.store(file, sent)
         if sent.door == "http":
             may_abandon = 0.0 if sent.plan_id in self._to_be_ended else self._abandoned
             await self._http.send(sent, rng, may_abandon=may_abandon)

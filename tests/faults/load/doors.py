@@ -16,6 +16,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaError
 
 from shared.cli.token import Signer
+from shared.testing.files import File
 from tests.faults.load.sent import REUSED, SECTIONS, Party, Sent, is_final
 
 PATIENCE = 240.0
@@ -114,6 +115,30 @@ class HttpDoor:
         if answer.status_code < 500 and not told.get("retryable"):
             raise NotAnswered(f"{sent.contribution['command']}: {answer.text}")
         return False
+
+    async def store(self, file: File, sent: Sent) -> None:
+        """Store a file that a contribution is going to name, in the name of who makes it.
+
+        Who may not store it, or finds the plan ended, hears so again of the contribution.
+        """
+        loop = asyncio.get_running_loop()
+        until = loop.time() + self.patience
+        trouble = ""
+        while loop.time() < until:
+            try:
+                answer = await self._client.post(
+                    f"{next(iter(self._urls(sent.section)))}/v1/media",
+                    params={"plan_id": sent.plan_id},
+                    content=file.content,
+                    headers={"Authorization": f"Bearer {self.token(sent.by)}", **file.headers},
+                )
+                trouble = f"{answer.status_code} {_object(answer).get('code', '')}"
+                if answer.status_code < 500 and "plan-unknown" not in trouble:
+                    return
+            except httpx.HTTPError as error:
+                trouble = type(error).__name__
+            await asyncio.sleep(_PAUSE)
+        raise NotAnswered(f"storing a file: {trouble}")
 
     def token(self, by: Party) -> str:
         """The bearer token of a contributor, valid for the whole run."""
