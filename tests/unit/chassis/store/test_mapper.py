@@ -77,7 +77,7 @@ class Sample(Entry):
         """Make one."""
         return cls._create(cls.Noted, provenance=provenance, **given)
 
-    def change(self, provenance: Provenance, **given: Any) -> None:
+    def _change(self, provenance: Provenance, **given: Any) -> None:
         """Change it."""
         self.trigger_event(self.Changed, provenance=provenance, **given)
 
@@ -119,7 +119,7 @@ def test_a_stored_event_is_flat_json_under_its_stable_name() -> None:
 
 def test_what_is_kept_is_no_part_of_a_change_and_what_is_removed_is() -> None:
     entry = noted(remark="late")
-    entry.change(provenance(), when=None)
+    entry._change(provenance(), when=None)
     state = state_of(entry)
     assert state["when"] is None
     assert not {"what", "remark", "levels"} & set(state)
@@ -133,7 +133,7 @@ def test_typed_values_come_back() -> None:
         status=Status("open", code=Code("http://example.org", "1")),
         levels={"a": 1, "b": None},
     )
-    entry.change(provenance(), levels={"a": None}, reason="told")
+    entry._change(provenance(), levels={"a": None}, reason="told")
     for decided in entry.pending_events:
         back = MAPPER.to_domain_event(MAPPER.to_stored_event(decided))
         assert back == decided
