@@ -327,7 +327,7 @@ def _judge_event(section: Section, one: Answered, version: int, type_: str, reco
         "ce_source": f"urn:careplan:section:{section.wire_name}",
         "ce_type": type_,
         "ce_subject": f"plan/{receipt['plan_id']}/{section.wire_name}",
-        "ce_time": receipt["recorded_at"],
+        "ce_time": provenance["stated_at"],
         "ce_recordedtime": receipt["recorded_at"],
         "ce_partitionkey": receipt["plan_id"],
         "ce_entryid": receipt["entry_id"],
