@@ -118,7 +118,11 @@ USUAL_ROLES: Final = {
 """The names of each kind of role that a view asks for, where a setting gives none; those that a
 command asks for are declared beside it."""
 
-KINDS_OF_ROLE: Final = (*USUAL_ROLES, "demographics", "plan_ending", "restriction_lifting")
+KINDS_OF_ROLE: Final = (
+    *USUAL_ROLES,
+    *("demographics", "plan_ending", "restriction_lifting"),
+    *("key_worker_naming", "registration", "relationship_supervising"),
+)
 """Every kind of role that a deployment may name: a setting is the same for all of its services."""
 
 

@@ -120,6 +120,7 @@ from shared.ledger.values.links import (
     PersonalContactRef,
     ProxyRef,
     ReviewSubject,
+    SectionName,
     StewardshipRef,
     StrengthRef,
 )
@@ -247,6 +248,7 @@ __all__ = [
     "ReviewSubject",
     "Score",
     "Section",
+    "SectionName",
     "ServiceRole",
     "Sha256",
     "Shape",

@@ -1,0 +1,299 @@
+"""What contacts, relationships and proxies decide."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from services.care_team.domain import PersonalContact, ProfessionalContact, Proxy, Relationship
+from services.care_team.domain.proxy import Evidence, ProxyAuthority, ProxyScope
+from services.care_team.domain.relationship import (
+    Basis,
+    LawfulBasis,
+    Objection,
+    RelationshipKind,
+    ReleasedInSpite,
+    Scope,
+)
+from shared.ledger import CodedText, Document, Organisation, Party
+from shared.testing.people import EDITH, RUTH, SAM, TOM
+from shared.testing.scenario import Step, acting, do, given, happened, said
+
+AT = datetime(2026, 3, 10, 9, tzinfo=UTC)
+TRUST = TOM.organisation
+HERS = said(EDITH)
+CONTACT = {"organisation": TRUST, "name": "Tom", "role": CodedText("Physio"), "starts_at": AT}
+JOINED = do(ProfessionalContact.join, TOM, **CONTACT)
+
+
+def test_a_professional_joins_by_their_own_organisation_or_on_the_persons_word() -> None:
+    elsewhere = do(ProfessionalContact.join, SAM, **CONTACT)
+    given().when(elsewhere).refused("not-your-organisation", "organisation")
+    for by in (HERS, said(EDITH, recorded_by=SAM), acting(RUTH, EDITH)):
+        named = {
+            **CONTACT,
+            "speciality": None,
+            "team": None,
+            "contact_details": (),
+            "ends_at": None,
+        }
+        given().when(do(ProfessionalContact.join, by, **CONTACT)).then(
+            happened(ProfessionalContact.Joined, **named)
+        )
+
+
+@pytest.mark.parametrize(
+    ("command", "content"),
+    [
+        (ProfessionalContact.change_details, {"team": "Falls"}),
+        (ProfessionalContact.leave, {"reason": "Over"}),
+    ],
+)
+def test_only_their_own_organisation_or_the_person_changes_a_contact(
+    command: Any, content: dict[str, Any]
+) -> None:
+    given(JOINED).when(do(command, SAM, **content)).refused("not-your-organisation")
+    assert given(JOINED).when(do(command, HERS, **content)).refusal is None
+
+
+def test_a_contact_can_always_be_found() -> None:
+    code = "contact-needs-name-role-or-team"
+    nobody = {"organisation": TRUST, "contact_details": ("01632 960120",)}
+    given().when(do(ProfessionalContact.join, TOM, **nobody)).refused(code, "name")
+    change = ProfessionalContact.change_details
+    given(JOINED).when(do(change, TOM, name=None, role=None)).refused(code, "name")
+    assert given(JOINED).when(do(change, TOM, name=None)).refusal is None
+    given(JOINED, do(change, TOM, name=None)).when(do(change, TOM, role=None)).refused(code)
+
+
+def test_the_end_of_a_contact_comes_after_its_beginning() -> None:
+    early = AT - timedelta(days=1)
+    code = "ends-before-it-starts"
+    given().when(do(ProfessionalContact.join, TOM, **CONTACT, ends_at=early)).refused(code)
+    given(JOINED).when(do(ProfessionalContact.change_details, TOM, ends_at=early)).refused(code)
+    given(JOINED).when(do(ProfessionalContact.leave, TOM, reason="Over", ends_at=early)).refused(
+        code
+    )
+
+
+def test_whoever_rejoins_has_no_end_any_more() -> None:
+    later = AT + timedelta(days=90)
+    left = do(ProfessionalContact.leave, TOM, reason="Over", ends_at=later)
+    again = later + timedelta(days=30)
+    given(JOINED, left).when(do(ProfessionalContact.rejoin, TOM, starts_at=again)).then(
+        happened(ProfessionalContact.Rejoined, starts_at=again, ends_at=None)
+    )
+    given(JOINED).when(do(ProfessionalContact.rejoin, TOM)).refused("contact-has-not-left")
+    given(JOINED, left).when(do(ProfessionalContact.name_key_worker, TOM)).refused(
+        "contact-has-left"
+    )
+
+
+def test_a_key_worker_is_named_and_stands_down_once() -> None:
+    name = do(ProfessionalContact.name_key_worker, TOM)
+    down = do(ProfessionalContact.stand_down_key_worker, TOM)
+    given(JOINED).when(down).refused("not-key-worker")
+    given(JOINED).when(name).then(happened(ProfessionalContact.NamedKeyWorker, key_worker=True))
+    given(JOINED, name).when(name).refused("already-key-worker")
+    given(JOINED, name).when(down).then(
+        happened(ProfessionalContact.StoodDownAsKeyWorker, key_worker=False)
+    )
+    given(JOINED, name, down).when(down).refused("not-key-worker")
+
+
+NAMED = do(PersonalContact.name, HERS, name="Keith")
+
+
+def test_a_personal_contact_has_a_name_and_says_something() -> None:
+    given().when(do(PersonalContact.name, HERS, name=" ")).refused("contact-needs-a-name", "name")
+    given(NAMED).when(do(PersonalContact.change_details, HERS, name="")).refused(
+        "contact-needs-a-name", "name"
+    )
+    given().when(do(PersonalContact.name, HERS, name="Joan", roles=("key holder", " "))).refused(
+        "needs-code-or-text", "roles.1"
+    )
+
+
+def test_a_contact_is_excluded_once_and_may_be_contacted_again() -> None:
+    exclude = do(PersonalContact.exclude, said(EDITH, stated_at=AT), reason="He frightens me")
+    lift = do(PersonalContact.lift_exclusion, HERS, reason="We are friends again")
+    entry = given(NAMED).when(exclude).entry
+    assert entry is not None
+    given(NAMED, exclude).when(exclude).refused("contact-already-excluded")
+    given(NAMED).when(lift).refused("contact-not-excluded")
+    given(NAMED, exclude).when(lift).then(
+        happened(PersonalContact.ExclusionLifted, excluded=None, reason="We are friends again")
+    )
+    given(NAMED, exclude, lift).when(lift).refused("contact-not-excluded")
+
+
+RELATIONSHIP = {
+    "organisation": TRUST,
+    "kind": RelationshipKind.CASELOAD,
+    "reason": "Falls programme",
+    "lawful_basis": LawfulBasis(Basis.DIRECT_CARE),
+    "live_from": AT,
+    "live_until": AT + timedelta(days=300),
+}
+
+
+def established(by: Any = TOM, **content: Any) -> Step:
+    return do(Relationship.establish, by, **{**RELATIONSHIP, **content})
+
+
+def test_a_relationship_says_why_and_is_ones_own() -> None:
+    given().when(established(reason=" ")).refused("relationship-needs-a-reason", "reason")
+    given().when(established(SAM)).refused("organisation-claim-differs", "organisation")
+    nowhere = Organisation(name="The trust")
+    given().when(established(organisation=nowhere)).refused("needs-code-or-text", "organisation")
+    for by in (HERS, acting(RUTH, EDITH)):
+        assert given().when(established(by)).refusal is None
+    registered = established(SAM, granted=frozenset({"registration"}))
+    assert given().when(registered).refusal is None
+
+
+def test_what_somebody_claims_for_themselves_lasts_a_month_at_most() -> None:
+    claim = {"kind": RelationshipKind.SELF_CLAIMED, "live_until": None}
+    entry = given().when(established(**claim)).entry
+    assert isinstance(entry, Relationship)
+    assert entry.live_until == AT + timedelta(days=31)
+    late = {**claim, "live_until": AT + timedelta(days=31, seconds=1)}
+    given().when(established(**late)).refused("self-claimed-too-long", "live_until")
+    given().when(established(HERS, **claim)).refused("role-may-not-contribute")
+    soon = datetime.now(UTC) + timedelta(days=32)
+    given(established(**claim)).when(
+        do(Relationship.extend, TOM, live_until=soon, reason="Still on our list")
+    ).refused("self-claimed-too-long", "live_until")
+
+
+def test_an_extension_lasts_longer_than_before() -> None:
+    def extend(until: datetime, by: Any = TOM) -> Step:
+        return do(Relationship.extend, by, live_until=until, reason="It goes on")
+
+    end = AT + timedelta(days=300)
+    given(established()).when(extend(end)).refused("not-an-extension", "live_until")
+    given(established(live_until=None)).when(extend(end)).refused("not-an-extension", "live_until")
+    given(established()).when(extend(end + timedelta(days=1), SAM)).refused(
+        "organisation-claim-differs"
+    )
+    assert given(established()).when(extend(end + timedelta(days=1))).refusal is None
+
+
+def test_an_organisation_has_one_of_each_kind_until_it_ends() -> None:
+    entry = given().when(established()).entry
+    ended = given(established()).when(do(Relationship.end, TOM, reason="Discharged")).entry
+    in_error = given(established()).when(do(Relationship.mark_in_error, TOM, reason="Slip")).entry
+    assert entry is not None
+    assert ended is not None
+    assert in_error is not None
+    (key,) = entry.unique_keys()
+    assert str(TRUST.code) in key
+    assert ended.unique_keys() == in_error.unique_keys() == frozenset()
+    other = given().when(established(kind=RelationshipKind.REFERRAL)).entry
+    assert other is not None
+    assert other.unique_keys() != entry.unique_keys()
+
+
+def test_an_objection_is_the_persons_and_a_release_has_an_approver_and_an_end() -> None:
+    hers = said(EDITH, stated_at=AT)
+    scope = Scope(sections=("needs",))
+    object_ = do(Relationship.object, hers, reason="A neighbour works there", scope=scope)
+    until = datetime.now(UTC) + timedelta(days=1)
+    release = {"reason": "In danger", "approved_by": "Caldicott guardian", "until": until}
+    given(established()).when(object_).then(
+        happened(
+            Relationship.Objected,
+            objection=Objection(AT, scope, "A neighbour works there"),
+            reason="A neighbour works there",
+        )
+    )
+    given(established(), object_).when(object_).refused("already-objected")
+    given(established()).when(do(Relationship.release, SAM, **release)).refused("no-objection")
+    given(established(), object_).when(
+        do(Relationship.release, SAM, **{**release, "approved_by": " "})
+    ).refused("release-needs-an-approver", "approved_by")
+    given(established(), object_).when(
+        do(Relationship.release, SAM, **{**release, "until": AT})
+    ).refused("ends-before-it-starts", "until")
+    given(established(), object_).when(do(Relationship.release, SAM, **release)).then(
+        happened(
+            Relationship.Released,
+            released=ReleasedInSpite("In danger", "Caldicott guardian", until),
+            reason="In danger",
+        )
+    )
+    for by in (TOM, acting(RUTH, EDITH)):
+        given(established(), object_).when(do(Relationship.lift_objection, by)).refused(
+            "only-the-person-lifts-an-objection", "provenance.stated_by"
+        )
+    given(established()).when(do(Relationship.lift_objection, hers)).refused("no-objection")
+    given(established(), object_).when(do(Relationship.lift_objection, hers)).then(
+        happened(Relationship.ObjectionLifted, objection=None, released=None)
+    )
+
+
+def test_only_those_concerned_end_a_relationship() -> None:
+    def end(by: Any, **content: Any) -> Step:
+        return do(Relationship.end, by, reason="Over", **content)
+
+    given(established()).when(end(SAM)).refused("organisation-claim-differs")
+    supervised = end(SAM, granted=frozenset({"relationship_supervising"}))
+    for step in (end(TOM), end(HERS), supervised):
+        given(established()).when(step).then(happened(Relationship.Ended, reason="Over"))
+    given(established(), end(TOM)).when(end(TOM)).refused("relationship-ended")
+
+
+EVIDENCE = Evidence(Document(title="LPA", held_at="Surgery"), "Dr A. Quill-Synth", AT)
+PROXY = {
+    "party": Party(kind="related-person", name="Ruth"),
+    "authority": ProxyAuthority.LPA,
+    "evidence": EVIDENCE,
+    "scope": ProxyScope(view=True, agree=True),
+    "live_from": AT,
+}
+
+
+def appointed(by: Any = TOM, **content: Any) -> Step:
+    return do(Proxy.appoint, by, **{**PROXY, **content})
+
+
+def test_a_proxy_has_a_right_that_somebody_has_seen() -> None:
+    given().when(appointed(authority=None)).refused("proxy-needs-an-authority", "authority")
+    given().when(appointed(evidence=None)).refused("authority-not-verified", "evidence")
+    given().when(appointed(HERS, evidence=None)).refused("authority-not-verified", "evidence")
+    seeing = ProxyScope(view=True)
+    nominated = {"authority": ProxyAuthority.NOMINATION, "evidence": None, "scope": seeing}
+    assert given().when(appointed(HERS, **nominated)).refusal is None
+    given().when(appointed(**nominated)).refused("authority-not-verified", "evidence")
+    given().when(appointed(party=Party())).refused("needs-code-or-text", "party")
+    early = AT - timedelta(days=1)
+    given().when(appointed(live_until=early)).refused("ends-before-it-starts", "live_until")
+
+
+@pytest.mark.parametrize("authority", [ProxyAuthority.NOMINATION, ProxyAuthority.CONSULTEE])
+def test_nobody_agrees_by_a_right_that_does_not_cover_it(authority: ProxyAuthority) -> None:
+    code = "authority-does-not-cover-agreeing"
+    given().when(appointed(authority=authority)).refused(code, "scope.agree")
+    seeing = appointed(authority=authority, scope=ProxyScope(view=True))
+    wider = do(Proxy.change_scope, TOM, scope=ProxyScope(agree=True), reason="Asked for")
+    given(seeing).when(wider).refused(code, "scope.agree")
+
+
+def test_a_right_is_verified_before_it_covers_agreeing() -> None:
+    unseen = appointed(HERS, evidence=None, scope=ProxyScope(view=True))
+    wider = do(Proxy.change_scope, TOM, scope=ProxyScope(agree=True), reason="Asked for")
+    given(unseen).when(wider).refused("authority-not-verified", "evidence")
+    verified = do(Proxy.verify_authority, TOM, evidence=EVIDENCE)
+    assert given(unseen, verified).when(wider).refusal is None
+
+
+def test_a_proxy_is_suspended_reinstated_and_revoked() -> None:
+    suspend = do(Proxy.suspend, TOM, reason="An enquiry")
+    reinstate = do(Proxy.reinstate, TOM, reason="Nothing was found")
+    revoke = do(Proxy.revoke, HERS, reason="I decide myself")
+    given(appointed()).when(reinstate).refused("proxy-not-suspended")
+    given(appointed(), suspend).when(reinstate).then(
+        happened(Proxy.Reinstated, suspended=False, reason="Nothing was found")
+    )
+    given(appointed()).when(revoke).then(happened(Proxy.Revoked, reason="I decide myself"))
+    given(appointed(), revoke).when(suspend).refused("proxy-ended")
