@@ -73,7 +73,7 @@ class Sample(Entry):
         pass
 
     @classmethod
-    def note(cls, provenance: Provenance, **given: Any) -> Self:
+    def _note(cls, provenance: Provenance, **given: Any) -> Self:
         """Make one."""
         return cls._create(cls.Noted, provenance=provenance, **given)
 
@@ -81,7 +81,7 @@ class Sample(Entry):
         """Change it."""
         self.trigger_event(self.Changed, provenance=provenance, **given)
 
-    def grade(self, provenance: Provenance, grade: int) -> None:
+    def _grade(self, provenance: Provenance, grade: int) -> None:
         """Grade it."""
         self.trigger_event(self.Graded, provenance=provenance, grade=grade)
 
@@ -96,7 +96,7 @@ def provenance() -> Provenance:
 
 
 def noted(**given: Any) -> Sample:
-    return Sample.note(provenance(), what=(CodedText("Sleeps badly"),), **given)
+    return Sample._note(provenance(), what=(CodedText("Sleeps badly"),), **given)
 
 
 def state_of(entry: Sample, index: int = -1) -> dict[str, Any]:
@@ -178,7 +178,7 @@ def test_old_versions_are_upcast_on_the_way_out(state: dict[str, Any], grade: in
 
 def test_a_new_event_names_its_version_and_needs_no_upcast() -> None:
     entry = noted()
-    entry.grade(provenance(), 3)
+    entry._grade(provenance(), 3)
     assert state_of(entry)["class_version"] == 3
     assert MAPPER.to_domain_event(MAPPER.to_stored_event(entry.pending_events[-1])).grade == 3
 
