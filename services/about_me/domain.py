@@ -13,6 +13,7 @@ from shared.ledger import (
     Amendment,
     CanBeConfirmed,
     CanBeSetAside,
+    Carries,
     ChangeReason,
     Code,
     Creation,
@@ -72,11 +73,25 @@ HEADING_ALREADY_EMPTY = Refusal(
 MEDIA_UNKNOWN = Refusal("media-unknown", "No such media", "No heading has it.")
 
 
+# The standard has a group for each heading, around one item of the same name.
+_ITEMS = Carries(
+    "What is most important to me",
+    "People who are important to me",
+    "How I communicate and how to communicate with me",
+    "My wellness",
+    "Please do and please don't",
+    "How and when to support me",
+    "Also worth knowing about me",
+)
+
+
 @value
 class Response:
     """What stands under one heading: words, a code, pictures, sound or films."""
 
-    text: Annotated[str, titled("Words", "What the person says, in their own words.")] | None = None
+    text: (
+        Annotated[str, titled("Words", "What the person says, in their own words."), _ITEMS] | None
+    ) = None
     code: Annotated[Code, titled("Code", "A code for what is said.")] | None = None
     media: Annotated[
         tuple[Media, ...], titled("Pictures, sound and films", "What is shown or played here.")
@@ -90,7 +105,11 @@ class Response:
 
 
 _HEADINGS = titled("Headings", "What stands under each heading.")
-Responses = Annotated[dict[Heading, Response], _HEADINGS]
+Responses = Annotated[
+    dict[Heading, Response],
+    _HEADINGS,
+    Carries(*_ITEMS.elements, "Location to multimedia file"),
+]
 ChangedResponses = Annotated[dict[Heading, Response | None], _HEADINGS]
 
 
@@ -108,6 +127,7 @@ class Written(Amendment):
 class AboutMe(CanBeSetAside, CanBeConfirmed):
     """The one About me of a plan: spoken by the person, or on their behalf, and by nobody else."""
 
+    carries = ("About me",)
     persons = ONLY_THE_PERSON_WRITES
     already_exists = Refusal(
         "about-me-already-begun",

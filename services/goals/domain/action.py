@@ -4,6 +4,7 @@ from typing import Annotated, Final
 
 from eventsourcing.domain import event
 
+from services.goals.domain.goal import GOALS_AND_HOPES
 from shared.ledger import (
     KEEP,
     NEEDS_CODE_OR_TEXT,
@@ -15,6 +16,7 @@ from shared.ledger import (
     SYSTEM,
     Amendment,
     CanBeSetAside,
+    Carries,
     Choice,
     CodedText,
     Creation,
@@ -54,21 +56,35 @@ class ActionStatus(Choice):
     )
 
 
-What = Annotated[tuple[CodedText, ...], titled("What", "What is to be done, in words or by codes.")]
+What = Annotated[
+    tuple[CodedText, ...],
+    titled("What", "What is to be done, in words or by codes."),
+    Carries("What"),
+]
 Goals = Annotated[tuple[GoalRef, ...], titled("Goals", "The goals that the action serves.")]
 Who = Annotated[
-    Party, titled("Who", "The one person or team that is accountable for its being done.")
+    Party,
+    titled("Who", "The one person or team that is accountable for its being done."),
+    Carries("Who"),
 ]
 Place = Annotated[Location, titled("Place", "Where it is done.")]
-Timing = Annotated[When, titled("When", "When, or how often, it is done.")]
+Timing = Annotated[When, titled("When", "When, or how often, it is done."), Carries("When")]
 Strategies = Annotated[
-    tuple[str, ...], titled("Suggested strategies", "What helps to get it done.")
+    tuple[str, ...],
+    titled("Suggested strategies", "What helps to get it done."),
+    Carries("Suggested strategies"),
 ]
-HowFar = Annotated[Status[ActionStatus], titled("Status", "How far the action has come.")]
+HowFar = Annotated[
+    Status[ActionStatus], titled("Status", "How far the action has come."), Carries("Status")
+]
 Confidence = Annotated[
-    Score, titled("Confidence", "How sure the person is that it will work, from 1 to 10 (most).")
+    Score,
+    titled("Confidence", "How sure the person is that it will work, from 1 to 10 (most)."),
+    Carries("Confidence"),
 ]
-ReviewDate = Annotated[PartialDate, titled("Review date", "When it is looked at again.")]
+ReviewDate = Annotated[
+    PartialDate, titled("Review date", "When it is looked at again."), Carries("Review date")
+]
 
 NEEDS_CODE_OR_TEXT_OF_WHAT = Refusal(
     "action-needs-code-or-text",
@@ -99,6 +115,7 @@ _NEED_A_REASON: Final = (ActionStatus.REFUSED, ActionStatus.NOT_APPLICABLE)
 class Action(CanBeSetAside):
     """One step towards one goal or several, until it is set aside."""
 
+    carries = (f"{GOALS_AND_HOPES} > Actions and activities",)
     already_out = Refusal(
         "action-already-set-aside",
         "The action was set aside",

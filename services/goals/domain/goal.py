@@ -1,11 +1,12 @@
 """A goal: what the person wants to be able to do, in their own words."""
 
-from typing import Annotated
+from typing import Annotated, Final
 
 from shared.ledger import (
     KEEP,
     Amendment,
     CanBeSetAside,
+    Carries,
     Choice,
     CodedText,
     Creation,
@@ -24,6 +25,9 @@ from shared.ledger import (
     titled,
 )
 
+GOALS_AND_HOPES: Final = "Care and support plan > Needs, concerns or problems > Goals and hopes"
+"""The group of the standard that all entries of this section stand in."""
+
 
 class GoalStatus(Choice):
     """How far a goal has come."""
@@ -36,16 +40,20 @@ class GoalStatus(Choice):
     NOT_APPLICABLE = "not-applicable", "Not applicable", "It no longer applies."
 
 
-Aim = Annotated[CodedText, titled("Goal", "What the person wants to be able to do.")]
+Aim = Annotated[CodedText, titled("Goal", "What the person wants to be able to do."), Carries("")]
 Why = Annotated[Text, titled("Why", "Why it matters to the person.")]
 Importance = Annotated[
-    Score, titled("Importance", "How much it matters to the person, from 1 (least) to 10 (most).")
+    Score,
+    titled("Importance", "How much it matters to the person, from 1 (least) to 10 (most)."),
+    Carries("Goal importance score"),
 ]
 Needs = Annotated[tuple[NeedRef, ...], titled("Needs", "The needs that the goal serves.")]
 Strengths = Annotated[
     tuple[StrengthRef, ...], titled("Strengths", "The strengths that the goal builds on.")
 ]
-HowFar = Annotated[Status[GoalStatus], titled("Status", "How far the goal has come.")]
+HowFar = Annotated[
+    Status[GoalStatus], titled("Status", "How far the goal has come."), Carries("Goal status")
+]
 
 NEEDS_AN_AIM = Refusal(
     "goal-needs-an-aim", "The goal says nothing", "Say what the goal is, in words or by code."
@@ -65,6 +73,7 @@ IMPORTANCE_IS_THE_PERSONS = Refusal(
 class Goal(CanBeSetAside):
     """What the person wants to be able to do, agreed with them, until it is set aside."""
 
+    carries = (GOALS_AND_HOPES,)
     already_out = Refusal(
         "goal-already-set-aside",
         "The goal was set aside",

@@ -2,12 +2,14 @@
 
 from typing import Annotated
 
+from services.goals.domain.goal import GOALS_AND_HOPES
 from shared.ledger import (
     DERIVED,
     KEEP,
     NEEDS_CODE_OR_TEXT,
     Amendment,
     CanBeSetAside,
+    Carries,
     ChangeReason,
     Choice,
     CodedText,
@@ -35,7 +37,9 @@ class OutcomeStatus(Choice):
     NO_LONGER_APPLICABLE = "no-longer-applicable", "No longer applicable", "It no longer applies."
 
 
-What = Annotated[CodedText, titled("Outcome", "What came of the goal, in words or by code.")]
+What = Annotated[
+    CodedText, titled("Outcome", "What came of the goal, in words or by code."), Carries("")
+]
 Goal = Annotated[GoalRef, titled("Goal", "The goal that it came of.")]
 HowFar = Annotated[Status[OutcomeStatus], titled("Status", "How much of it came about.")]
 Comment = Annotated[str, titled("The person's comment", "What the person says about it.")]
@@ -57,6 +61,7 @@ COMMENT_IS_THE_PERSONS = Refusal(
 class Outcome(CanBeSetAside):
     """One result of a goal, as it was found; only its origin corrects it."""
 
+    carries = (f"{GOALS_AND_HOPES} > Outcomes",)
     already_out = Refusal(
         "outcome-already-set-aside",
         "The outcome was set aside",

@@ -2,13 +2,14 @@
 
 from typing import Annotated
 
-from services.goals.domain.goal import GoalStatus
+from services.goals.domain.goal import GOALS_AND_HOPES, GoalStatus
 from shared.ledger import (
     KEEP,
     NEEDS_CODE_OR_TEXT,
     ActionRef,
     Amendment,
     CanBeSetAside,
+    Carries,
     CodedText,
     Creation,
     GoalRef,
@@ -21,11 +22,17 @@ from shared.ledger import (
     titled,
 )
 
-Aim = Annotated[CodedText, titled("Stage goal", "What is to be reached on the way to the goal.")]
+Aim = Annotated[
+    CodedText,
+    titled("Stage goal", "What is to be reached on the way to the goal."),
+    Carries("Stage goal"),
+]
 Goal = Annotated[GoalRef, titled("Goal", "The goal that it is a stage of.")]
 Actions = Annotated[tuple[ActionRef, ...], titled("Actions", "The actions that serve this stage.")]
-CameOfIt = Annotated[CodedText, titled("Outcome", "What came of it.")]
-HowFar = Annotated[Status[GoalStatus], titled("Status", "How far this stage has come.")]
+CameOfIt = Annotated[CodedText, titled("Outcome", "What came of it."), Carries("Outcome")]
+HowFar = Annotated[
+    Status[GoalStatus], titled("Status", "How far this stage has come."), Carries("Goal status")
+]
 
 NEEDS_AN_AIM = Refusal(
     "stage-goal-needs-an-aim",
@@ -38,6 +45,7 @@ NEEDS_AN_AIM = Refusal(
 class StageGoal(CanBeSetAside):
     """One stage on the way to a goal, with the actions that serve it, until it is set aside."""
 
+    carries = (f"{GOALS_AND_HOPES} > Actions and activities > Stage goal",)
     already_out = Refusal(
         "stage-goal-already-set-aside",
         "The stage goal was set aside",
