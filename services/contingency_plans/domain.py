@@ -42,6 +42,7 @@ from shared.ledger import (
 from shared.ledger import (
     item_id as an_item_id,
 )
+from shared.ledger.codes.care import ACTIONS, CARE_PLAN_TYPES, HEALTH_ISSUES, HEALTHCARE_MATTERS
 
 
 class Severity(Choice):
@@ -96,7 +97,9 @@ class CopingStrategy:
 class Instruction:
     """Something to do, or something to avoid."""
 
-    what: Annotated[CodedText, titled("What", "What to do, or what to avoid."), Carries("")]
+    what: Annotated[
+        CodedText, titled("What", "What to do, or what to avoid."), ACTIONS, Carries("")
+    ]
     avoid: Annotated[bool, titled("Avoid", "True where this must not be done.")] = False
     item_id: UUID | None = None
 
@@ -167,6 +170,7 @@ class AdvanceStatement:
 PlanName = Annotated[
     CodedText,
     titled("Name", "The condition or circumstance that the plan is for."),
+    CARE_PLAN_TYPES,
     Carries("Contingency plan name"),
 ]
 Circumstance = Annotated[Text, titled("Circumstance", "When it is meant to be used.")]
@@ -175,11 +179,13 @@ RestsOn = Annotated[Assessment, titled("Assessment", "The assessment that the pl
 Triggers = Annotated[
     tuple[CodedText, ...],
     titled("Triggers", "What says that the plan is to be followed now."),
+    HEALTH_ISSUES,
     Carries("Trigger factors"),
 ]
 WarningSigns = Annotated[
     tuple[CodedText, ...],
     titled("Early warning signs", "What shows that it may come to that."),
+    HEALTHCARE_MATTERS,
     Carries("Relapse indicators / early warning signs"),
 ]
 Strategies = Annotated[

@@ -36,6 +36,7 @@ from shared.ledger import (
     who_and_where,
     withdraws,
 )
+from shared.ledger.codes.care import HEALTH_ISSUES, HEALTHCARE_MATTERS
 
 RISK = "risk"
 """The security label of a need that tells of a risk: it is set aside only with confirmation."""
@@ -87,9 +88,14 @@ class SharedWithPerson:
 
 
 Strong = Annotated[
-    CodedText, titled("Strength", "What the person is good at or can count on."), Carries("")
+    CodedText,
+    titled("Strength", "What the person is good at or can count on."),
+    HEALTHCARE_MATTERS,
+    Carries(""),
 ]
-What = Annotated[CodedText, titled("Need", "What the need, concern or problem is."), Carries("")]
+What = Annotated[
+    CodedText, titled("Need", "What the need, concern or problem is."), HEALTH_ISSUES, Carries("")
+]
 KindOfNeed = Annotated[NeedKind, titled("Kind", "Whether it is a need, a concern or a problem.")]
 Problem = Annotated[
     ProblemRef, titled("Problem list", "The entry of a shared or GP problem list that it is about.")

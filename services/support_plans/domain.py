@@ -38,6 +38,7 @@ from shared.ledger import (
     value,
     who_and_where,
 )
+from shared.ledger.codes.care import CARE_PLAN_TYPES
 
 
 class BodyFormat(Choice):
@@ -107,6 +108,7 @@ class Newer:
 PlanName = Annotated[
     CodedText,
     titled("Name", "What kind of plan it is, by code, in words, or both."),
+    CARE_PLAN_TYPES,
     Carries("Additional support plan name"),
 ]
 Content = Annotated[

@@ -40,6 +40,7 @@ from shared.ledger import (
     must_say_something,
     titled,
 )
+from shared.ledger.codes.care import ACTIONS
 
 
 class ActionStatus(Choice):
@@ -59,6 +60,7 @@ class ActionStatus(Choice):
 What = Annotated[
     tuple[CodedText, ...],
     titled("What", "What is to be done, in words or by codes."),
+    ACTIONS,
     Carries("What"),
 ]
 Goals = Annotated[tuple[GoalRef, ...], titled("Goals", "The goals that the action serves.")]

@@ -24,6 +24,7 @@ from shared.ledger import (
     must_say_something,
     titled,
 )
+from shared.ledger.codes.care import GOALS
 
 GOALS_AND_HOPES: Final = "Care and support plan > Needs, concerns or problems > Goals and hopes"
 """The group of the standard that all entries of this section stand in."""
@@ -40,7 +41,9 @@ class GoalStatus(Choice):
     NOT_APPLICABLE = "not-applicable", "Not applicable", "It no longer applies."
 
 
-Aim = Annotated[CodedText, titled("Goal", "What the person wants to be able to do."), Carries("")]
+Aim = Annotated[
+    CodedText, titled("Goal", "What the person wants to be able to do."), GOALS, Carries("")
+]
 Why = Annotated[Text, titled("Why", "Why it matters to the person.")]
 Importance = Annotated[
     Score,

@@ -25,6 +25,7 @@ from shared.ledger import (
     must_say_something,
     titled,
 )
+from shared.ledger.codes.care import HEALTHCARE_MATTERS
 
 
 class OutcomeStatus(Choice):
@@ -38,7 +39,10 @@ class OutcomeStatus(Choice):
 
 
 What = Annotated[
-    CodedText, titled("Outcome", "What came of the goal, in words or by code."), Carries("")
+    CodedText,
+    titled("Outcome", "What came of the goal, in words or by code."),
+    HEALTHCARE_MATTERS,
+    Carries(""),
 ]
 Goal = Annotated[GoalRef, titled("Goal", "The goal that it came of.")]
 HowFar = Annotated[Status[OutcomeStatus], titled("Status", "How much of it came about.")]

@@ -21,15 +21,19 @@ from shared.ledger import (
     must_say_something,
     titled,
 )
+from shared.ledger.codes.care import GOALS, HEALTHCARE_MATTERS
 
 Aim = Annotated[
     CodedText,
     titled("Stage goal", "What is to be reached on the way to the goal."),
+    GOALS,
     Carries("Stage goal"),
 ]
 Goal = Annotated[GoalRef, titled("Goal", "The goal that it is a stage of.")]
 Actions = Annotated[tuple[ActionRef, ...], titled("Actions", "The actions that serve this stage.")]
-CameOfIt = Annotated[CodedText, titled("Outcome", "What came of it."), Carries("Outcome")]
+CameOfIt = Annotated[
+    CodedText, titled("Outcome", "What came of it."), HEALTHCARE_MATTERS, Carries("Outcome")
+]
 HowFar = Annotated[
     Status[GoalStatus], titled("Status", "How far this stage has come."), Carries("Goal status")
 ]
