@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import httpx
 
-from deploy.examples.story import Said, Somebody, Story
+from deploy.examples.story import Said, Somebody, Story, what_is_there
 from deploy.examples.wire import Moment, contribution, depends_on_the_moment, files_of
 from shared.cli.token import Signer, professional
 
@@ -84,7 +84,7 @@ class _Teller:
     last_contribution: str = ""
 
     async def tell(self) -> Loaded:
-        here = {name.replace("_", "-") for name in self.urls}
+        here = what_is_there(self.urls)
         lit = self.story.lit(here)
         for said in lit:
             await self._make(said)

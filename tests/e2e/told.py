@@ -5,14 +5,14 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from deploy.examples.story import Said, Story
+from deploy.examples.story import Said, Story, what_is_there
 from deploy.examples.wire import Moment, contribution
 from shared.contracts import discover
 from tests.e2e.stack_process import StackProcess
 from tests.faults.judge.published import Published
 
-HERE = {section.wire_name for section in discover.sections()}
-"""The sections that are declared: what a story can be told of today."""
+HERE = what_is_there(section.name for section in discover.sections())
+"""What is declared: what a story can be told of today."""
 
 
 @dataclass(frozen=True)
