@@ -223,7 +223,14 @@ _ACTION = (
         "a1",
         "needs-code-or-text",
     ),
-    example("assign it", "action-assign", {"who": KESTREL}, "a1"),
+    example("assign it", "action-assign", {"who": KESTREL, "with": [TOM]}, "a1"),
+    example(
+        "somebody takes part whom nobody could find",
+        "action-assign",
+        {"who": KESTREL, "with": [TOM, {}]},
+        "a1",
+        "needs-code-or-text",
+    ),
     example(
         "assign it to nobody",
         "action-assign",

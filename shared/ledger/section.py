@@ -14,7 +14,7 @@ from shared.ledger.entry.change import Change
 from shared.ledger.entry.declared import Declared, declared_by
 from shared.ledger.entry.entry import Entry
 from shared.ledger.entry.events import Withdrawal, begun
-from shared.ledger.entry.fields import of_the_change
+from shared.ledger.entry.fields import of_the_change, wire_field
 from shared.ledger.entry.rights import Who
 from shared.ledger.names import kebab
 from shared.ledger.provenance import Provenance, ServiceRole
@@ -51,8 +51,23 @@ class Command:
 
     @cached_property
     def parameters(self) -> Mapping[str, inspect.Parameter]:
-        """The content it takes: the fields of its event, or what its signature names."""
+        """The content it takes, by the names that its fields have outside."""
+        return {wire_field(name): of for name, of in self._named.items()}
+
+    @cached_property
+    def _named(self) -> Mapping[str, inspect.Parameter]:
         return self.declared.parameters(self.entry)
+
+    def _in_python(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
+        """The arguments by the names that the rules give them."""
+        if not self._named_otherwise:
+            return dict(arguments)
+        names = self._named_otherwise
+        return {names.get(name, name): given for name, given in arguments.items()}
+
+    @cached_property
+    def _named_otherwise(self) -> Mapping[str, str]:
+        return {wire_field(name): name for name in self._named if wire_field(name) != name}
 
     @cached_property
     def service_roles(self) -> frozenset[ServiceRole]:
@@ -90,7 +105,9 @@ class Command:
         ``before`` is the entry of the same id that was marked in error, and is begun again.
         """
         decide = getattr(self.entry, self.method)
-        entry: Entry = decide(provenance=provenance, **self._rights(granted), **arguments)
+        entry: Entry = decide(
+            provenance=provenance, **self._rights(granted), **self._in_python(arguments)
+        )
         if visibility is None and before is None:
             return entry
         return begun(entry, visibility, provenance, before)
@@ -104,7 +121,7 @@ class Command:
     ) -> None:
         """Ask the entry; what it decides is among its pending events."""
         decide = getattr(entry, self.method)
-        decide(provenance=provenance, **self._rights(granted), **arguments)
+        decide(provenance=provenance, **self._rights(granted), **self._in_python(arguments))
 
     def _rights(self, granted: frozenset[str]) -> dict[str, frozenset[str]]:
         """The service roles of whoever contributes, for a method that asks about them."""

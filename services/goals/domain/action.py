@@ -69,6 +69,9 @@ Who = Annotated[
     titled("Who", "The one person or team that is accountable for its being done."),
     Carries("Who"),
 ]
+Others = Annotated[
+    tuple[Party, ...], titled("With", "Who takes part in it without being accountable.")
+]
 Place = Annotated[Location, titled("Place", "Where it is done.")]
 Timing = Annotated[When, titled("When", "When, or how often, it is done."), Carries("When")]
 Strategies = Annotated[
@@ -136,6 +139,7 @@ class Action(CanBeSetAside):
         what: What
         goal_ids: Goals
         who: Who | None = None
+        with_: Others = ()
         place: Place | None = None
         when: Timing | None = None
         strategies: Strategies = ()
@@ -155,6 +159,7 @@ class Action(CanBeSetAside):
         """Somebody is accountable for it from now on."""
 
         who: Who
+        with_: Others | Keep | None = KEEP
 
     @titled("Action scheduled")
     class Scheduled(Amendment):
@@ -189,6 +194,7 @@ class Action(CanBeSetAside):
         must_name_one(said.what, NEEDS_CODE_OR_TEXT_OF_WHAT, "what")
         must_name_one(said.goal_ids, NEEDS_A_GOAL, "goal_ids")
         must_say_something(said.who, NEEDS_ONE_ACCOUNTABLE_PARTY, "who")
+        must_say_something(said.with_, NEEDS_CODE_OR_TEXT, "with")
         _must_not_end_early(said.when)
         must_say_something(said.strategies, NEEDS_CODE_OR_TEXT, "strategies")
         _must_say_why(said.status)
@@ -205,6 +211,7 @@ class Action(CanBeSetAside):
     def assign(self, said: Assigned) -> None:
         """Make one party accountable: a person or a team, never several and never nobody."""
         must_say_something(said.who, NEEDS_ONE_ACCOUNTABLE_PARTY, "who")
+        must_say_something(said.with_, NEEDS_CODE_OR_TEXT, "with")
 
     @changes(Scheduled, "Schedule the action")
     def schedule(self, said: Scheduled) -> None:

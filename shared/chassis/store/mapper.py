@@ -19,6 +19,7 @@ from eventsourcing.utils import resolve_topic
 from shared.chassis.wire.plain_json import plain_json
 from shared.chassis.wire.shapes import all_leaves, map_fields, without_keep
 from shared.ledger import KEEP, Entry, change_of
+from shared.ledger.entry.fields import wire_field
 
 ENVELOPE = ("timestamp", "originator_topic", "class_version", "provenance")
 """What the stored state of an event holds besides its content."""
@@ -61,7 +62,7 @@ class EntryMapper(Mapper[Any]):
         event_class: Any = type(domain_event)
         creates = _creates(event_class)
         state = {
-            name: value
+            wire_field(name): value
             for name, value in vars(domain_event).items()
             if name not in ("originator_id", "originator_version")
             and value is not KEEP
@@ -90,8 +91,9 @@ class EntryMapper(Mapper[Any]):
             named = {one.__name__: one for one in event_class.beside}
             event_class = named[event_class.followed_by]
         convert = _converters(event_class)
+        in_python = _names(event_class)
         attributes = {
-            name: convert[name](value) if name in convert else value
+            in_python.get(name, name): convert[name](value) if name in convert else value
             for name, value in state.items()
         }
         for name, default in _defaults(event_class).items():
@@ -149,10 +151,17 @@ def _converters(event_class: type[Any]) -> Mapping[str, Callable[[Any], Any]]:
 
     names = event_class.__dataclass_fields__
     return {
-        name: converter(without_keep(hint))
+        wire_field(name): converter(without_keep(hint))
         for name, hint in get_type_hints(event_class, include_extras=True).items()
         if name in names
     }
+
+
+@cache
+def _names(event_class: type[Any]) -> Mapping[str, str]:
+    """The names that differ in Python, by what they are called outside."""
+    named = {wire_field(field.name): field.name for field in fields(event_class)}
+    return {outside: name for outside, name in named.items() if outside != name}
 
 
 @cache

@@ -32,6 +32,7 @@ from shared.chassis.wire.exact import Exact, Schemas
 from shared.chassis.wire.problem import Problem
 from shared.chassis.wire.validation_errors import error_at, errors_from_validation
 from shared.ledger import Claim, Command, Entry, Keep, Visibility
+from shared.ledger.entry.fields import wire_field
 from shared.ledger.values.visibility import FROM_SOMEBODY, FROM_WHOM, restricts_somebody
 from shared.ledger.words import AS_TITLED, VALUES
 
@@ -107,12 +108,13 @@ def all_leaves(event: type[Entry.Event]) -> tuple[str, ...]:
     found: dict[str, None] = {}
     for one in event.beside:
         hints = get_type_hints(one)
-        for name in (field.name for field in fields(one)):
+        for field in fields(one):
+            name = wire_field(field.name)
             if name in (*_OF_THE_ENVELOPE, "visibility") or name in one.not_fields:
                 continue
-            for key in _keys_of(hints[name]) if name in map_fields(one) else ():
+            for key in _keys_of(hints[field.name]) if name in map_fields(one) else ():
                 found[f"{name}.{key}"] = None
-            if name not in map_fields(one) or not _keys_of(hints[name]):
+            if name not in map_fields(one) or not _keys_of(hints[field.name]):
                 found[name] = None
     return tuple(found)
 
@@ -128,7 +130,7 @@ def map_fields(event: type[Any]) -> frozenset[str]:
     plain_hints = get_type_hints(event)
     origins = {name: get_origin(without_keep(hint)) or hint for name, hint in plain_hints.items()}
     return frozenset(
-        name
+        wire_field(name)
         for name, origin in origins.items()
         if isinstance(origin, type) and issubclass(origin, Mapping)
     )
@@ -172,7 +174,9 @@ def event_shape(event: type[Entry.Event]) -> TypeAdapter[dict[str, Any]]:
         has_default = field.default is not MISSING or field.default_factory is not MISSING
         # What may be nothing is left out of a stored content, so it cannot be promised.
         optional = has_default or annotation is None or _admits_none(annotation)
-        named[field.name] = NotRequired[annotation] if optional else Required[annotation]
+        named[wire_field(field.name)] = (
+            NotRequired[annotation] if optional else Required[annotation]
+        )
     return TypeAdapter(_closed_object(event.__qualname__, named))
 
 

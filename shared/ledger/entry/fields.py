@@ -51,6 +51,11 @@ ChangeReason = Annotated[
 """Why a change is made: where the event has it without a default, ``reason-missing`` without it."""
 
 
+def wire_field(name: str) -> str:
+    """What a field is called outside Python: ``with_`` is ``with``, a word that Python needs."""
+    return name.removesuffix("_")
+
+
 def marks_of(hint: Any) -> Iterator[Any]:
     """What the annotations of a type say, those of its choices among them."""
     for part in get_args(hint):
@@ -75,8 +80,9 @@ def hints_of(event: Any) -> Mapping[str, Any]:
 
 @cache
 def of_the_change(event: Any) -> frozenset[str]:
-    """The fields of an event that are no fields of its entry."""
-    return frozenset(name for name, hint in hints_of(event).items() if is_marked(hint, OfTheChange))
+    """The fields of an event that are no fields of its entry, as they are called outside."""
+    found = (name for name, hint in hints_of(event).items() if is_marked(hint, OfTheChange))
+    return frozenset(map(wire_field, found))
 
 
 @cache

@@ -77,6 +77,20 @@ def test_the_person_alone_is_somebody() -> None:
     given(planned()).when(do(Action.assign, TOM, who=who)).then(happened(Action.Assigned, who=who))
 
 
+def test_others_take_part_without_being_accountable() -> None:
+    others = (Party(name="Tom Okafor-Synth"), Party(team="Evening team"))
+    content = {"who": others[0], "with_": others[1:]}
+    given(planned(**content)).when(do(Action.assign, TOM, who=others[1])).then(
+        happened(Action.Assigned, who=others[1])
+    )
+    given(planned()).when(do(Action.assign, TOM, **content)).then(
+        happened(Action.Assigned, **content)
+    )
+    given(planned()).when(do(Action.assign, TOM, who=others[0], with_=(Party(),))).refused(
+        "needs-code-or-text", "with.0"
+    )
+
+
 @pytest.mark.parametrize("who", [Party(), Party(name=" ")])
 def test_assign_to_nobody_is_refused(who: Party) -> None:
     given(planned()).when(do(Action.assign, TOM, who=who)).refused(

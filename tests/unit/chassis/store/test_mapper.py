@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta, timezone
 from types import SimpleNamespace
-from typing import Any, Self
+from typing import Any
 from uuid import UUID, uuid4
 
 import orjson
@@ -29,6 +29,8 @@ from shared.ledger import (
     Section,
     Status,
     When,
+    changes,
+    creates,
 )
 
 LEVELS = Mapping[str, int | None]
@@ -72,18 +74,18 @@ class Sample(Entry):
     def __init__(self) -> None:
         pass
 
-    @classmethod
-    def _note(cls, provenance: Provenance, **given: Any) -> Self:
+    @creates(Noted, "Note")
+    @staticmethod
+    def note(said: Noted) -> None:
         """Make one."""
-        return cls._create(cls.Noted, provenance=provenance, **given)
 
-    def _change(self, provenance: Provenance, **given: Any) -> None:
+    @changes(Changed, "Change")
+    def change(self, said: Changed) -> None:
         """Change it."""
-        self.trigger_event(self.Changed, provenance=provenance, **given)
 
-    def _grade(self, provenance: Provenance, grade: int) -> None:
+    @changes(Graded, "Grade")
+    def grade(self, said: Graded) -> None:
         """Grade it."""
-        self.trigger_event(self.Graded, provenance=provenance, grade=grade)
 
 
 SECTION = Section("stored_samples", "Stored samples", (Sample,))
@@ -96,7 +98,7 @@ def provenance() -> Provenance:
 
 
 def noted(**given: Any) -> Sample:
-    return Sample._note(provenance(), what=(CodedText("Sleeps badly"),), **given)
+    return Sample.note(provenance(), what=(CodedText("Sleeps badly"),), **given)
 
 
 def state_of(entry: Sample, index: int = -1) -> dict[str, Any]:
@@ -119,7 +121,7 @@ def test_a_stored_event_is_flat_json_under_its_stable_name() -> None:
 
 def test_what_is_kept_is_no_part_of_a_change_and_what_is_removed_is() -> None:
     entry = noted(remark="late")
-    entry._change(provenance(), when=None)
+    entry.change(provenance(), when=None)
     state = state_of(entry)
     assert state["when"] is None
     assert not {"what", "remark", "levels"} & set(state)
@@ -133,7 +135,7 @@ def test_typed_values_come_back() -> None:
         status=Status("open", code=Code("http://example.org", "1")),
         levels={"a": 1, "b": None},
     )
-    entry._change(provenance(), levels={"a": None}, reason="told")
+    entry.change(provenance(), levels={"a": None}, reason="told")
     for decided in entry.pending_events:
         back = MAPPER.to_domain_event(MAPPER.to_stored_event(decided))
         assert back == decided
@@ -178,7 +180,7 @@ def test_old_versions_are_upcast_on_the_way_out(state: dict[str, Any], grade: in
 
 def test_a_new_event_names_its_version_and_needs_no_upcast() -> None:
     entry = noted()
-    entry._grade(provenance(), 3)
+    entry.grade(provenance(), grade=3)
     assert state_of(entry)["class_version"] == 3
     assert MAPPER.to_domain_event(MAPPER.to_stored_event(entry.pending_events[-1])).grade == 3
 

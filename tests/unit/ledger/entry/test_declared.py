@@ -5,6 +5,8 @@ from typing import Annotated, Any
 import pytest
 from eventsourcing.domain import event
 
+from shared.chassis.store.mapper import EntryMapper, content_of
+from shared.chassis.wire.shapes import command_shape, event_schema, leaves_of
 from shared.ledger import (
     DERIVED,
     OF_THE_CHANGE,
@@ -128,6 +130,19 @@ class Tour(CanBeConfirmed):
         self.owner = owner
 
 
+class Outing(Entry):
+    """One that has a field by a word that Python needs for itself."""
+
+    class Begun(Creation):
+        with_: str | None = None
+        from_: Annotated[str | None, OF_THE_CHANGE] = None
+
+    @creates(Begun, "Begin")
+    @staticmethod
+    def begin(said: Begun) -> None:
+        """Begin."""
+
+
 class Stay(Entry):
     """One with names and fields of its own for leaving and coming back."""
 
@@ -160,7 +175,7 @@ class Stay(Entry):
             raise Refused(TOO_LATE, field="day")
 
 
-SECTION = Section("walks_declared", "Walks", (Walk, Ramble, Tour, Stay))
+SECTION = Section("walks_declared", "Walks", (Walk, Ramble, Tour, Outing, Stay))
 COMMANDS = {(one.entry.__name__, one.method): one for one in SECTION.commands.values()}
 BEGUN = do(Walk.begin, TOM, where="The shop")
 SET_ASIDE = do(Walk.set_aside, TOM, reason="Rain")
@@ -318,3 +333,18 @@ def test_a_command_that_is_refused_while_out_or_in_needs_the_code_for_it() -> No
 
     with pytest.raises(ValueError, match=r"Nap\.end needs Nap\.already_out"):
         Section("naps", "Naps", (Nap,))
+
+
+def test_a_field_with_a_word_of_python_has_its_own_name_everywhere_else() -> None:
+    begin = COMMANDS["Outing", "begin"]
+    arguments = command_shape(begin).read({"with": "Tom", "from": "Home"})
+    assert arguments == {"with": "Tom", "from": "Home"}
+    made: Any = begin.create(said(EDITH), frozenset(), arguments).collect_events()
+    (happened_first,) = made
+    mapper = EntryMapper()
+    stored = mapper.to_stored_event(happened_first)
+    assert content_of(happened_first) == {"with": "Tom", "from": "Home"}
+    assert mapper.to_domain_event(stored) == happened_first
+    assert mapper.fields(stored.topic, stored.state, 1) == ["with"]
+    assert leaves_of(Outing) == ("with",)
+    assert {"with", "from"} <= event_schema(Outing.Begun)["properties"].keys()
