@@ -1,10 +1,17 @@
 """`careplan standard`: what the standard asks for, and what carries or lacks it."""
 
-from typing import Annotated
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
 
+import httpx
+import orjson
 import typer
 
-from shared.cli.output import as_json, table
+from shared.cli import running_stack
+from shared.cli.output import as_json, fail, table
+from shared.cli.token import Signer, professional
+from shared.ledger.names import id_in
 
 app = typer.Typer(no_args_is_help=True, help="Hold the ledger against DAPB4022.")
 
@@ -59,3 +66,97 @@ def coverage(
         typer.echo(f"{total - len(lacking)} of {total} elements are carried.")
     if lacking:
         raise typer.Exit(1)
+
+
+@app.command()
+def check(
+    plan: Annotated[str, typer.Argument(help="The id of a plan of the running stack, or a file.")],
+    json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
+    stack_dir: running_stack.StackDir = running_stack.DEFAULT_FOLDER,
+) -> None:
+    """Hold one plan against the standard; exit 1 where it could not be sent.
+
+    A file holds the answer of GET /v1/plans/{plan_id}; with ?include=derived,findings it says more.
+    """
+    # Imported here: it loads every section, and the other commands do not need them.
+    from shared.standard.check import check as checked  # noqa: PLC0415 - slow
+    from shared.standard.declared import declared_coverage, findings_in  # noqa: PLC0415 - slow
+
+    document = _of_the_stack(plan, stack_dir) if id_in(plan) is not None else _in_a_file(plan)
+    found = checked(document, declared_coverage())
+    findings = findings_in(document, datetime.now(UTC))
+    if json:
+        as_json(
+            {
+                "plan_id": document.get("plan_id"),
+                "sendable": found.is_sendable,
+                "held": [one.path for one in found.held],
+                "not_recorded": [one.path for one in found.not_recorded],
+                "mandatory_missing": [one.path for one in found.mandatory_missing],
+                "findings": findings,
+                "criteria": [vars(one) for one in found.criteria],
+            }
+        )
+    else:
+        _say(found, findings)
+    if not found.is_sendable:
+        raise typer.Exit(1)
+
+
+def _say(found: Any, findings: list[dict[str, Any]]) -> None:
+    total = len(found.held) + len(found.not_recorded)
+    typer.echo(f"{len(found.held)} of {total} elements have a value.")
+    if found.is_sendable:
+        typer.echo("Every mandatory element is there: the plan can be sent.")
+    else:
+        typer.echo("The plan cannot be sent. These mandatory elements are missing:")
+        for one in found.mandatory_missing:
+            typer.echo(f"  {one.path}")
+    typer.echo("NHS England's five criteria:")
+    for one in found.criteria:
+        typer.echo(f"  {one.number} {'met    ' if one.is_met else 'not met'}  {one.words}")
+    typer.echo(f"Findings: {len(findings) or 'none'}")
+    if findings:
+        table(
+            ("CODE", "RULE", "ABOUT", "SAYS"),
+            [
+                (
+                    one["code"],
+                    one["rule"],
+                    ", ".join(dict.fromkeys(entry["section"] for entry in one["entries"])),
+                    one["words"],
+                )
+                for one in findings
+            ],
+        )
+
+
+def _of_the_stack(plan_id: str, stack_dir: Path) -> dict[str, Any]:
+    found = running_stack.read(stack_dir)
+    signer = Signer(found["issuer"]["iss"], Path(found["issuer"]["private_key"]))
+    token = signer.sign(professional("ZZG01", "gp", "Dr A. Quill-Synth"))
+    address = f"{found['services']['plan']['url']}/v1/plans/{plan_id}"
+    try:
+        answer = httpx.get(
+            address,
+            params={"include": "derived,findings"},
+            headers={"Authorization": f"Bearer {token}"},
+            timeout=10,
+            trust_env=False,
+        )
+    except httpx.HTTPError as error:
+        fail(f"the plan service does not answer ({type(error).__name__}).")
+    told: dict[str, Any] = answer.json()
+    if answer.status_code != httpx.codes.OK:
+        fail(f"{told.get('title', 'the plan cannot be read')}: {told.get('detail', '')}")
+    return told
+
+
+def _in_a_file(path: str) -> dict[str, Any]:
+    try:
+        content = orjson.loads(Path(path).read_bytes())
+    except (OSError, ValueError) as error:
+        fail(f"{path} is no plan's id, and no file with a plan ({type(error).__name__}).")
+    if not (isinstance(content, dict) and isinstance(content.get("sections"), dict)):
+        fail(f"{path} does not hold a plan: GET /v1/plans/{{plan_id}} gives one.")
+    return content

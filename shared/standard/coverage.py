@@ -121,11 +121,8 @@ def _carried(paths: Iterable[str], hint: Any, carrier: str, found: Carriers) -> 
         found[path].append(carrier)
         for member, inner in _members(hint):
             for mark in _marks(inner):
-                below = [
-                    one
-                    for element in mark.elements
-                    if (one := path + BETWEEN + element) in _names()
-                ]
+                named = (one for element in mark.elements for one in _under([path], element))
+                below = [one for one in named if one in _names()]
                 _carried(below, inner, f"{carrier}{member}", found)
 
 

@@ -1,7 +1,9 @@
 """What the services of this project declare, held against the standard."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from importlib import import_module
+from typing import Any
 
 from shared.contracts.discover import readers, sections
 from shared.standard.coverage import Coverage, carrying_fields, coverage
@@ -15,6 +17,14 @@ def declared_coverage() -> Coverage:
 def declared_fields() -> Mapping[str, tuple[str, ...]]:
     """The fields of each section that carry elements of the standard, by its name on the wire."""
     return {section.wire_name: carrying_fields(section) for section in sections()}
+
+
+def findings_in(plan: Mapping[str, Any], now: datetime) -> list[dict[str, Any]]:
+    """What a plan says about itself: as it was given, or found out from its entries alone."""
+    given = plan.get("findings")
+    if isinstance(given, list):
+        return given
+    return list(import_module("services.plan.reads.findings").found_in(plan, now))
 
 
 def _derived() -> Mapping[str, str]:

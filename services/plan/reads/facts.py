@@ -64,7 +64,7 @@ async def facts_of(database: Database, plan_id: UUID, version: int | None = None
     if not 0 < wanted <= row["version"]:
         return None
     entries = {
-        (one.section, str(one.entry_id)): _said(one.section, str(one.entry_id), one.body)
+        (one.section, str(one.entry_id)): said_of(one.section, str(one.entry_id), one.body)
         for one in entries_of(row["document"], row["rest"])
     }
     changes, seen_at = await _changes(database, plan_id, row["version"])
@@ -131,7 +131,8 @@ def _waiting(document: bytes) -> dict[EntryKey, datetime]:
     }
 
 
-def _said(section: str, entry_id: str, body: bytes) -> Said:
+def said_of(section: str, entry_id: str, body: bytes) -> Said:
+    """An entry as the rules look at it, from its JSON."""
     told = _body_of(body)
     return Said(
         section=section,
@@ -152,4 +153,4 @@ def _undo(entries: dict[EntryKey, Said], changes: list[Changed], row: Mapping[st
     if row["entry"] is None:
         del entries[key]
     else:
-        entries[key] = _said(*key, row["entry"])
+        entries[key] = said_of(*key, row["entry"])

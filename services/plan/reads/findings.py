@@ -1,18 +1,19 @@
 """What a plan says about itself now, and since which of its versions."""
 
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from typing import Any, Final
 from uuid import UUID, uuid5
+from zoneinfo import ZoneInfo
 
 import orjson
 
 from services.plan.fold.findings.all_rules import findings_of
 from services.plan.fold.findings.facts import EntryKey, PlanFacts, Today
 from services.plan.fold.findings.rules import RULES_BEHIND, Found
-from services.plan.reads.facts import facts_before, facts_of
+from services.plan.reads.facts import facts_before, facts_of, said_of
 from services.plan.reads.view import PlanView
 from shared.chassis.database.database import Database
 
@@ -154,3 +155,21 @@ def _item(
         ],
         "words": found.words,
     }
+
+
+def found_in(plan: Mapping[str, Any], now: datetime) -> Iterator[dict[str, Any]]:
+    """The findings of a plan as a reader was given it; without its history they have no since."""
+    entries = {
+        (section, entry["entry_id"]): said_of(section, entry["entry_id"], orjson.dumps(entry))
+        for section, told in plan["sections"].items()
+        for entry in told
+    }
+    facts = PlanFacts(plan["plan_version"], entries, ())
+    for found in findings_of(facts, Today(now, ZoneInfo("Europe/London"))):
+        concerned = [one._asdict() for one in found.entries]
+        yield {
+            "code": found.code,
+            "rule": RULES_BEHIND[found.code],
+            "entries": concerned,
+            "words": found.words,
+        }

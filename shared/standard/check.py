@@ -1,0 +1,140 @@
+"""One plan held against the standard: what it holds of the elements, and what it lacks."""
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from shared.ledger import kebab
+from shared.standard.coverage import Coverage
+from shared.standard.tree import Element
+
+_IN_A_LIST: Final = "[]"
+_CARRIER: Final = re.compile(r"(?P<section>\w+)\.(?P<entry>\w+)(?P<path>[. ].*)?")
+_FROM_PROVENANCE: Final = " provenance."
+_SHOWN_AS: Final = {"recorded_by": "by"}
+
+Plan = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Criterion:
+    """One of NHS England's five criteria for a personalised care and support plan."""
+
+    number: int
+    words: str
+    is_met: bool
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What a plan holds: the elements with a value, those without, and the criteria it meets."""
+
+    held: Sequence[Element]
+    not_recorded: Sequence[Element]
+    mandatory_missing: Sequence[Element]
+    criteria: Sequence[Criterion]
+
+    @property
+    def is_sendable(self) -> bool:
+        """True where nothing is missing that the plan cannot be sent without."""
+        return not self.mandatory_missing
+
+
+def check(plan: Plan, coverage: Coverage) -> Checked:
+    """Hold a plan, as ``GET /v1/plans/{plan_id}`` gives it, against every element.
+
+    What the plan derives is held where it was asked for with ``include=derived``.
+    """
+    held: list[Element] = []
+    lacking: list[Element] = []
+    for element in coverage.elements:
+        told = any(_holds(plan, carrier) for carrier in coverage.carriers[element.path])
+        (held if told else lacking).append(element)
+    missing = [one for one in lacking if one.duty == "M" and _is_asked_for(one, plan)]
+    return Checked(held, lacking, missing, tuple(_criteria(plan, sendable=not missing)))
+
+
+def _holds(plan: Plan, carrier: str) -> bool:
+    found = _CARRIER.fullmatch(carrier)
+    if found is None:
+        return False
+    path = found["path"] or ""
+    for entry in _entries(plan, kebab(found["section"]), kebab(found["entry"])):
+        if _FROM_PROVENANCE in path:
+            field, _, member = path.partition(_FROM_PROVENANCE)
+            first, *others = member.split(".")
+            has_field = not field or any(_values(entry["content"], field.strip(".").split(".")))
+            place = _SHOWN_AS.get(first, first)
+            if has_field and any(_values(entry, [place, *others])):
+                return True
+        elif not path or any(_values(entry["content"], path.strip(".").split("."))):
+            return True
+    return False
+
+
+def _values(given: Any, path: Sequence[str]) -> Iterator[Any]:
+    """What stands at a path and is no blank; each item of a list that the path goes through."""
+    if isinstance(given, list):
+        for item in given:
+            yield from _values(item, path)
+    elif not path:
+        if given not in (None, "", {}):
+            yield given
+    elif isinstance(given, Mapping):
+        name = path[0].removesuffix(_IN_A_LIST)
+        inner = [given[name]] if name in given else given.values() if name == "*" else ()
+        for one in inner:
+            yield from _values(one, path[1:])
+
+
+def _is_asked_for(element: Element, plan: Plan) -> bool:
+    """A mandatory element of a group that may be absent counts where the group is there."""
+    if element.path.startswith("Personal contacts"):
+        return any(_entries(plan, "care-team", "personal-contact"))
+    if element.path.startswith("Contingency/safety plans"):
+        return any(_entries(plan, "contingency-plans", "contingency-plan"))
+    return True
+
+
+def _criteria(plan: Plan, *, sendable: bool) -> Iterator[Criterion]:
+    def has(section: str, entry: str, judge: Callable[[Plan], bool] = bool) -> bool:
+        return any(judge(one["content"]) for one in _entries(plan, section, entry))
+
+    involved = has("care-team", "professional-contact") or has("care-team", "personal-contact")
+    yield Criterion(
+        1,
+        "The person is at the centre and decides who is involved: an agreement is recorded, and "
+        "those involved are named.",
+        has("stewardship", "agreement") and involved,
+    )
+    yield Criterion(
+        2,
+        "There was a conversation about what matters: About me says something.",
+        has("about-me", "about-me"),
+    )
+    yield Criterion(
+        3,
+        "Outcomes are agreed: there is a goal with an outcome, and an action somebody answers for.",
+        has("goals", "goal")
+        and has("goals", "outcome")
+        and has("goals", "action", lambda said: bool(said.get("who"))),
+    )
+    yield Criterion(4, "The plan can be shared: nothing mandatory is missing.", sendable)
+    yield Criterion(
+        5,
+        "It is reviewed: a review has a day or an interval, and somebody who sees to it.",
+        has(
+            "stewardship",
+            "review",
+            lambda said: (
+                bool(said.get("responsible")) and bool(said.get("due_on") or said.get("interval"))
+            ),
+        ),
+    )
+
+
+def _entries(plan: Plan, section: str, entry_type: str) -> Iterator[Mapping[str, Any]]:
+    for entry in plan.get("sections", {}).get(section, ()):
+        if entry.get("entry_type") == entry_type and entry.get("current", True):
+            yield entry

@@ -1,0 +1,79 @@
+"""`careplan standard`, as somebody types it."""
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from shared.cli.standard import app
+from shared.standard.tree import elements
+
+PLAN = {
+    "plan_id": "0199c0de-0000-7000-8000-000000000001",
+    "plan_version": 2,
+    "sections": {
+        "person": [
+            {
+                "entry_id": "0199c0de-0000-7000-8000-000000000001",
+                "entry_type": "person",
+                "current": True,
+                "recorded_at": "2026-11-24T08:00:00Z",
+                "stated_at": "2026-11-24T08:00:00Z",
+                "content": {"name": {"first": "Edie", "family": "Synth"}},
+            }
+        ]
+    },
+}
+
+
+def run(*typed: str) -> tuple[int, str]:
+    answer = CliRunner().invoke(app, typed)
+    return answer.exit_code, answer.output
+
+
+def test_coverage_names_a_carrier_for_each_element() -> None:
+    _, said = run("coverage", "--json")
+    told = json.loads(said)
+    assert [one["element"] for one in told] == [one.path for one in elements()]
+    by_path = {one["element"]: one["carried_by"] for one in told}
+    strengths = "Care and support plan > Strengths > Free text"
+    assert by_path[strengths] == ["needs.Strength.what.text"]
+
+
+def test_coverage_says_how_many_and_fails_where_one_is_missing() -> None:
+    status, said = run("coverage", "--missing")
+    *_, last = said.splitlines()
+    assert last.endswith(f"of {len(elements())} elements are carried.")
+    assert status == (0 if last.startswith(f"{len(elements())} ") else 1)
+
+
+def test_a_plan_in_a_file_is_checked(tmp_path: Path) -> None:
+    path = tmp_path / "plan.json"
+    path.write_text(json.dumps(PLAN))
+    status, said = run("check", str(path))
+    assert status == 1
+    assert "The plan cannot be sent." in said
+    assert "Person demographics > Date of birth" in said
+    assert "no-agreement-recorded" in said
+    assert "Synth" not in said
+    _, said = run("check", str(path), "--json")
+    told = json.loads(said)
+    assert told["sendable"] is False
+    assert len(told["held"]) + len(told["not_recorded"]) == len(elements())
+
+
+@pytest.mark.parametrize("content", ["", "[]", '{"sections": []}'])
+def test_what_is_no_plan_is_said_in_one_line(tmp_path: Path, content: str) -> None:
+    path = tmp_path / "no-plan.json"
+    path.write_text(content)
+    answer = CliRunner().invoke(app, ["check", str(path)])
+    assert answer.exit_code == 1
+    assert "Traceback" not in answer.output
+    assert len(answer.output.splitlines()) <= 1
+
+
+def test_a_plan_of_a_stack_that_does_not_run_is_said_in_one_line(tmp_path: Path) -> None:
+    answer = CliRunner().invoke(app, ["check", str(PLAN["plan_id"]), "--stack-dir", str(tmp_path)])
+    assert answer.exit_code == 1
+    assert "No stack runs" in answer.output

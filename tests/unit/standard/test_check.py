@@ -1,0 +1,73 @@
+"""One plan held against the standard."""
+
+from typing import Any
+
+import pytest
+
+from shared.ledger import Section
+from shared.standard.check import check
+from shared.standard.coverage import Coverage, coverage
+from shared.standard.declared import declared_coverage
+from shared.standard.tree import elements
+from tests.unit.standard.test_coverage import GOALS, PLAN, Crisis, Hope
+
+
+def a_plan(**sections: list[dict[str, Any]]) -> dict[str, Any]:
+    return {"plan_id": "p", "plan_version": 1, "sections": sections}
+
+
+def entry(entry_type: str, content: dict[str, Any], **more: Any) -> dict[str, Any]:
+    return {"entry_type": entry_type, "current": True, "content": content, **more}
+
+
+@pytest.fixture(scope="module")
+def declared() -> Coverage:
+    return coverage([Section("hopes_and_crises", "Hopes and crises", (Hope, Crisis))], {})
+
+
+def test_an_element_is_held_where_a_current_entry_has_a_value_for_it(declared: Coverage) -> None:
+    plan = {
+        "sections": {
+            "hopes-and-crises": [
+                entry("hope", {"aim": {"text": "to walk"}, "importance": None}),
+                entry("hope", {"importance": 9}, current=False),
+                entry("crisis", {"triggers": [{}, {"text": "a fall"}]}, location={"ods": "ZZG01"}),
+            ]
+        }
+    }
+    held = {one.path for one in check(plan, declared).held}
+    assert {f"{GOALS} > Free text", f"{PLAN} > Trigger factors > Free text"} <= held
+    assert f"{PLAN} > Location > Coded value" in held
+    assert f"{GOALS} > Goal importance score" not in held
+
+
+def test_a_mandatory_element_counts_where_its_group_is_there() -> None:
+    everything = declared_coverage()
+    bare = {one.path for one in check(a_plan(), everything).mandatory_missing}
+    assert "Person demographics > Date of birth" in bare
+    assert not any(path.startswith(("Personal contacts", PLAN)) for path in bare)
+    with_a_crisis = {"contingency-plans": [entry("contingency-plan", {"triggers": []})]}
+    missing = check(a_plan(**with_a_crisis), everything).mandatory_missing
+    assert f"{PLAN} > Trigger factors" in {one.path for one in missing}
+
+
+def test_the_five_criteria_are_met_by_what_the_plan_holds() -> None:
+    everything = declared_coverage()
+    none = check(a_plan(), everything)
+    assert not any(one.is_met for one in none.criteria)
+    assert len(none.held) + len(none.not_recorded) == len(elements())
+    told = {
+        "about-me": [entry("about-me", {"responses": {"my_wellness": {"text": "Good"}}})],
+        "care-team": [entry("personal-contact", {"name": "Ruth"})],
+        "goals": [
+            entry("goal", {"aim": {"text": "walk"}}),
+            entry("outcome", {"what": {"text": "walks"}}),
+            entry("action", {"who": {"name": "Edie"}}),
+        ],
+        "stewardship": [
+            entry("agreement", {"outcome": "yes"}),
+            entry("review", {"responsible": {"name": "Priya"}, "interval": "P6M"}),
+        ],
+    }
+    criteria = check(a_plan(**told), everything).criteria
+    assert [one.number for one in criteria if one.is_met] == [1, 2, 3, 5]
