@@ -123,10 +123,17 @@ class Beside:
 
 
 def of_an_entry(plan: PlanFacts, said: Said, today: Today) -> dict[str, Any]:
-    """What is derived of one entry; a member is left out where there is nothing to say."""
+    """What is derived of one entry; a member is left out where there is nothing to say.
+
+    ``below`` names what stands under it in the tree of needs, goals, actions and stage goals.
+    """
     derived: dict[str, Any] = {"changed_at": plan.changed_at(said)}
     if said.kind in _CLOSED:
         derived["closed"] = said.status in _CLOSED[said.kind]
+    if said.key in plan.below:
+        derived["below"] = [
+            {"section": section, "entry_id": entry_id} for section, entry_id in plan.below[said.key]
+        ]
     derived |= _agreement(plan, said.key) | _review(plan, said.key, today)
     until = _stale_after(plan, said, today)
     return {**derived, "stale_after": until} if until is not None else derived

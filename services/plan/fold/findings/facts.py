@@ -27,6 +27,14 @@ REVIEW: Final = ("stewardship", "review")
 LINKED_DOCUMENT: Final = ("stewardship", "linked-document")
 COMMENT: Final = ("stewardship", "comment")
 
+_STANDS_UNDER: Final = {
+    GOAL: "need_ids",
+    ACTION: "goal_ids",
+    STAGE_GOAL: "action_ids",
+    OUTCOME: "goal_id",
+}
+"""By which field an entry stands under another: needs, goals, actions and stage goals are a tree."""
+
 _SPACES: Final = re.compile(r"\s+")
 
 
@@ -133,6 +141,21 @@ class PlanFacts:
     def last_update(self) -> Mapping[EntryKey, Changed]:
         """The latest event of each entry that did more than confirm or restrict it."""
         return {one.key: one for one in self.changes if one.is_update}
+
+    @cached_property
+    def below(self) -> Mapping[EntryKey, Sequence[EntryKey]]:
+        """What stands under each entry: goals under needs, actions under goals, and so on.
+
+        An entry that serves two stands under both.
+        """
+        found: dict[EntryKey, list[EntryKey]] = {}
+        for kind, field_ in _STANDS_UNDER.items():
+            for said in self.current(kind):
+                given = said.content.get(field_)
+                for ref in given if isinstance(given, list) else [given]:
+                    if self.is_on_the_plan(ref):
+                        found.setdefault(key_of(ref), []).append(said.key)
+        return found
 
     def changed_at(self, said: Said) -> datetime:
         """When an entry last changed; what only confirms or restricts it does not count."""

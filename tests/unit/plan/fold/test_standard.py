@@ -20,6 +20,10 @@ def said(kind: str, entry_id: str, **content: Any) -> Said:
     return Said(section, entry_id, entry_type, True, content, AT, AT)
 
 
+def ref(section: str, entry_id: str) -> dict[str, str]:
+    return {"section": section, "entry_id": entry_id}
+
+
 def plan_of(*entries: Said) -> PlanFacts:
     changes = [
         Changed(version, one.section, one.entry_id, one.entry_type, "careplan.x.said.v1", AT)
@@ -111,3 +115,22 @@ def test_reviews_are_told_by_how_pressing_they_are() -> None:
         ("far", "later", 161),
     ]
     assert told[0]["subject_type"] == "contingency-plan"
+
+
+def test_the_tree_of_needs_goals_actions_and_stage_goals_can_be_read() -> None:
+    need, other = said("needs/need", "n1"), said("needs/need", "n2")
+    goal = said("goals/goal", "g1", need_ids=[ref("needs", "n1"), ref("needs", "n2")])
+    action = said("goals/action", "a1", goal_ids=[ref("goals", "g1"), ref("goals", "gone")])
+    stage = said("goals/stage-goal", "s1", action_ids=[ref("goals", "a1")])
+    outcome = said("goals/outcome", "o1", goal_id=ref("goals", "g1"))
+    plan = plan_of(need, other, goal, action, stage, outcome)
+    assert {
+        one.entry_id: of_an_entry(plan, one, TODAY).get("below")
+        for one in (need, other, goal, action, stage)
+    } == {
+        "n1": [ref("goals", "g1")],
+        "n2": [ref("goals", "g1")],
+        "g1": [ref("goals", "a1"), ref("goals", "o1")],
+        "a1": [ref("goals", "s1")],
+        "s1": None,
+    }
