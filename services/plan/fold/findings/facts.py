@@ -33,7 +33,7 @@ _STANDS_UNDER: Final = {
     STAGE_GOAL: "action_ids",
     OUTCOME: "goal_id",
 }
-"""By which field an entry stands under another: needs, goals, actions and stage goals are a tree."""
+"""By which field an entry stands under another in the tree of needs, goals and actions."""
 
 _SPACES: Final = re.compile(r"\s+")
 
@@ -153,7 +153,7 @@ class PlanFacts:
             for said in self.current(kind):
                 given = said.content.get(field_)
                 for ref in given if isinstance(given, list) else [given]:
-                    if self.is_on_the_plan(ref):
+                    if is_ref(ref) and self.is_on_the_plan(ref):
                         found.setdefault(key_of(ref), []).append(said.key)
         return found
 
