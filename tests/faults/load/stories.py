@@ -73,19 +73,21 @@ class Story:
 
 def stories() -> tuple[Story, ...]:
     """Of every entry in the examples of every section, but for the one that opens plans."""
-    found: dict[tuple[str, str, str], list[Example]] = {}
+    found: dict[tuple[str, str, str, type[Entry]], list[Example]] = {}
     sections = {section.name: section for section in discover.sections()}
     for name, section in sections.items():
         for example in discover.examples(name) or ():
             command = section.commands[example.command]
             # Whoever acts for somebody names an entry of another plan, which no plan here has.
             if command.entry.opens_plan is None and "on_behalf_of" not in example.provenance:
-                steps = found.setdefault((name, example.plan, example.entry), [])
+                # Entries of two types may have one label; each has its own story.
+                label = (name, example.plan, example.entry, command.entry)
+                steps = found.setdefault(label, [])
                 if steps or command.creates:
                     steps.append(example)
     return tuple(
-        Story(sections[name], sections[name].commands[steps[0].command].entry, tuple(steps))
-        for (name, _, _), steps in found.items()
+        Story(sections[name], entry, tuple(steps))
+        for (name, _, _, entry), steps in found.items()
         if steps
     )
 

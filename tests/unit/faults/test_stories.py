@@ -43,6 +43,11 @@ def test_every_step_of_a_story_can_be_read_at_the_doors(story: Story, door: str)
         assert str(prepared.entry_id) == sent.contribution["entry_id"]
 
 
+def test_a_story_is_of_one_type_of_entry() -> None:
+    for story in STORIES:
+        assert {story.section.commands[step.command].entry for step in story.steps} == {story.entry}
+
+
 def test_every_section_but_the_one_that_opens_plans_is_under_load() -> None:
     told = {story.section.name for story in STORIES if story.comes_to_something}
     opening = {
