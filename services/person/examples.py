@@ -3,9 +3,23 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
+from shared.ledger.codes.code_list import CodeList
+from shared.ledger.codes.demographics import (
+    COUNTRY_OF_BIRTH,
+    ETHNIC_CATEGORY,
+    GENDER,
+    MARITAL_STATUS,
+    SEX,
+)
 from shared.ledger.example import Example, examples_of_every_entry
 
 COMMANDS: Final = "careplan.person.commands."
+
+
+def _coded(code_list: CodeList, code: str) -> dict[str, Any]:
+    """A code of one of the standard's lists; the section adds the words for it."""
+    return {"code": {"system": next(iter(code_list.systems)), "code": code}}
+
 
 EDITH: Final = {
     "name": {
@@ -16,24 +30,29 @@ EDITH: Final = {
         "full": "Mrs Edith Mary Marlow-Synth",
     },
     "date_of_birth": "1938-03-14",
-    "gender": "2",
-    "sex": "2",
+    "gender": _coded(GENDER, "2"),
+    "sex": _coded(SEX, "2"),
     "aliases": ["Edith Pell-Synth"],
-    "ethnicity": "A",
+    "ethnicity": _coded(ETHNIC_CATEGORY, "A"),
     "religion": {"text": "Methodist"},
     "nhs_number": {"value": "9994100017", "verification": "traced-and-verified"},
     "other_identifiers": [{"kind": "local", "value": "NM-004211", "issuer": "ZZC01"}],
     "addresses": [
-        {"line1": "4 Sample Court", "line3": "Northmoor", "postcode": "ZZ1 1AA", "kind": "main"}
+        {
+            "line1": "4 Sample Court",
+            "line3": "Northmoor",
+            "postcode": "ZZ1 1AA",
+            "kind": {"text": "main"},
+        }
     ],
     "contact": {
-        "preferred_method": "letter",
+        "preferred_method": {"text": "letter"},
         "phones": [{"number": "01632 960101", "kind": "Home", "preference": 1}],
         "emails": [{"address": "edie@example.org", "kind": "Home", "preference": 2}],
         "other": ["Large print, please"],
     },
-    "country_of_birth": "GBR",
-    "marital_status": "W",
+    "country_of_birth": _coded(COUNTRY_OF_BIRTH, "GBR"),
+    "marital_status": _coded(MARITAL_STATUS, "W"),
     "gp_practices": [
         {
             "ods": "ZZG01",
@@ -157,8 +176,12 @@ EXAMPLES: Final = (
         "refresh-demographics",
         {
             "addresses": [
-                {"line1": "7 Specimen Walk", "postcode": "ZZ1 2BB", "kind": "main"},
-                {"line1": "4 Sample Court", "postcode": "ZZ1 1AA", "kind": "correspondence"},
+                {"line1": "7 Specimen Walk", "postcode": "ZZ1 2BB", "kind": {"text": "main"}},
+                {
+                    "line1": "4 Sample Court",
+                    "postcode": "ZZ1 1AA",
+                    "kind": {"text": "correspondence"},
+                },
             ],
             "marital_status": None,
             "traced_at": "2026-03-01T06:00:00Z",
@@ -168,14 +191,14 @@ EXAMPLES: Final = (
     example(
         "refresh with what is traced after today",
         "refresh-demographics",
-        {"gender": "2", "traced_at": "2099-01-01T00:00:00Z"},
+        {"gender": EDITH["gender"], "traced_at": "2099-01-01T00:00:00Z"},
         "traced-in-the-future",
         **_A_SERVICE,
     ),
     example(
         "refresh with what is older than what is held",
         "refresh-demographics",
-        {"gender": "2", "traced_at": "2026-02-28T06:00:00Z"},
+        {"gender": EDITH["gender"], "traced_at": "2026-02-28T06:00:00Z"},
         "demographics-older-than-held",
         **_A_SERVICE,
     ),
@@ -196,7 +219,7 @@ EXAMPLES: Final = (
     example(
         "correct without a reason",
         "correct-demographics",
-        {"gender": "1"},
+        {"gender": _coded(GENDER, "1")},
         "reason-missing",
     ),
     example(

@@ -9,6 +9,8 @@ from typing import Any, Final
 from uuid import NAMESPACE_URL, UUID, uuid5
 
 from shared.ledger import Agent, Organisation, Supporter
+from shared.ledger.codes.code_list import CodeList
+from shared.ledger.codes.demographics import ETHNIC_CATEGORY, GENDER
 
 _IDS: Final = uuid5(NAMESPACE_URL, "careplan-synthetic-people")
 
@@ -61,18 +63,19 @@ class SyntheticPerson:
                     "line1": self.line1,
                     "line3": self.town,
                     "postcode": self.postcode,
-                    "kind": "main",
+                    "kind": {"text": "main"},
                 }
             ],
             "gp_practices": [
                 _given(ods=self.practice, details=self.practice_details, gp_name=self.gp_name)
             ],
             "source": {"system": "PDS", "traced_at": "2025-05-01T09:00:00Z"},
-            **_given(gender=self.gender, ethnicity=self.ethnicity),
+            **_coded("gender", GENDER, self.gender),
+            **_coded("ethnicity", ETHNIC_CATEGORY, self.ethnicity),
         }
         if self.phone is not None:
             content["contact"] = {
-                "preferred_method": "letter",
+                "preferred_method": {"text": "letter"},
                 "phones": [{"number": self.phone, "kind": "Home", "preference": 1}],
             }
         return content
@@ -110,6 +113,12 @@ class Professional:
     def agent(self) -> Agent:
         """The professional as a party of a provenance."""
         return Agent("professional", self.name, self.role, self.organisation)
+
+
+def _coded(field: str, code_list: CodeList, code: str | None) -> dict[str, Any]:
+    if code is None:
+        return {}
+    return {field: {"code": {"system": next(iter(code_list.systems)), "code": code}}}
 
 
 def _given(**values: str | None) -> dict[str, str]:

@@ -1,10 +1,10 @@
 """What is known about a person: the values that the fields of Person are made of."""
 
 from typing import Annotated, Literal
-from uuid import UUID
 
 from shared.ledger import (
-    CAN_BE_SEEN,
+    Carries,
+    CodedText,
     Email,
     Instant,
     OdsCode,
@@ -18,6 +18,8 @@ from shared.ledger import (
     value,
     values_titled,
 )
+from shared.ledger.codes.demographics import ADDRESS_TYPE, CONTACT_METHOD
+from shared.ledger.values.shape import ItemId
 
 PlanState = Annotated[
     Literal["open", "ended", "merged"],
@@ -51,23 +53,29 @@ SourceSystem = Annotated[
     ),
 ]
 
-OneLetter = Annotated[str, Shape(pattern=CAN_BE_SEEN, min_length=1, max_length=1)]
-TwoLetters = Annotated[str, Shape(pattern=CAN_BE_SEEN, min_length=1, max_length=2)]
-ThreeLetters = Annotated[str, Shape(pattern=CAN_BE_SEEN, min_length=1, max_length=3)]
-
 
 @value
 class PersonName:
     """A person's name in its parts, what they like to be called, and as one text."""
 
-    first: Annotated[str, titled("First name", "The given name, or names.")]
-    family: Annotated[str, titled("Family name", "The family name.")]
-    preferred: Annotated[Text, titled("Preferred name", "What they like to be called.")] | None = (
-        None
-    )
-    title: Annotated[Text, titled("Title", "Mrs, Dr and so on.")] | None = None
-    suffix: Annotated[Text, titled("Suffix", "What follows the family name.")] | None = None
-    full: Annotated[Text, titled("Full name", "The whole name as one text.")] | None = None
+    first: Annotated[
+        str, titled("First name", "The given name, or names."), Carries("Person first name")
+    ]
+    family: Annotated[str, titled("Family name", "The family name."), Carries("Person family name")]
+    preferred: Annotated[
+        Text | None,
+        titled("Preferred name", "What they like to be called."),
+        Carries("Person preferred name"),
+    ] = None
+    title: Annotated[Text | None, titled("Title", "Mrs, Dr and so on."), Carries("Title")] = None
+    suffix: Annotated[
+        Text | None,
+        titled("Suffix", "What follows the family name."),
+        Carries("Person name suffix"),
+    ] = None
+    full: Annotated[
+        Text | None, titled("Full name", "The whole name as one text."), Carries("Person full name")
+    ] = None
 
     @property
     def is_complete(self) -> bool:
@@ -121,44 +129,75 @@ class OtherIdentifier:
         str, Shape(min_length=1, max_length=20), titled("Identifier", "The identifier itself.")
     ]
     issuer: Annotated[Text, titled("Issuer", "Who gives it out.")] | None = None
-    item_id: UUID | None = None
+    item_id: ItemId | None = None
 
 
 @value
 class Address:
     """An address, in the lines it is written in; its kind may say that there is no fixed abode."""
 
-    line1: Annotated[str, titled("Line 1", "The first line of the address.")] | None = None
-    line2: Annotated[str, titled("Line 2", "The second line of the address.")] | None = None
-    line3: Annotated[str, titled("Line 3", "The third line of the address.")] | None = None
-    line4: Annotated[str, titled("Line 4", "The fourth line of the address.")] | None = None
-    line5: Annotated[str, titled("Line 5", "The fifth line of the address.")] | None = None
-    postcode: (
-        Annotated[str, Shape(max_length=8), titled("Postcode", "The postcode of the address.")]
-        | None
-    ) = None
-    kind: Annotated[str, titled("Kind", "What the address is for.")] | None = None
-    item_id: UUID | None = None
+    line1: Annotated[
+        str | None, titled("Line 1", "The first line of the address."), Carries("Address line 1")
+    ] = None
+    line2: Annotated[
+        str | None, titled("Line 2", "The second line of the address."), Carries("Address line 2")
+    ] = None
+    line3: Annotated[
+        str | None, titled("Line 3", "The third line of the address."), Carries("Address line 3")
+    ] = None
+    line4: Annotated[
+        str | None, titled("Line 4", "The fourth line of the address."), Carries("Address line 4")
+    ] = None
+    line5: Annotated[
+        str | None, titled("Line 5", "The fifth line of the address."), Carries("Address line 5")
+    ] = None
+    postcode: Annotated[
+        Annotated[str, Shape(max_length=8)] | None,
+        titled("Postcode", "The postcode of the address."),
+        Carries("Postcode"),
+    ] = None
+    kind: Annotated[
+        CodedText | None,
+        titled("Kind", "What the address is for; or that there is no fixed abode."),
+        Carries("Address type"),
+        ADDRESS_TYPE,
+    ] = None
+    item_id: ItemId | None = None
 
     @property
     def is_empty(self) -> bool:
         """True where nothing of it is given, or a part that is given cannot be read."""
-        lines = (self.line1, self.line2, self.line3, self.line4, self.line5)
-        return says_nothing(*lines, self.postcode, self.kind)
+        texts = (self.line1, self.line2, self.line3, self.line4, self.line5, self.postcode)
+        if self.kind is None:
+            return says_nothing(*texts)
+        given = [text for text in texts if text is not None]
+        return self.kind.is_empty or any(map(is_blank, given))
 
 
 @value
 class Contact:
     """The ways to reach a person, and which of them they prefer."""
 
-    preferred_method: (
-        Annotated[str, titled("Preferred method", "How the person likes to be reached.")] | None
-    ) = None
-    phones: Annotated[tuple[Phone, ...], titled("Phones", "Telephone numbers.")] = ()
-    emails: Annotated[tuple[Email, ...], titled("E-mail", "E-mail addresses.")] = ()
+    preferred_method: Annotated[
+        CodedText | None,
+        titled("Preferred method", "How the person likes to be reached."),
+        Carries("Preferred contact method"),
+        CONTACT_METHOD,
+    ] = None
+    phones: Annotated[
+        tuple[Phone, ...],
+        titled("Telephone numbers", "Where the person is called."),
+        Carries("Person's telephone number details"),
+    ] = ()
+    emails: Annotated[
+        tuple[Email, ...],
+        titled("E-mail addresses", "Where the person is written to."),
+        Carries("Person's email address details"),
+    ] = ()
     other: Annotated[
         tuple[Annotated[str, Shape(max_length=255)], ...],
         titled("Other", "Other ways to reach the person."),
+        Carries("Other contact information"),
     ] = ()
 
     @property
@@ -166,21 +205,33 @@ class Contact:
         """True where one of the ways that are given leads nowhere."""
         phones = (phone.number for phone in self.phones)
         emails = (email.address for email in self.emails)
-        preferred = () if self.preferred_method is None else (self.preferred_method,)
-        return any(is_blank(way) for way in (*phones, *emails, *self.other, *preferred))
+        preferred = self.preferred_method
+        return (preferred is not None and preferred.is_empty) or any(
+            is_blank(way) for way in (*phones, *emails, *self.other)
+        )
 
 
 @value
 class GpPractice:
     """A practice that the person is registered with, for a time or for good."""
 
-    ods: Annotated[OdsCode, titled("Practice code", "The ODS code of the practice.")] | None = None
-    details: Annotated[str, titled("Details", "Name and address of the practice.")] | None = None
-    gp_name: Annotated[str, titled("GP", "The name of the GP.")] | None = None
-    temporary: (
-        Annotated[bool, titled("Temporary", "Whether the person is there only for a time.")] | None
-    ) = None
-    item_id: UUID | None = None
+    ods: Annotated[
+        OdsCode | None,
+        titled("Practice code", "The code of the practice, or the one for having none."),
+        Carries("GP practice identifier"),
+    ] = None
+    details: Annotated[
+        str | None,
+        titled("Details", "Name and address of the practice."),
+        Carries("GP practice details"),
+    ] = None
+    gp_name: Annotated[
+        str | None, titled("GP", "The GP whom the person usually sees."), Carries("GP name")
+    ] = None
+    temporary: Annotated[
+        bool | None, titled("Temporary", "Whether the person is there only for a time.")
+    ] = None
+    item_id: ItemId | None = None
 
     @property
     def is_empty(self) -> bool:

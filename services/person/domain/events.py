@@ -9,37 +9,104 @@ from services.person.domain.demographics import (
     Contact,
     GpPractice,
     NhsNumber,
-    OneLetter,
     OtherIdentifier,
     PersonName,
-    ThreeLetters,
-    TwoLetters,
 )
-from shared.ledger import DERIVED, KEEP, Amendment, CodedText, Creation, Entry, Keep, titled
+from shared.ledger import (
+    DERIVED,
+    KEEP,
+    Amendment,
+    Carries,
+    CodedText,
+    Creation,
+    Entry,
+    Keep,
+    titled,
+)
+from shared.ledger.codes.demographics import (
+    COUNTRY_OF_BIRTH,
+    ETHNIC_CATEGORY,
+    GENDER,
+    MARITAL_STATUS,
+    RELIGION,
+    SEX,
+)
 
-Name = Annotated[PersonName, titled("Name", "The person's name, in its parts.")]
-DateOfBirth = Annotated[date, titled("Date of birth", "The day on which the person was born.")]
-Gender = Annotated[OneLetter, titled("Gender", "The gender that the person states.")]
-Sex = Annotated[OneLetter, titled("Sex", "The person's phenotypic sex.")]
-Aliases = Annotated[tuple[str, ...], titled("Aliases", "Other names the person is known by.")]
-Ethnicity = Annotated[TwoLetters, titled("Ethnicity", "The ethnic category the person states.")]
-Religion = Annotated[CodedText, titled("Religion", "The person's religion or belief.")]
+Name = Annotated[
+    PersonName,
+    titled("Name", "The person's name, in its parts."),
+    Carries("Person name"),
+]
+DateOfBirth = Annotated[
+    date,
+    titled("Date of birth", "The day on which the person was born."),
+    Carries("Date of birth"),
+]
+Gender = Annotated[
+    CodedText,
+    titled("Gender", "The gender that the person states."),
+    Carries("Gender"),
+    GENDER,
+]
+Sex = Annotated[
+    CodedText,
+    titled("Sex", "The person's phenotypic sex, which bears on clinical treatment."),
+    Carries("Sex"),
+    SEX,
+]
+Aliases = Annotated[
+    tuple[str, ...],
+    titled("Aliases", "Other names the person is known by."),
+    Carries("Person alias"),
+]
+Ethnicity = Annotated[
+    CodedText,
+    titled("Ethnicity", "The ethnic category the person states."),
+    Carries("Ethnicity"),
+    ETHNIC_CATEGORY,
+]
+Belief = Annotated[
+    CodedText,
+    titled("Religion", "The person's religion or belief."),
+    Carries("Religion"),
+    RELIGION,
+]
 NhsNo = Annotated[
-    NhsNumber, titled("NHS number", "The NHS number and how sure it is, or why there is none.")
+    NhsNumber,
+    titled("NHS number", "The NHS number and how sure it is, or why there is none."),
+    Carries("NHS number"),
 ]
 Identifiers = Annotated[
     tuple[OtherIdentifier, ...],
     titled("Other identifiers", "Identifiers of other schemes, each with who gives it out."),
+    Carries("Other identifier"),
 ]
-Addresses = Annotated[tuple[Address, ...], titled("Addresses", "Where the person lives.")]
-Reached = Annotated[Contact, titled("Contact details", "How to reach the person.")]
+Addresses = Annotated[
+    tuple[Address, ...],
+    titled("Addresses", "Where the person lives, or is written to."),
+    Carries("Person's address"),
+]
+Reached = Annotated[
+    Contact,
+    titled("Contact details", "How to reach the person."),
+    Carries("Person's contact details"),
+]
 BirthCountry = Annotated[
-    ThreeLetters, titled("Country of birth", "The country in which the person was born.")
+    CodedText,
+    titled("Country of birth", "The country in which the person was born."),
+    Carries("Place of birth"),
+    COUNTRY_OF_BIRTH,
 ]
-MaritalStatus = Annotated[OneLetter, titled("Marital status", "The person's marital status.")]
+MaritalStatus = Annotated[
+    CodedText,
+    titled("Marital status", "Whether the person is married or in a civil partnership."),
+    Carries("Marital status"),
+    MARITAL_STATUS,
+]
 Practices = Annotated[
     tuple[GpPractice, ...],
     titled("GP practices", "The practices that the person is registered with."),
+    Carries("GP practice record entry"),
 ]
 
 ITEMISED = frozenset({"other_identifiers", "addresses", "gp_practices"})
@@ -81,7 +148,7 @@ class DemographicsGiven(DemographicsSaid, Creation):
     sex: Sex | None = None
     aliases: Aliases = ()
     ethnicity: Ethnicity | None = None
-    religion: Religion | None = None
+    religion: Belief | None = None
     nhs_number: NhsNo | None = None
     other_identifiers: Identifiers = ()
     addresses: Addresses = ()
@@ -101,7 +168,7 @@ class DemographicsChanged(DemographicsSaid, Amendment):
     sex: Sex | Keep | None = KEEP
     aliases: Aliases | Keep | None = KEEP
     ethnicity: Ethnicity | Keep | None = KEEP
-    religion: Religion | Keep | None = KEEP
+    religion: Belief | Keep | None = KEEP
     nhs_number: NhsNo | Keep | None = KEEP
     other_identifiers: Identifiers | Keep | None = KEEP
     addresses: Addresses | Keep | None = KEEP

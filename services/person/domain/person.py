@@ -76,6 +76,7 @@ EndedAt = Annotated[
 class Person(Entry):
     """One person with one plan; while it is open, nobody opens another for them."""
 
+    carries = ("Person demographics", "GP practice")
     key_taken = PLAN_ALREADY_OPEN
     key_holder: ClassVar[str] = "existing_plan_id"
     opens_plan: ClassVar[str | None] = "open_plan"

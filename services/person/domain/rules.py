@@ -25,6 +25,12 @@ DEMOGRAPHICS_SERVICE: Final = ServiceRole("demographics", ("pds-connection",))
 PLAN_ENDING: Final = ServiceRole("plan_ending", ("gp", "practice-manager", "lead-professional"))
 
 
+SAYS_SOMETHING: Final = (
+    *("gender", "sex", "ethnicity", "religion", "country_of_birth", "marital_status"),
+    *("aliases", "addresses", "contact", "gp_practices"),
+)
+"""What has a code or a text, and each item of it, where it is given at all."""
+
 FOR_SOMEBODY_ELSE = Refusal(
     "opened-for-somebody-else",
     "The plan was about somebody else",
@@ -103,7 +109,7 @@ def judge(given: Mapping[str, Any], provenance: Provenance) -> None:
         raise Refused(NHS_NUMBER_INVALID, field="nhs_number.value")
     for index, other in enumerate(given.get("other_identifiers") or ()):
         must_be_a_number_of_its_kind(other.kind, other.value, f"other_identifiers.{index}.value")
-    for field in ("religion", "aliases", "addresses", "contact", "gp_practices"):
+    for field in SAYS_SOMETHING:
         must_say_something(given.get(field), NEEDS_CODE_OR_TEXT, field)
 
 

@@ -21,7 +21,14 @@ from services.person.domain.rules import DEMOGRAPHICS_SERVICE, PLAN_ENDING, day_
 from services.person.section import SECTION
 from shared.chassis.wire.problem import Problem
 from shared.chassis.wire.shapes import command_shape
-from shared.ledger import CodedText, Email, Organisation, Phone, Refused, item_id
+from shared.ledger import Code, CodedText, Email, Organisation, Phone, Refused, item_id
+from shared.ledger.codes.code_list import fills_of, with_terms
+from shared.ledger.codes.demographics import (
+    ETHNIC_CATEGORY,
+    GENDER,
+    MARITAL_STATUS,
+    SEX,
+)
 from shared.testing.people import (
     DEMOGRAPHICS_CONNECTION,
     DR_QUILL,
@@ -45,6 +52,7 @@ TRACED_AT = datetime(2026, 2, 3, 9, tzinfo=UTC)
 SOURCE = Source("PDS", TRACED_AT)
 LARKFIELD = GpPractice("ZZG01", "Larkfield Surgery (synthetic)")
 CANAL_STREET = GpPractice("ZZG02", temporary=True)
+FEMALE, MALE = (CodedText(code=Code(next(iter(GENDER.systems)), code)) for code in "21")
 NO_REASON = NhsNumber("none-with-reason")
 A_REASON = NhsNumber("none-with-reason", reason="Came from abroad last week")
 
@@ -65,16 +73,16 @@ REOPENED = do(Person.reopen_plan, DR_QUILL, reason="Came back")
 class TestOpenPlan:
     def test_with_everything(self) -> None:
         content = {
-            "gender": "2",
-            "sex": "2",
+            "gender": FEMALE,
+            "sex": CodedText("As observed"),
             "aliases": ("Edith Pell-Synth",),
-            "ethnicity": "A",
+            "ethnicity": CodedText(code=Code(next(iter(ETHNIC_CATEGORY.systems)), "A")),
             "religion": CodedText("Methodist"),
             "other_identifiers": (OtherIdentifier("local", "NM-004211", "ZZC01"),),
             "addresses": (Address("4 Sample Court", postcode="ZZ1 1AA"),),
-            "contact": Contact("letter", (Phone("01632 960101", "Home", 1),)),
-            "country_of_birth": "GBR",
-            "marital_status": "W",
+            "contact": Contact(CodedText("By letter"), (Phone("01632 960101", "Home", 1),)),
+            "country_of_birth": CodedText("Scotland"),
+            "marital_status": CodedText("Widowed"),
             "gp_practices": (LARKFIELD,),
         }
         person = (
@@ -141,7 +149,17 @@ class TestOpenPlan:
             ),
             ({"nhs_number": None}, "person-needs-an-identifier", "nhs_number"),
             ({"nhs_number": NO_REASON}, "reason-missing", "nhs_number.reason"),
-            ({"religion": CodedText(" ")}, "needs-code-or-text", "religion"),
+            *(
+                ({field: CodedText(" ")}, "needs-code-or-text", field)
+                for field in ("gender", "sex", "ethnicity", "religion", "country_of_birth")
+            ),
+            ({"marital_status": CodedText()}, "needs-code-or-text", "marital_status"),
+            (
+                {"addresses": (Address("1 A Road", kind=CodedText("")),)},
+                "needs-code-or-text",
+                "addresses.0",
+            ),
+            ({"contact": Contact(CodedText("\u200b"))}, "needs-code-or-text", "contact"),
             ({"aliases": ("Edie", "")}, "needs-code-or-text", "aliases.1"),
             ({"addresses": (Address(),)}, "needs-code-or-text", "addresses.0"),
             ({"contact": Contact(phones=(Phone(" "),))}, "needs-code-or-text", "contact"),
@@ -216,11 +234,11 @@ class TestOpenPlan:
 class TestRefreshDemographics:
     def test_says_what_changed_and_where_from(self) -> None:
         later = TRACED_AT + timedelta(days=1)
-        given(opened()).when(refreshed(gender=None, marital_status="W")).then(
+        given(opened()).when(refreshed(gender=None, marital_status=CodedText("Widowed"))).then(
             happened(
                 Person.DemographicsRefreshed,
                 gender=None,
-                marital_status="W",
+                marital_status=CodedText("Widowed"),
                 source=Source("PDS", later),
             )
         )
@@ -234,7 +252,7 @@ class TestRefreshDemographics:
         )
 
     def test_may_come_first_where_nothing_was_traced(self) -> None:
-        step = refreshed(datetime(2020, 1, 1, tzinfo=UTC), gender="2")
+        step = refreshed(datetime(2020, 1, 1, tzinfo=UTC), gender=FEMALE)
         assert given(opened(source=Source("other"))).when(step).refusal is None
 
     def test_is_judged_like_what_was_said_at_the_opening(self) -> None:
@@ -265,32 +283,34 @@ class TestRefreshDemographics:
 
 class TestCorrectDemographics:
     def test_by_whom_it_came_from(self) -> None:
-        step = do(Person.correct_demographics, DR_QUILL, gender="1", reason="Mistyped")
-        given(opened(gender="2")).when(step).then(
-            happened(Person.DemographicsCorrected, gender="1", reason="Mistyped")
+        step = do(Person.correct_demographics, DR_QUILL, gender=MALE, reason="Mistyped")
+        given(opened(gender=FEMALE)).when(step).then(
+            happened(Person.DemographicsCorrected, gender=MALE, reason="Mistyped")
         )
 
     def test_by_another_organisation_is_refused(self) -> None:
-        step = do(Person.correct_demographics, TOM, gender="1", reason="Mistyped")
+        step = do(Person.correct_demographics, TOM, gender=MALE, reason="Mistyped")
         given(opened()).when(step).refused("correction-belongs-to-the-origin", "gender")
 
     def test_follows_whoever_said_it_last(self) -> None:
-        by_the_practice = do(Person.correct_demographics, PRIYA, gender="1", reason="Mistyped")
+        by_the_practice = do(Person.correct_demographics, PRIYA, gender=MALE, reason="Mistyped")
         by_the_service = do(
-            Person.correct_demographics, DEMOGRAPHICS_CONNECTION, gender="1", reason="Mistyped"
+            Person.correct_demographics, DEMOGRAPHICS_CONNECTION, gender=MALE, reason="Mistyped"
         )
-        history = given(opened(), refreshed(gender="2"))
+        history = given(opened(), refreshed(gender=FEMALE))
         history.when(by_the_practice).refused("correction-belongs-to-the-origin", "gender")
         assert history.when(by_the_service).refusal is None
 
     def test_of_several_is_refused_where_one_is_anothers(self) -> None:
-        step = do(Person.correct_demographics, PRIYA, name=NAME, gender="1", reason="Both mistyped")
-        given(opened(), refreshed(gender="2")).when(step).refused(
+        step = do(
+            Person.correct_demographics, PRIYA, name=NAME, gender=MALE, reason="Both mistyped"
+        )
+        given(opened(), refreshed(gender=FEMALE)).when(step).refused(
             "correction-belongs-to-the-origin", "gender"
         )
 
     def test_says_why(self) -> None:
-        given(opened()).when(do(Person.correct_demographics, PRIYA, gender="1")).refused(
+        given(opened()).when(do(Person.correct_demographics, PRIYA, gender=MALE)).refused(
             "reason-missing", "reason"
         )
 
@@ -401,7 +421,7 @@ class TestTheEndOfAPlan:
         assert person.unique_keys() == frozenset()
 
 
-@for_all(st.lists(st.sampled_from([ENDED, REOPENED, refreshed(gender="2")]), max_size=10))
+@for_all(st.lists(st.sampled_from([ENDED, REOPENED, refreshed(gender=FEMALE)]), max_size=10))
 def test_a_number_is_held_exactly_while_the_plan_is_open(steps: list[Step]) -> None:
     person: Any = opened().take(None)
     is_open = True
@@ -496,15 +516,43 @@ class TestOpenedAgain:
             self.again(**content)
 
 
-@pytest.mark.parametrize("field", ["gender", "sex", "ethnicity", "country_of_birth"])
-@pytest.mark.parametrize("blank", [" ", "\u200b"])
-def test_a_letter_that_nobody_can_see_is_none(field: str, blank: str) -> None:
+def test_a_code_never_stands_there_without_its_words() -> None:
+    """The kind: a bare code of a list, which says nothing to whoever reads it."""
+    held = {
+        "gender": ("2", "Female"),
+        "sex": ("9", "Indeterminate (cannot be classed as male or female)"),
+        "ethnicity": ("M", "Black or Black British: Caribbean"),
+        "marital_status": ("W", "Widowed, or surviving civil partner"),
+    }
+    lists = {"gender": GENDER, "sex": SEX, "ethnicity": ETHNIC_CATEGORY}
+    content: dict[str, Any] = {
+        "name": {"first": "Edith", "family": "Marlow-Synth"},
+        "date_of_birth": "1938-03-14",
+        "source": {"system": "other"},
+        **{
+            field: {
+                "code": {
+                    "system": next(iter(lists.get(field, MARITAL_STATUS).systems)),
+                    "code": code,
+                }
+            }
+            for field, (code, _) in held.items()
+        },
+    }
+    read = command_shape(TestOpenedAgain.OPEN).read(content)
+    declared = {name: one.annotation for name, one in TestOpenedAgain.OPEN.parameters.items()}
+    kept = with_terms(read, fills_of(declared))
+    words = {field: kept[field].code.display for field in held}
+    assert words == {field: term for field, (_, term) in held.items()}
+
+
+def test_a_code_alone_is_no_content() -> None:
     content = {
         "name": {"first": "Edith", "family": "Marlow-Synth"},
         "date_of_birth": "1938-03-14",
         "source": {"system": "other"},
-        field: blank,
+        "gender": "2",
     }
     with pytest.raises(Problem) as caught:
         command_shape(TestOpenedAgain.OPEN).read(content)
-    assert caught.value.errors[0]["pointer"] == f"/content/{field}"
+    assert caught.value.errors[0]["pointer"] == "/content/gender"

@@ -37,6 +37,11 @@ class Words:
     elsewhere: Annotated[str | None, Carries("Not in this group")] = None
 
 
+@value
+class Step:
+    what: Annotated[Words, Carries("")]
+
+
 class Hope(Entry):
     carries = (GOALS,)
 
@@ -56,6 +61,7 @@ class Crisis(Entry):
 
     class Foreseen(Creation):
         triggers: Annotated[tuple[Words, ...], Carries("Trigger factors")]
+        steps: Annotated[tuple[Step, ...], Carries("What should happen")]
 
     @creates(Foreseen, "Foresee")
     @staticmethod
@@ -75,6 +81,10 @@ def test_fields_members_of_values_and_provenance_carry_what_they_are_marked_with
     )
     assert found.carriers[f"{PLAN} > Trigger factors > Free text"] == (
         "hopes_and_crises.Crisis.triggers[].text",
+    )
+    # A member of a value may carry the element itself, and its own members what is in that.
+    assert found.carriers[f"{PLAN} > What should happen > Free text"] == (
+        "hopes_and_crises.Crisis.steps[].what.text",
     )
     assert found.carriers[f"{PLAN} > Location"] == ("hopes_and_crises.Crisis provenance.location",)
     assert found.carriers[f"{PLAN} > Date this plan was last updated"] == (
