@@ -251,7 +251,7 @@ async def seek_stored(
     nothing about it, and whatever we take twice its own key tells us. The partitions rest
     meanwhile: what was fetched from another place must not be handed out.
     """
-    kafka.pause(*partitions)
+    kafka.pause(*kafka.assignment().intersection(partitions))
     ids = await topic_ids(kafka, {partition.topic for partition in partitions})
     async with database.pool.acquire() as connection:
         stored = await stored_offsets(connection, consumer, partitions)
@@ -266,11 +266,13 @@ async def seek_stored(
         places |= await kafka.beginning_offsets([*new, *made_again])
     if made_again:
         await _begin_anew(database, consumer, made_again, places, ids)
-    for partition, place in places.items():
-        kafka.seek(partition, place)
+    # A topic that was made meanwhile begins another assignment, which comes here again by itself.
+    still_ours = kafka.assignment().intersection(partitions)
+    for partition in still_ours & places.keys():
+        kafka.seek(partition, places[partition])
     reached.places.update(places)
     reached.topic_ids.update(ids)
-    kafka.resume(*partitions)
+    kafka.resume(*still_ours)
 
 
 async def _begin_anew(
