@@ -71,26 +71,26 @@ async def facts_of(database: Database, plan_id: UUID, version: int | None = None
     plan = PlanFacts(row["version"], entries, changes, _waiting(row["document"]))
     if wanted < row["version"]:
         plan = replace(plan, waiting={})
-        async for before in facts_before(database, plan_id, plan, wanted):
+        async for before, _ in facts_before(database, plan_id, plan, wanted):
             plan = before
     return Known(plan, seen_at)
 
 
 async def facts_before(
     database: Database, plan_id: UUID, plan: PlanFacts, until: int = 0
-) -> AsyncIterator[PlanFacts]:
+) -> AsyncIterator[tuple[PlanFacts, Changed]]:
     """The plan before its last event, before the one before that, and so on down to a version.
 
-    Each shares its entries with the one before it, and holds until the next is asked for. The event
-    loop is given back every few milliseconds.
+    Beside each stands the event that was undone. Each shares its entries with the one before it,
+    and holds until the next is asked for. The event loop is given back every few milliseconds.
     """
     entries, changes = dict(plan.entries), list(plan.changes)
     version, busy_since = plan.version, monotonic()
     while version > until:
         for row in await database.pool.fetch(_BEFORE, plan_id, version, until, _PAGE):
-            _undo(entries, changes, row)
+            undone = _undo(entries, changes, row)
             version -= 1
-            yield replace(plan, version=version, entries=entries, changes=changes)
+            yield replace(plan, version=version, entries=entries, changes=changes), undone
             if monotonic() - busy_since > _AT_ONCE_SECONDS:
                 await asyncio.sleep(0)
                 busy_since = monotonic()
@@ -146,11 +146,12 @@ def said_of(section: str, entry_id: str, body: bytes) -> Said:
     )
 
 
-def _undo(entries: dict[EntryKey, Said], changes: list[Changed], row: Mapping[str, Any]) -> None:
-    """Plan and history as they were before an event."""
-    changes.pop()
+def _undo(entries: dict[EntryKey, Said], changes: list[Changed], row: Mapping[str, Any]) -> Changed:
+    """Plan and history as they were before an event; answers with that event."""
+    undone = changes.pop()
     key = row["section"], str(row["entry_id"])
     if row["entry"] is None:
         del entries[key]
     else:
         entries[key] = said_of(*key, row["entry"])
+    return undone

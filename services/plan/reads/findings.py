@@ -1,7 +1,7 @@
 """What a plan says about itself now, and since which of its versions."""
 
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from typing import Any, Final
@@ -10,9 +10,9 @@ from zoneinfo import ZoneInfo
 
 import orjson
 
-from services.plan.fold.findings.all_rules import findings_of
-from services.plan.fold.findings.facts import EntryKey, PlanFacts, Today
-from services.plan.fold.findings.rules import RULES_BEHIND, Found
+from services.plan.fold.findings.all_rules import findings_of, rules
+from services.plan.fold.findings.facts import PlanFacts, Today
+from services.plan.fold.findings.rules import RULES_BEHIND, Found, Name, Rule
 from services.plan.reads.facts import facts_before, facts_of, said_of
 from services.plan.reads.view import PlanView
 from shared.chassis.database.database import Database
@@ -20,9 +20,6 @@ from shared.chassis.database.database import Database
 FINDINGS: Final = "findings"
 _REMEMBERED_PLANS: Final = 1_000
 _REMEMBERED_OF_A_PLAN: Final = 500
-
-Name = tuple[str, tuple[EntryKey, ...]]
-Names = frozenset[Name]
 
 
 @dataclass(frozen=True)
@@ -52,7 +49,7 @@ class PlanFindings:
     ) -> None:
         self._database = database
         self._zone = zone
-        self._everybody_has_one = everybody_has_a_key_worker
+        self._rules = rules(everybody_has_a_key_worker=everybody_has_a_key_worker)
         self._remembered: OrderedDict[UUID, _Remembered] = OrderedDict()
 
     async def now(self, plan_id: UUID, at: datetime | None = None) -> Findings | None:
@@ -81,15 +78,20 @@ class PlanFindings:
             return None
         plan = known.facts
         today = Today(at or known.seen_at[plan.version], self._zone)
-        found = list(self._rules(plan, today))
-        began = await self._began(plan_id, plan, today, frozenset(one.name for one in found))
+        found: dict[Name, Found] = {}
+        wanted: dict[Rule, set[Name]] = {}
+        for rule in self._rules:
+            by_name = {one.name: one for one in rule.find(plan, today)}
+            wanted[rule] = by_name.keys() - found.keys()
+            found = {**by_name, **found}
+        began = await self._began(plan_id, plan, today, wanted)
         recorded = {change.plan_version: change.recorded_at for change in plan.changes}
-        items = [_item(plan_id, one, began[one.name], recorded) for one in found]
+        items = [_item(plan_id, one, began[one.name], recorded) for one in found.values()]
         items.sort(key=lambda item: (item["since"], item["code"], item["finding_id"]))
         return Findings(plan.version, items)
 
     async def _began(
-        self, plan_id: UUID, plan: PlanFacts, today: Today, names: Names
+        self, plan_id: UUID, plan: PlanFacts, today: Today, wanted: Mapping[Rule, set[Name]]
     ) -> Mapping[Name, int]:
         """The version with which each of these findings began, undoing event by event.
 
@@ -97,24 +99,22 @@ class PlanFindings:
         """
         known = self._remembered.get(plan_id, _NOTHING_KNOWN)
         began: dict[Name, int] = {}
-        wanted = set(names)
         if known.version == plan.version:
-            wanted = _recall(known, wanted, began)
-        if wanted:
-            async for earlier in facts_before(self._database, plan_id, plan):
-                held = {one.name for one in self._rules(earlier, today)} if earlier.version else ()
-                began |= dict.fromkeys(wanted.difference(held), earlier.version + 1)
-                wanted.intersection_update(held)
-                if earlier.version == known.version:
-                    wanted = _recall(known, wanted, began)
-                if not wanted:
-                    break
+            _recall(known, wanted, began)
+        async for earlier, undone in facts_before(self._database, plan_id, plan):
+            for rule, names in wanted.items():
+                if names and rule.concerns(undone.kind):
+                    held = rule.still_holds(names, earlier, today, undone.key)
+                    began |= dict.fromkeys(names - held, undone.plan_version)
+                    names.intersection_update(held)
+            if earlier.version == known.version:
+                _recall(known, wanted, began)
+            if not any(wanted.values()):
+                break
+        began |= {name: 1 for names in wanted.values() for name in names}
         if plan.version >= known.version:
             self._remember(plan_id, _Remembered(plan.version, began))
         return began
-
-    def _rules(self, plan: PlanFacts, today: Today) -> Iterable[Found]:
-        return findings_of(plan, today, everybody_has_a_key_worker=self._everybody_has_one)
 
     def _remember(self, plan_id: UUID, told: _Remembered) -> None:
         if len(told.began) > _REMEMBERED_OF_A_PLAN:
@@ -125,10 +125,11 @@ class PlanFindings:
             self._remembered.popitem(last=False)
 
 
-def _recall(known: _Remembered, wanted: set[Name], began: dict[Name, int]) -> set[Name]:
-    """Take over what is remembered; answers with what is still to be found out."""
-    began |= {name: known.began[name] for name in wanted & known.began.keys()}
-    return wanted - known.began.keys()
+def _recall(known: _Remembered, wanted: Mapping[Rule, set[Name]], began: dict[Name, int]) -> None:
+    """Take over what is remembered; the rest is still wanted."""
+    for names in wanted.values():
+        began |= {name: known.began[name] for name in names & known.began.keys()}
+        names.difference_update(known.began)
 
 
 def _item(

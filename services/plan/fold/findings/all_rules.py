@@ -4,46 +4,68 @@ from collections.abc import Iterator
 from typing import Final
 
 from services.plan.fold.findings import codes, conflicts, goals, links, people, reviews
-from services.plan.fold.findings.facts import PlanFacts, Today
+from services.plan.fold.findings.facts import (
+    ABOUT_ME,
+    ACTION,
+    CONTINGENCY_PLAN,
+    GOAL,
+    LINKED_DOCUMENT,
+    NEED,
+    OUTCOME,
+    PERSON,
+    PERSONAL_CONTACT,
+    PROFESSIONAL_CONTACT,
+    REVIEW,
+    STAGE_GOAL,
+    STRENGTH,
+    SUPPORT_PLAN,
+    PlanFacts,
+    Today,
+)
 from services.plan.fold.findings.rules import Found, Rule
 
 ALWAYS: Final[tuple[Rule, ...]] = (
-    people.mandatory,
-    people.not_verified,
-    links.stands_nowhere,
-    links.leads_nowhere,
-    goals.to_look_at_again,
-    goals.low_confidence,
-    goals.without_owner,
-    goals.overdue,
-    goals.assignee_has_left,
-    people.key_workers,
-    reviews.without_date,
-    reviews.due,
-    reviews.responsible_has_left,
-    reviews.advised,
-    reviews.agreed,
-    reviews.assessed,
-    reviews.not_confirmed,
-    conflicts.contradictory,
-    people.excluded,
-    people.another_person,
-    conflicts.stale,
-    conflicts.open_comments,
-    codes.unmapped,
-    conflicts.incomplete,
-    conflicts.while_not_open,
+    Rule(people.mandatory, frozenset({PERSON, PERSONAL_CONTACT, CONTINGENCY_PLAN})),
+    Rule(people.not_verified, frozenset({PERSON}), one_by_one=True),
+    Rule(links.stands_nowhere, frozenset({GOAL, ACTION, STAGE_GOAL, OUTCOME, NEED})),
+    Rule(links.leads_nowhere),
+    Rule(goals.to_look_at_again, frozenset({GOAL, NEED, STRENGTH})),
+    Rule(goals.low_confidence, frozenset({GOAL, ACTION})),
+    Rule(goals.without_owner, frozenset({ACTION}), one_by_one=True),
+    Rule(goals.overdue, frozenset({ACTION}), one_by_one=True),
+    Rule(goals.assignee_has_left, frozenset({ACTION, PROFESSIONAL_CONTACT, PERSONAL_CONTACT})),
+    Rule(people.key_workers, frozenset({PROFESSIONAL_CONTACT})),
+    Rule(reviews.without_date, frozenset({PERSON, REVIEW, CONTINGENCY_PLAN, SUPPORT_PLAN})),
+    Rule(reviews.due, frozenset({REVIEW, ABOUT_ME, CONTINGENCY_PLAN, SUPPORT_PLAN})),
+    Rule(reviews.responsible_has_left, frozenset({REVIEW, PROFESSIONAL_CONTACT, PERSONAL_CONTACT})),
+    Rule(reviews.advised, frozenset({PERSON, REVIEW})),
+    Rule(reviews.agreed),
+    Rule(reviews.assessed, frozenset({CONTINGENCY_PLAN}), one_by_one=True),
+    Rule(reviews.not_confirmed, frozenset({CONTINGENCY_PLAN}), one_by_one=True),
+    Rule(conflicts.contradictory, frozenset({CONTINGENCY_PLAN})),
+    Rule(people.excluded, frozenset({CONTINGENCY_PLAN, PERSONAL_CONTACT})),
+    Rule(people.another_person, frozenset({PERSON, SUPPORT_PLAN, LINKED_DOCUMENT})),
+    Rule(conflicts.stale, frozenset({SUPPORT_PLAN}), one_by_one=True),
+    Rule(conflicts.open_comments),
+    Rule(codes.unmapped, frozenset(codes.LISTS), one_by_one=True),
+    Rule(conflicts.incomplete),
+    Rule(conflicts.while_not_open),
 )
+_KEY_WORKER: Final = Rule(people.no_key_worker, frozenset({PERSON, PROFESSIONAL_CONTACT}))
 
 
 def findings_of(
     plan: PlanFacts, today: Today, *, everybody_has_a_key_worker: bool = False
 ) -> Iterator[Found]:
     """Everything that the plan says about itself on this day, each once."""
-    rules = (*ALWAYS, people.no_key_worker) if everybody_has_a_key_worker else ALWAYS
     told = set()
-    for rule in rules:
-        for found in rule(plan, today):
+    for rule in rules(everybody_has_a_key_worker=everybody_has_a_key_worker):
+        for found in rule.find(plan, today):
             if found.name not in told:
                 told.add(found.name)
                 yield found
+
+
+def rules(*, everybody_has_a_key_worker: bool = False) -> tuple[Rule, ...]:
+    """Those that hold in a deployment."""
+    return (*ALWAYS, _KEY_WORKER) if everybody_has_a_key_worker else ALWAYS

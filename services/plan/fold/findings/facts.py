@@ -61,6 +61,16 @@ class Said:
         """Its section and its type."""
         return self.section, self.entry_type
 
+    @cached_property
+    def links(self) -> tuple[tuple[str, Mapping[str, Any]], ...]:
+        """Every reference in it, by field; what is proposed is kept as it was sent, and no link."""
+        return tuple(
+            (field_, ref)
+            for field_, given in self.content.items()
+            if field_ != "proposed"
+            for ref in refs_in(given)
+        )
+
     @property
     def status(self) -> str | None:
         """The value of its status, where it has one."""
@@ -86,6 +96,11 @@ class Changed:
     def key(self) -> EntryKey:
         """The entry that it is of."""
         return self.section, self.entry_id
+
+    @property
+    def kind(self) -> tuple[str, str]:
+        """The section and the type of that entry."""
+        return self.section, self.entry_type
 
 
 @dataclass(frozen=True)
@@ -138,11 +153,6 @@ class PlanFacts:
         return said is not None and said.is_current
 
     @cached_property
-    def last_update(self) -> Mapping[EntryKey, Changed]:
-        """The latest event of each entry that did more than confirm or restrict it."""
-        return {one.key: one for one in self.changes if one.is_update}
-
-    @cached_property
     def below(self) -> Mapping[EntryKey, Sequence[EntryKey]]:
         """What stands under each entry: goals under needs, actions under goals, and so on.
 
@@ -159,7 +169,8 @@ class PlanFacts:
 
     def changed_at(self, said: Said) -> datetime:
         """When an entry last changed; what only confirms or restricts it does not count."""
-        last = self.last_update.get(said.key)
+        updates = (one for one in reversed(self.changes) if one.key == said.key and one.is_update)
+        last = next(updates, None)
         return last.recorded_at if last is not None else said.recorded_at
 
     def _of_kinds(self, kinds: tuple[tuple[str, str], ...]) -> Iterator[Said]:
@@ -172,6 +183,18 @@ def is_ref(given: Any) -> TypeGuard[Mapping[str, Any]]:
 
 
 _REF: Final = frozenset({"section", "entry_id", "item_id", "field"})
+
+
+def refs_in(given: Any) -> Iterator[Mapping[str, Any]]:
+    """The references to entries in a value, at any depth."""
+    if is_ref(given):
+        yield given
+    elif isinstance(given, dict):
+        for inner in given.values():
+            yield from refs_in(inner)
+    else:
+        for inner in listed(given):
+            yield from refs_in(inner)
 
 
 def key_of(ref: Mapping[str, Any]) -> EntryKey:

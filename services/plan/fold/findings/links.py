@@ -13,8 +13,7 @@ from services.plan.fold.findings.facts import (
     PlanFacts,
     Said,
     Today,
-    is_ref,
-    listed,
+    refs_in,
 )
 from services.plan.fold.findings.rules import Found, about
 
@@ -32,14 +31,13 @@ _WHERE_IT_STANDS: Final = (
 _FIELD_OF: Final = {kind: field for kind, field, _, _ in _WHERE_IT_STANDS}
 # What was said of an entry stays said when that is withdrawn.
 _SPEAKS_OF_IT: Final = {(AGREEMENT, "subject"), (COMMENT, "target")}
-_AS_SENT: Final = "proposed"
 
 
 def stands_nowhere(plan: PlanFacts, _: Today) -> Iterator[Found]:
     """Goals, actions, stage goals and outcomes of which everything that they serve is gone."""
     for kind, field, code, words in _WHERE_IT_STANDS:
         for said in plan.current(kind):
-            if not any(plan.is_on_the_plan(ref) for ref in _refs_in(said.content.get(field))):
+            if not any(plan.is_on_the_plan(ref) for ref in refs_in(said.content.get(field))):
                 yield Found(code, (about(said, field),), words)
 
 
@@ -71,22 +69,8 @@ def leads_nowhere(plan: PlanFacts, _: Today) -> Iterator[Found]:
 
 def _links(plan: PlanFacts, said: Said) -> Iterator[tuple[str, Any]]:
     """The links of an entry by field, but those that ``stands_nowhere`` has told of."""
-    for field, given in said.content.items():
-        if field == _AS_SENT:
-            continue
-        refs = list(_refs_in(given))
-        if _FIELD_OF.get(said.kind) == field and not any(map(plan.is_on_the_plan, refs)):
-            continue
-        for ref in refs:
-            yield field, ref
-
-
-def _refs_in(given: Any) -> Iterator[Any]:
-    if is_ref(given):
-        yield given
-    elif isinstance(given, dict):
-        for inner in given.values():
-            yield from _refs_in(inner)
-    else:
-        for inner in listed(given):
-            yield from _refs_in(inner)
+    first = _FIELD_OF.get(said.kind)
+    stands = first is None or any(
+        plan.is_on_the_plan(ref) for field, ref in said.links if field == first
+    )
+    return ((field, ref) for field, ref in said.links if stands or field != first)

@@ -1,12 +1,15 @@
 """What a rule of findings answers, and the list of all codes with the rule behind each."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from services.plan.fold.findings.facts import EntryKey, PlanFacts, Said, Today
+
+Name = tuple[str, tuple[EntryKey, ...]]
+"""What makes a finding the same in another version: its code and its entries."""
 
 
 class Concerned(NamedTuple):
@@ -36,12 +39,36 @@ class Found:
     since: datetime | None = None
 
     @property
-    def name(self) -> tuple[str, tuple[EntryKey, ...]]:
+    def name(self) -> Name:
         """What makes it the same finding in another version: its code and its entries."""
         return self.code, tuple(sorted({one.key for one in self.entries}))
 
 
-Rule = Callable[[PlanFacts, Today], Iterator[Found]]
+class Rule(NamedTuple):
+    """A rule, and the kinds of entries that it looks at; ``None`` for any."""
+
+    find: Callable[[PlanFacts, Today], Iterator[Found]]
+    looks_at: frozenset[tuple[str, str]] | None = None
+    one_by_one: bool = False
+    """True where what it finds of an entry follows from that entry alone."""
+
+    def concerns(self, kind: tuple[str, str]) -> bool:
+        """True where a change of an entry of this kind may change what it finds."""
+        return self.looks_at is None or kind in self.looks_at
+
+    def still_holds(
+        self, names: set[Name], plan: PlanFacts, today: Today, key: EntryKey
+    ) -> set[Name]:
+        """Those of the findings that hold in a plan in which only that entry is another."""
+        if not self.one_by_one:
+            return names & {one.name for one in self.find(plan, today)}
+        its_own = {name for name in names if name[1] == (key,)}
+        if not its_own:
+            return names
+        entries = {key: plan.entries[key]} if key in plan.entries else {}
+        held = {one.name for one in self.find(replace(plan, entries=entries), today)}
+        return names - (its_own - held)
+
 
 RULES_BEHIND: Final[Mapping[str, str]] = MappingProxyType(
     {
