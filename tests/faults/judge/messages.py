@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from shared.testing.plain_fold import instant
-from tests.faults.judge.contract import known, leaves_of, schema_name
 from tests.faults.judge.evidence import Stored, leaf_hash_of
 from tests.faults.judge.findings import Findings
+from tests.faults.judge.promised.contract import known, leaves_of, schema_name
 from tests.faults.judge.published import NaturalKey, Published, difference
 from tests.faults.load.sent import Sent
 
@@ -160,7 +160,8 @@ def _judge_beginnings_anew(first: Mapping[NaturalKey, Published], found: Finding
     for key in sorted(first):
         told = first[key].told
         leaves = set(told["fields"])
-        if told["change"] == "restored" and told["content"]:
+        is_begun_again = told["change"] == "restored" and known(told["type"]).change == "created"
+        if is_begun_again and told["content"]:
             left = held[key[:2]] - leaves - {"visibility"}
             found.unless(not left, "wrong", f"{key} is begun again, and keeps {sorted(left)}")
         for leaf in leaves:

@@ -66,3 +66,12 @@ def test_an_entry_begun_again_says_of_every_leaf_what_has_become_of_it() -> None
     assert not any("keeps" in line for line in it.judged().lines())
     it.published[1] = altered(it.published[1], fields=["aim"])
     assert any(line.endswith("keeps ['need_ids']") for line in it.judged().lines())
+
+
+def test_an_entry_taken_up_again_may_say_something_and_leaves_the_rest() -> None:
+    """Of a contact that joins again from a day on, the name stays as it was."""
+    it = world()
+    it.published[1] = altered(
+        it.published[1], type="careplan.goals.resumed.v1", change="restored", fields=["aim"]
+    )
+    assert not any("keeps" in line for line in it.judged().lines())
