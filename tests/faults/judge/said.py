@@ -5,15 +5,17 @@ those it names is wrong.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final
-from uuid import UUID, uuid5
+from uuid import UUID
 
 from shared.testing.plain_fold import after, instant
-from tests.faults.judge.contract import known, of_the_change, properties
 from tests.faults.judge.evidence import Stored
 from tests.faults.judge.findings import Findings
+from tests.faults.judge.messages import stated_at_of
+from tests.faults.judge.promised.contract import completed, known, unless_named
+from tests.faults.judge.promised.rules import Case, said_by
 from tests.faults.judge.published import NaturalKey, Published, difference
 from tests.faults.load.sent import NAME, Sent
 
@@ -21,7 +23,6 @@ Content = Mapping[str, Any]
 
 # A section's clock and its database's may: one of the faults sets them back by an hour.
 _CLOCKS_DIFFER: Final = timedelta(hours=2)
-_NOT_SAID: Final = {"withheld_from_person": False, "third_party": False}
 
 
 def judge_said(
@@ -58,21 +59,31 @@ def what_is_another(event: Stored, sent: Sent, before: Content) -> str:
     command = str(event.command)
     if wrong := _untimely(event, before):
         return wrong
-    given = _dated(sent.contribution["content"], before, event.content)
-    said = _without_made_ids(event.content, given, UUID(sent.id))
-    own = _OWN.get(command.rpartition(".v")[0])
-    if own is not None:
-        given = own(given, before, UUID(sent.id))
-        said = dict(event.content) if own in _WITH_IDS else said
-    elif f"-{command}".rpartition(".v")[0].endswith(("-restrict", ".restrict")):
-        given = {"visibility": _shown(given)}
-    elif command.rpartition(".v")[0].endswith(("-lift-restriction", ".lift-restriction")):
-        given = {**given, "visibility": None}
-    if known(event.type).change == "created":
-        given = {name: one for name, one in given.items() if one not in (None, [])}
+    change = known(event.type).change
+    given = _dated(_without_nothing(change, sent.contribution["content"]), before, event.content)
+    provenance = event.provenance
+    case = Case(
+        given,
+        before,
+        UUID(sent.id),
+        stated_at_of(event),
+        provenance["stated_by"],
+        provenance["recorded_by"],
+    )
+    wanted = said_by(command, case)
     if sent.contribution.get("visibility") is not None:
-        given["visibility"] = _shown(sent.contribution["visibility"])
-    return _all_of_it(event.type, command, said, given, before)
+        wanted["visibility"] = sent.contribution["visibility"]
+    if change != "created":
+        wanted = dict.fromkeys(unless_named(event.type)) | wanted
+    wanted = completed(event.type, _without_nothing(change, wanted), UUID(sent.id))
+    return difference(event.content, wanted)
+
+
+def _without_nothing(change: str, said: Content) -> dict[str, Any]:
+    """What begins an entry has nothing to take out of it."""
+    if change != "created":
+        return dict(said)
+    return {name: one for name, one in said.items() if one not in (None, [])}
 
 
 def provenance_of(sent: Sent) -> dict[str, Any]:
@@ -120,11 +131,16 @@ def _untimely(event: Stored, before: Content) -> str:
         added_at = one.get("added_at")
         if added_at is None:
             return f"{one['media_id']} does not say when it was added"
-        if _bytes_of(one) not in stood and (
-            abs(datetime.fromisoformat(added_at) - event.recorded_at) > _CLOCKS_DIFFER
-        ):
+        if _bytes_of(one) not in stood and not _is_about(added_at, event.recorded_at):
             return f"{one['media_id']} was added at {added_at}"
     return ""
+
+
+def _is_about(said: Any, at: datetime) -> bool:
+    try:
+        return abs(datetime.fromisoformat(said) - at) < _CLOCKS_DIFFER
+    except (TypeError, ValueError):
+        return False
 
 
 def _media_in(said: Any) -> Iterator[dict[str, Any]]:
@@ -146,133 +162,3 @@ def _without_empty(given: Any) -> Any:
     if not isinstance(given, dict):
         return given
     return {name: _without_empty(one) for name, one in given.items() if one not in (None, [])}
-
-
-def _all_of_it(type_: str, command: str, said: Content, given: Content, before: Content) -> str:
-    """What was sent and nothing more, but for what an event adds by its own rules."""
-    taken = {name: one for name, one in given.items() if name in properties(type_)}
-    others = {name: one for name, one in given.items() if name not in taken}
-    more = {name: one for name, one in said.items() if name not in taken}
-    wrong = difference({name: one for name, one in said.items() if name in taken}, taken)
-    if others and not more:
-        wrong = wrong or f"nothing is said of {sorted(others)}"
-    for name, one in more.items():
-        if others and isinstance(one, list):
-            wrong = wrong or _items(f"/{name}", one, before.get(name), others)
-        elif not _is_its_own(type_, command, name, one):
-            wrong = wrong or f"/{name} should not be there"
-    return wrong
-
-
-def _is_its_own(type_: str, command: str, name: str, said: Any) -> bool:
-    """True for what an event says by a rule of its section, whatever was sent."""
-    its = known(type_)
-    if said is None:  # what the command might have named stays where it did not
-        is_no_parameter = name not in properties(command)
-        return name in of_the_change(type_) or (is_no_parameter and name in its.removed)
-    if name in properties(command):  # where nothing was before, a section may know better
-        return its.change == "created"
-    return name in its.always and its.constants.get(name, said) == said
-
-
-def _items(path: str, said: list[Any], held: Any, given: Content) -> str:
-    """A command about one item of a list: it says that one, and leaves the others as they were."""
-    if not all(isinstance(one, dict) for one in (*said, *(held or ()))):
-        return ""  # what has no ids is not told apart
-    stood = {one["item_id"]: one for one in held or () if "item_id" in one}
-    named = {str(one) for one in given.values() if isinstance(one, str)}
-    other = [one for one in said if stood.get(one.get("item_id")) != one]
-    gone = stood.keys() - {one.get("item_id") for one in said}
-    if len({*gone, *(one.get("item_id") for one in other)} - named) > 1:
-        return f"{path} says more than one item anew"
-    for one in other:
-        if wrong := difference(
-            {name: one[name] for name in given if name in one and name != "item_id"},
-            {name: its for name, its in given.items() if name in one and name != "item_id"},
-            path,
-        ):
-            return wrong
-    return ""
-
-
-def _shown(visibility: Content) -> dict[str, Any]:
-    said = {**_NOT_SAID, **visibility}
-    return {name: one for name, one in said.items() if one not in (None, [])}
-
-
-def _opened(given: Content, _: Content, __: UUID) -> dict[str, Any]:
-    """Only the national service verifies a number, and it sends nothing here."""
-    number = {**given["nhs_number"], "verification": "present-not-verified"}
-    return {**given, "nhs_number": number}
-
-
-def _cleared(given: Content, _: Content, __: UUID) -> dict[str, Any]:
-    return {"responses": {given["heading"]: None}, "reason": given["reason"]}
-
-
-def _media_added(given: Content, before: Content, _: UUID) -> dict[str, Any]:
-    held = before.get("responses", {}).get(given["heading"], {})
-    others = [one for one in held.get("media", ()) if one["media_id"] != given["media"]["media_id"]]
-    return {"responses": {given["heading"]: {**held, "media": [*others, given["media"]]}}}
-
-
-def _media_removed(given: Content, before: Content, _: UUID) -> dict[str, Any]:
-    after_it: dict[str, Any] = {}
-    for heading, held in before.get("responses", {}).items():
-        left = [one for one in held.get("media", ()) if one["media_id"] != given["media_id"]]
-        if len(left) < len(held.get("media", ())):
-            rest = {name: one for name, one in held.items() if name != "media"}
-            rest |= {"media": left} if left else {}
-            after_it[heading] = rest or None
-    return {"responses": after_it, "reason": given["reason"]}
-
-
-def _registered(given: Content, before: Content, contribution_id: UUID) -> dict[str, Any]:
-    made = {"item_id": str(uuid5(contribution_id, "gp_practices/0"))}
-    held: Sequence[Any] = before.get("gp_practices", ())
-    return {"gp_practices": [*held, {**given["practice"], **made}]}
-
-
-def _left(given: Content, before: Content, _: UUID) -> dict[str, Any]:
-    held = before.get("gp_practices", ())
-    return {"gp_practices": [one for one in held if one["ods"] != given["ods"]]}
-
-
-def _commented(given: Content, _: Content, __: UUID) -> dict[str, Any]:
-    return {"person_comment": given["text"]}
-
-
-_WITH_IDS: Final = (_registered, _left)
-_OWN: Final[Mapping[str, Callable[[Content, Content, UUID], dict[str, Any]]]] = {
-    "careplan.person.commands.open-plan": _opened,
-    "careplan.person.commands.register-with-practice": _registered,
-    "careplan.person.commands.leave-practice": _left,
-    "careplan.about-me.commands.clear": _cleared,
-    "careplan.about-me.commands.add-media": _media_added,
-    "careplan.about-me.commands.remove-media": _media_removed,
-    "careplan.goals.commands.outcome-add-person-comment": _commented,
-}
-"""Commands of which an event is not simply their parameters, nor an item of a list."""
-
-
-def _without_made_ids(said: Content, given: Content, contribution_id: UUID) -> dict[str, Any]:
-    """As it was sent: an ``item_id`` that the section had to make is checked, and left out."""
-    return {name: _plain(one, given.get(name), name, contribution_id) for name, one in said.items()}
-
-
-def _plain(said: Any, given: Any, path: str, contribution_id: UUID) -> Any:
-    if isinstance(said, dict) and isinstance(given, dict):
-        return {
-            name: _plain(one, given.get(name), f"{path}.{name}", contribution_id)
-            for name, one in said.items()
-            if not _is_made(name, one, given, path, contribution_id)
-            and not (one is False and name not in given)  # left out means no
-        }
-    if isinstance(said, list) and isinstance(given, list) and len(said) == len(given):
-        pairs = enumerate(zip(said, given, strict=True))
-        return [_plain(one, its, f"{path}/{n}", contribution_id) for n, (one, its) in pairs]
-    return said
-
-
-def _is_made(name: str, one: Any, given: Content, path: str, contribution_id: UUID) -> bool:
-    return name == "item_id" and name not in given and one == str(uuid5(contribution_id, path))

@@ -8,8 +8,8 @@ from uuid import UUID, uuid5
 import pytest
 
 from shared.contracts import discover
-from tests.faults.judge.contract import known
 from tests.faults.judge.evidence import Stored
+from tests.faults.judge.promised.contract import known
 from tests.faults.judge.said import provenance_of, what_is_another
 from tests.faults.load.sent import Party, Sent
 
@@ -48,6 +48,7 @@ def practice(ods: str, details: str = "") -> Json:
 
 
 NEW = {"item_id": str(uuid5(ID, "gp_practices/0"))}
+OTHER = {**practice("B"), "item_id": str(ID)}
 NOW = {"added_at": datetime.now(UTC).isoformat()}
 LONG_AGO = {"added_at": "2026-01-01T00:00:00Z"}
 PICTURE, FILM = {"media_id": "m", "caption": "c"}, {"media_id": "l", **LONG_AGO}
@@ -97,15 +98,15 @@ PICTURE, FILM = {"media_id": "m", "caption": "c"}, {"media_id": "l", **LONG_AGO}
         (
             "person.commands.register-with-practice", "person.registered-with-practice",
             {"practice": practice("A", "d")},
-            {"gp_practices": [practice("B"), {**practice("A", "d"), **NEW}]},
+            {"gp_practices": [OTHER, {**practice("A", "d"), **NEW}]},
             {"gp_practices": [{**practice("A", "d"), **NEW}]},
-            {"gp_practices": [practice("B")]},
+            {"gp_practices": [OTHER]},
         ),
         (
             "person.commands.leave-practice", "person.left-practice",
             {"ods": "A"},
-            {"gp_practices": [practice("B")]}, {"gp_practices": []},
-            {"gp_practices": [practice("B"), practice("A")]},
+            {"gp_practices": [OTHER]}, {"gp_practices": []},
+            {"gp_practices": [OTHER, {**practice("A"), **NEW}]},
         ),
         (
             "about-me.commands.add-media", "about-me.media-added",

@@ -4,17 +4,16 @@ The judge knows no section by name: what its events may say, and of what type an
 """
 
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
+from uuid import UUID, uuid5
 
 from shared.contracts import discover
 
-_WORD: Final = re.compile(r"[a-z]+(-[a-z]+)*")
-_FOLDER: Final = Path(__file__).resolve().parents[3] / "contracts"
+_FOLDER: Final = Path(__file__).resolve().parents[4] / "contracts"
 
 
 @dataclass(frozen=True)
@@ -23,12 +22,6 @@ class Known:
 
     entry_type: str
     change: str
-    always: frozenset[str]
-    """What all of them say."""
-    removed: frozenset[str]
-    """What one of them takes out."""
-    constants: Mapping[str, Any]
-    """Of what all say, what says the same word each time: the state of a plan that was opened."""
 
 
 @cache
@@ -45,9 +38,90 @@ def of_the_change(type_: str) -> frozenset[str]:
 
 
 @cache
-def properties(type_: str) -> frozenset[str]:
-    """What the content of this command or event may have."""
-    return frozenset(_schema(type_)["properties"])
+def unless_named(type_: str) -> frozenset[str]:
+    """The fields that such an event takes out where its command does not name them."""
+    events = [one for section in discover.sections() for one in section.events.items()]
+    its = dict(events)[type_]
+    return frozenset(
+        name
+        for name, one in its.__dataclass_fields__.items()
+        if one.default is None and name in _schema(type_)["properties"]
+    )
+
+
+def completed(type_: str, said: Mapping[str, Any], contribution_id: UUID) -> dict[str, Any]:
+    """The same with what its schema adds.
+
+    That is an ``item_id`` where none was sent, ``false`` for no, and the list's words for a code.
+    """
+    schema = _schema(type_)
+    made = _Completing(schema.get("$defs", {}), contribution_id)
+    properties = schema["properties"]
+    return {
+        name: made.map(one, properties[name], name)
+        if name in maps(type_) and isinstance(one, Mapping)
+        else made.value(one, properties.get(name, {}), name)
+        for name, one in said.items()
+    }
+
+
+@dataclass(frozen=True)
+class _Completing:
+    """Walks a value beside its schema."""
+
+    definitions: Mapping[str, Any]
+    contribution_id: UUID
+
+    def map(self, said: Mapping[str, Any], schema: Mapping[str, Any], path: str) -> Any:
+        """Of a map a key may be taken out."""
+        its = self._members(schema, said)
+        return {name: self.value(one, its.get(name, {}), f"{path}.{name}")
+                for name, one in said.items()}  # fmt: skip
+
+    def value(self, said: Any, schema: Mapping[str, Any], path: str) -> Any:
+        if isinstance(said, list):
+            items: Mapping[str, Any]
+            items = next((one["items"] for one in self._of(schema) if "items" in one), {})
+            return [self.value(one, items, f"{path}/{n}") for n, one in enumerate(said)]
+        if not isinstance(said, Mapping):
+            return said
+        its = self._members(schema, said)
+        given = {name: self.value(one, its.get(name, {}), f"{path}.{name}")
+                 for name, one in said.items() if one not in (None, [])}  # fmt: skip
+        if "item_id" in its:
+            given.setdefault("item_id", str(uuid5(self.contribution_id, path)))
+        for name, member in its.items():
+            if isinstance(member.get("default"), bool):
+                given.setdefault(name, member["default"])
+        term = self._term(schema, given.get("code"))
+        return {**given, "code": {"display": term, **given["code"]}} if term else given
+
+    def _term(self, schema: Mapping[str, Any], code: Any) -> str | None:
+        alternatives = [schema, *schema.get("anyOf", ())]
+        systems: Mapping[str, Mapping[str, str]]
+        systems = next(
+            (one["x-code-list"]["systems"] for one in alternatives if "x-code-list" in one), {}
+        )
+        if not isinstance(code, Mapping):
+            return None
+        return systems.get(code["system"], {}).get(code["code"])
+
+    def _members(self, schema: Mapping[str, Any], said: Mapping[str, Any]) -> Mapping[str, Any]:
+        for one in self._of(schema):
+            its: Mapping[str, Any] = one.get("properties", {})
+            if said.keys() <= its.keys():
+                return its
+            if isinstance(one.get("additionalProperties"), Mapping):
+                return dict.fromkeys(said, one["additionalProperties"])
+        return {}
+
+    def _of(self, schema: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+        """A schema, or each of those that it may be."""
+        if "$ref" in schema:
+            return self._of(self.definitions[schema["$ref"].rpartition("/")[2]])
+        if "anyOf" in schema and "properties" not in schema:
+            return [its for one in schema["anyOf"] for its in self._of(one)]
+        return [schema]
 
 
 @cache
@@ -75,11 +149,6 @@ def leaves_of(type_: str, content: Mapping[str, Any]) -> list[str]:
     return leaves
 
 
-def _is_a_word(said: Any) -> bool:
-    """True for a value of a closed list, which is no text of anybody's."""
-    return isinstance(said, bool) or (isinstance(said, str) and bool(_WORD.fullmatch(said)))
-
-
 @cache
 def _schema(type_: str) -> dict[str, Any]:
     name, _, major = type_.rpartition(".v")
@@ -103,15 +172,6 @@ def _histories() -> Mapping[str, Known]:
             entry_type=events[0]["entry_type"],
             # One that begins an entry is in a history first as that, and later as a restoration.
             change=events[0]["change"],
-            always=frozenset.intersection(*(frozenset(event["content"]) for event in events)),
-            removed=frozenset(
-                name for event in events for name, said in event["content"].items() if said is None
-            ),
-            constants={
-                name: said
-                for name, said in events[0]["content"].items()
-                if _is_a_word(said) and all(event["content"].get(name) == said for event in events)
-            },
         )
         for type_, events in found.items()
     }
