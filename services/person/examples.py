@@ -11,7 +11,7 @@ from shared.ledger.codes.demographics import (
     MARITAL_STATUS,
     SEX,
 )
-from shared.ledger.example import Example, examples_of_every_entry
+from shared.ledger.example import Example, examples_of_every_entry, plan_of
 
 COMMANDS: Final = "careplan.person.commands."
 
@@ -75,6 +75,12 @@ _A_SERVICE: Final = {
     "organisation": "ZZP01",
 }
 _A_GP: Final = {"role": "gp", "organisation": "ZZG01"}
+_MERGED: Final = {"plan": "without-number", "role": "data-quality", "organisation": "ZZC01"}
+_MERGE_SILENTLY: Final = {
+    "plan_id": str(plan_of("plan")),
+    "identifiers_checked": ["name", "date-of-birth", "address"],
+}
+_MERGE: Final = {**_MERGE_SILENTLY, "reason": "Opened twice for one person"}
 _ANOTHER_PRACTICE: Final = {"role": "practice-manager", "organisation": "ZZG02"}
 
 
@@ -289,6 +295,66 @@ EXAMPLES: Final = (
     ),
     example("end the other plan", "end-plan", {"reason": "Opened twice"}, plan="third", **_A_GP),
     example("reopen the first plan", "reopen-plan", {"reason": "Came back"}, **_A_GP),
+    example(
+        "merge a plan into itself",
+        "merge-into",
+        {**_MERGE, "plan_id": str(plan_of("without-number"))},
+        "plan-cannot-merge-into-itself",
+        **_MERGED,
+    ),
+    example(
+        "merge where one identifier was compared",
+        "merge-into",
+        {**_MERGE, "identifiers_checked": ["name"]},
+        "merge-needs-two-identifiers",
+        **_MERGED,
+    ),
+    example(
+        "merge into a plan that has ended",
+        "merge-into",
+        {**_MERGE, "plan_id": str(plan_of("third"))},
+        "merge-target-not-open",
+        **_MERGED,
+    ),
+    example("merge without a reason", "merge-into", _MERGE_SILENTLY, "reason-missing", **_MERGED),
+    example(
+        "a care coordinator merges two plans",
+        "merge-into",
+        _MERGE,
+        "role-may-not-contribute",
+        plan="without-number",
+    ),
+    example("unmerge", "unmerge", {"reason": "?"}, "plan-not-merged", **_MERGED),
+    example("merge two plans of one person", "merge-into", _MERGE, **_MERGED),
+    example("merge it again", "merge-into", _MERGE, "plan-already-merged", **_MERGED),
+    example(
+        "reopen what was merged",
+        "reopen-plan",
+        {"reason": "Came back"},
+        "plan-not-ended",
+        plan="without-number",
+        **_A_GP,
+    ),
+    example(
+        "take the merge back",
+        "unmerge",
+        {"reason": "They were two people after all"},
+        **_MERGED,
+    ),
+    example(
+        "verify a number of another scheme",
+        "refresh-demographics",
+        {
+            "other_identifiers": [
+                {"kind": "chi", "value": "0205711006", "verification": "traced-and-verified"}
+            ],
+            "traced_at": "2026-03-02T06:00:00Z",
+        },
+        plan="without-number",
+        recorded_by_kind="system",
+        role="chi-connection",
+        organisation="ZZP02",
+    ),
     example(
         "open a plan on the word of the person",
         "open-plan",

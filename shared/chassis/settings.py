@@ -111,7 +111,8 @@ _Port = Annotated[int, Field(ge=0, le=65_535)]
 USUAL_ROLES: Final = {
     "audit_reading": ("privacy-officer", "caldicott-guardian", "auditor"),
     "reads_no_plan": (
-        *("pds-connection", "data-quality", "registration-service"),
+        *("pds-connection", "hc-connection", "chi-connection"),
+        *("data-quality", "registration-service"),
         *("privacy-officer", "caldicott-guardian", "auditor"),
     ),
 }
@@ -120,7 +121,8 @@ command asks for are declared beside it."""
 
 KINDS_OF_ROLE: Final = (
     *USUAL_ROLES,
-    *("demographics", "plan_ending", "restriction_lifting"),
+    *("demographics", "hc_demographics", "chi_demographics"),
+    *("plan_ending", "plan_merging", "restriction_lifting"),
     *("key_worker_naming", "registration", "relationship_supervising"),
 )
 """Every kind of role that a deployment may name: a setting is the same for all of its services."""

@@ -118,10 +118,21 @@ class Command:
         provenance: Provenance,
         granted: frozenset[str],
         arguments: Mapping[str, Any],
+        read: Entry | None = None,
     ) -> None:
-        """Ask the entry; what it decides is among its pending events."""
+        """Ask the entry; what it decides is among its pending events.
+
+        ``read`` is the other entry that the decision rests on, where the command names one.
+        """
         decide = getattr(entry, self.method)
-        decide(provenance=provenance, **self._rights(granted), **self._in_python(arguments))
+        beside = {} if self.declared.reads is None else {"read": read}
+        rights = self._rights(granted)
+        decide(provenance=provenance, **rights, **beside, **self._in_python(arguments))
+
+    def reads(self, arguments: Mapping[str, Any]) -> UUID | None:
+        """The other entry that the decision rests on, where the command names one."""
+        named = None if self.declared.reads is None else arguments[self.declared.reads]
+        return named if isinstance(named, UUID) else None
 
     def _rights(self, granted: frozenset[str]) -> dict[str, frozenset[str]]:
         """The service roles of whoever contributes, for a method that asks about them."""

@@ -1,6 +1,6 @@
 """What is known about a person: the values that the fields of Person are made of."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from shared.ledger import (
     Carries,
@@ -31,17 +31,20 @@ PlanState = Annotated[
         }
     ),
 ]
+_HOW_SURE: Final = {
+    "traced-and-verified": titled(
+        "Traced and verified", "The national service of its scheme has traced and verified it."
+    ),
+    "present-not-verified": titled("Not verified", "Somebody has given it."),
+}
 Verification = Annotated[
     Literal["traced-and-verified", "present-not-verified", "none-with-reason"],
     values_titled(
-        {
-            "traced-and-verified": titled(
-                "Traced and verified", "The national service has traced and verified it."
-            ),
-            "present-not-verified": titled("Not verified", "Somebody has given it."),
-            "none-with-reason": titled("None, with a reason", "There is none, and why."),
-        }
+        {**_HOW_SURE, "none-with-reason": titled("None, with a reason", "There is none, and why.")}
     ),
+]
+OtherVerification = Annotated[
+    Literal["traced-and-verified", "present-not-verified"], values_titled(_HOW_SURE)
 ]
 SourceSystem = Annotated[
     Literal["PDS", "other"],
@@ -129,7 +132,15 @@ class OtherIdentifier:
         str, Shape(min_length=1, max_length=20), titled("Identifier", "The identifier itself.")
     ]
     issuer: Annotated[Text, titled("Issuer", "Who gives it out.")] | None = None
+    verification: Annotated[
+        OtherVerification | None, titled("Verification", "How sure the number is.")
+    ] = None
     item_id: ItemId | None = None
+
+    @property
+    def is_verified(self) -> bool:
+        """True where the service of its scheme has traced and verified it."""
+        return self.verification == "traced-and-verified"
 
 
 @value

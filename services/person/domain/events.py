@@ -3,6 +3,7 @@
 from dataclasses import KW_ONLY
 from datetime import date
 from typing import Annotated, Any
+from uuid import UUID
 
 from services.person.domain.demographics import (
     Address,
@@ -11,16 +12,21 @@ from services.person.domain.demographics import (
     NhsNumber,
     OtherIdentifier,
     PersonName,
+    PlanState,
+    Source,
 )
 from shared.ledger import (
     DERIVED,
     KEEP,
+    OF_THE_CHANGE,
     Amendment,
     Carries,
     CodedText,
     Creation,
     Entry,
+    Instant,
     Keep,
+    Text,
     titled,
 )
 from shared.ledger.codes.demographics import (
@@ -109,8 +115,35 @@ Practices = Annotated[
     Carries("GP practice record entry"),
 ]
 
+CameFrom = Annotated[Source, titled("Source", "Where the demographics come from, traced when.")]
+State = Annotated[
+    PlanState, DERIVED, titled("State of the plan", "Whether the plan is open, ended or merged.")
+]
+EndedAt = Annotated[
+    Instant, OF_THE_CHANGE, titled("Ended at", "When the plan ended, if before now.")
+]
+MergedInto = Annotated[
+    UUID | None, DERIVED, titled("Merged into", "The plan in which this one goes on.")
+]
+Compared = Annotated[
+    tuple[Text, ...],
+    OF_THE_CHANGE,
+    titled("Identifiers checked", "Which identifiers of the two persons were compared."),
+]
+
 ITEMISED = frozenset({"other_identifiers", "addresses", "gp_practices"})
 """Lists whose items may come from several organisations, each with its own origin."""
+
+
+class PlanStateSaid(Amendment):
+    """The plan opens or closes."""
+
+    plan_state: State
+
+    def apply(self, aggregate: Any) -> None:
+        """The person remembers it: whoever holds a number holds it while the plan is open."""
+        super().apply(aggregate)
+        aggregate.plan_state = self.plan_state
 
 
 class PracticesSaid(Amendment):

@@ -15,24 +15,38 @@ from services.person.domain.demographics import (
     OtherIdentifier,
     PlanState,
     Source,
+    SourceSystem,
 )
 from services.person.domain.events import (
     ITEMISED,
+    CameFrom,
+    Compared,
     DemographicsChanged,
     DemographicsGiven,
+    EndedAt,
+    MergedInto,
+    PlanStateSaid,
     PracticesSaid,
+    State,
 )
 from services.person.domain.rules import (
     ALREADY_REGISTERED,
+    CANNOT_MERGE_INTO_ITSELF,
+    CONNECTIONS,
     DEMOGRAPHICS_SERVICE,
     ENDED_IN_THE_FUTURE,
     FOR_SOMEBODY_ELSE,
+    MERGE_NEEDS_TWO,
+    MERGE_TARGET_NOT_OPEN,
     NOT_REGISTERED,
     OLDER_THAN_HELD,
     PLAN_ALREADY_ENDED,
+    PLAN_ALREADY_MERGED,
     PLAN_ALREADY_OPEN,
     PLAN_ENDING,
+    PLAN_MERGING,
     PLAN_NOT_ENDED,
+    PLAN_NOT_MERGED,
     PRACTICE_NEEDS_A_CODE,
     TRACED_IN_THE_FUTURE,
     as_far_as_is_known,
@@ -44,10 +58,9 @@ from shared.ledger import (
     DERIVED,
     NEEDS_CODE_OR_TEXT,
     NHS_NUMBER,
-    OF_THE_CHANGE,
     PERSON,
     PROFESSIONAL,
-    Amendment,
+    PROXY,
     ChangeReason,
     Entry,
     Instant,
@@ -58,18 +71,11 @@ from shared.ledger import (
     creates,
     identity_keys,
     item_id,
+    must_have_compared_two,
     must_not_lie_ahead,
     must_say_something,
     titled,
 )
-
-CameFrom = Annotated[Source, titled("Source", "Where the demographics come from, traced when.")]
-State = Annotated[
-    PlanState, DERIVED, titled("State of the plan", "Whether the plan is open, ended or merged.")
-]
-EndedAt = Annotated[
-    Instant, OF_THE_CHANGE, titled("Ended at", "When the plan ended, if before now.")
-]
 
 
 @titled("Person")
@@ -109,18 +115,31 @@ class Person(Entry):
         """The person is no longer registered with a practice."""
 
     @titled("Plan ended")
-    class PlanEnded(Amendment):
+    class PlanEnded(PlanStateSaid):
         """The plan takes nothing more; it can still be read."""
 
-        plan_state: State
         reason: ChangeReason
         ended_at: EndedAt | None = None
 
     @titled("Plan reopened")
-    class PlanReopened(Amendment):
+    class PlanReopened(PlanStateSaid):
         """The plan is open again."""
 
-        plan_state: State
+        reason: ChangeReason
+
+    @titled("Plan merged")
+    class PlanMerged(PlanStateSaid):
+        """The plan goes on in another one; what either of them says stays where it is."""
+
+        merged_into: MergedInto
+        identifiers_checked: Compared
+        reason: ChangeReason
+
+    @titled("Plan unmerged")
+    class PlanUnmerged(PlanStateSaid):
+        """The plan is open again, and goes on by itself."""
+
+        merged_into: MergedInto
         reason: ChangeReason
 
     @classmethod
@@ -130,13 +149,9 @@ class Person(Entry):
 
     def unique_keys(self) -> frozenset[str]:
         """What no second open plan may have: the numbers that stand for one person."""
-        if self.plan_state != "open" or self.is_in_error:
+        if not self.is_open:
             return frozenset()
-        numbers = [(other.kind, other.value, False) for other in self.other_identifiers]
-        number = self.nhs_number
-        if number is not None and number.value is not None:
-            numbers.append((NHS_NUMBER, number.value, number.is_verified))
-        return identity_keys(numbers, self.date_of_birth)
+        return identity_keys(self._numbers, self.date_of_birth)
 
     def judge_again(self, before: Entry) -> None:
         """Opened again only for the same person: the rest of the plan is about them."""
@@ -149,9 +164,20 @@ class Person(Entry):
     @property
     def named(self) -> frozenset[tuple[str, str]]:
         """Every identifier, with its kind."""
+        return frozenset((kind, value) for kind, value, _ in self._numbers)
+
+    @property
+    def verified(self) -> frozenset[tuple[str, str]]:
+        """Those that whoever traces them has verified."""
+        return frozenset((kind, value) for kind, value, is_verified in self._numbers if is_verified)
+
+    @property
+    def _numbers(self) -> list[tuple[str, str, bool]]:
+        held = [(one.kind, one.value, one.is_verified) for one in self.other_identifiers]
         number = self.nhs_number
-        own = {("nhs-number", number.value)} if number is not None and number.value else set()
-        return frozenset({*own, *((one.kind, one.value) for one in self.other_identifiers)})
+        if number is not None and number.value is not None:
+            held.append((NHS_NUMBER, number.value, number.is_verified))
+        return held
 
     @creates(PlanOpened, "Open a plan", by=(PROFESSIONAL,))
     @staticmethod
@@ -160,33 +186,35 @@ class Person(Entry):
         must_not_lie_ahead(said.source.traced_at, TRACED_IN_THE_FUTURE, "source.traced_at")
         judge(said.said(), said.provenance)
         judge_identifiers(said.nhs_number, said.other_identifiers)
-        number = as_far_as_is_known(said.nhs_number, granted)
-        return said.having(nhs_number=number, plan_state="open")
+        return said.having(**as_far_as_is_known(said.said(), granted), plan_state="open")
 
-    @changes(DemographicsRefreshed, "Refresh demographics", by=(DEMOGRAPHICS_SERVICE,))
+    @changes(DemographicsRefreshed, "Refresh demographics", by=CONNECTIONS)
     def refresh_demographics(
         self,
         said: DemographicsRefreshed,
         traced_at: Annotated[Instant, titled("Traced at", "When the service was asked.")],
+        granted: frozenset[str],
     ) -> DemographicsRefreshed:
-        """Take over what the national service says, unless something newer is held."""
+        """Take over what a national service says, unless something newer is held."""
         must_not_lie_ahead(traced_at, TRACED_IN_THE_FUTURE, "traced_at")
         if self.traced_at is not None and traced_at < self.traced_at:
             raise Refused(OLDER_THAN_HELD, field="traced_at")
         self._judge_changed(said)
-        return said.having(source=Source("PDS", traced_at))
+        system: SourceSystem = "PDS" if DEMOGRAPHICS_SERVICE.name in granted else "other"
+        known = as_far_as_is_known(said.said(), granted, self.verified)
+        return said.having(**known, source=Source(system, traced_at))
 
     @changes(
         DemographicsCorrected,
         "Correct demographics",
-        by=(PERSON, PROFESSIONAL, DEMOGRAPHICS_SERVICE),
+        by=(PERSON, PROXY, PROFESSIONAL, *CONNECTIONS),
     )
     def correct_demographics(
         self, said: DemographicsCorrected, granted: frozenset[str]
     ) -> DemographicsCorrected:
         """Put right what the same organisation, or the person, had said wrongly."""
-        number = as_far_as_is_known(said.nhs_number, granted)
-        given = {**said.having(nhs_number=number).said()}
+        given = said.said()
+        given |= as_far_as_is_known(given, granted, self.verified)
         for field, value in given.items():
             if field in ITEMISED:
                 theirs = (getattr(self, field), value or (), said.provenance)
@@ -236,7 +264,7 @@ class Person(Entry):
     def end_plan(self, said: PlanEnded) -> PlanEnded:
         """End the plan; it stays readable, and another may be opened."""
         if self.plan_state != "open":
-            raise Refused(PLAN_ALREADY_ENDED)
+            raise Refused(PLAN_ALREADY_ENDED, f"This plan is {self.plan_state} already.")
         must_not_lie_ahead(said.ended_at, ENDED_IN_THE_FUTURE, "ended_at")
         return said.having(plan_state="ended")
 
@@ -246,6 +274,36 @@ class Person(Entry):
         if self.plan_state != "ended":
             raise Refused(PLAN_NOT_ENDED, f"This plan is {self.plan_state}, and has not ended.")
         return said.having(plan_state="open")
+
+    @changes(PlanMerged, "Merge the plan into another", by=(PLAN_MERGING,), reads="plan_id")
+    def merge_into(
+        self,
+        said: PlanMerged,
+        plan_id: Annotated[UUID, titled("Plan", "The open plan in which this one goes on.")],
+        read: Entry | None,
+    ) -> PlanMerged:
+        """Say that two plans are about one person, and that this one goes on in the other."""
+        if self.plan_state == "merged":
+            raise Refused(PLAN_ALREADY_MERGED)
+        if plan_id == self.id:
+            raise Refused(CANNOT_MERGE_INTO_ITSELF, field="plan_id")
+        must_have_compared_two(said.identifiers_checked, "identifiers_checked", MERGE_NEEDS_TWO)
+        # Only an open plan is merged into, and that one leads nowhere: so no merges form a circle.
+        if not isinstance(read, Person) or not read.is_open:
+            raise Refused(MERGE_TARGET_NOT_OPEN, field="plan_id")
+        return said.having(plan_state="merged", merged_into=plan_id)
+
+    @changes(PlanUnmerged, "Take the merge back", by=(PLAN_MERGING,))
+    def unmerge(self, said: PlanUnmerged) -> PlanUnmerged:
+        """Open a merged plan again, unless the person has another with its identifier by now."""
+        if self.plan_state != "merged":
+            raise Refused(PLAN_NOT_MERGED)
+        return said.having(plan_state="open")
+
+    @property
+    def is_open(self) -> bool:
+        """True while the plan takes contributions."""
+        return self.plan_state == "open" and not self.is_in_error
 
     def _judge_changed(self, event: DemographicsChanged) -> None:
         said = event.said()
@@ -278,11 +336,3 @@ class Person(Entry):
     @event(DemographicsRefreshed)
     def _apply_refreshed(self, source: Source) -> None:
         self.traced_at = source.traced_at
-
-    @event(PlanEnded)
-    def _apply_ended(self, plan_state: PlanState) -> None:
-        self.plan_state = plan_state
-
-    @event(PlanReopened)
-    def _apply_reopened(self, plan_state: PlanState) -> None:
-        self.plan_state = plan_state

@@ -3,11 +3,14 @@
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from services.person.domain.demographics import NhsNumber, OtherIdentifier
 from shared.ledger import (
+    CHI_NUMBER,
+    HC_NUMBER,
     NEEDS_CODE_OR_TEXT,
+    NHS_NUMBER,
     REASON_MISSING,
     ROLE_MAY_NOT,
     Provenance,
@@ -20,10 +23,23 @@ from shared.ledger import (
 )
 
 DEMOGRAPHICS_SERVICE: Final = ServiceRole("demographics", ("pds-connection",))
-"""The national service, which alone traces people and verifies their numbers."""
+"""The national service, which alone traces people and verifies their NHS numbers."""
+
+HC_CONNECTION: Final = ServiceRole("hc_demographics", ("hc-connection",))
+CHI_CONNECTION: Final = ServiceRole("chi_demographics", ("chi-connection",))
+CONNECTIONS: Final = (DEMOGRAPHICS_SERVICE, HC_CONNECTION, CHI_CONNECTION)
+TRACED_BY: Final[Mapping[str, ServiceRole]] = {
+    NHS_NUMBER: DEMOGRAPHICS_SERVICE,
+    HC_NUMBER: HC_CONNECTION,
+    CHI_NUMBER: CHI_CONNECTION,
+}
+"""Who alone verifies the numbers of a kind. Of all other kinds nobody does."""
 
 PLAN_ENDING: Final = ServiceRole("plan_ending", ("gp", "practice-manager", "lead-professional"))
+PLAN_MERGING: Final = ServiceRole("plan_merging", ("data-quality",))
 
+
+NumberT = TypeVar("NumberT", NhsNumber, OtherIdentifier)
 
 SAYS_SOMETHING: Final = (
     *("gender", "sex", "ethnicity", "religion", "country_of_birth", "marital_status"),
@@ -79,20 +95,56 @@ PLAN_ALREADY_ENDED = Refusal("plan-already-ended", "The plan has ended", "This p
 PLAN_NOT_ENDED = Refusal(
     "plan-not-ended", "The plan has not ended", "Only a plan that has ended is reopened."
 )
+PLAN_ALREADY_MERGED = Refusal(
+    "plan-already-merged", "The plan was merged", "This plan was merged into another already."
+)
+CANNOT_MERGE_INTO_ITSELF = Refusal(
+    "plan-cannot-merge-into-itself",
+    "A plan is not merged into itself",
+    "Name the other plan, in which this one goes on.",
+)
+MERGE_NEEDS_TWO = Refusal(
+    "merge-needs-two-identifiers",
+    "Too little was compared",
+    "Say which identifiers of the two were compared: at least two, as the NHS number and the name.",
+)
+MERGE_TARGET_NOT_OPEN = Refusal(
+    "merge-target-not-open",
+    "The other plan is not open",
+    "A plan is merged only into one that is open.",
+)
+PLAN_NOT_MERGED = Refusal(
+    "plan-not-merged", "The plan was not merged", "Only a plan that was merged is unmerged."
+)
 ENDED_IN_THE_FUTURE = Refusal(
     "ended-in-the-future", "It has not ended yet", "`ended_at` must not be later than now."
 )
 
 
-def as_far_as_is_known(number: Any, granted: frozenset[str]) -> Any:
-    """The number as whoever gives it may claim it: only the national service verifies one."""
-    if (
-        isinstance(number, NhsNumber)
-        and number.is_verified
-        and DEMOGRAPHICS_SERVICE.name not in granted
-    ):
+def as_far_as_is_known(
+    given: Mapping[str, Any],
+    granted: frozenset[str],
+    verified: frozenset[tuple[str, str]] = frozenset(),
+) -> dict[str, Any]:
+    """The numbers as whoever gives them may claim them: only who traces a number verifies it.
+
+    ``verified`` are those that were before, and stay so whoever says them again.
+    """
+
+    def known(kind: str, number: NumberT) -> NumberT:
+        traced_by = TRACED_BY.get(kind)
+        may_verify = traced_by is not None and traced_by.name in granted
+        if not number.is_verified or may_verify or (kind, number.value) in verified:
+            return number
         return replace(number, verification="present-not-verified")
-    return number
+
+    numbers: dict[str, Any] = {}
+    if isinstance(given.get("nhs_number"), NhsNumber):
+        numbers["nhs_number"] = known(NHS_NUMBER, given["nhs_number"])
+    if given.get("other_identifiers"):
+        others = given["other_identifiers"]
+        numbers["other_identifiers"] = tuple(known(one.kind, one) for one in others)
+    return numbers
 
 
 def judge(given: Mapping[str, Any], provenance: Provenance) -> None:

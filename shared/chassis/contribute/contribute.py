@@ -141,13 +141,13 @@ class Contributions:
             prepared.contributor.sub,
         )
         moved = [] if decided.moved is None else [decided.moved]
-        read = [] if decided.seen is None else [(prepared.entry_id, decided.seen)]
+        seen = [] if decided.seen is None else [(prepared.entry_id, decided.seen)]
         try:
             return await self._store.save(
                 moved,
                 row,
                 command=prepared.command.type,
-                read=read,
+                read=[*seen, *decided.read],
                 outgoing=outgoing,
                 names=decided.names,
             )

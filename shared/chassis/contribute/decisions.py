@@ -25,7 +25,8 @@ class Decided:
     """What was decided: an entry with new events, or a refusal.
 
     ``seen`` is the version of the entry that a refusal rests on, 0 where there is none; ``known``
-    is the same where the contributor may be told. ``names`` are media that the new events name;
+    is the same where the contributor may be told. ``read`` are other entries that it rests on,
+    with their versions. ``names`` are media that the new events name;
     ``found_missing`` is true where the refusal rests on media that may still come.
     """
 
@@ -33,6 +34,7 @@ class Decided:
     refused: Refused | None = None
     seen: int | None = None
     known: int | None = None
+    read: Sequence[tuple[UUID, int]] = ()
     names: Sequence[NamedMedia] = ()
     found_missing: bool = False
 
@@ -120,7 +122,12 @@ class Decisions:
             or not isinstance(entry, prepared.command.entry)
         ):
             return Decided(refused=_nowhere(prepared), seen=entry.version if entry else 0)
-        return self._change(prepared, entry)
+        other_id = prepared.command.reads(prepared.arguments)
+        if other_id is None:
+            return self._change(prepared, entry)
+        other = await self._store.load(other_id, afresh=afresh)
+        decided = self._change(prepared, entry, other)
+        return replace(decided, read=[(other_id, 0 if other is None else other.version)])
 
     async def may_follow(self, prepared: Prepared) -> bool:
         """True where it may follow on the entry that is there: a creation only after an error."""
@@ -147,7 +154,7 @@ class Decisions:
         )
         return Decided(Moved(entry))
 
-    def _change(self, prepared: Prepared, entry: Entry) -> Decided:
+    def _change(self, prepared: Prepared, entry: Entry, read: Entry | None = None) -> Decided:
         command = prepared.command
         version, held_keys = entry.version, entry.unique_keys()
         rights = rights_of(prepared.contributor, self._settings.roles, command.service_roles)
@@ -159,7 +166,7 @@ class Decisions:
                 )
             self._refuse_future(prepared)
             arguments = _with_our_times(prepared, entry)
-            command.change(entry, prepared.provenance, rights, arguments)
+            command.change(entry, prepared.provenance, rights, arguments, read)
         except Refused as refused:
             return Decided(refused=refused, seen=version, known=version)
         return Decided(Moved(entry, held_keys))

@@ -208,7 +208,9 @@ def _decide(prepared: Prepared, played: Played) -> tuple[Any, ...]:
             raise Refused("entry-entered-in-error")
         # A refusal leaves no trace.
         entry = deepcopy(held)
-        command.change(entry, *said)
+        read_id = command.reads(arguments)
+        read = None if read_id is None else played.entries.get(read_id)
+        command.change(entry, *said, read)
     for other_id, other in played.entries.items():
         if other_id != entry.id and other.unique_keys() & entry.unique_keys():
             raise Refused(command.entry.key_taken)

@@ -38,7 +38,9 @@ class Declared:
     ``by`` are the kinds of voices and the service roles that may use it, ``None`` for those of its
     entry. One that is ``persons`` is said by the person or on their behalf, and refused with that
     to all others; one ``of_origin`` is said by whoever recorded the entry. Those ``while_out`` are
-    taken of an entry that was taken out of the plan as well.
+    taken of an entry that was taken out of the plan as well. ``reads`` is the parameter that names
+    another entry of the section: its rules are given it as ``read``, or ``None``, and what they
+    decide is stored only if that one is still as it was.
     """
 
     titled: Titled
@@ -50,6 +52,7 @@ class Declared:
     creates: bool = False
     while_out: bool = False
     puts_back: bool = False
+    reads: str | None = None
     is_common: bool = False
     wire_name: str | None = None
     major: int = 1
@@ -63,7 +66,7 @@ class Declared:
     def beside(self) -> Mapping[str, inspect.Parameter]:
         """What it takes that its event does not have: what its rules ask for by name."""
         signature = inspect.signature(self.rules, eval_str=True)
-        left_out = {"self", "cls", "said", "provenance", "granted"}
+        left_out = {"self", "cls", "said", "provenance", "granted", "read"}
         return {name: of for name, of in signature.parameters.items() if name not in left_out}
 
     def parameters(self, entry: type[Any]) -> Mapping[str, inspect.Parameter]:
@@ -83,6 +86,8 @@ class Declared:
         beside = {name: given[name] for name in given if name in self.beside}
         if self.asks_for_rights:
             beside["granted"] = given.get("granted", NO_RIGHTS)
+        if self.reads is not None:
+            beside["read"] = given.get("read")
         content = {name: given[name] for name in given if name not in beside}
         said = event_said(kind, {**content, **place})
         made = self.rules(*about, said, **beside)
@@ -178,6 +183,7 @@ def changes(
     persons: Refusal | None = None,
     of_origin: bool = False,
     while_out: bool = False,
+    reads: str | None = None,
     major: int = 1,
     of: str | None = None,
 ) -> Declares:
@@ -185,10 +191,11 @@ def changes(
 
     ``by`` says who may use it; with ``persons`` it is refused to all but the person, whom somebody
     may act for, ``of_origin`` to all but whoever recorded the entry. ``while_out`` is for what an
-    entry takes even while it is out of the plan. ``major`` and ``of`` make it the major version
-    of another command.
+    entry takes even while it is out of the plan. ``reads`` names the parameter that is the id of
+    another entry, which the rules are given as ``read``. ``major`` and ``of`` make it the major
+    version of another command.
     """
-    said: dict[str, Any] = {"by": by, "persons": persons, "of_origin": of_origin}
+    said: dict[str, Any] = {"by": by, "persons": persons, "of_origin": of_origin, "reads": reads}
     return _changing(event, title, **said, while_out=while_out, major=major, wire_name=of)
 
 

@@ -1,6 +1,6 @@
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
-from typing import Any
+from typing import Any, cast
 from uuid import uuid4
 
 import pytest
@@ -17,7 +17,15 @@ from services.person.domain import (
     PersonName,
     Source,
 )
-from services.person.domain.rules import DEMOGRAPHICS_SERVICE, PLAN_ENDING, day_in_london
+from services.person.domain.rules import (
+    CHI_CONNECTION,
+    CONNECTIONS,
+    DEMOGRAPHICS_SERVICE,
+    HC_CONNECTION,
+    PLAN_ENDING,
+    PLAN_MERGING,
+    day_in_london,
+)
 from services.person.section import SECTION
 from shared.chassis.wire.problem import Problem
 from shared.chassis.wire.shapes import command_shape
@@ -63,11 +71,37 @@ def opened(**content: Any) -> Step:
 
 
 def refreshed(traced_at: datetime = TRACED_AT + timedelta(days=1), **content: Any) -> Step:
+    content = {"granted": PDS, **content}
     return do(Person.refresh_demographics, DEMOGRAPHICS_CONNECTION, traced_at=traced_at, **content)
 
 
 ENDED = do(Person.end_plan, DR_QUILL, reason="Moved to another area")
 REOPENED = do(Person.reopen_plan, DR_QUILL, reason="Came back")
+OTHER_PLAN = somebody(7).plan_id
+
+
+def other_plan(*later: Step) -> Person:
+    """The Person of the plan that this one is merged into."""
+    by = said(PRIYA, plan_id=OTHER_PLAN, entry_id=OTHER_PLAN)
+    content = {"name": NAME, "date_of_birth": BORN, "source": SOURCE, "nhs_number": A_REASON}
+    other: Any = do(Person.open_plan, by, **content).take(None)
+    for step in later:
+        other = step.take(other)
+    return cast("Person", other)
+
+
+def merging(**content: Any) -> Step:
+    least = {
+        "plan_id": OTHER_PLAN,
+        "identifiers_checked": ("name", "date-of-birth"),
+        "reason": "Opened twice",
+        "read": other_plan(),
+    }
+    return do(Person.merge_into, DEMOGRAPHICS_CONNECTION, **{**least, **content})
+
+
+MERGED = merging()
+UNMERGED = do(Person.unmerge, DEMOGRAPHICS_CONNECTION, reason="Twins")
 
 
 class TestOpenPlan:
@@ -442,7 +476,8 @@ def test_a_number_is_held_exactly_while_the_plan_is_open(steps: list[Step]) -> N
 def test_who_may_use_which_command() -> None:
     who = {command.method: command.who for command in SECTION.commands.values()}
     assert who["open_plan"] == ("professional",)
-    assert who["refresh_demographics"] == (DEMOGRAPHICS_SERVICE,)
+    assert who["refresh_demographics"] == CONNECTIONS
+    assert who["merge_into"] == who["unmerge"] == (PLAN_MERGING,)
     assert who["end_plan"] == who["reopen_plan"] == (PLAN_ENDING,)
     assert not any(RUTH.agent.kind in rules for rules in who.values())
 
@@ -486,10 +521,117 @@ class TestItemsOfSeveralOrigins:
 
 
 def test_a_plan_that_was_merged_is_not_reopened() -> None:
-    merged: Any = opened().take(None)
-    merged.plan_state = "merged"
-    with pytest.raises(Refused, match="plan-not-ended"):
-        REOPENED.take(merged)
+    given(opened(), MERGED).when(REOPENED).refused("plan-not-ended")
+
+
+class TestMerging:
+    def test_says_where_the_plan_goes_on_and_gives_its_numbers_back(self) -> None:
+        person = (
+            given(opened())
+            .when(MERGED)
+            .then(
+                happened(
+                    Person.PlanMerged,
+                    plan_state="merged",
+                    merged_into=OTHER_PLAN,
+                    identifiers_checked=("name", "date-of-birth"),
+                    reason="Opened twice",
+                )
+            )
+        )
+        assert person.unique_keys() == frozenset()
+        assert Person.PlanMerged.not_fields == {"reason", "identifiers_checked"}
+
+    def test_is_taken_back(self) -> None:
+        person = (
+            given(opened(), MERGED)
+            .when(UNMERGED)
+            .then(
+                happened(Person.PlanUnmerged, plan_state="open", merged_into=None, reason="Twins")
+            )
+        )
+        assert person.unique_keys() == {KEY_WITH_BIRTH}
+
+    def test_of_an_ended_plan_as_well(self) -> None:
+        assert given(opened(), ENDED).when(MERGED).refusal is None
+
+    @pytest.mark.parametrize(
+        ("content", "code", "field"),
+        [
+            ({"plan_id": ENTRY}, "plan-cannot-merge-into-itself", "plan_id"),
+            ({"identifiers_checked": ()}, "merge-needs-two-identifiers", "identifiers_checked"),
+            ({"identifiers_checked": ("name", " Name")}, "merge-needs-two-identifiers", None),
+            ({"reason": None}, "reason-missing", "reason"),
+            ({"read": None}, "merge-target-not-open", "plan_id"),
+            ({"read": other_plan(ENDED)}, "merge-target-not-open", "plan_id"),
+            (
+                {"read": other_plan(merging(plan_id=ENTRY, read=opened().take(None)))},
+                "merge-target-not-open",
+                "plan_id",
+            ),
+            (
+                {"read": other_plan(do(Person.mark_in_error, PRIYA, reason="Wrong person"))},
+                "merge-target-not-open",
+                "plan_id",
+            ),
+        ],
+    )
+    def test_is_refused(self, content: dict[str, Any], code: str, field: str | None) -> None:
+        given(opened()).when(merging(**content)).refused(code, field)
+
+    def test_happens_once_and_is_taken_back_once(self) -> None:
+        given(opened(), MERGED).when(MERGED).refused("plan-already-merged")
+        given(opened(), MERGED).when(ENDED).refused("plan-already-ended")
+        given(opened()).when(UNMERGED).refused("plan-not-merged")
+        given(opened(), MERGED, UNMERGED).when(UNMERGED).refused("plan-not-merged")
+        without = do(Person.unmerge, DEMOGRAPHICS_CONNECTION)
+        given(opened(), MERGED).when(without).refused("reason-missing")
+
+
+class TestWhoVerifiesANumber:
+    """The kind: what only the service of one scheme can know, said by another one."""
+
+    CHI = OtherIdentifier("chi", "1403380007", verification="traced-and-verified")
+    HC = OtherIdentifier("hc-number", "9994100017", verification="traced-and-verified")
+    LOCAL = OtherIdentifier("local", "NM-1", verification="traced-and-verified")
+
+    @pytest.mark.parametrize(
+        ("granted", "verified"),
+        [
+            (frozenset(), set()),
+            (PDS, {"nhs-number"}),
+            (frozenset({HC_CONNECTION.name}), {"hc-number"}),
+            (frozenset({CHI_CONNECTION.name}), {"chi"}),
+        ],
+    )
+    def test_is_whoever_traces_that_kind(self, granted: frozenset[str], verified: set[str]) -> None:
+        numbers: dict[str, Any] = {
+            "nhs_number": VERIFIED,
+            "other_identifiers": (self.CHI, self.HC, self.LOCAL),
+        }
+        for step in (opened(**numbers, granted=granted), refreshed(**numbers, granted=granted)):
+            person: Any = given(*([] if step.method is not refreshed().method else [opened()]))
+            entry: Any = person.when(step).entry
+            assert {kind for kind, _ in entry.verified} == verified
+            alone = {key.partition(":")[0] for key in entry.unique_keys() if "+" not in key}
+            assert alone == verified
+
+    def test_and_it_stays_verified_when_another_says_it_again(self) -> None:
+        by_chi = refreshed(other_identifiers=(self.CHI,), granted=frozenset({CHI_CONNECTION.name}))
+        by_pds = refreshed(
+            TRACED_AT + timedelta(days=2),
+            other_identifiers=(self.CHI, self.HC),
+            nhs_number=VERIFIED,
+        )
+        person: Any = given(opened(), by_chi).when(by_pds).entry
+        assert person.verified == {("chi", "1403380007"), ("nhs-number", EDITH.nhs_number)}
+
+    def test_only_pds_is_named_as_where_it_comes_from(self) -> None:
+        by_hc = refreshed(gender=MALE, granted=frozenset({HC_CONNECTION.name}))
+        later = TRACED_AT + timedelta(days=1)
+        given(opened()).when(by_hc).then(
+            happened(Person.DemographicsRefreshed, gender=MALE, source=Source("other", later))
+        )
 
 
 class TestOpenedAgain:
