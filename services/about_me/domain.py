@@ -42,13 +42,39 @@ Heading = Annotated[
     ],
     values_titled(
         {
-            "what_is_most_important": titled("What is most important to me"),
-            "people_who_are_important": titled("People who are important to me"),
-            "how_i_communicate": titled("How I communicate and how to communicate with me"),
-            "my_wellness": titled("My wellness"),
-            "please_do_and_please_dont": titled("Please do and please don't"),
-            "how_and_when_to_support_me": titled("How and when to support me"),
-            "also_worth_knowing": titled("Also worth knowing about me"),
+            "what_is_most_important": titled(
+                "What is most important to me",
+                "What anybody must know about me, in an emergency too: what I value, my faith and "
+                "culture, my pets, my hopes, what I like to do.",
+            ),
+            "people_who_are_important": titled(
+                "People who are important to me",
+                "Who matters to me and why, how to involve them and help me keep in touch; and "
+                "who must not be contacted or asked.",
+            ),
+            "how_i_communicate": titled(
+                "How I communicate and how to communicate with me",
+                "My language and aids, how I show pain, distress, choices, yes and no, how I say "
+                "what I think of my care, and what I like to be called.",
+            ),
+            "my_wellness": titled(
+                "My wellness",
+                "My good days and my bad days: what brings them on, how they show, what I do "
+                "about them, what happened before, and what I aim for.",
+            ),
+            "please_do_and_please_dont": titled(
+                "Please do and please don't",
+                "What I want and do not want people to do, to talk about, or to try with me.",
+            ),
+            "how_and_when_to_support_me": titled(
+                "How and when to support me",
+                "My routines, eating, medicines, moving, deciding, my feelings and what upsets "
+                "me; what differs from place to place, and what helps in an emergency.",
+            ),
+            "also_worth_knowing": titled(
+                "Also worth knowing about me",
+                "My life so far and my life now, what I like and dislike, and what else I prefer.",
+            ),
         }
     ),
 ]

@@ -16,9 +16,10 @@ from shared.ledger.example import Example, examples_of_every_entry, plan_of
 COMMANDS: Final = "careplan.person.commands."
 
 
-def _coded(code_list: CodeList, code: str) -> dict[str, Any]:
-    """A code of one of the standard's lists; the section adds the words for it."""
-    return {"code": {"system": next(iter(code_list.systems)), "code": code}}
+def _coded(code_list: CodeList, code: str, display: str | None = None) -> dict[str, Any]:
+    """A code of one of the standard's lists; the section adds the words that it has for it."""
+    words = {} if display is None else {"display": display}
+    return {"code": {"system": next(iter(code_list.systems)), "code": code, **words}}
 
 
 EDITH: Final = {
@@ -51,7 +52,7 @@ EDITH: Final = {
         "emails": [{"address": "edie@example.org", "kind": "Home", "preference": 2}],
         "other": ["Large print, please"],
     },
-    "country_of_birth": _coded(COUNTRY_OF_BIRTH, "GBR"),
+    "country_of_birth": _coded(COUNTRY_OF_BIRTH, "GBR", "United Kingdom"),
     "marital_status": _coded(MARITAL_STATUS, "W"),
     "gp_practices": [
         {

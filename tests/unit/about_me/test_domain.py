@@ -7,9 +7,11 @@ from uuid import uuid4, uuid5
 import pytest
 from hypothesis import given as for_all
 from hypothesis import strategies as st
+from pydantic import TypeAdapter
 
-from services.about_me.domain import AboutMe, Response
+from services.about_me.domain import AboutMe, Heading, Response
 from shared.ledger import Code, Media, Refused, Supporter
+from shared.ledger.words import VALUES
 from shared.testing.people import EDITH, RUTH, TOM
 from shared.testing.scenario import PLAN, Step, acting, do, given, happened, replayed, said
 
@@ -29,6 +31,15 @@ SET_ASIDE = do(AboutMe.set_aside, EDITH, reason="I want to start anew")
 def test_a_plan_has_one() -> None:
     assert AboutMe.fixed_id(PLAN) == uuid5(PLAN, "about-me")
     assert AboutMe.already_exists.code == "about-me-already-begun"
+
+
+def test_every_heading_says_what_belongs_under_it() -> None:
+    """The kind: two headings that sound alike, so that the words end up under the wrong one."""
+    words = TypeAdapter(Heading).json_schema()[VALUES]
+    assert len(words) == 7
+    assert len({one["title"] for one in words.values()}) == 7
+    assert len({one["description"] for one in words.values()}) == 7
+    assert all(len(one["description"].split()) >= 10 for one in words.values())
 
 
 class TestWhoseWordsTheyAre:
