@@ -144,6 +144,12 @@ EXAMPLES: Final = (
         "nhs-number-invalid",
     ),
     example(
+        "a CHI number that begins with no day",
+        "open-plan",
+        {**WITHOUT_NUMBER, "other_identifiers": [{"kind": "chi", "value": "9994100017"}]},
+        "identifier-invalid",
+    ),
+    example(
         "traced after today",
         "open-plan",
         {**EDITH, "source": {"system": "PDS", "traced_at": "2099-01-01T00:00:00Z"}},
