@@ -313,7 +313,8 @@ def _note_state(plan: dict[str, Any], merged_into: str | None, event: Event) -> 
     for name, state in _STATES.items():
         if not _named(event, name):
             continue
-        if plan["state"] == "merged" and name not in ("plan-merged", "plan-unmerged"):
+        lifts = ("plan-merged", "plan-unmerged", "plan-opened")
+        if plan["state"] == "merged" and name not in lifts:
             return merged_into
         plan["state"] = state
         if name == "plan-opened":

@@ -312,11 +312,14 @@ def _set(content: dict[str, Any], key: str, value: Value | None) -> None:
 
 
 def _note_state(plan: Plan, event: PlanEvent, name: str) -> None:
-    """What the plan's Person says of the plan; a merged plan stays so until it is unmerged."""
+    """What the plan's Person says of the plan.
+
+    A merged plan stays so until it is unmerged, or opened again after an error.
+    """
     state = plan_state_after(name)
     if state is None or event.entry_id != plan.plan_id:
         return
-    if plan.state == MERGED and name not in (PLAN_MERGED, PLAN_UNMERGED):
+    if plan.state == MERGED and name not in (PLAN_MERGED, PLAN_UNMERGED, PLAN_OPENED):
         return
     plan.state = state
     if name == PLAN_OPENED:

@@ -637,8 +637,10 @@ class TestWhoVerifiesANumber:
 class TestOpenedAgain:
     OPEN = SECTION.commands["careplan.person.commands.open-plan.v1"]
 
-    def again(self, **content: Any) -> Any:
+    def again(self, *steps: Step, **content: Any) -> Any:
         before: Any = opened().take(None)
+        for step in steps:
+            step.take(before)
         do(Person.mark_in_error, PRIYA, reason="Wrong plan").take(before)
         least = {"name": NAME, "date_of_birth": BORN, "source": SOURCE, "nhs_number": VERIFIED}
         arguments = {**least, **content}
@@ -648,6 +650,12 @@ class TestOpenedAgain:
         person = self.again(name=PersonName("Edith", "Marlow-Synth"))
         assert (person.version, person.is_in_error, person.plan_state) == (3, False, "open")
         assert person.unique_keys() == {KEY_WITH_BIRTH}
+
+    def test_leads_nowhere_though_it_was_merged_before_the_error(self) -> None:
+        """The kind: what was said before an error, and still counts after it."""
+        person = self.again(MERGED)
+        assert (person.version, person.is_open) == (4, True)
+        assert Person.PlanMerged in person.PlanOpened.beside, "its leaf is taken away with the rest"
 
     @pytest.mark.parametrize(
         "content",

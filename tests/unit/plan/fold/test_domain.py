@@ -348,11 +348,15 @@ def test_the_plan_opens_ends_and_is_merged_by_the_events_of_the_person() -> None
         take(plan, history.event("person", name, history.plan_id, "amended", content))
         assert plan.state == state
     assert plan.merged_into == UUID(other)
-    for name in ("plan-ended", "plan-reopened", "plan-opened", "entered-in-error"):
-        take(plan, history.event("person", name, history.plan_id))
-        assert (plan.state, plan.merged_into) == ("merged", UUID(other))
-    take(plan, history.event("person", "plan-unmerged", history.plan_id))
-    assert (plan.state, plan.merged_into) == ("open", None)
+    # Unmerged, or opened again after an error, which leaves nothing of what was said before.
+    for lifts in ("plan-unmerged", "plan-opened"):
+        for name in ("plan-ended", "plan-reopened", "entered-in-error"):
+            take(plan, history.event("person", name, history.plan_id))
+            assert (plan.state, plan.merged_into) == ("merged", UUID(other))
+        take(plan, history.event("person", lifts, history.plan_id))
+        assert (plan.state, plan.merged_into) == ("open", None)
+        content = {"merged_into": other, "reason": "x"}
+        take(plan, history.event("person", "plan-merged", history.plan_id, "amended", content))
 
 
 def test_only_the_person_of_the_plan_says_what_becomes_of_it() -> None:

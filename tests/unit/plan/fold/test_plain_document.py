@@ -159,10 +159,11 @@ def test_states_of_a_plan() -> None:
     merged = event("person.plan-merged", {"merged_into": "p2"}, minute=1, version=2, entry=PLAN)
     unmerged = event("person.plan-unmerged", {}, minute=2, version=3, entry=PLAN)
     ended = event("person.plan-ended", {"plan_state": "ended"}, minute=3, version=4, entry=PLAN)
+    again = event("person.plan-opened", {"plan_state": "open"}, minute=5, version=3, entry=PLAN)
     assert document_of([OPENED, merged])["merged_into"] == "p2"
     assert "merged_into" not in document_of([OPENED, merged, unmerged])
     states = [document_of(events)["state"] for events in (
         [OPENED, merged], [OPENED, merged, unmerged], [OPENED, ended],
-        [OPENED, event("goals.plan-ended", {}, minute=4)],
+        [OPENED, event("goals.plan-ended", {}, minute=4)], [OPENED, merged, again],
     )]  # fmt: skip
-    assert states == ["merged", "open", "ended", "open"]
+    assert states == ["merged", "open", "ended", "open", "open"]
