@@ -75,8 +75,17 @@ def _opened(case: Case) -> Json:
 
 
 def _refreshed(case: Case) -> Json:
-    source = {"system": "PDS", "traced_at": case.given["traced_at"]}
+    """Only the connection to PDS speaks for it; those of other schemes are another system."""
+    is_of_pds = case.recorded_by.get("role") == "pds-connection"
+    source = {
+        "system": "PDS" if is_of_pds else "other",
+        "traced_at": case.given["traced_at"],
+    }
     return {**case.rest("traced_at"), "source": source}
+
+
+def _merged(case: Case) -> Json:
+    return {**case.rest("plan_id"), "plan_state": "merged", "merged_into": case.given["plan_id"]}
 
 
 def _registered(case: Case) -> Json:
@@ -206,6 +215,8 @@ _OWN: Final[Mapping[str, Rule]] = {
     "person.leave-practice": _left,
     "person.end-plan": _with(plan_state="ended"),
     "person.reopen-plan": _with(plan_state="open"),
+    "person.merge-into": _merged,
+    "person.unmerge": _with(plan_state="open", merged_into=None),
     "about-me.clear": _cleared,
     "about-me.add-media": _media_added,
     "about-me.remove-media": _media_removed,
