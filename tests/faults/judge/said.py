@@ -6,23 +6,18 @@ those it names is wrong.
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any
 from uuid import UUID
 
 from shared.testing.plain_fold import after, instant
 from tests.faults.judge.evidence import Stored
 from tests.faults.judge.findings import Findings
-from tests.faults.judge.messages import stated_at_of
 from tests.faults.judge.promised.contract import completed, known, unless_named
-from tests.faults.judge.promised.rules import Case, said_by
+from tests.faults.judge.promised.rules import Case, is_about, said_by
 from tests.faults.judge.published import NaturalKey, Published, difference
 from tests.faults.load.sent import NAME, Sent
 
 Content = Mapping[str, Any]
-
-# A section's clock and its database's may: one of the faults sets them back by an hour.
-_CLOCKS_DIFFER: Final = timedelta(hours=2)
 
 
 def judge_said(
@@ -63,12 +58,14 @@ def what_is_another(event: Stored, sent: Sent, before: Content) -> str:
     given = _dated(_without_nothing(change, sent.contribution["content"]), before, event.content)
     provenance = event.provenance
     case = Case(
-        given,
-        before,
-        UUID(sent.id),
-        stated_at_of(event),
-        provenance["stated_by"],
-        provenance["recorded_by"],
+        given=given,
+        before=before,
+        said=event.content,
+        contribution_id=UUID(sent.id),
+        recorded_at=event.recorded_at,
+        stated_at=provenance.get("stated_at"),
+        stated_by=provenance["stated_by"],
+        recorded_by=provenance["recorded_by"],
     )
     wanted = said_by(command, case)
     if sent.contribution.get("visibility") is not None:
@@ -131,16 +128,9 @@ def _untimely(event: Stored, before: Content) -> str:
         added_at = one.get("added_at")
         if added_at is None:
             return f"{one['media_id']} does not say when it was added"
-        if _bytes_of(one) not in stood and not _is_about(added_at, event.recorded_at):
+        if _bytes_of(one) not in stood and not is_about(added_at, event.recorded_at):
             return f"{one['media_id']} was added at {added_at}"
     return ""
-
-
-def _is_about(said: Any, at: datetime) -> bool:
-    try:
-        return abs(datetime.fromisoformat(said) - at) < _CLOCKS_DIFFER
-    except (TypeError, ValueError):
-        return False
 
 
 def _media_in(said: Any) -> Iterator[dict[str, Any]]:
