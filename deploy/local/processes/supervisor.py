@@ -21,6 +21,8 @@ _LINE_LIMIT = 1 << 20
 _LOOKED_AT_EVERY = 0.1
 _WATCHED_EVERY = 2.0
 _FAILURES_BEFORE_READY = 3
+# Only ends a hang: on a busy machine a dozen services that start at once take a minute and more.
+_READY_WITHIN = 180.0
 
 
 @dataclass(frozen=True)
@@ -104,7 +106,7 @@ class Supervisor:
             for name, kept in self._kept.items()
         }
 
-    async def until_ready(self, *names: str, seconds: float = 60.0) -> None:
+    async def until_ready(self, *names: str, seconds: float = _READY_WITHIN) -> None:
         """Waits until each of these has been ready once; the error says which is not, and why."""
         waiting = asyncio.create_task(self._all_ready(names))
         failing = asyncio.create_task(self._failed.wait())
