@@ -69,8 +69,23 @@ def _name_envelopes(path: str, methods: Json, named: Mapping[str, str]) -> None:
             "required": ["contributions"],
             "additionalProperties": False,
         }
-        taken = one if path.endswith(":validate") else {"oneOf": [one, batch]}
+        is_asked_only = path.endswith(":validate")
+        taken = one if is_asked_only else {"oneOf": [one, batch]}
         methods["post"]["requestBody"] = {"required": True, "content": _json(taken)}
+        if not is_asked_only:
+            methods["post"]["responses"]["200"] = _said_before_or_of_many(named)
+
+
+def _said_before_or_of_many(named: Mapping[str, str]) -> Json:
+    receipt = {"$ref": f"../{named[RECEIPT]}"}
+    answers = {"type": "array", "items": {"anyOf": [receipt, _reference("Problem")]}}
+    many = {"type": "object", "properties": {"receipts": answers}, "required": ["receipts"]}
+    return {
+        "description": "The first receipt of a contribution that was sent again; or, of a batch, "
+        "the answers to its contributions in their order: a receipt, or the problem where none "
+        "is kept.",
+        "content": _json({"anyOf": [receipt, many]}),
+    }
 
 
 def _problem(codes: Mapping[str, int]) -> Json:
