@@ -12,14 +12,15 @@ import orjson
 import typer
 from joserfc import jwt
 from joserfc.errors import JoseError
-from joserfc.jwk import OKPKey
+from joserfc.jwk import import_key
 
 from shared.cli import running_stack
 from shared.cli.output import as_json, fail
 from shared.ledger import Organisation, plain
 from shared.ledger.names import AUDIENCE, ORGANISATION_CODE, ROLE, id_in
 
-ALGORITHM: Final = "Ed25519"
+ALGORITHM: Final = "ES256"
+"""Known by the usual libraries of every language, which `Ed25519` by that name is not yet."""
 _SUBJECTS: Final = uuid.uuid5(uuid.NAMESPACE_URL, "careplan-development-subjects")
 _ORGANISATION: Final = re.compile(ORGANISATION_CODE)
 _ROLE: Final = re.compile(ROLE)
@@ -52,9 +53,11 @@ class Signer:
 
     def encode(self, claims: dict[str, Any]) -> str:
         """Signs claims that are complete."""
-        key = OKPKey.import_key(orjson.loads(self.private_key.read_bytes()))
-        header = {"alg": ALGORITHM, "typ": "JWT", "kid": key.kid}
-        return jwt.encode(header, claims, key, algorithms=[ALGORITHM])
+        key = import_key(orjson.loads(self.private_key.read_bytes()))
+        # A stack that was there before has a key of the algorithm that was usual then.
+        algorithm = key.alg or ALGORITHM
+        header = {"alg": algorithm, "typ": "JWT", "kid": key.kid}
+        return jwt.encode(header, claims, key, algorithms=[algorithm])
 
 
 def professional(

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from joserfc.jwk import KeySet, OKPKey
+from joserfc.jwk import ECKey, KeySet
 
 from shared.cli.token import ALGORITHM, Signer, person, professional, related_person, system
 from shared.ledger import Contributor
@@ -18,7 +18,7 @@ class TestIssuer:
     __test__ = False  # not a test class, whatever its name says
 
     def __init__(self, folder: Path) -> None:
-        key = OKPKey.generate_key("Ed25519", {"use": "sig", "alg": ALGORITHM}, auto_kid=True)
+        key = ECKey.generate_key("P-256", {"use": "sig", "alg": ALGORITHM}, auto_kid=True)
         folder.mkdir(parents=True, exist_ok=True)
         self.jwks = folder / "jwks.json"
         self.jwks.write_text(json.dumps(KeySet([key]).as_dict(private=False)))

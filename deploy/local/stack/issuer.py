@@ -1,11 +1,11 @@
-"""The development stack's own issuer of tokens: one Ed25519 key, kept with the stack."""
+"""The development stack's own issuer of tokens: one key, kept with the stack."""
 
 import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from joserfc.jwk import KeySet, OKPKey
+from joserfc.jwk import ECKey, KeySet, import_key
 
 from shared.cli.token import ALGORITHM, Signer
 
@@ -37,10 +37,10 @@ class Issuer:
         """Makes the key where there is none; tokens of an earlier start stay valid."""
         self.folder.mkdir(parents=True, exist_ok=True)
         if not self.private_key.exists():
-            key = OKPKey.generate_key("Ed25519", {"use": "sig", "alg": ALGORITHM}, auto_kid=True)
+            key = ECKey.generate_key("P-256", {"use": "sig", "alg": ALGORITHM}, auto_kid=True)
             _write(self.private_key, json.dumps(key.as_dict(private=True)))
-        key = OKPKey.import_key(json.loads(self.private_key.read_bytes()))
-        _write(self.jwks, json.dumps(KeySet([key]).as_dict(private=False), indent=2))
+        known = import_key(json.loads(self.private_key.read_bytes()))
+        _write(self.jwks, json.dumps(KeySet([known]).as_dict(private=False), indent=2))
 
 
 def _write(path: Path, text: str) -> None:

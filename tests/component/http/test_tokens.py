@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import pytest
 from joserfc import jwt
-from joserfc.jwk import OctKey, OKPKey
+from joserfc.jwk import ECKey, OctKey
 
 from shared.testing.service import Door
 from shared.testing.tokens import claims_of
@@ -24,8 +24,8 @@ def signed_otherwise(of: Door) -> dict[str, tuple[str, str]]:
     header, content, signature = good.split(".")
     no_algorithm = urlsafe_b64encode(b'{"alg":"none"}').decode().rstrip("=")
     secret = OctKey.import_key(of.issuer.jwks.read_text())
-    foreign = OKPKey.generate_key("Ed25519", auto_kid=True)
-    kid = OKPKey.import_key(json.loads(signer.private_key.read_bytes())).kid
+    foreign = ECKey.generate_key("P-256", auto_kid=True)
+    kid = ECKey.import_key(json.loads(signer.private_key.read_bytes())).kid
 
     def with_claims(**others: Any) -> str:
         return signer.encode({**claims, **others})
@@ -44,12 +44,12 @@ def signed_otherwise(of: Door) -> dict[str, tuple[str, str]]:
         ),
         "another key": (
             "Bearer "
-            + jwt.encode({"alg": "Ed25519"}, claims, foreign, algorithms=["Ed25519"]),
+            + jwt.encode({"alg": "ES256"}, claims, foreign, algorithms=["ES256"]),
             "token-invalid",
         ),
         "another key of that name": (
             "Bearer "
-            + jwt.encode({"alg": "Ed25519", "kid": kid}, claims, foreign, algorithms=["Ed25519"]),
+            + jwt.encode({"alg": "ES256", "kid": kid}, claims, foreign, algorithms=["ES256"]),
             "token-invalid",
         ),
         "other claims": (f"Bearer {header}.{content[:-8]}AAAAAAAA.{signature}", "token-invalid"),

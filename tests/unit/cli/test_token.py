@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from joserfc import jwt
-from joserfc.jwk import KeySet
+from joserfc.jwk import KeySet, OKPKey
 from typer.testing import CliRunner
 
 from deploy.local.stack.issuer import ISS, Issuer
@@ -42,7 +42,7 @@ def test_a_professionals_token_verifies_against_the_public_keys(
     status, text = told(tmp_path, *words)
     assert status == 0
     keys = KeySet.import_key_set(json.loads(issuer.jwks.read_text()))
-    claims = jwt.decode(text, keys, algorithms=["Ed25519"]).claims
+    claims = jwt.decode(text, keys, algorithms=["ES256"]).claims
     assert claims["iss"] == ISS
     assert claims["aud"] == "careplan"
     assert claims["exp"] - claims["iat"] == 1800
@@ -52,6 +52,25 @@ def test_a_professionals_token_verifies_against_the_public_keys(
         "organisation": {"ods": "ZZG01", "name": "Larkfield Surgery"},
     }
     assert "d" not in json.loads(issuer.jwks.read_text())["keys"][0]
+
+
+def test_the_key_has_a_form_that_the_libraries_of_every_language_know(issuer: Issuer) -> None:
+    """Kind: RFC 9864 renamed an algorithm, and a library that is older reads no key at all."""
+    [key] = json.loads(issuer.jwks.read_text())["keys"]
+    assert (key["kty"], key["crv"], key["alg"], key["use"]) == ("EC", "P-256", "ES256", "sig")
+    assert key["kid"]
+    assert set(key) == {"kty", "crv", "x", "y", "alg", "use", "kid"}
+
+
+def test_a_key_of_an_earlier_stack_goes_on_signing(tmp_path: Path) -> None:
+    issuer = Issuer(tmp_path / "earlier")
+    issuer.folder.mkdir()
+    key = OKPKey.generate_key("Ed25519", {"use": "sig", "alg": "Ed25519"}, auto_kid=True)
+    issuer.private_key.write_text(json.dumps(key.as_dict(private=True)))
+    issuer.prepare()
+    keys = KeySet.import_key_set(json.loads(issuer.jwks.read_text()))
+    signed = issuer.signer.sign(system("ZZC01", "Development system"))
+    assert jwt.decode(signed, keys, algorithms=["Ed25519"]).header["kid"] == key.kid
 
 
 def test_the_private_key_is_for_its_owner_and_stays(issuer: Issuer) -> None:
