@@ -29,9 +29,7 @@ def create_app(settings: Settings) -> FastAPI:
         waiting_limit=settings.request_limit,
     )
     store = AuditStore(database)
-    identity = Identity(
-        settings.jwks, settings.issuer, keys_trusted_for=settings.keys_trusted_seconds
-    )
+    identity = Identity.of(settings)
     relay = Relay(settings.database_url, settings, [OutgoingStream()])
     gaps = GapWatch(store)
     records = BatchConsumer(

@@ -35,9 +35,7 @@ def create_app(settings: Settings) -> FastAPI:
         wait_seconds=settings.pool_wait_seconds,
         waiting_limit=settings.request_limit,
     )
-    identity = Identity(
-        settings.jwks, settings.issuer, keys_trusted_for=settings.keys_trusted_seconds
-    )
+    identity = Identity.of(settings)
     relay = Relay(settings.database_url, settings, [ChangeStream(settings), OutgoingStream()])
     plans = PlanStore(
         instance=settings.instance_id,

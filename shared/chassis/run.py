@@ -90,7 +90,7 @@ def main() -> None:
             http=Http,
             log_config=None,
             access_log=False,
-            proxy_headers=False,  # nothing here rests on where a request comes from
+            proxy_headers=False,  # the peer is whoever connected, whatever a header says
             server_header=False,
             timeout_graceful_shutdown=3,
             timeout_keep_alive=75,  # longer than a client's or proxy's pool keeps a connection

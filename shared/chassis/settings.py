@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Annotated, Any, Final, TypeVar
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -45,6 +46,27 @@ def key_set_address(text: str) -> str:
         usable = False
     if not usable:
         raise ValueError("must be a file, or an address like https://issuer.example/jwks.json")
+    return text
+
+
+def base_address(text: str) -> str:
+    """Where callers reach a service, as ``https://careplan.example/goals``, or nothing."""
+    if text and not re.fullmatch(r"https?://[^/?#\s@]+(?:/[^?#\s]*)?", text):
+        raise ValueError("must be an address like https://careplan.example/goals")
+    return text
+
+
+def networks_in(text: str) -> tuple[IPv4Network | IPv6Network, ...]:
+    """Addresses and networks, separated by commas; a ValueError where one is none."""
+    return tuple(ip_network(one.strip()) for one in text.split(",") if one.strip())
+
+
+def network_addresses(text: str) -> str:
+    """Addresses and networks, separated by commas, or nothing."""
+    try:
+        networks_in(text)
+    except ValueError:
+        raise ValueError("must be addresses or networks like 10.0.0.0/8, with commas") from None
     return text
 
 
@@ -178,6 +200,15 @@ class Settings(BaseSettings):
     )
     keys_trusted_seconds: float = Field(
         default=86_400.0, gt=0, description="how long keys are trusted that cannot be read again"
+    )
+    public_address: Annotated[str, AfterValidator(base_address)] = Field(
+        default="", description="where callers reach this service; empty: where it listens"
+    )
+    trusted_proxies: Annotated[str, AfterValidator(network_addresses)] = Field(
+        default="", description="whose `Client-Cert` (RFC 9440) is believed, as 10.0.0.0/8"
+    )
+    bound_systems: bool = Field(
+        default=False, description="tokens of systems must be bound to a key or a certificate"
     )
     clock_tolerance_seconds: int = Field(default=60, ge=0, le=3600)
     batch_bytes: _Count = Field(

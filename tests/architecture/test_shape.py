@@ -56,11 +56,12 @@ OF_A_READER = {
 OF_THE_CHASSIS = {
     "": {"run.py", "section_app.py", "service_app.py", "settings.py"},
     "http": {
-        "contributions.py", "identity.py", "key_set.py", "answers.py", "body.py", "health.py",
+        "contributions.py", "identity.py", "tokens", "answers.py", "body.py", "health.py",
         "parameters.py", "overload.py",
         "plain_requests.py", "spans.py", "media.py",
         "server.py",
     },
+    "http/tokens": {"claims.py", "key_set.py", "sender.py", "signed.py"},
     "kafka": {
         "consumer.py", "running.py", "offsets.py", "dead_letters.py", "commands.py",
         "local_copy.py", "relay.py", "streams.py", "windows.py", "event_message.py", "client.py",

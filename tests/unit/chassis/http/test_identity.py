@@ -28,10 +28,10 @@ from joserfc import jws
 from joserfc.jwk import ECKey, KeySet, OctKey, OKPKey, RSAKey
 
 from shared.chassis.http import identity as module
-from shared.chassis.http import key_set
 from shared.chassis.http.answers import problem_handlers
 from shared.chassis.http.identity import Identity
-from shared.chassis.http.key_set import TRIED_KEYS
+from shared.chassis.http.tokens import key_set
+from shared.chassis.http.tokens.key_set import TRIED_KEYS
 from shared.chassis.settings import SettingUnusable
 from shared.chassis.wire.problem import Problem
 from shared.ledger import Authentication, Contributor

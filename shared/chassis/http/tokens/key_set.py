@@ -12,7 +12,6 @@ from urllib.parse import unquote, urlsplit
 import httpx
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, OKPKey, RSAKey
-from joserfc.jws import JWSRegistry
 
 from shared.chassis.telemetry.log_lines import log
 from shared.chassis.wire.problem import Problem
@@ -27,23 +26,17 @@ WHOLE_ANSWER_SECONDS: Final = 10.0
 TRUSTED_SECONDS: Final = 86_400.0
 RSA_BITS: Final = 2_048
 TRIED_KEYS: Final = 8
+KEY_LIMIT: Final = 100
+"""Of one document; an issuer has a handful, and each costs whoever reads it."""
 
 VerificationKey = RSAKey | ECKey | OKPKey
 
-_KEY_TYPE: Final[Mapping[str, str]] = {
+KEY_TYPE: Final[Mapping[str, str]] = {
     "RS256": "RSA",
     "ES256": "EC",
     "EdDSA": "OKP",
     "Ed25519": "OKP",
 }
-
-
-class TokenRegistry(JWSRegistry):
-    """Reads ``EdDSA`` as what it means here: ``Ed25519``, its name since RFC 9864."""
-
-    def get_alg(self, name: str) -> Any:
-        """The algorithm of that name."""
-        return super().get_alg("Ed25519" if name == "EdDSA" else name)
 
 
 @dataclass(frozen=True)
@@ -129,7 +122,7 @@ class KeySource:
         fitting = {
             one.thumbprint: one
             for one in (self._known.keys if self._known else ())
-            if one.key.key_type == _KEY_TYPE[algorithm] and key_id in (None, one.key_id)
+            if one.key.key_type == KEY_TYPE[algorithm] and key_id in (None, one.key_id)
         }
         return tuple(fitting.values())[:TRIED_KEYS]
 
@@ -202,9 +195,11 @@ def _keys_in(document: bytes) -> _Known:
     keys = told if isinstance(told, list) else None
     if keys is None:
         raise ValueError("the document is no JWKS: it has no list of keys")
+    if len(keys) > KEY_LIMIT:
+        raise ValueError(f"the document has more than {KEY_LIMIT} keys")
     usable: list[NamedKey] = []
     for one in keys:
-        key = _key_of(one) if isinstance(one, dict) else None
+        key = key_of(one) if isinstance(one, dict) else None
         if key is not None:
             name = one.get("kid")
             key_id = name if isinstance(name, str) else None
@@ -214,7 +209,7 @@ def _keys_in(document: bytes) -> _Known:
     return _Known(tuple(usable))
 
 
-def _key_of(given: Mapping[str, Any]) -> VerificationKey | None:
+def key_of(given: Mapping[str, Any]) -> VerificationKey | None:
     """A key that can check signatures; ``None`` for any other, symmetric ones above all."""
     designed_for = given.get("alg")
     if given.get("use", "sig") != "sig" or designed_for not in (None, *ALGORITHMS):

@@ -1,0 +1,1 @@
+"""Tokens: what is signed, by which keys, and what each claim grants."""
