@@ -9,7 +9,8 @@ import pytest
 
 from shared.contracts import discover
 from tests.faults.judge.evidence import Stored
-from tests.faults.judge.promised.contract import known
+from tests.faults.judge.promised.contract import completed, known
+from tests.faults.judge.promised.rules import Case, said_by
 from tests.faults.judge.said import provenance_of, what_is_another
 from tests.faults.load.sent import Party, Sent
 
@@ -232,3 +233,23 @@ def test_every_event_that_is_declared_has_its_place_in_a_history() -> None:
         for type_ in section.events:
             assert known(type_).entry_type == section.entry_type(section.entry_of_event(type_))
             assert known(type_).change == section.events[type_].change
+
+
+def test_whoever_has_no_name_holds_a_review_and_answers_without_one() -> None:
+    """A person whose word comes by a system is a kind of speaker and nothing more."""
+    case = Case(
+        given={"outcome": "accepted", "reason": None},
+        before={},
+        said={},
+        contribution_id=ID,
+        recorded_at=datetime.now(UTC),
+        stated_at=None,
+        stated_by={"kind": "person"},
+        recorded_by={"kind": "system"},
+    )
+    answered = said_by("careplan.stewardship.commands.comment-answer.v1", case)
+    assert completed("careplan.stewardship.comment-answered.v1", answered, ID) == {
+        "answer": {"outcome": "accepted"}
+    }
+    held = said_by("careplan.stewardship.commands.review-hold.v1", case)
+    assert held["held"][0]["by"] == {"kind": "person"}

@@ -120,7 +120,7 @@ def _left(case: Case) -> Json:
 
 
 def _cleared(case: Case) -> Json:
-    return {"responses": {case.given["heading"]: None}, "reason": case.given["reason"]}
+    return {"responses": {case.given["heading"]: None}, "reason": case.given.get("reason")}
 
 
 def _media_added(case: Case) -> Json:
@@ -138,7 +138,7 @@ def _media_removed(case: Case) -> Json:
         if len(left) < len(media):
             rest = {name: one for name, one in held.items() if name != "media"}
             after_it[heading] = {**rest, **({"media": left} if left else {})} or None
-    return {"responses": after_it, "reason": case.given["reason"]}
+    return {"responses": after_it, "reason": case.given.get("reason")}
 
 
 def _commented(case: Case) -> Json:
@@ -150,12 +150,12 @@ def _identified(case: Case) -> Json:
 
 
 def _held_back(case: Case) -> Json:
-    held_back = {"state": "withheld", "reason": case.given["reason"]}
+    held_back = {"state": "withheld", "reason": case.given.get("reason")}
     return {**case.given, "shared_with_person": held_back}
 
 
 def _excluded(case: Case) -> Json:
-    excluded = {"reason": case.given["reason"], "stated_at": case.when("excluded", "stated_at")}
+    excluded = {"reason": case.given.get("reason"), "stated_at": case.when("excluded", "stated_at")}
     return {**case.given, "excluded": excluded}
 
 
@@ -208,7 +208,7 @@ def _held(case: Case) -> Json:
 
 
 def _answered(case: Case) -> Json:
-    return {"answer": {**case.given, "by": case.stated_by["name"]}}
+    return {"answer": {**case.given, "by": case.stated_by.get("name")}}
 
 
 def _shared(case: Case) -> Json:
