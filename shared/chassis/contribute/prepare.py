@@ -161,7 +161,9 @@ def _judge_visibility(command: Command, visibility: Visibility | None) -> None:
 
 def _one_of(leaves: tuple[str, ...]) -> str:
     *others, last = (f"`{leaf}`" for leaf in leaves)
-    return f"This must be one of {', '.join(others)} or {last}."
+    return (
+        f"This must be one of {', '.join(others)} or {last}." if others else f"This must be {last}."
+    )
 
 
 def _no_such_command(section: Section, type_: str) -> str:

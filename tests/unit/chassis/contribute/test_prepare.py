@@ -1,6 +1,7 @@
 """From JSON as it came to a command: a wrong form has its pointer, a right one its meaning."""
 
 import inspect
+import re
 import typing
 from dataclasses import replace
 from typing import Any
@@ -12,9 +13,15 @@ from services.about_me.section import SECTION as ABOUT_ME
 from services.goals.section import SECTION
 from services.person.section import SECTION as PERSON
 from shared.chassis.contribute.decisions import already_there
-from shared.chassis.contribute.prepare import Prepared, contribution_from_json, prepare
+from shared.chassis.contribute.prepare import (
+    Prepared,
+    _judge_visibility,
+    contribution_from_json,
+    prepare,
+)
 from shared.chassis.wire.problem import Problem
-from shared.ledger import Contributor, Entry, Organisation, Section
+from shared.contracts import discover
+from shared.ledger import Contributor, Entry, Organisation, Section, Visibility
 
 PLAN = "0199c0de-0000-7000-8000-00000000000a"
 GOAL = "0199c0de-0000-7000-8000-00000000000b"
@@ -429,3 +436,20 @@ def test_what_follows_from_a_declaration_is_worked_out_once(
     monkeypatch.setattr(inspect, "signature", never)
     monkeypatch.setattr(typing, "get_type_hints", never)
     assert contributed().version == first.version
+
+
+@pytest.mark.parametrize("section", discover.sections(), ids=lambda section: section.name)
+def test_a_field_to_withhold_that_is_none_of_the_entry_is_told_those_that_are(
+    section: Section,
+) -> None:
+    """The kind: a list in words that reads wrongly where it has one item only."""
+    for type_, command in section.commands.items():
+        if not command.creates:
+            continue
+        with pytest.raises(Problem) as raised:
+            _judge_visibility(command, Visibility(fields=("nothing",), third_party=True))
+        (error,) = raised.value.errors
+        named = re.fullmatch(r"This must be (one of )?(`[^`]+`(?:, `[^`]+`)*)( or `.+`)?\.",
+                             error["message"])  # fmt: skip
+        assert named, (type_, error["message"])
+        assert bool(named[1]) is bool(named[3]), (type_, error["message"])
