@@ -138,9 +138,21 @@ class Command:
         """The service roles of whoever contributes, for a method that asks about them."""
         return {"granted": granted} if self.declared.asks_for_rights else {}
 
+    @property
+    def only_where(self) -> Mapping[str, tuple[str, str]]:
+        """Fields that may be given only where another one has this value."""
+        event = self.declared.event
+        return event.only_where if event is not None else {}
+
     @cached_property
     def is_empty_without_change(self) -> bool:
-        """True where a content that names no field would change nothing."""
+        """True where a content that names no field would change nothing.
+
+        Whatever takes the entry out or puts it back does so, also where it names none.
+        """
+        event = self.declared.event
+        if event is not None and event.change is not Change.AMENDED:
+            return False
         kept = {name for name, p in self.parameters.items() if p.default is KEEP}
         return bool(kept) and not self.parameters.keys() - kept - {"reason"}
 

@@ -17,15 +17,20 @@ from shared.ledger import (
     Creation,
     Instant,
     Keep,
+    Provenance,
     Refusal,
     Refused,
     Text,
     changes,
     creates,
+    must_be_the_persons,
     must_say_something,
+    restores,
     titled,
     value,
+    withdraws,
 )
+from shared.ledger.codes.care import RELATIONSHIP
 
 
 @value
@@ -38,7 +43,10 @@ class NotToContact:
 
 FullName = Annotated[str, titled("Name", "What they are called."), Carries("Name")]
 Relation = Annotated[
-    CodedText, titled("Relationship", "What they are to the person."), Carries("Relationship")
+    CodedText,
+    titled("Relationship", "What they are to the person."),
+    RELATIONSHIP,
+    Carries("Relationship"),
 ]
 Roles = Annotated[
     tuple[str, ...],
@@ -137,16 +145,28 @@ class PersonalContact(CanBeSetAside):
 
     @changes(ExclusionLifted, "Lift the exclusion")
     def lift_exclusion(self, said: ExclusionLifted) -> ExclusionLifted:
-        """Let them be contacted again."""
+        """Let them be contacted again; whom the person excluded, on the person's word."""
         if not self.is_excluded:
             raise Refused(NOT_EXCLUDED)
+        if self.is_excluded_by_the_person:
+            must_be_the_persons(said.provenance, ROLE_MAY_NOT, "provenance.stated_by")
         return said.having(excluded=None)
 
+    @withdraws(CanBeSetAside.SetAside, "Set aside", persons=ROLE_MAY_NOT)
+    def set_aside(self, said: CanBeSetAside.SetAside) -> None:
+        """Take them out of the current plan, on the person's word; ``resume`` undoes it."""
+
+    @restores(CanBeSetAside.Resumed, "Resume", persons=ROLE_MAY_NOT)
+    def resume(self, said: CanBeSetAside.Resumed) -> None:
+        """Put them back into the current plan, on the person's word."""
+
     is_excluded: bool = False
+    is_excluded_by_the_person: bool = False
 
     @event(Excluded)
-    def _apply_excluded(self) -> None:
+    def _apply_excluded(self, provenance: Provenance) -> None:
         self.is_excluded = True
+        self.is_excluded_by_the_person = provenance.is_the_persons
 
     @event(ExclusionLifted)
     def _apply_lifted(self) -> None:

@@ -35,6 +35,7 @@ from shared.ledger import (
     withdraws,
 )
 from shared.ledger import NEEDS_CODE_OR_TEXT as SAYS_NOTHING
+from shared.ledger.codes.specialities import SPECIALITY
 
 FullName = Annotated[Name, titled("Name", "What they are called."), Carries("Name")]
 Role = Annotated[CodedText, titled("Role", "What they are to the person."), Carries("Role")]
@@ -42,7 +43,10 @@ KeyWorker = Annotated[
     bool, titled("Key worker", "Whether the person turns to them first."), Carries("Key worker")
 ]
 Speciality = Annotated[
-    CodedText, titled("Speciality", "What they are qualified in."), Carries("Speciality")
+    CodedText,
+    titled("Speciality", "What they are qualified in."),
+    SPECIALITY,
+    Carries("Speciality"),
 ]
 Team = Annotated[Name, titled("Team", "The team that they belong to."), Carries("Team")]
 WorksFor = Annotated[
@@ -104,6 +108,7 @@ class ProfessionalContact(Entry):
     class DetailsChanged(Amendment):
         """What is said of them was said better."""
 
+        organisation: WorksFor | Keep = KEEP
         name: FullName | Keep | None = KEEP
         role: Role | Keep | None = KEEP
         speciality: Speciality | Keep | None = KEEP
@@ -129,13 +134,13 @@ class ProfessionalContact(Entry):
         """They no longer look after the person."""
 
         reason: ChangeReason
-        ends_at: EndsAt | None = None
+        ends_at: EndsAt | Keep | None = KEEP
 
     @titled("Rejoined")
     class Rejoined(Restoration):
         """They look after the person again."""
 
-        starts_at: StartsAt | None = None
+        starts_at: StartsAt | Keep | None = KEEP
         ends_at: Annotated[EndsAt | None, DERIVED] = None
 
     @creates(Joined, "Join the care team")
@@ -151,6 +156,8 @@ class ProfessionalContact(Entry):
     def change_details(self, said: DetailsChanged) -> None:
         """Say better who they are and how to reach them."""
         _must_be_theirs(said.provenance, self.organisation)
+        if said.organisation is not KEEP:
+            _must_be_theirs(said.provenance, said.organisation)
         _must_be_found(
             self.name if said.name is KEEP else said.name,
             self.role if said.role is KEEP else said.role,
@@ -211,12 +218,14 @@ class ProfessionalContact(Entry):
     @event(DetailsChanged)
     def _apply_changed(
         self,
+        organisation: Organisation | Keep,
         name: str | Keep | None,
         role: CodedText | Keep | None,
         team: str | Keep | None,
         starts_at: Instant | Keep | None,
         ends_at: Instant | Keep | None,
     ) -> None:
+        self.organisation = self.organisation if organisation is KEEP else organisation
         self.name = self.name if name is KEEP else name
         self.role = self.role if role is KEEP else role
         self.team = self.team if team is KEEP else team
@@ -232,12 +241,13 @@ class ProfessionalContact(Entry):
         self.is_key_worker = key_worker
 
     @event(Left)
-    def _apply_left(self, ends_at: Instant | None) -> None:
-        self.ends_at = ends_at
+    def _apply_left(self, ends_at: Instant | Keep | None) -> None:
+        self.ends_at = self.ends_at if ends_at is KEEP else ends_at
 
     @event(Rejoined)
-    def _apply_rejoined(self, starts_at: Instant | None, ends_at: Instant | None) -> None:
-        self.starts_at, self.ends_at = starts_at, ends_at
+    def _apply_rejoined(self, starts_at: Instant | Keep | None, ends_at: Instant | None) -> None:
+        self.starts_at = self.starts_at if starts_at is KEEP else starts_at
+        self.ends_at = ends_at
 
 
 def _must_be_theirs(provenance: Provenance, organisation: Organisation) -> None:

@@ -18,13 +18,16 @@ from shared.ledger import (
     Instant,
     Name,
     Party,
+    Provenance,
     Refusal,
     Refused,
     SectionName,
     Withdrawal,
     changes,
     creates,
+    is_blank,
     must_end_after_it_starts,
+    must_not_lie_ahead,
     must_say_something,
     titled,
     value,
@@ -163,18 +166,20 @@ class Proxy(Entry):
         must_say_something(said.party, NEEDS_CODE_OR_TEXT, "party")
         if said.authority is None:
             raise Refused(NEEDS_AN_AUTHORITY, field="authority")
-        if said.provenance.voice != PERSON and said.evidence is None:
-            raise Refused(NOT_VERIFIED, field="evidence")
+        _must_have_been_seen(said.provenance, said.evidence)
+        _must_show_something(said.evidence)
         _must_cover(said.scope, said.authority, said.evidence)
         must_end_after_it_starts(said.live_from, said.live_until, "live_until")
 
     @changes(AuthorityVerified, "Verify the authority")
     def verify_authority(self, said: AuthorityVerified) -> None:
         """Say who has seen what shows the right."""
+        _must_show_something(said.evidence)
 
     @changes(ScopeChanged, "Change the scope")
     def change_scope(self, said: ScopeChanged) -> None:
         """Let them do more, or less."""
+        _must_have_been_seen(said.provenance, self.evidence)
         _must_cover(said.scope, self.authority, self.evidence)
 
     @changes(Suspended, "Suspend the proxy")
@@ -187,6 +192,7 @@ class Proxy(Entry):
         """They may act again."""
         if not self.is_suspended:
             raise Refused(NOT_SUSPENDED)
+        _must_have_been_seen(said.provenance, self.evidence)
         return said.having(suspended=False)
 
     @withdraws(Revoked, "Revoke the proxy")
@@ -212,6 +218,24 @@ class Proxy(Entry):
     @event(Reinstated)
     def _apply_reinstated(self, suspended: bool) -> None:
         self.is_suspended = suspended
+
+
+def _must_have_been_seen(provenance: Provenance, evidence: Evidence | None) -> None:
+    """The person says it themselves; a professional, once somebody has seen what shows it."""
+    if provenance.voice != PERSON and evidence is None:
+        raise Refused(NOT_VERIFIED, field="evidence")
+
+
+def _must_show_something(evidence: Evidence | None) -> None:
+    """Evidence names a document that a reader could find or ask for."""
+    if evidence is None:
+        return
+    document = evidence.document
+    named = not (is_blank(document.title) and is_blank(document.identifier))
+    if not (named or document.is_stored or document.has_a_place):
+        detail = "Say in `evidence.document` what it is called, or where it is."
+        raise Refused(NOT_VERIFIED, detail, field="evidence.document")
+    must_not_lie_ahead(evidence.seen_at, NOT_VERIFIED, "evidence.seen_at")
 
 
 def _must_cover(scope: ProxyScope, authority: ProxyAuthority, evidence: Evidence | None) -> None:

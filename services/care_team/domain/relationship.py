@@ -35,7 +35,7 @@ from shared.ledger import (
     creates,
     is_blank,
     must_be_own_organisation,
-    must_be_the_person_alone,
+    must_be_the_persons,
     must_end_after_it_starts,
     must_say_something,
     titled,
@@ -146,7 +146,8 @@ NEEDS_A_REASON = Refusal(
 ALREADY_LIVE = Refusal(
     "relationship-already-live",
     "There is one of this kind",
-    "The organisation has a relationship of this kind with the person. Extend that one, or end it.",
+    "The organisation has a relationship of this kind with the person, even if its time has run "
+    "out. Extend that one, or end it.",
 )
 SELF_CLAIMED_TOO_LONG = Refusal(
     "self-claimed-too-long",
@@ -165,7 +166,8 @@ NO_OBJECTION = Refusal("no-objection", "Nobody has objected", "The person has no
 ONLY_THE_PERSON_LIFTS = Refusal(
     "only-the-person-lifts-an-objection",
     "Only the person lifts an objection",
-    "Name the person in `provenance.stated_by` where they have said so.",
+    "Only the person lifts it, or somebody on their behalf. Name who said so in "
+    "`provenance.stated_by`.",
 )
 RELEASE_NEEDS_AN_APPROVER = Refusal(
     "release-needs-an-approver", "Nobody has approved it", "Say in `approved_by` who approved it."
@@ -221,7 +223,7 @@ class Relationship(Entry):
         """The person does not want it."""
 
         objection: Annotated[TheirObjection, DERIVED]
-        reason: ChangeReason
+        reason: ChangeReason | None = None
 
     @titled("Objection lifted")
     class ObjectionLifted(Amendment):
@@ -268,10 +270,13 @@ class Relationship(Entry):
             raise Refused(SELF_CLAIMED_TOO_LONG, field="live_until")
         return said.having(live_until=said.live_until or longest)
 
-    @changes(Extended, "Extend the relationship", by=_THEIR_OWN)
+    @changes(Extended, "Extend the relationship", by=(PROFESSIONAL, REGISTRATION))
     def extend(self, said: Extended, granted: frozenset[str]) -> None:
-        """Let it last longer."""
-        _must_be_theirs(said.provenance, self.organisation, granted)
+        """Let it last longer: the organisation says so itself, not even the person for it."""
+        if REGISTRATION.name not in granted:
+            must_be_own_organisation(
+                said.provenance, self.organisation, ORGANISATION_CLAIM_DIFFERS, None
+            )
         if self.live_until is None or said.live_until <= self.live_until:
             raise Refused(NOT_AN_EXTENSION, field="live_until")
         is_claimed = self.kind is RelationshipKind.SELF_CLAIMED
@@ -299,24 +304,24 @@ class Relationship(Entry):
         at = said.provenance.stated_at or said.timestamp
         return said.having(objection=Objection(at, scope, said.reason))
 
-    @changes(ObjectionLifted, "Lift the objection", by=(PERSON, PROXY, PROFESSIONAL))
+    @changes(ObjectionLifted, "Lift the objection")
     def lift_objection(self, said: ObjectionLifted) -> None:
         """The person wants it after all; what was released in spite of it ends."""
         if not self.has_objection:
             raise Refused(NO_OBJECTION)
-        must_be_the_person_alone(said.provenance, ONLY_THE_PERSON_LIFTS, "provenance.stated_by")
+        must_be_the_persons(said.provenance, ONLY_THE_PERSON_LIFTS, "provenance.stated_by")
 
     @changes(Released, "Release in spite of the objection", by=(RELATIONSHIP_SUPERVISING,))
     def release(
         self,
         said: Released,
-        approved_by: Annotated[str, titled("Approved by", "Who approved it.")],
         until: Annotated[Instant, titled("Until", "When it ends.")],
+        approved_by: Annotated[str, titled("Approved by", "Who approved it.")] | None = None,
     ) -> Released:
         """Let it be seen in spite of the objection, for a reason and for a time."""
         if not self.has_objection:
             raise Refused(NO_OBJECTION)
-        if is_blank(approved_by):
+        if approved_by is None or is_blank(approved_by):
             raise Refused(RELEASE_NEEDS_AN_APPROVER, field="approved_by")
         must_end_after_it_starts(said.timestamp, until, "until")
         return said.having(released=ReleasedInSpite(said.reason, approved_by, until))

@@ -199,18 +199,22 @@ def changes(
     return _changing(event, title, **said, while_out=while_out, major=major, wire_name=of)
 
 
-def withdraws(event: type[EventT], title: str, *, by: Who | None = None) -> Declares:
+def withdraws(
+    event: type[EventT], title: str, *, by: Who | None = None, persons: Refusal | None = None
+) -> Declares:
     """Declares a command that takes the entry out of the plan.
 
     From then on the base refuses every other command of it with ``already_out`` of the entry, but
     for those that every entry has, the one that puts it back, and those declared ``while_out``.
     """
-    return _changing(event, title, by=by)
+    return _changing(event, title, by=by, persons=persons)
 
 
-def restores(event: type[EventT], title: str, *, by: Who | None = None) -> Declares:
+def restores(
+    event: type[EventT], title: str, *, by: Who | None = None, persons: Refusal | None = None
+) -> Declares:
     """Declares the command that puts it back; ``not_out`` of the entry where it is in the plan."""
-    return _changing(event, title, by=by, puts_back=True)
+    return _changing(event, title, by=by, persons=persons, puts_back=True)
 
 
 def command(

@@ -15,7 +15,9 @@ from services.care_team.domain.relationship import (
     ReleasedInSpite,
     Scope,
 )
-from shared.ledger import CodedText, Document, Organisation, Party
+from services.care_team.section import SECTION
+from shared.chassis.wire.shapes import command_shape
+from shared.ledger import KEEP, CodedText, Document, Organisation, Party
 from shared.testing.people import EDITH, RUTH, SAM, TOM
 from shared.testing.scenario import Step, acting, do, given, happened, said
 
@@ -89,6 +91,44 @@ def test_whoever_rejoins_has_no_end_any_more() -> None:
     )
 
 
+def test_what_leaving_and_rejoining_do_not_name_stays() -> None:
+    ends = AT + timedelta(days=90)
+    joined = do(ProfessionalContact.join, TOM, **CONTACT, ends_at=ends)
+    left = do(ProfessionalContact.leave, TOM, reason="Over")
+    given(joined).when(left).then(happened(ProfessionalContact.Left, reason="Over", ends_at=KEEP))
+    back = do(ProfessionalContact.rejoin, TOM)
+    entry = (
+        given(joined, left)
+        .when(back)
+        .then(happened(ProfessionalContact.Rejoined, starts_at=KEEP, ends_at=None))
+    )
+    assert isinstance(entry, ProfessionalContact)
+    assert (entry.starts_at, entry.ends_at) == (AT, None)
+    early = do(ProfessionalContact.leave, TOM, reason="Over", ends_at=AT - timedelta(days=1))
+    given(joined, left, back).when(early).refused("ends-before-it-starts", "ends_at")
+
+
+@pytest.mark.parametrize("method", ["leave", "rejoin"])
+def test_who_leaves_or_rejoins_need_not_say_when(method: str) -> None:
+    """A command that takes an entry out or puts it back changes something by itself."""
+    command = SECTION.commands[f"careplan.care-team.commands.professional-contact-{method}.v1"]
+    reason = {"reason": "Over"} if method == "leave" else {}
+    assert command_shape(command).read(reason) == reason
+
+
+def test_a_contact_has_the_organisation_that_is_their_own() -> None:
+    """Whoever changes it speaks for the one that was named and for the one that is."""
+    change = ProfessionalContact.change_details
+    elsewhere = do(change, TOM, organisation=SAM.organisation)
+    given(JOINED).when(elsewhere).refused("not-your-organisation", "organisation")
+    named = do(ProfessionalContact.join, HERS, **{**CONTACT, "organisation": SAM.organisation})
+    given(named).when(do(change, TOM, organisation=TRUST)).refused("not-your-organisation")
+    moved = do(change, HERS, organisation=TRUST)
+    assert given(named).when(moved).refusal is None
+    given(named, moved).when(do(change, SAM, team="Falls")).refused("not-your-organisation")
+    assert given(named, moved).when(do(change, TOM, team="Falls")).refusal is None
+
+
 def test_a_key_worker_is_named_and_stands_down_once() -> None:
     name = do(ProfessionalContact.name_key_worker, TOM)
     down = do(ProfessionalContact.stand_down_key_worker, TOM)
@@ -125,6 +165,39 @@ def test_a_contact_is_excluded_once_and_may_be_contacted_again() -> None:
         happened(PersonalContact.ExclusionLifted, excluded=None, reason="We are friends again")
     )
     given(NAMED, exclude, lift).when(lift).refused("contact-not-excluded")
+
+
+ON_HER_WORD = said(EDITH, recorded_by=TOM)
+ASIDE = do(PersonalContact.set_aside, HERS, reason="She moved")
+
+
+@pytest.mark.parametrize(
+    ("before", "command", "content"),
+    [
+        ((), PersonalContact.name, {"name": "Keith"}),
+        ((NAMED,), PersonalContact.change_details, {"name": "Keith Pell"}),
+        ((NAMED,), PersonalContact.set_aside, {"reason": "He moved"}),
+        ((NAMED, ASIDE), PersonalContact.resume, {}),
+    ],
+)
+def test_what_is_said_of_somebody_close_is_said_on_the_persons_word(
+    before: tuple[Step, ...], command: Any, content: dict[str, Any]
+) -> None:
+    given(*before).when(do(command, TOM, **content)).refused(
+        "role-may-not-contribute", "provenance.stated_by"
+    )
+    for by in (HERS, ON_HER_WORD, acting(RUTH, EDITH)):
+        assert given(*before).when(do(command, by, **content)).refusal is None
+
+
+def test_whom_the_person_excluded_is_contacted_again_on_their_word_alone() -> None:
+    lift = do(PersonalContact.lift_exclusion, TOM, reason="It is long ago")
+    by_her = do(PersonalContact.exclude, ON_HER_WORD, reason="He frightens me")
+    given(NAMED, by_her).when(lift).refused("role-may-not-contribute", "provenance.stated_by")
+    to_keep_her_safe = do(PersonalContact.exclude, TOM, reason="Safeguarding enquiry")
+    assert given(NAMED, to_keep_her_safe).when(lift).refusal is None
+    her_lift = do(PersonalContact.lift_exclusion, HERS, reason="We are friends again")
+    assert given(NAMED, by_her, her_lift, to_keep_her_safe).when(lift).refusal is None
 
 
 RELATIONSHIP = {
@@ -210,9 +283,6 @@ def test_an_objection_is_the_persons_and_a_release_has_an_approver_and_an_end() 
     given(established(), object_).when(object_).refused("already-objected")
     given(established()).when(do(Relationship.release, SAM, **release)).refused("no-objection")
     given(established(), object_).when(
-        do(Relationship.release, SAM, **{**release, "approved_by": " "})
-    ).refused("release-needs-an-approver", "approved_by")
-    given(established(), object_).when(
         do(Relationship.release, SAM, **{**release, "until": AT})
     ).refused("ends-before-it-starts", "until")
     given(established(), object_).when(do(Relationship.release, SAM, **release)).then(
@@ -222,14 +292,35 @@ def test_an_objection_is_the_persons_and_a_release_has_an_approver_and_an_end() 
             reason="In danger",
         )
     )
-    for by in (TOM, acting(RUTH, EDITH)):
-        given(established(), object_).when(do(Relationship.lift_objection, by)).refused(
-            "only-the-person-lifts-an-objection", "provenance.stated_by"
-        )
-    given(established()).when(do(Relationship.lift_objection, hers)).refused("no-objection")
-    given(established(), object_).when(do(Relationship.lift_objection, hers)).then(
-        happened(Relationship.ObjectionLifted, objection=None, released=None)
+    for nobody in (None, " "):
+        given(established(), object_).when(
+            do(Relationship.release, SAM, **{**release, "approved_by": nobody})
+        ).refused("release-needs-an-approver", "approved_by")
+    given(established(), object_).when(do(Relationship.lift_objection, TOM)).refused(
+        "only-the-person-lifts-an-objection", "provenance.stated_by"
     )
+    given(established()).when(do(Relationship.lift_objection, hers)).refused("no-objection")
+    for by in (hers, acting(RUTH, EDITH)):
+        given(established(), object_).when(do(Relationship.lift_objection, by)).then(
+            happened(Relationship.ObjectionLifted, objection=None, released=None)
+        )
+
+
+def test_nobody_has_to_say_why_they_object() -> None:
+    given(established()).when(do(Relationship.object, said(EDITH, stated_at=AT))).then(
+        happened(Relationship.Objected, objection=Objection(AT), reason=None)
+    )
+
+
+def test_a_relationship_is_extended_by_its_own_organisation_and_not_by_the_person() -> None:
+    more: dict[str, Any] = {"live_until": AT + timedelta(days=400), "reason": "It goes on"}
+    for by in (HERS, acting(RUTH, EDITH), said(EDITH, recorded_by=SAM)):
+        given(established()).when(do(Relationship.extend, by, **more)).refused(
+            "organisation-claim-differs"
+        )
+    registered = do(Relationship.extend, SAM, **more, granted=frozenset({"registration"}))
+    for step in (do(Relationship.extend, TOM, **more), registered):
+        given(established()).when(step).then(happened(Relationship.Extended, **more))
 
 
 def test_only_those_concerned_end_a_relationship() -> None:
@@ -268,6 +359,35 @@ def test_a_proxy_has_a_right_that_somebody_has_seen() -> None:
     given().when(appointed(party=Party())).refused("needs-code-or-text", "party")
     early = AT - timedelta(days=1)
     given().when(appointed(live_until=early)).refused("ends-before-it-starts", "live_until")
+
+
+def test_a_professional_widens_or_reinstates_what_somebody_has_seen() -> None:
+    """What is asked of a professional who appoints is asked of one who changes."""
+    unseen = appointed(HERS, evidence=None, scope=ProxyScope(view=True))
+    suspend = do(Proxy.suspend, TOM, reason="An enquiry")
+    wider = do(Proxy.change_scope, TOM, scope=ProxyScope(contribute=True), reason="Asked for")
+    again = do(Proxy.reinstate, TOM, reason="Nothing was found")
+    given(unseen).when(wider).refused("authority-not-verified", "evidence")
+    given(unseen, suspend).when(again).refused("authority-not-verified", "evidence")
+    hers = do(Proxy.reinstate, HERS, reason="I trust her")
+    assert given(unseen, suspend).when(hers).refusal is None
+
+
+@pytest.mark.parametrize(
+    ("evidence", "field"),
+    [
+        (Evidence(Document(), "Dr A. Quill-Synth", AT), "evidence.document"),
+        (
+            Evidence(Document(title="LPA"), "Dr Q", datetime.now(UTC) + timedelta(days=1)),
+            "evidence.seen_at",
+        ),
+    ],
+)
+def test_what_shows_a_right_can_be_found_and_has_been_seen(evidence: Evidence, field: str) -> None:
+    given().when(appointed(evidence=evidence)).refused("authority-not-verified", field)
+    given(appointed()).when(do(Proxy.verify_authority, TOM, evidence=evidence)).refused(
+        "authority-not-verified", field
+    )
 
 
 @pytest.mark.parametrize("authority", [ProxyAuthority.NOMINATION, ProxyAuthority.CONSULTEE])
