@@ -1,5 +1,6 @@
 """Needs: what the person finds hard, what they are good at, and how the two are understood."""
 
+from dataclasses import replace
 from typing import Annotated
 
 from eventsourcing.domain import event
@@ -22,6 +23,7 @@ from shared.ledger import (
     Creation,
     Keep,
     Name,
+    Provenance,
     Refusal,
     Refused,
     Text,
@@ -109,6 +111,10 @@ Understanding = Annotated[
     Carries("Formulation"),
 ]
 
+ApprovedBy = Annotated[
+    str, OF_THE_CHANGE, titled("Approved by", "Who approved that it is held back.")
+]
+
 STRENGTH_NEEDS = Refusal(
     "strength-needs-code-or-text", "The strength says nothing", "Say it in words or by code."
 )
@@ -168,9 +174,20 @@ class Strength(CanBeSetAside):
         must_say_something(said.what, STRENGTH_NEEDS, "what")
 
     @changes(Reworded, "Reword the strength")
-    def reword(self, said: Reworded) -> None:
-        """Say it better."""
+    def reword(self, said: Reworded) -> Reworded:
+        """Say it better; a code alone stands beside the words that there are."""
         must_say_something(said.what, STRENGTH_NEEDS, "what")
+        return said.having(what=_beside_the_words(said.what, self.words))
+
+    words: str | None = None
+
+    @event(Recognised)
+    def __init__(self, what: CodedText) -> None:
+        self.words = what.text
+
+    @event(Reworded)
+    def _apply_reworded(self, what: CodedText) -> None:
+        self.words = what.text
 
 
 @titled("Need")
@@ -233,9 +250,12 @@ class Need(CanBeSetAside):
         return said.having(raised_by=_RAISED_BY.get(said.provenance.voice, Raised.PROFESSIONAL))
 
     @changes(Reworded, "Reword the need")
-    def reword(self, said: Reworded) -> None:
-        """Say it better, or say what kind it is."""
+    def reword(self, said: Reworded) -> Reworded:
+        """Say it better or what kind it is; a code alone stands beside the words that there are."""
         must_say_something(said.what, NEED_NEEDS, "what")
+        if said.what is KEEP:
+            return said
+        return said.having(what=_beside_the_words(said.what, self.words))
 
     @changes(LinkedToProblem, "Link the need to a problem list")
     def link_problem(self, said: LinkedToProblem) -> None:
@@ -247,6 +267,16 @@ class Need(CanBeSetAside):
         labels = self.visibility.labels if self.visibility is not None else ()
         if RISK in labels and said.confirmed is not True:
             raise Refused(RISK_NEEDS_CONFIRMATION, field="confirmed")
+
+    words: str | None = None
+
+    @event(Identified)
+    def __init__(self, what: CodedText) -> None:
+        self.words = what.text
+
+    @event(Reworded)
+    def _apply_reworded(self, what: CodedText | Keep) -> None:
+        self.words = self.words if what is KEEP else what.text
 
 
 @titled("Formulation")
@@ -281,6 +311,7 @@ class Formulation(CanBeSetAside):
             ]
             | None
         ) = None
+        approved_by: ApprovedBy | None = None
 
     @titled("Formulation revised")
     class Revised(Amendment):
@@ -305,29 +336,25 @@ class Formulation(CanBeSetAside):
             SharedWithPerson, DERIVED, titled("Shared with the person", "It is held back, and why.")
         ]
         reason: ChangeReason
-        approved_by: (
-            Annotated[
-                str, OF_THE_CHANGE, titled("Approved by", "Who approved that it is held back.")
-            ]
-            | None
-        ) = None
+        approved_by: ApprovedBy | None = None
 
     # Whoever else tries is told that it takes a professional.
     @creates(Formulated, "Formulate", by=(PERSON, PROXY, PROFESSIONAL, SYSTEM))
     @staticmethod
     def formulate(said: Formulated) -> Formulated:
         """Write down what was understood; the person reads it once it is shared with them."""
-        if said.provenance.stated_by.kind != PROFESSIONAL:
-            raise Refused(NEEDS_A_PROFESSIONAL, field="provenance.stated_by")
+        _must_be_a_professionals(said.provenance)
         must_say_something(said.text, NEEDS_TEXT, "text")
         given = said.shared_with_person or SharedWithPerson(Sharing.DISCUSS_FIRST)
         if given.state is Sharing.WITHHELD:
             need_reason(given.reason, "shared_with_person.reason")
+            _must_be_approved(said.approved_by)
         return said.having(shared_with_person=given)
 
     @changes(Revised, "Revise the formulation")
     def revise(self, said: Revised) -> None:
         """Say it anew."""
+        _must_be_a_professionals(said.provenance)
         must_say_something(said.text, NEEDS_TEXT, "text")
 
     @changes(SharedWithThePerson, "Share with the person")
@@ -340,8 +367,7 @@ class Formulation(CanBeSetAside):
     @changes(HeldBack, "Hold back from the person")
     def hold_back(self, said: HeldBack) -> HeldBack:
         """Keep it from the person, for a reason and with somebody's approval."""
-        if is_blank(said.approved_by):
-            raise Refused(NEEDS_AN_APPROVER, field="approved_by")
+        _must_be_approved(said.approved_by)
         held_back = SharedWithPerson(Sharing.WITHHELD, said.reason)
         return said.having(shared_with_person=held_back)
 
@@ -356,6 +382,21 @@ class Formulation(CanBeSetAside):
     @event(HeldBack)
     def _apply_held_back(self, shared_with_person: SharedWithPerson) -> None:
         self.sharing = shared_with_person.state
+
+
+def _beside_the_words(what: CodedText, words: str | None) -> CodedText:
+    """Coding changes none of the words: a code that comes alone is put beside those that stand."""
+    return replace(what, text=words) if what.text is None else what
+
+
+def _must_be_a_professionals(provenance: Provenance) -> None:
+    if provenance.stated_by.kind != PROFESSIONAL:
+        raise Refused(NEEDS_A_PROFESSIONAL, field="provenance.stated_by")
+
+
+def _must_be_approved(approved_by: str | None) -> None:
+    if is_blank(approved_by):
+        raise Refused(NEEDS_AN_APPROVER, field="approved_by")
 
 
 _RAISED_BY = {PERSON: Raised.PERSON, PROXY: Raised.CARER, "related-person": Raised.CARER}

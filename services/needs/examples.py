@@ -127,6 +127,12 @@ _NEED = (
         "need-needs-code-or-text",
     ),
     example(
+        "code a need, in the words that it has",
+        "reword",
+        {"what": {"code": {"system": "http://snomed.info/sct", "code": "129839007"}}},
+        "n1",
+    ),
+    example(
         "link a need to a problem list",
         "link-problem",
         {"problem_ref": {"system": "GP record", "id": "problem-22"}},
@@ -174,8 +180,20 @@ _FORMULATION = (
         {
             "text": "Voices come when sleep fails, and sleep fails when the rent is due.",
             "shared_with_person": {"state": "withheld", "reason": "She asked not to read it now"},
+            "approved_by": "Caldicott guardian of ZZM01",
         },
         "f2",
+        **THERAPIST,
+    ),
+    example(
+        "hold a new formulation back with nobody's approval",
+        "formulation-formulate",
+        {
+            "text": "Some words",
+            "shared_with_person": {"state": "withheld", "reason": "She is in crisis"},
+        },
+        "f0",
+        "withholding-needs-an-approver",
         **THERAPIST,
     ),
     example(

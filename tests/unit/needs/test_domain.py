@@ -1,5 +1,7 @@
 """What strengths, needs and formulations decide."""
 
+from typing import Any
+
 import pytest
 
 from services.needs.domain import (
@@ -12,9 +14,9 @@ from services.needs.domain import (
     Sharing,
     Strength,
 )
-from shared.ledger import KEEP, CodedText
+from shared.ledger import KEEP, Code, CodedText
 from shared.testing.people import EDITH, RUTH, TOM
-from shared.testing.scenario import Speaker, acting, do, given, happened, said
+from shared.testing.scenario import Speaker, Step, acting, do, given, happened, said
 
 WHAT = CodedText("Afraid of falling again")
 IDENTIFIED = do(Need.identify, TOM, what=WHAT)
@@ -66,6 +68,25 @@ def test_a_need_points_to_a_problem_list_and_away_from_it() -> None:
         )
 
 
+@pytest.mark.parametrize(
+    ("first", "entry", "kind"), [(RECOGNISED, Strength, {}), (IDENTIFIED, Need, {"kind": KEEP})]
+)
+def test_coding_changes_none_of_the_words(
+    first: Step, entry: type[Strength], kind: dict[str, Any]
+) -> None:
+    code = Code("http://snomed.info/sct", "129839007")
+    words = first.content["what"].text
+    coded = do(entry.reword, TOM, what=CodedText(code=code))
+    given(first).when(coded).then(happened(entry.Reworded, what=CodedText(words, code), **kind))
+    other = do(entry.reword, TOM, what=CodedText("Said better"))
+    given(first, coded).when(other).then(
+        happened(entry.Reworded, what=CodedText("Said better"), **kind)
+    )
+    given(first, other).when(coded).then(
+        happened(entry.Reworded, what=CodedText("Said better", code), **kind)
+    )
+
+
 @pytest.mark.parametrize("entry", [Strength, Need, Formulation])
 def test_each_is_set_aside_for_a_reason_and_resumed(entry: type[Strength]) -> None:
     first = {Strength: RECOGNISED, Need: IDENTIFIED, Formulation: FORMULATED}[entry]
@@ -101,6 +122,9 @@ def test_a_formulation_is_a_professionals_and_says_something() -> None:
     given().when(do(Formulation.formulate, said(EDITH), text="Some words")).refused(
         "formulation-needs-a-professional", "provenance.stated_by"
     )
+    given(FORMULATED).when(
+        do(Formulation.revise, said(EDITH, recorded_by=TOM), text="Other words")
+    ).refused("formulation-needs-a-professional", "provenance.stated_by")
     given().when(do(Formulation.formulate, TOM, text=" ")).refused("formulation-needs-text", "text")
     given(FORMULATED).when(do(Formulation.revise, TOM, text="")).refused(
         "formulation-needs-text", "text"
@@ -113,12 +137,25 @@ def test_a_formulation_is_discussed_first_unless_somebody_says_otherwise() -> No
             Formulation.Formulated,
             text="Alone at night, she is back in the ward.",
             shared_with_person=SharedWithPerson(Sharing.DISCUSS_FIRST),
+            approved_by=None,
         )
     )
     held_back = SharedWithPerson(Sharing.WITHHELD)
     given().when(
         do(Formulation.formulate, TOM, text="Words", shared_with_person=held_back)
     ).refused("reason-missing", "shared_with_person.reason")
+
+
+def test_a_formulation_is_held_back_with_an_approver_from_its_first_version_on() -> None:
+    held_back = SharedWithPerson(Sharing.WITHHELD, "She is in crisis")
+    first = {"text": "Words", "shared_with_person": held_back}
+    for approved_by in (None, " "):
+        given().when(do(Formulation.formulate, TOM, **first, approved_by=approved_by)).refused(
+            "withholding-needs-an-approver", "approved_by"
+        )
+    given().when(do(Formulation.formulate, TOM, **first, approved_by="Dr G")).then(
+        happened(Formulation.Formulated, **first, approved_by="Dr G")
+    )
 
 
 def test_a_formulation_is_shared_once_and_held_back_with_an_approver() -> None:

@@ -149,6 +149,15 @@ def _identified(case: Case) -> Json:
     return {**case.given, "raised_by": _RAISED_BY.get(case.stated_by["kind"], "professional")}
 
 
+def _reworded(case: Case) -> Json:
+    """A code that comes alone stands beside the words that there are (``standard.md`` 9.5)."""
+    what = case.given.get("what")
+    words = case.before.get("what", {}).get("text")
+    if what is None or words is None or what.get("text") is not None:
+        return dict(case.given)
+    return {**case.given, "what": {**what, "text": words}}
+
+
 def _held_back(case: Case) -> Json:
     held_back = {"state": "withheld", "reason": case.given.get("reason")}
     return {**case.given, "shared_with_person": held_back}
@@ -241,6 +250,8 @@ _OWN: Final[Mapping[str, Rule]] = {
     "about-me.add-media": _media_added,
     "about-me.remove-media": _media_removed,
     "needs.identify": _identified,
+    "needs.reword": _reworded,
+    "needs.strength-reword": _reworded,
     "needs.formulation-formulate": _or(shared_with_person={"state": "discuss-first"}),
     "needs.formulation-share-with-person": _with(shared_with_person={"state": "shared"}),
     "needs.formulation-hold-back": _held_back,
