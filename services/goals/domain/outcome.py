@@ -21,7 +21,7 @@ from shared.ledger import (
     Status,
     changes,
     creates,
-    must_be_the_person_alone,
+    must_be_the_persons,
     must_say_something,
     titled,
 )
@@ -56,8 +56,8 @@ NEEDS_CODE_OR_TEXT_OF_WHAT = Refusal(
 COMMENT_IS_THE_PERSONS = Refusal(
     "comment-is-the-persons",
     "Only the person comments as the person",
-    "Only the person comments as the person. Name them in `provenance.stated_by` where these are "
-    "their words.",
+    "Only the person comments, or somebody on their behalf. Name who said it in "
+    "`provenance.stated_by`, or leave the comment out.",
 )
 
 
@@ -121,6 +121,5 @@ class Outcome(CanBeSetAside):
 
 
 def _must_be_their_comment(comment: str, provenance: Provenance, field: str) -> None:
-    # Not even somebody who acts for them: these are their own words, or there are none.
-    must_be_the_person_alone(provenance, COMMENT_IS_THE_PERSONS, field)
+    must_be_the_persons(provenance, COMMENT_IS_THE_PERSONS, field)
     must_say_something(comment, NEEDS_CODE_OR_TEXT, field)
