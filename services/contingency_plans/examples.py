@@ -207,6 +207,6 @@ EXAMPLES: Final = (
     example("end the plan without a reason", "end", {}, "fall", "reason-missing"),
     example("end the plan", "end", {"reason": "She moved to a care home"}, "fall"),
     example("confirm a plan that has ended", "confirm", {}, "fall", "contingency-plan-ended"),
-    example("reinstate the plan", "reinstate", {}, "fall"),
+    example("reinstate the plan", "reinstate", {"reason": "She fell again"}, "fall"),
     *examples_of_every_entry(COMMANDS, "carer"),
 )

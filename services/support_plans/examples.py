@@ -172,7 +172,7 @@ EXAMPLES: Final = (
     example("reinstate a current plan", "reinstate", {}, "diet", "support-plan-not-ended"),
     example("end the plan", "end", {"reason": "Her weight is stable"}, "diet", **DIETITIAN),
     example("confirm a plan that has ended", "confirm", {}, "diet", "support-plan-ended"),
-    example("reinstate the plan", "reinstate", {}, "diet", **DIETITIAN),
+    example("reinstate the plan", "reinstate", {"reason": "She lost weight"}, "diet", **DIETITIAN),
     example(
         "hand the plan over to its owner",
         "hand-over",

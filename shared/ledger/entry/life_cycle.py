@@ -52,6 +52,8 @@ class CanEnd(Entry):
     class Reinstated(Restoration):
         """It is part of the current plan again."""
 
+        reason: ChangeReason | None = None
+
     @withdraws(Ended, "End")
     def end(self, said: Ended) -> None:
         """End it; ``reinstate`` undoes it."""
