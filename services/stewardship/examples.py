@@ -189,7 +189,7 @@ _REVIEW: Final = (
     example(
         "reschedule it to no day",
         "review-reschedule",
-        {"reason": "Later"},
+        {"due_on": None, "interval": None, "reason": "Later"},
         REVIEW,
         "review-needs-a-date-or-interval",
     ),
@@ -271,7 +271,7 @@ _REVIEW: Final = (
     example(
         "resume reviewing without a day",
         "review-resume",
-        {},
+        {"due_on": None, "interval": None},
         REVIEW,
         "review-needs-a-date-or-interval",
     ),
@@ -425,18 +425,6 @@ _COMMENT: Final = (
         "c0",
         "comment-needs-somebody-asked",
         **PERSON,
-    ),
-    example(
-        "propose by way of a disagreement",
-        "comment-write",
-        {
-            "target": "plan",
-            "kind": "disagreement",
-            "text": "I see it otherwise",
-            "proposed": {"command": "careplan.goals.commands.reword.v1", "content": {}},
-        },
-        "c0",
-        "only-a-proposal-proposes",
     ),
     example(
         "somebody who was not asked answers",

@@ -1,5 +1,6 @@
 """A comment on the plan or a part of it: a remark, a proposal, a disagreement, a correction."""
 
+from types import MappingProxyType
 from typing import Annotated, Any, Literal
 
 from eventsourcing.domain import event
@@ -89,11 +90,6 @@ NEEDS_SOMEBODY_ASKED = Refusal(
     "Nobody is asked",
     "Name in `addressed_to` the organisation that is asked, by its `ods` or `local_id`.",
 )
-ONLY_A_PROPOSAL_PROPOSES = Refusal(
-    "only-a-proposal-proposes",
-    "Only a proposal proposes a change",
-    "Leave `proposed` out, or let `kind` be `proposal`.",
-)
 ALREADY_ANSWERED = Refusal(
     "comment-already-answered", "It was answered", "A comment has one answer. Write a new one."
 )
@@ -123,6 +119,8 @@ class Comment(Entry):
     @titled("Comment written")
     class Written(Creation):
         """Somebody said something about the plan or a part of it."""
+
+        only_where = MappingProxyType({"proposed": ("kind", CommentKind.PROPOSAL)})
 
         target: Annotated[
             Literal["plan"] | CommentTarget,
@@ -158,10 +156,8 @@ class Comment(Entry):
         asked = said.addressed_to.code if said.addressed_to is not None else None
         if said.kind in _ASK_SOMEBODY and asked is None:
             raise Refused(NEEDS_SOMEBODY_ASKED, field="addressed_to")
-        if said.proposed is not None and said.kind is not CommentKind.PROPOSAL:
-            raise Refused(ONLY_A_PROPOSAL_PROPOSES, field="proposed")
 
-    @changes(Answered, "Answer the comment")
+    @changes(Answered, "Answer the comment", by=(PROFESSIONAL,))
     def answer(
         self,
         said: Answered,

@@ -9,6 +9,7 @@ from eventsourcing.domain import event
 
 from shared.ledger import (
     DERIVED,
+    KEEP,
     PERSON,
     PROFESSIONAL,
     PROXY,
@@ -23,7 +24,9 @@ from shared.ledger import (
     Duration,
     Entry,
     EntryRef,
+    Keep,
     Party,
+    Provenance,
     Refusal,
     Refused,
     Responsible,
@@ -34,7 +37,6 @@ from shared.ledger import (
     changes,
     creates,
     item_id,
-    must_be_the_persons,
     restores,
     titled,
     value,
@@ -122,6 +124,7 @@ LEAD_BELONGS_TO_THE_PLAN = Refusal(
     "Appoint the lead on the review whose subject is the plan.",
 )
 
+_ANYBODY = (PERSON, PROXY, PROFESSIONAL)
 _EARLIEST_ZONE = timedelta(hours=1)  # summer time: the day begins there before it does in UTC
 
 
@@ -182,8 +185,8 @@ class Review(Entry):
         """It is due at another time."""
 
         reason: ChangeReason
-        due_on: DueOn | None = None
-        interval: Interval | None = None
+        due_on: DueOn | Keep | None = KEEP
+        interval: Interval | Keep | None = KEEP
 
     @titled("Review handed over")
     class HandedOver(Amendment):
@@ -214,8 +217,8 @@ class Review(Entry):
     class Resumed(Restoration):
         """It is reviewed again."""
 
-        due_on: DueOn | None = None
-        interval: Interval | None = None
+        due_on: DueOn | Keep | None = KEEP
+        interval: Interval | Keep | None = KEEP
 
     @classmethod
     def id_following_from(cls, plan_id: UUID, said: Mapping[str, Any]) -> UUID | None:
@@ -229,24 +232,22 @@ class Review(Entry):
     @staticmethod
     def plan(said: Planned) -> None:
         """Say when it is looked at again, and who sees to it."""
-        _must_say_when(said)
+        _must_say_when(said.due_on, said.interval)
         _must_name_somebody(said.responsible)
 
-    @creates(Requested, "Request a review", by=(PERSON, PROXY, PROFESSIONAL))
+    @creates(Requested, "Request a review", by=_ANYBODY, persons=ONLY_THE_PERSON_REQUESTS)
     @staticmethod
     def request(said: Requested) -> None:
         """Ask for a review of what has none yet."""
-        must_be_the_persons(said.provenance, ONLY_THE_PERSON_REQUESTS, "provenance.stated_by")
 
-    @changes(AskedFor, "Ask for a review", by=(PERSON, PROXY, PROFESSIONAL))
+    @changes(AskedFor, "Ask for a review", by=_ANYBODY, persons=ONLY_THE_PERSON_REQUESTS)
     def ask_for(self, said: AskedFor) -> None:
         """Ask that one which is planned be held sooner."""
-        must_be_the_persons(said.provenance, ONLY_THE_PERSON_REQUESTS, "provenance.stated_by")
 
     @changes(Rescheduled, "Reschedule the review")
     def reschedule(self, said: Rescheduled) -> None:
-        """Let it be due at another time; what is not given is gone."""
-        _must_say_when(said)
+        """Let it be due on another day, or more or less often; what is not given stays."""
+        self._must_still_be_due(said)
 
     @changes(HandedOver, "Hand the review over")
     def hand_over(self, said: HandedOver) -> None:
@@ -285,24 +286,48 @@ class Review(Entry):
 
     @restores(Resumed, "Resume reviewing")
     def resume(self, said: Resumed) -> None:
-        """It is reviewed again, from this day on or this often."""
-        _must_say_when(said)
+        """It is reviewed again, on this day or this often; what is not given is as it was."""
+        self._must_still_be_due(said)
+
+    def _must_still_be_due(self, said: Rescheduled | Resumed) -> None:
+        _must_say_when(
+            self.due_on if said.due_on is KEEP else said.due_on,
+            self.interval if said.interval is KEEP else said.interval,
+        )
 
     held: tuple[HeldReview, ...] = ()
     leads: str | None = None
+    """The organisation of the present lead; where it has no code, the one that appointed them."""
     is_of_the_plan: bool = False
+    due_on: date | None = None
+    interval: str | None = None
+
+    @event(Planned)
+    def __init__(self, due_on: date | None = None, interval: str | None = None) -> None:
+        self.due_on, self.interval = due_on, interval
+
+    @event(Rescheduled)
+    def _apply_rescheduled(self, due_on: date | Keep | None, interval: str | Keep | None) -> None:
+        self.due_on = self.due_on if due_on is KEEP else due_on
+        self.interval = self.interval if interval is KEEP else interval
+
+    @event(Resumed)
+    def _apply_resumed(self, due_on: date | Keep | None, interval: str | Keep | None) -> None:
+        self.due_on = self.due_on if due_on is KEEP else due_on
+        self.interval = self.interval if interval is KEEP else interval
 
     @event(Held)
-    def _apply_held(self, held: tuple[HeldReview, ...]) -> None:
-        self.held = held
+    def _apply_held(self, held: tuple[HeldReview, ...], due_on: date | None) -> None:
+        self.held, self.due_on = held, due_on
 
     @event(LeadAppointed)
-    def _apply_lead(self, lead: Party) -> None:
-        self.leads = lead.organisation.code if lead.organisation is not None else None
+    def _apply_lead(self, lead: Party, provenance: Provenance) -> None:
+        named = lead.organisation.code if lead.organisation is not None else None
+        self.leads = named or provenance.organisation_code
 
 
-def _must_say_when(said: Any) -> None:
-    if said.due_on is None and said.interval is None:
+def _must_say_when(due_on: date | None, interval: str | None) -> None:
+    if due_on is None and interval is None:
         raise Refused(NEEDS_A_DATE_OR_INTERVAL, field="due_on")
 
 

@@ -70,6 +70,10 @@ class CommandShape:
             raise Problem("content-invalid", message, errors=[error])
         if self.command.method == _RESTRICT and not restricts_somebody(arguments):
             raise _content_invalid("/content", "from-somebody", FROM_WHOM)
+        for name, (other, needed) in self.command.only_where.items():
+            if arguments.get(name) is not None and arguments.get(other) != needed:
+                message = f"Leave this out, or let `{other}` be `{needed}`."
+                raise _content_invalid(f"/content/{name}", "only-where", message)
         return arguments
 
     def json_schema(self) -> dict[str, Any]:
@@ -79,6 +83,10 @@ class CommandShape:
             schema["minProperties"] = 1
         if self.command.method == _RESTRICT:
             schema["anyOf"] = FROM_SOMEBODY
+        for name, (other, needed) in self.command.only_where.items():
+            left_out = {"properties": {name: {"type": "null"}}}
+            fits = {"properties": {other: {"const": str(needed)}}}
+            schema["allOf"] = [*schema.get("allOf", ()), {"anyOf": [left_out, fits]}]
         return schema
 
 

@@ -84,6 +84,9 @@ class Entry(Aggregate):
 
         not_fields: ClassVar[frozenset[str]] = frozenset()
         """What belongs to the change and not to the entry; the section finds it in the marks."""
+        only_where: ClassVar[Mapping[str, tuple[str, str]]] = MappingProxyType({})
+        """Fields that a command gives only where another field has this value; else it is
+        unreadable."""
         beside: ClassVar[tuple[type["Entry.Event"], ...]] = ()
         """All events of its entry; the section says which."""
 

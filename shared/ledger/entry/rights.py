@@ -3,7 +3,14 @@
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Final
 
-from shared.ledger.provenance import PERSON, PROFESSIONAL, PROXY, SYSTEM, ServiceRole
+from shared.ledger.provenance import (
+    PERSON,
+    PROFESSIONAL,
+    PROXY,
+    RELATED_PERSON,
+    SYSTEM,
+    ServiceRole,
+)
 
 Who = tuple[str | ServiceRole, ...]
 """Kinds of voices, and service roles: any of them is enough."""
@@ -11,6 +18,7 @@ Who = tuple[str | ServiceRole, ...]
 _KINDS: Final = {
     PERSON: "the person",
     PROXY: "a proxy",
+    RELATED_PERSON: "somebody close to the person",
     PROFESSIONAL: "a professional",
     SYSTEM: "a system",
 }

@@ -6,6 +6,7 @@ from typing import Any
 from uuid import uuid4, uuid5
 
 import pytest
+from jsonschema import Draft202012Validator
 
 from services.stewardship.domain import Agreement, Comment, Funding, LinkedDocument, Review
 from services.stewardship.domain.agreement import (
@@ -18,7 +19,18 @@ from services.stewardship.domain.agreement import (
 from services.stewardship.domain.comment import Answer, AnswerOutcome, CommentKind, Proposed
 from services.stewardship.domain.linked_document import DocumentKind
 from services.stewardship.domain.review import HeldReview, ReviewCause, ReviewKind
-from shared.ledger import CodedText, CommentTarget, Document, Party, Responsible, ReviewSubject
+from services.stewardship.section import SECTION
+from shared.chassis.wire.problem import Problem
+from shared.chassis.wire.shapes import command_shape
+from shared.ledger import (
+    KEEP,
+    CodedText,
+    CommentTarget,
+    Document,
+    Party,
+    Responsible,
+    ReviewSubject,
+)
 from shared.testing.people import EDITH, RUTH, SAM, TOM
 from shared.testing.scenario import PLAN, Step, acting, do, given, happened, said
 
@@ -100,9 +112,29 @@ def test_a_review_has_a_day_or_an_interval_and_somebody_who_sees_to_it() -> None
     given(PLANNED).when(do(Review.hand_over, TOM, responsible=Responsible())).refused(
         "review-needs-a-responsible-person", "responsible"
     )
-    given(PLANNED).when(do(Review.reschedule, TOM, reason="Later")).refused(
-        "review-needs-a-date-or-interval", "due_on"
-    )
+
+
+def test_a_review_keeps_what_a_change_of_its_time_does_not_name() -> None:
+    """What is left out stays, and null takes it away; something of the two always stands."""
+    code, day = "review-needs-a-date-or-interval", date(2027, 1, 1)
+    stop = do(Review.stop, TOM, reason="Away")
+    for command, before, why in (
+        (Review.reschedule, (), {"reason": "She asked for it"}),
+        (Review.resume, (stop,), {}),
+    ):
+        event = Review.Rescheduled if why else Review.Resumed
+        by_day = do(command, TOM, due_on=day, **why)
+        given(PLANNED, *before).when(by_day).then(happened(event, due_on=day, interval=KEEP, **why))
+        never = do(command, TOM, interval=None, **why)
+        given(PLANNED, *before).when(never).refused(code, "due_on")
+        on_a_day = do(Review.plan, TOM, subject="plan", responsible=PRIYA, due_on=day)
+        given(on_a_day, *before).when(never).then(
+            happened(event, due_on=KEEP, interval=None, **why)
+        )
+        given(on_a_day, *before).when(do(command, TOM, due_on=None, **why)).refused(code)
+        held = do(Review.hold, TOM, held_on=date(2026, 3, 10), kind=ReviewKind.FORMAL)
+        # What is due again after it was held is what counts, and it was to be due once.
+        given(on_a_day, held, *before).when(never).refused(code)
 
 
 def test_only_the_person_asks() -> None:
@@ -187,11 +219,12 @@ def test_a_review_is_stopped_and_resumed_with_a_day() -> None:
         "review-stopped"
     )
     given(PLANNED).when(do(Review.resume, TOM, interval="P1Y")).refused("review-not-stopped")
-    given(PLANNED, stop).when(do(Review.resume, TOM)).refused(
-        "review-needs-a-date-or-interval", "due_on"
+    given(PLANNED, stop).when(do(Review.resume, TOM)).then(
+        happened(Review.Resumed, due_on=KEEP, interval=KEEP)
     )
-    given(PLANNED, stop).when(do(Review.resume, TOM, due_on=date(2027, 1, 1))).then(
-        happened(Review.Resumed, due_on=date(2027, 1, 1), interval=None)
+    requested = do(Review.request, EDITH, subject="plan", reason="I fell again")
+    given(requested, stop).when(do(Review.resume, TOM)).refused(
+        "review-needs-a-date-or-interval", "due_on"
     )
 
 
@@ -245,9 +278,28 @@ def test_a_comment_says_something_and_asks_somebody() -> None:
     for kind in (CommentKind.PROPOSAL, CommentKind.CORRECTION_REQUEST):
         given().when(wrote(kind=kind)).refused("comment-needs-somebody-asked", "addressed_to")
     proposed = Proposed("careplan.goals.commands.reword.v1", {})
-    given().when(wrote(proposed=proposed)).refused("only-a-proposal-proposes", "proposed")
     about = CommentTarget("goals", uuid4(), "aim")
     must_be_taken(given().when(wrote(**ASKED, target=about, proposed=proposed)))
+
+
+@pytest.mark.parametrize("kind", [one for one in CommentKind if one is not CommentKind.PROPOSAL])
+def test_any_other_comment_than_a_proposal_cannot_be_read_with_a_change(kind: CommentKind) -> None:
+    shape = command_shape(SECTION.commands["careplan.stewardship.commands.comment-write.v1"])
+    content = {
+        "target": "plan",
+        "kind": kind.value,
+        "text": "I see it otherwise",
+        "addressed_to": {"ods": "ZZC01"},
+        "proposed": {"command": "careplan.goals.commands.reword.v1", "content": {}},
+    }
+    validator = Draft202012Validator(shape.json_schema())
+    with pytest.raises(Problem) as caught:
+        shape.read(content)
+    assert [error["pointer"] for error in caught.value.errors] == ["/content/proposed"]
+    assert not validator.is_valid(content)
+    for right in ({**content, "kind": "proposal"}, {**content, "proposed": None}):
+        shape.read(right)
+        assert validator.is_valid(right)
 
 
 def test_only_the_one_asked_answers_and_only_once() -> None:
