@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from shared.ledger.errors import Refusal, Refused
+from shared.ledger.errors import ROLE_MAY_NOT, Refusal, Refused
 from shared.ledger.provenance import PERSON, Provenance
 from shared.ledger.values.dates import is_reversed
 from shared.ledger.values.documents import Document, Media, has_two
@@ -64,6 +64,12 @@ IDENTIFIER_INVALID: Final = Refusal(
 )
 
 
+_ON_THEIR_WORD: Final = (
+    "Only the person says this, or somebody on their behalf. Name who said it in "
+    "`provenance.stated_by`."
+)
+
+
 def must_say_something(given: Any, refusal: Refusal, field: str) -> None:
     """Refuse a text or a value that says nothing; of a list, the item that says nothing."""
     if isinstance(given, tuple):
@@ -83,7 +89,7 @@ def must_name_one(given: Any, refusal: Refusal, field: str) -> None:
 def must_be_the_persons(provenance: Provenance, refusal: Refusal, field: str | None = None) -> None:
     """Refuse what neither the person says nor somebody on their behalf."""
     if not provenance.is_the_persons:
-        raise Refused(refusal, field=field)
+        raise Refused(refusal, _ON_THEIR_WORD if refusal is ROLE_MAY_NOT else "", field=field)
 
 
 def must_be_the_person_alone(

@@ -186,6 +186,9 @@ def test_what_is_said_of_somebody_close_is_said_on_the_persons_word(
     given(*before).when(do(command, TOM, **content)).refused(
         "role-may-not-contribute", "provenance.stated_by"
     )
+    refusal = given(*before).when(do(command, TOM, **content)).refusal
+    assert refusal is not None
+    assert "provenance.stated_by" in refusal.detail
     for by in (HERS, ON_HER_WORD, acting(RUTH, EDITH)):
         assert given(*before).when(do(command, by, **content)).refusal is None
 
