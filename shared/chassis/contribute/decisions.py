@@ -252,6 +252,8 @@ def already_there(prepared: Prepared) -> Refused:
             entry.already_exists,
             "There is a plan with this id already. Leave `plan_id` out, or choose a new one.",
         )
+    if entry.fixed_id(prepared.plan_id) is None:
+        return Refused(entry.already_exists)  # there is one for each subject, as it says itself
     name = kebab(entry.__name__)
     return Refused(
         entry.already_exists,

@@ -12,6 +12,7 @@ import pytest
 from services.about_me.section import SECTION as ABOUT_ME
 from services.goals.section import SECTION
 from services.person.section import SECTION as PERSON
+from services.stewardship.section import SECTION as STEWARDSHIP
 from shared.chassis.contribute.decisions import already_there
 from shared.chassis.contribute.prepare import (
     Prepared,
@@ -386,6 +387,12 @@ def test_a_second_entry_where_there_is_one_is_refused_in_words() -> None:
     )
     about_me = prepare(ABOUT_ME, contribution_from_json(begin), GP)
     assert "This plan has its about-me already" in already_there(about_me).detail
+    plan = given(
+        command="careplan.stewardship.commands.review-plan.v1",
+        content={"subject": "plan", "responsible": {"name": "Tom"}, "interval": "P6M"},
+    )
+    review = prepare(STEWARDSHIP, contribution_from_json(plan), GP)
+    assert "one review of each subject" in already_there(review).detail
     assert "id" in already_there(prepared(entry_id=GOAL)).detail
 
 
