@@ -20,7 +20,10 @@ def contract() -> None:
 def validate(
     file: Annotated[str, typer.Argument(help="A JSON file, or - for the standard input.")],
     command: Annotated[
-        str | None, typer.Option(help="Check the file as the content of this command.")
+        str | None,
+        typer.Option(
+            help="The file is only the content of this command (careplan.goals.commands.agree.v1)."
+        ),
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
 ) -> None:

@@ -28,7 +28,7 @@ def careplan(
         typer.Option("--version", help="Print the version.", is_eager=True, callback=_show_version),
     ] = False,
 ) -> None:
-    """Talk to a running care plan ledger over HTTP."""
+    """Check contributions and plans, and look after the development stack."""
 
 
 app.command()(token)

@@ -13,12 +13,17 @@ from shared.cli.output import as_json, fail, table
 from shared.cli.token import Signer, professional
 from shared.ledger.names import id_in
 
-app = typer.Typer(no_args_is_help=True, help="Hold the ledger against DAPB4022.")
+app = typer.Typer(
+    no_args_is_help=True, help="Hold the ledger against the standard for care plans, DAPB4022."
+)
 
 
 @app.callback()
 def standard() -> None:
-    """Hold the declarations, or one plan, against DAPB4022 (PCSP 2.0)."""
+    """Hold the declarations, or one plan, against the Personalised Care and Support Plan 2.0.
+
+    Its number in England is DAPB4022.
+    """
 
 
 @app.command()

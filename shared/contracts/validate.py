@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import orjson
 
-from shared.chassis.contribute.prepare import contribution_from_json, prepare
+from shared.chassis.contribute.prepare import contribution_from_json, no_such_command, prepare
 from shared.chassis.wire.command_record import wrong_in_headers, wrong_in_key
 from shared.chassis.wire.problem import Problem
 from shared.chassis.wire.shapes import command_shape
@@ -22,10 +22,15 @@ from shared.ledger import Contributor, Section
 NOT_JUDGED: Final = (
     "Not judged: who may contribute, and every rule that needs the history of the entry or plan."
 )
+NO_CONTRIBUTION: Final = (
+    "This has neither `contribution_id` nor `command`. Is it the content of a command? Then name "
+    "the command with --command."
+)
 SIZE_LIMIT: Final = 1_048_576
 BATCH_LIMIT: Final = 100
 
 _ANYBODY: Final = Contributor(kind="system", sub="validator")
+_ALWAYS_SENT: Final = frozenset({"contribution_id", "command"})
 _STRUCTURED: Final = ("id", "source", "type", "specversion")
 
 
@@ -84,6 +89,8 @@ def validate(body: bytes, command: str | None = None) -> Report:
         judge.structured(given)
     else:
         judge.contribution(given)
+        if isinstance(given, dict) and not _ALWAYS_SENT & given.keys():
+            report.notes.append(NO_CONTRIBUTION)
     return report
 
 
@@ -164,7 +171,16 @@ class _Judge:
         for section in self._sections:
             if type_ in section.commands:
                 return section
-        message = "No section has this command."
+        named = (one for one in self._sections if type_.startswith(f"careplan.{one.wire_name}."))
+        meant = next(named, None)
+        if meant is not None:
+            message = no_such_command(meant, type_)
+        else:
+            known = ", ".join(sorted(one.wire_name for one in self._sections))
+            message = (
+                "The type of a command is `careplan.<section>.commands.<command>.v<major>`; the "
+                f"sections are {known}."
+            )
         error = error_at("/command", "unknown-command", message)
         raise Problem("command-unknown", errors=[error])
 

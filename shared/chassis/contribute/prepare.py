@@ -107,7 +107,7 @@ def prepare(section: Section, contribution: Contribution, contributor: Contribut
     """Judge what can be judged without the entry; raises ``Problem`` for what cannot be read."""
     command = section.commands.get(contribution.command)
     if command is None:
-        message = _no_such_command(section, contribution.command)
+        message = no_such_command(section, contribution.command)
         raise Problem(
             "command-unknown", message, errors=[error_at("/command", "unknown-command", message)]
         )
@@ -166,7 +166,7 @@ def _one_of(leaves: tuple[str, ...]) -> str:
     )
 
 
-def _no_such_command(section: Section, type_: str) -> str:
+def no_such_command(section: Section, type_: str) -> str:
     """What would be right, without a word of what was sent."""
     found = _COMMAND.fullmatch(type_)
     if found is None:

@@ -104,6 +104,9 @@ def _read_carefully(body: bytes, text: str) -> Any:
         value = (_CAREFUL if has_long_number else _PLAIN).decode(text)
     except _NotReadable as error:
         raise _unreadable(str(error)) from None
+    except json.JSONDecodeError as error:
+        where = f"line {error.lineno}, column {error.colno}"
+        raise _unreadable(f"It is not JSON; the mistake is at or before {where}.") from None
     except (ValueError, RecursionError):
         raise _unreadable("It is not JSON.") from None
     if has_long_number or (b"\\u" in body and _DOUBTFUL_ESCAPE.search(body)):

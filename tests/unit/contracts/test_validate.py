@@ -134,3 +134,24 @@ def test_a_content_is_judged_for_the_command_named() -> None:
     assert judged(SET_ASIDE["content"], SET_ASIDE["command"]).is_valid
     assert places(judged({}, AGREE["command"])) >= {("/content/aim", "content-invalid")}
     assert places(judged({}, "careplan.x.commands.y.v1")) == {("/command", "command-unknown")}
+
+
+@pytest.mark.parametrize(
+    ("command", "helps"),
+    [
+        ("careplan.goals.commands.agree.v2", "only `careplan.goals.commands.agree.v1`"),
+        ("careplan.goals.commands.agree", ".v<major>`"),
+        ("careplan.goals.commands.ponder.v1", "The section goals has no such command."),
+        ("careplan.gaols.commands.agree.v1", "the sections are about-me, "),
+        ("agree", "the sections are about-me, "),
+    ],
+)
+def test_a_command_that_does_not_exist_is_told_what_there_is(command: str, helps: str) -> None:
+    for report in (judged({**AGREE, "command": command}), judged({}, command)):
+        (fault,) = report.faults
+        assert helps in fault.message
+
+
+def test_a_bare_content_is_told_how_to_name_its_command() -> None:
+    assert any("--command" in note for note in judged(AGREE["content"]).notes)
+    assert not any("--command" in note for note in judged({**AGREE, "more": 1}).notes)

@@ -448,3 +448,11 @@ async def test_a_body_of_exactly_the_limit_is_taken() -> None:
     request, _ = request_of([b"x" * 65_536] * 16, JSON_TYPE)
 
     assert len(await read_body(request)) == 1_048_576
+
+
+@pytest.mark.parametrize(
+    ("body", "place"),
+    [(b'{"a": 1,\n "b" 2}', "line 2, column 6"), (b"", "line 1, column 1")],
+)
+def test_what_is_not_json_is_told_where(body: bytes, place: str) -> None:
+    assert problem_of(body).detail == f"It is not JSON; the mistake is at or before {place}."
