@@ -24,6 +24,7 @@ from shared.chassis.http.identity import Identity
 from shared.chassis.http.parameters import (
     DEFAULT_LIMIT,
     HIGHEST_LIMIT,
+    OF_A_READ,
     PRIVATE,
     PURPOSES,
     cursor_of,
@@ -75,18 +76,39 @@ class RecordsQuery(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    plan_id: _Id | None = None
-    organisation: _Organisation | None = None
-    contributor: _Contributor | None = None
-    contribution_id: _Id | None = None
-    section: _Word | None = None
-    operation: str | None = Field(default=None, json_schema_extra={"enum": [*OPERATIONS]})
-    since: str | None = Field(default=None, alias="from")
-    until: str | None = Field(default=None, alias="to")
-    limit: Annotated[int, BeforeValidator(_must_be_a_whole_number)] = Field(
-        default=DEFAULT_LIMIT, ge=1, le=HIGHEST_LIMIT
+    plan_id: _Id | None = Field(default=None, description="Only records about this plan.")
+    organisation: _Organisation | None = Field(
+        default=None, description="Only what this organisation did, by its code."
     )
-    cursor: Annotated[str, AfterValidator(_must_be_a_cursor)] | None = None
+    contributor: _Contributor | None = Field(
+        default=None, description="Only what this contributor did: the `sub` of their token."
+    )
+    contribution_id: _Id | None = Field(
+        default=None, description="Only what became of this contribution."
+    )
+    section: _Word | None = Field(default=None, description="Only what this section did.")
+    operation: str | None = Field(
+        default=None,
+        description="Only what was done in this way.",
+        json_schema_extra={"enum": [*OPERATIONS]},
+    )
+    since: str | None = Field(
+        default=None,
+        alias="from",
+        description="From this instant, or from the beginning of this day.",
+    )
+    until: str | None = Field(
+        default=None, alias="to", description="Until this instant, or until the end of this day."
+    )
+    limit: Annotated[int, BeforeValidator(_must_be_a_whole_number)] = Field(
+        default=DEFAULT_LIMIT,
+        ge=1,
+        le=HIGHEST_LIMIT,
+        description="How many records a page may have.",
+    )
+    cursor: Annotated[str, AfterValidator(_must_be_a_cursor)] | None = Field(
+        default=None, description="The `next` of the page before."
+    )
 
 
 _NAMES: Final = frozenset(RecordsQuery.model_json_schema()["properties"])
@@ -108,7 +130,7 @@ def record_routes(records: RecordList, identity: Identity, roles: Roles) -> APIR
         judge_parameters(request, _NAMES)
         return decision
 
-    @router.get("/v1/audit/records")
+    @router.get("/v1/audit/records", openapi_extra={"parameters": [*OF_A_READ]})
     async def list_of_records(
         query: Annotated[RecordsQuery, Query()],
         decision: Annotated[Decision, Depends(reader)],

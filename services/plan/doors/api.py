@@ -18,7 +18,12 @@ from services.plan.store.values import dumps
 from shared.chassis.database.database import Database
 from shared.chassis.http.identity import Identity
 from shared.chassis.http.parameters import (
+    LONGEST_WAIT,
+    OF_A_PAGE,
+    OF_A_READ,
     cursor_of,
+    described,
+    described_names,
     has_parameters,
     judge_parameters,
     judge_purpose,
@@ -34,6 +39,39 @@ from shared.chassis.wire.problem import Problem
 from shared.ledger import Contributor, id_in
 
 INCLUDES: Final = frozenset({"authorship", "derived", "findings", "reviews", "withdrawn"})
+
+_ASKED_FOR: Final = described(
+    "include",
+    "What else is shown, one or several with commas between them: `authorship` (who said "
+    "each field and item), `derived` (what is closed, agreed, due, missing or not recorded, and "
+    "what stands under what), `findings` (what is overdue, contradictory, unanswered or missing), "
+    "`reviews`, `withdrawn` (entries that were taken out).",
+    type="array",
+    items={"type": "string", "enum": sorted(INCLUDES)},
+)
+_OF_A_PLAN: Final = {
+    "parameters": [
+        _ASKED_FOR,
+        described(
+            "Ledger-Min-Position",
+            "The `ledger_position` of a receipt: the plan is shown only when it holds what was "
+            "contributed then. Until it does, the answer is `projection-behind`.",
+            place="header",
+        ),
+        described(
+            "Prefer",
+            f"`wait=5` waits so many seconds, at most {LONGEST_WAIT:.0f}, for the position.",
+            place="header",
+        ),
+        *OF_A_READ,
+    ]
+}
+_OF_A_PAST_PLAN: Final = {"parameters": [_ASKED_FOR, *OF_A_READ]}
+_OF_A_LIST: Final = {"parameters": [*OF_A_PAGE, *OF_A_READ]}
+
+# What is taken is what is described, so that the two cannot differ.
+_INCLUDE: Final = described_names(_ASKED_FOR)
+_PAGE: Final = described_names(*OF_A_PAGE)
 
 _LOOK_AGAIN: Final = 0.25  # what another replica has folded is seen by looking
 _NOTHING_INCLUDED: Final[frozenset[str]] = frozenset()
@@ -55,10 +93,10 @@ def plan_routes(
     router = APIRouter(tags=["plans"])
     Caller = Annotated[Contributor, Depends(identity)]  # noqa: N806 - a type
 
-    @router.get("/v1/plans/{plan_id}")
+    @router.get("/v1/plans/{plan_id}", openapi_extra=_OF_A_PLAN)
     async def current_plan(plan_id: str, request: Request, contributor: Caller) -> Response:
         """The plan as it stands, at least as new as ``Ledger-Min-Position`` asks."""
-        asked, decision = permitted(plan_id, request, contributor, roles, {"include"})
+        asked, decision = permitted(plan_id, request, contributor, roles, _INCLUDE)
         include = _include_of(request)
         waited = await _wait_for(request, asked, plans, folded, lag)
         view = await (plans.in_detail(asked, include) if include else plans.current(asked))
@@ -67,22 +105,22 @@ def plan_routes(
         view = await _with_more(view, include, beside, datetime.now(UTC))
         return release_plan(request, decision, view, lag, waited=waited)
 
-    @router.get("/v1/plans/{plan_id}/versions")
+    @router.get("/v1/plans/{plan_id}/versions", openapi_extra=_OF_A_LIST)
     async def versions(plan_id: str, request: Request, contributor: Caller) -> Response:
         """The versions of the plan, newest first."""
-        asked, decision = permitted(plan_id, request, contributor, roles, {"limit", "cursor"})
+        asked, decision = permitted(plan_id, request, contributor, roles, _PAGE)
         limit, before = page_of(request, "versions", str(asked))
         items, following = await lists.versions(asked, before, limit)
         if not items:
             await _must_be_known(plans, asked)
         return release_list(decision, page(items, _cursor("versions", asked, following)), lag)
 
-    @router.get("/v1/plans/{plan_id}/versions/{version}")
+    @router.get("/v1/plans/{plan_id}/versions/{version}", openapi_extra=_OF_A_PAST_PLAN)
     async def past_plan(
         plan_id: str, version: str, request: Request, contributor: Caller
     ) -> Response:
         """The plan of that version."""
-        asked, decision = permitted(plan_id, request, contributor, roles, {"include"})
+        asked, decision = permitted(plan_id, request, contributor, roles, _INCLUDE)
         include = _include_of(request)
         wanted = whole_number(version)
         view = None if wanted is None else await past.version(asked, wanted, include)
@@ -91,10 +129,10 @@ def plan_routes(
         view = await _with_more(view, include, beside)
         return release_plan(request, decision, view, lag, waited=False)
 
-    @router.get("/v1/plans/{plan_id}/history")
+    @router.get("/v1/plans/{plan_id}/history", openapi_extra=_OF_A_LIST)
     async def history(plan_id: str, request: Request, contributor: Caller) -> Response:
         """The contributions to the plan, newest first."""
-        asked, decision = permitted(plan_id, request, contributor, roles, {"limit", "cursor"})
+        asked, decision = permitted(plan_id, request, contributor, roles, _PAGE)
         limit, before = page_of(request, "history", str(asked))
         items, following = await lists.contributions(asked, before, limit)
         if not items:
@@ -109,7 +147,7 @@ def permitted(
     request: Request,
     contributor: Contributor,
     roles: Roles,
-    parameters: set[str],
+    parameters: Collection[str],
     *,
     repeatable: Collection[str] = ("include",),
 ) -> tuple[UUID, Decision]:

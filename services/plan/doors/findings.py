@@ -1,6 +1,6 @@
 """The HTTP door to what a plan says about itself."""
 
-from typing import Annotated
+from typing import Annotated, Final
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Request, Response
@@ -13,9 +13,32 @@ from services.plan.reads.findings import Findings, PlanFindings
 from services.plan.store.values import dumps
 from shared.chassis.database.database import Database
 from shared.chassis.http.identity import Identity
-from shared.chassis.http.parameters import parameter_invalid, whole_number
+from shared.chassis.http.parameters import (
+    OF_A_READ,
+    described,
+    described_names,
+    parameter_invalid,
+    whole_number,
+)
 from shared.chassis.policy.decide import Roles
 from shared.ledger import Contributor
+
+_WHICH: Final = (
+    described(
+        "code",
+        "Only findings with this code; it may be given several times.",
+        type="array",
+        items={"type": "string", "enum": sorted(RULES_BEHIND)},
+    ),
+    described(
+        "version",
+        "What that version of the plan said of itself; left out, what it says now.",
+        type="integer",
+        minimum=1,
+    ),
+)
+_OF_FINDINGS: Final = {"parameters": [*_WHICH, *OF_A_READ]}
+_NAMES: Final = described_names(*_WHICH)
 
 
 def findings_routes(
@@ -26,11 +49,11 @@ def findings_routes(
     router = APIRouter(tags=["plans"])
     Caller = Annotated[Contributor, Depends(identity)]  # noqa: N806 - a type
 
-    @router.get("/v1/plans/{plan_id}/findings")
+    @router.get("/v1/plans/{plan_id}/findings", openapi_extra=_OF_FINDINGS)
     async def plan_findings(plan_id: str, request: Request, contributor: Caller) -> Response:
         """What the plan says about itself, oldest first: now, or in one of its versions."""
         asked, decision = permitted(
-            plan_id, request, contributor, roles, {"code", "version"}, repeatable={"code"}
+            plan_id, request, contributor, roles, _NAMES, repeatable={"code"}
         )
         codes = _codes_in(request)
         found = await _asked_for(request, asked, findings)

@@ -20,7 +20,12 @@ from shared.chassis.http.answers import correlation_id_of
 from shared.chassis.http.body import read_body
 from shared.chassis.http.identity import Identity
 from shared.chassis.http.overload import PerCaller
-from shared.chassis.http.parameters import PRIVATE, judge_parameters, parameter_invalid
+from shared.chassis.http.parameters import (
+    IF_MATCH,
+    PRIVATE,
+    judge_parameters,
+    parameter_invalid,
+)
 from shared.chassis.http.plain_requests import Plain
 from shared.chassis.store.group_commit import QueueFull, Unavailable
 from shared.chassis.telemetry import log
@@ -48,6 +53,7 @@ _MAY_BE_TOO_OFTEN: Final[dict[int | str, dict[str, Any]]] = {
         },
     }
 }
+_MAY_NAME_A_VERSION: Final = {"parameters": [IF_MATCH]}
 _VERSION_TAG = re.compile(r'"([1-9][0-9]{0,15})"')
 _BATCH_LIMIT = 100
 _BESIDE_THE_CONTENT: Final = ("provenance", "visibility", "based_on")
@@ -66,7 +72,7 @@ def contribution_routes(
     router = APIRouter(tags=["contributions"])
     Caller = Annotated[Contributor, Depends(identity)]  # noqa: N806 - a type
 
-    @router.post(CONTRIBUTIONS, status_code=201)
+    @router.post(CONTRIBUTIONS, status_code=201, openapi_extra=_MAY_NAME_A_VERSION)
     async def contribute(request: Request, contributor: Caller) -> Response:
         """Take one contribution, or a batch of up to 100, and answer after the commit."""
         judge_parameters(request)
@@ -76,7 +82,11 @@ def contribution_routes(
         reply = await receive(contributions, _with_if_match(given, request), contributor)
         return _receipt_response(reply)
 
-    @router.post("/v1/contributions:validate", responses=_MAY_BE_TOO_OFTEN)
+    @router.post(
+        "/v1/contributions:validate",
+        responses=_MAY_BE_TOO_OFTEN,
+        openapi_extra=_MAY_NAME_A_VERSION,
+    )
     async def validate(request: Request, contributor: Caller) -> Response:
         """The receipt that a contribution would get: a look, which is recorded, and no more."""
         left = per_caller.count(contributor)

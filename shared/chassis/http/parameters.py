@@ -3,7 +3,7 @@
 import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Collection
-from typing import Final
+from typing import Any, Final
 
 import orjson
 from starlette.requests import Request
@@ -19,6 +19,9 @@ PRIVATE: Final = {"Cache-Control": "private, no-cache", "Vary": "Authorization, 
 LONGEST_WAIT: Final = 10.0
 """Seconds that a reader may ask to be waited for."""
 
+Described = dict[str, Any]
+"""One parameter in a document of OpenAPI."""
+
 PURPOSES: Final = ("direct-care", "emergency", "review", "audit", "support")
 REASONS: Final = ("cannot-ask", "life-at-risk", "others-at-risk")
 """Why somebody reads in an emergency: a closed list, so that no text about a person is sent."""
@@ -27,6 +30,62 @@ REASONS: Final = ("cannot-ask", "life-at-risk", "others-at-risk")
 _WHOLE_NUMBER: Final = re.compile(r"[1-9][0-9]{0,17}")
 _WAIT: Final = re.compile(r"\bwait\s*=\s*\"?([0-9]{1,4})\"?(?=\s*(?:[,;]|$))", re.IGNORECASE)
 _HIGHEST_PLACE: Final = 2**63 - 1
+
+
+def described(name: str, description: str, *, place: str = "query", **schema: Any) -> Described:
+    """A parameter or header as OpenAPI describes it, for the ``openapi_extra`` of a route."""
+    return {
+        "name": name,
+        "in": place,
+        "required": False,
+        "description": description,
+        "schema": schema or {"type": "string"},
+    }
+
+
+def described_names(*parameters: Described) -> frozenset[str]:
+    """The names of what is described, for ``judge_parameters``."""
+    return frozenset(one["name"] for one in parameters)
+
+
+OF_A_READ: Final = (
+    described(
+        "Ledger-Purpose",
+        "Why you read; left out, for direct care.",
+        place="header",
+        type="string",
+        enum=list(PURPOSES),
+    ),
+    described(
+        "Ledger-Reason",
+        "Why it is an emergency; needed with that purpose, and passed over with others.",
+        place="header",
+        type="string",
+        enum=list(REASONS),
+    ),
+)
+"""What every read may say of itself."""
+
+OF_A_PAGE: Final = (
+    described(
+        "limit",
+        "How many items a page may have.",
+        type="integer",
+        minimum=1,
+        maximum=HIGHEST_LIMIT,
+        default=DEFAULT_LIMIT,
+    ),
+    described("cursor", "The `next` of the page before; left out, the first page is meant."),
+)
+"""Which page of a list is asked for."""
+
+IF_MATCH: Final = described(
+    "If-Match",
+    'The version of the entry that you have seen, in quotes, as `"3"`: the same as `based_on` of '
+    "the contribution. A batch takes none.",
+    place="header",
+)
+"""Of a contribution: what a change is based on."""
 
 
 def parameter_invalid(name: str, detail: str, rule: str = "parameter") -> Problem:

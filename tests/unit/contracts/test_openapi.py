@@ -1,13 +1,15 @@
-"""Every answer of a door is declared: what is not would be a surprise to a generated client."""
+"""What an address takes, and every answer of it, is declared: nobody reads our source for it."""
 
 import pytest
 
 from shared.contracts import discover
 from shared.contracts.openapi import document
-from shared.contracts.schemas import CONTRIBUTION, RECEIPT
+from shared.contracts.schemas import CONTRIBUTION, RECEIPT, schemas
 from shared.ledger import Section
 
 NAMED = {CONTRIBUTION: "careplan.contribution/1.0.json", RECEIPT: "careplan.receipt/1.0.json"}
+A_PAGE = {"limit", "cursor"}
+A_READ = {"Ledger-Purpose", "Ledger-Reason"}
 
 
 @pytest.mark.parametrize("section", discover.sections(), ids=lambda section: section.name)
@@ -20,3 +22,33 @@ def test_a_repeat_and_a_batch_are_answered_200_as_the_contract_says(section: Sec
     receipt, problem = batch["properties"]["receipts"]["items"]["anyOf"]
     assert receipt == first
     assert problem == {"$ref": "#/components/schemas/Problem"}
+
+
+@pytest.mark.parametrize(
+    ("service", "path", "names"),
+    [
+        ("plan", "/v1/plans/{plan_id}", {"include", "Ledger-Min-Position", "Prefer", *A_READ}),
+        ("plan", "/v1/plans/{plan_id}/versions/{version}", {"include", *A_READ}),
+        ("plan", "/v1/plans/{plan_id}/versions", {*A_PAGE, *A_READ}),
+        ("plan", "/v1/plans/{plan_id}/history", {*A_PAGE, *A_READ}),
+        ("plan", "/v1/plans/{plan_id}/findings", {"code", "version", *A_READ}),
+        ("audit", "/v1/audit/records", {"plan_id", "from", "to", "operation", *A_PAGE, *A_READ}),
+    ],
+)
+def test_a_read_describes_what_may_be_asked(service: str, path: str, names: set[str]) -> None:
+    parameters = document(service, NAMED)["paths"][path]["get"]["parameters"]
+    beside = {one["name"]: one for one in parameters if one["in"] != "path"}
+    assert beside.keys() >= names
+    assert all(one.get("description") for one in beside.values())
+
+
+def test_a_contribution_describes_if_match() -> None:
+    paths = document("goals", NAMED)["paths"]
+    for path in ("/v1/contributions", "/v1/contributions:validate"):
+        assert [one["name"] for one in paths[path]["post"]["parameters"]] == ["If-Match"]
+
+
+def test_every_field_of_a_contribution_has_its_words() -> None:
+    for field in schemas([])[CONTRIBUTION]["properties"].values():
+        assert field["title"]
+        assert field["description"].endswith(".")
