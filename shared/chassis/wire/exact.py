@@ -4,7 +4,7 @@ pydantic reads more kindly than its own schema says: a date from ``"0"``, a UUID
 makes of a declaration is therefore narrowed here, in the one form that both of them come from.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from functools import cached_property
 from typing import Any, Final, Generic, TypeVar, cast
@@ -62,6 +62,21 @@ class Exact(Generic[ValueT]):
         """The JSON Schema of what is taken."""
         return Schemas().generate(self._schema)
 
+    def keys_at(self, path: Sequence[str]) -> tuple[str, ...]:
+        """The keys that an object at this place may have, where the declaration names them."""
+        definitions = self._as_json.get("$defs", {})
+        found = [self._as_json]
+        for step in (*path, None):
+            found = list(_branches(found, definitions))
+            if step is not None:
+                found = [inner for one in found for inner in _inside(one, step)]
+        keys = [key for one in found for key in one.get("properties", ())]
+        return tuple(dict.fromkeys(keys))
+
+    @cached_property
+    def _as_json(self) -> dict[str, Any]:
+        return self.json_schema()
+
 
 class Schemas(GenerateJsonSchema):
     """Schemas without the words ``default: null``."""
@@ -72,6 +87,27 @@ class Schemas(GenerateJsonSchema):
         if "default" in made and made["default"] is None:
             del made["default"]
         return made
+
+
+def _branches(schemas: Iterable[Schema], definitions: Schema) -> Iterator[Schema]:
+    """The same schemas, with references followed and each choice by itself."""
+    for schema in schemas:
+        if "$ref" in schema:
+            named = definitions[schema["$ref"].rpartition("/")[2]]
+            yield from _branches([named], definitions)
+        else:
+            yield schema
+            yield from _branches(schema.get("anyOf", schema.get("oneOf", ())), definitions)
+
+
+def _inside(schema: Schema, step: str) -> Iterator[Schema]:
+    """What stands one step further in."""
+    if step in schema.get("properties", ()):
+        yield schema["properties"][step]
+    elif isinstance(schema.get("additionalProperties"), dict):
+        yield schema["additionalProperties"]
+    elif step.isdecimal() and isinstance(schema.get("items"), dict):
+        yield schema["items"]
 
 
 def _exact(schema: Any) -> Any:

@@ -30,7 +30,12 @@ from typing_extensions import TypedDict
 
 from shared.chassis.wire.exact import Exact, Schemas
 from shared.chassis.wire.problem import Problem
-from shared.chassis.wire.validation_errors import error_at, errors_from_validation
+from shared.chassis.wire.validation_errors import (
+    NAMED_IN_A_SENTENCE,
+    UNKNOWN_KEY,
+    error_at,
+    errors_from_validation,
+)
 from shared.ledger import Claim, Command, Entry, Keep, Visibility
 from shared.ledger.entry.fields import wire_field
 from shared.ledger.values.visibility import FROM_SOMEBODY, FROM_WHOM, restricts_somebody
@@ -208,9 +213,23 @@ def _read(exact: Exact[Any], given: Any, prefix: str) -> Any:
         return exact.read(orjson.dumps(given))
     except ValidationError as error:
         errors = errors_from_validation(error, prefix, given=given)
+        for one in errors[:NAMED_IN_A_SENTENCE]:
+            _add_what_is_known(one, exact, prefix)
         raise Problem("content-invalid", errors=errors) from None
     except orjson.JSONEncodeError:
         raise _content_invalid(prefix, "json", "This cannot be written as JSON.") from None
+
+
+def _add_what_is_known(error: dict[str, Any], exact: Exact[Any], prefix: str) -> None:
+    """Say which keys an object may have to whoever sent another key, or no object."""
+    path = error["pointer"].removeprefix(prefix).split("/")[1:]
+    if error["rule"] == UNKNOWN_KEY:
+        path = path[:-1]
+    elif error["rule"] != "object":
+        return
+    if known := [key for key in exact.keys_at(path) if key != "item_id"]:
+        named = " and ".join(", ".join(f"`{key}`" for key in known).rsplit(", ", 1))
+        error["message"] = f"{error['message'].rstrip('.')}; an object here may have {named}."
 
 
 def _content_invalid(pointer: str, rule: str, message: str) -> Problem:

@@ -165,6 +165,24 @@ def test_a_claim_takes_no_unknown_key_that_is_null(provenance: Any, pointer: str
     assert [(e["pointer"], e["rule"]) for e in caught.value.errors] == [(pointer, "unknown-key")]
 
 
+@pytest.mark.parametrize(
+    ("content", "known"),
+    [
+        ({**BEGUN, "whyy": "x"}, "`aim`, "),
+        ({**BEGUN, "aim": "Walk"}, "`text` and `code`."),
+        ({**BEGUN, "aim": {"words": "Walk"}}, "`text` and `code`."),
+        ({**BEGUN, "needs": ["a"]}, "`section` and `entry_id`."),
+        ({**BEGUN, "words": {"a/b": {"words": "x"}}}, "`text` and `code`."),
+    ],
+)
+def test_a_key_that_is_not_known_is_told_which_are(content: Any, known: str) -> None:
+    """Whoever mistypes a key, or sends a text for an object, need not look into the contract."""
+    with pytest.raises(Problem) as caught:
+        read("begin", content)
+    (message,) = (error["message"] for error in caught.value.errors)
+    assert f"an object here may have {known}" in message
+
+
 def test_a_null_for_a_known_key_is_left_out_at_every_depth() -> None:
     with_nulls = {**BEGUN, "aim": {"text": "Walk", "code": None}, "marked": None, "words": None}
     assert read("begin", with_nulls) == read("begin", BEGUN)
