@@ -97,7 +97,7 @@ def _branches(schemas: Iterable[Schema], definitions: Schema) -> Iterator[Schema
             yield from _branches([named], definitions)
         else:
             yield schema
-            yield from _branches(schema.get("anyOf", schema.get("oneOf", ())), definitions)
+            yield from _branches(schema.get("anyOf") or schema.get("oneOf") or (), definitions)
 
 
 def _inside(schema: Schema, step: str) -> Iterator[Schema]:
