@@ -57,10 +57,14 @@ NEEDS_A_NAME = Refusal(
     "person-needs-a-name", "The name is not complete", "A first and a family name are needed."
 )
 BORN_IN_THE_FUTURE = Refusal(
-    "date-of-birth-in-the-future", "The person is not born yet", "Nobody is born after today."
+    "date-of-birth-in-the-future",
+    "The person is not born yet",
+    "Give a day that is not after today.",
 )
 NHS_NUMBER_INVALID = Refusal(
-    "nhs-number-invalid", "This is no NHS number", "This cannot be an NHS number."
+    "nhs-number-invalid",
+    "This is no NHS number",
+    "This cannot be an NHS number: a digit is wrong or missing.",
 )
 NEEDS_AN_IDENTIFIER = Refusal(
     "person-needs-an-identifier",

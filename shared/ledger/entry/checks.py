@@ -31,7 +31,7 @@ ENDS_BEFORE_IT_STARTS: Final = Refusal(
 ORGANISATION_CLAIM_DIFFERS: Final = Refusal(
     "organisation-claim-differs",
     "Another organisation is claimed than the one proven",
-    "An organisation says this of itself alone.",
+    "An organisation says this of itself alone. Name the organisation that contributes.",
 )
 NOT_YOUR_ORGANISATION: Final = Refusal(
     "not-your-organisation",
