@@ -1,5 +1,6 @@
 """What a declaration says of a command is kept by the base, whatever its rules forget."""
 
+import re
 from typing import Annotated, Any
 
 import pytest
@@ -33,6 +34,8 @@ from shared.ledger import (
     titled,
     withdraws,
 )
+from shared.ledger.entry.rights import in_words
+from shared.ledger.provenance import PROXY, RELATED_PERSON, SYSTEM
 from shared.testing.people import EDITH, HELEN, RUTH, SAM, TOM
 from shared.testing.scenario import acting, do, given, happened, said
 
@@ -348,3 +351,8 @@ def test_a_field_with_a_word_of_python_has_its_own_name_everywhere_else() -> Non
     assert mapper.fields(stored.topic, stored.state, 1) == ["with"]
     assert leaves_of(Outing) == ("with",)
     assert {"with", "from"} <= event_schema(Outing.Begun)["properties"].keys()
+
+
+def test_each_kind_that_may_use_a_command_is_named_in_words() -> None:
+    for kind in (PERSON, RELATED_PERSON, PROXY, PROFESSIONAL, SYSTEM):
+        assert re.fullmatch("(?:the|a|somebody) .+", in_words((kind,)))
