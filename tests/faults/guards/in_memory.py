@@ -25,6 +25,8 @@ from shared.chassis.store.recorder import Recorder
 from tests.faults.guards.everywhere import replace, replace_method
 
 DANGEROUS_MOMENT: Final = 0.15
+# One section of several is killed: its relay has to be at it, however little comes to that one.
+_OF_A_RELAY: Final = 1.0
 
 _LOCKS_A_PLAN: Final = re.compile(r"\bFROM (\w+\.)?plan\b.*\bFOR UPDATE\b", re.DOTALL)
 
@@ -37,7 +39,7 @@ def without_mark() -> None:
     async def too_early(self: Any, windows: Any, one: Any, messages: Sequence[Any]) -> None:
         one.under_way.mark = messages[-1].position
         await self._save_mark(one)
-        await asyncio.sleep(DANGEROUS_MOMENT)
+        await asyncio.sleep(_OF_A_RELAY)
         await send_window(self, windows, one, messages)
 
     relay._send_window = too_early
@@ -246,7 +248,7 @@ def slow_to_mark() -> None:
     save_mark = relay._save_mark
 
     async def late(self: Any, one: Any) -> None:
-        await asyncio.sleep(DANGEROUS_MOMENT)
+        await asyncio.sleep(_OF_A_RELAY)
         await save_mark(self, one)
 
     relay._save_mark = late
