@@ -13,7 +13,7 @@ from shared.cli.token import person, professional, related_person, system
 STORIES: Final = Path(__file__).with_name("stories")
 
 PROXIES: Final = "the judging of Proxies"
-_JUDGES_PROXIES: Final = "shared.chassis.policy.relationships"
+_JUDGES_PROXIES: Final = "shared.chassis.policy.proxies"
 
 _PROVENANCE: Final = ("stated_by", "on_behalf_of", "supported_by", "place", "system")
 _OF_THE_ONE_CONTRIBUTION: Final = ("source_ref",)

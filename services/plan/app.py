@@ -17,8 +17,10 @@ from shared.chassis.database.database import Database
 from shared.chassis.http.identity import Identity
 from shared.chassis.http.plain_requests import plain_reads
 from shared.chassis.kafka.consumer import BatchConsumer
+from shared.chassis.kafka.local_copy import LocalCopies
 from shared.chassis.kafka.relay import Relay
 from shared.chassis.kafka.streams import OutgoingStream
+from shared.chassis.policy.access_copy import COPIED, access_copy
 from shared.chassis.policy.decide import POLICY_VERSION
 from shared.chassis.service_app import service_app
 from shared.chassis.settings import Settings
@@ -56,6 +58,15 @@ def create_app(settings: Settings) -> FastAPI:
         max_records=BATCH,
     )
 
+    reader = f"{CONSUMER}-copies"
+    copies = BatchConsumer(
+        consumer=reader,
+        handle=LocalCopies([access_copy(database, settings)], reader),
+        database=database,
+        settings=settings,
+        pattern=COPIED,
+    )
+
     def behind() -> Reading:
         seconds = events.behind_seconds()
         return [] if seconds is None else seconds  # what is not known is not said to be nothing
@@ -78,7 +89,7 @@ def create_app(settings: Settings) -> FastAPI:
         relay=relay,
         routes=[routes, findings_routes(*reading, events.behind_seconds, findings)],
         plain=[*plain_reads(routes, identity)],
-        consumers={"events": events},
+        consumers={"events": events, "copies": copies},
         opens=[parked_counted()],
         gauges={
             Gauge.PARKED_EVENTS: lambda: float(plans.parked_events),

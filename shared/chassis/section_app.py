@@ -1,6 +1,5 @@
 """The composition root of every section service: the one place where its parts meet."""
 
-import re
 from contextlib import AbstractAsyncContextManager
 from typing import Any
 
@@ -16,11 +15,12 @@ from shared.chassis.http.media import media_routes
 from shared.chassis.http.overload import PerCaller
 from shared.chassis.kafka.commands import CommandDoor
 from shared.chassis.kafka.consumer import BatchConsumer
-from shared.chassis.kafka.local_copy import LocalCopy
+from shared.chassis.kafka.local_copy import Copy, LocalCopies
 from shared.chassis.kafka.relay import Relay
 from shared.chassis.kafka.streams import streams_of
 from shared.chassis.media.keeping import MediaKeeping
-from shared.chassis.policy.plan_states import PLAN_EVENTS, PlanStates
+from shared.chassis.policy.access_copy import COPIED, access_copy
+from shared.chassis.policy.plan_states import PlanStates
 from shared.chassis.service_app import service_app
 from shared.chassis.settings import Settings
 from shared.chassis.store.event_store import EventStore
@@ -53,6 +53,7 @@ def create_app(section: Section, settings: Settings) -> FastAPI:
         cache_bytes=settings.entry_cache_bytes,
     )
     plan_states = PlanStates(database, wait_seconds=settings.copy_wait_seconds)
+    access = access_copy(database, settings)
     keeping = MediaKeeping(database, settings) if who_may_store(section) else None
     media = MediaNamed(keeping.rows) if keeping is not None else None
     contributions = Contributions(section, store, plan_states, settings, media)
@@ -66,15 +67,16 @@ def create_app(section: Section, settings: Settings) -> FastAPI:
             topics=[commands_topic(section.name)],
         )
     }
-    if not _opens_plans(section):
-        reader = f"{section.wire_name}-plan-states"
-        consumers["plan_states"] = BatchConsumer(
-            consumer=reader,
-            handle=LocalCopy(plan_states, reader),
-            database=database,
-            settings=settings,
-            pattern=re.escape(PLAN_EVENTS),
-        )
+    # Whoever opens plans knows from its own entries which are open.
+    copies: list[Copy] = [access] if _opens_plans(section) else [plan_states, access]
+    reader = f"{section.wire_name}-copies"
+    consumers["copies"] = BatchConsumer(
+        consumer=reader,
+        handle=LocalCopies(copies, reader),
+        database=database,
+        settings=settings,
+        pattern=COPIED,
+    )
 
     per_caller = PerCaller(settings.validations_a_minute)
     routes = [contribution_routes(contributions, validations, identity, per_caller)]

@@ -137,15 +137,16 @@ USUAL_ROLES: Final = {
         *("data-quality", "registration-service"),
         *("privacy-officer", "caldicott-guardian", "auditor"),
     ),
+    "registration": ("registration-service",),
 }
-"""The names of each kind of role that a view asks for, where a setting gives none; those that a
-command asks for are declared beside it."""
+"""The names of each kind of role that a view or a local copy asks for, where a setting gives none;
+those that a command asks for are declared beside it."""
 
 KINDS_OF_ROLE: Final = (
     *USUAL_ROLES,
     *("demographics", "hc_demographics", "chi_demographics"),
     *("plan_ending", "plan_merging", "restriction_lifting"),
-    *("key_worker_naming", "registration", "relationship_supervising"),
+    *("key_worker_naming", "relationship_supervising"),
 )
 """Every kind of role that a deployment may name: a setting is the same for all of its services."""
 

@@ -40,8 +40,7 @@ def readers_of(topic: str, sections: Iterable[str]) -> list[str]:
         readers[events_topic(name)] = ["audit", "plan"]
     for name in _HEARD_BY_ALL:
         if kebab(name) in everybody:
-            others = [other for other in everybody if other != kebab(name)]
-            readers[events_topic(name)] = ["audit", "plan", *others]
+            readers[events_topic(name)] = ["audit", "plan", *everybody]
     return readers.get(topic, [])
 
 

@@ -283,6 +283,7 @@ async def bench_of(
         events_topic(section.name),
         commands_topic(section.name),
         events_topic("person"),
+        events_topic("care_team"),
         dead_letters_topic(section.name),
         AUDIT_RECORDS,
         *(receipts_topic(organisation) for organisation in organisations),

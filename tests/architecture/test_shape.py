@@ -70,7 +70,9 @@ OF_THE_CHASSIS = {
     "contribute": {
         "prepare.py", "contribute.py", "decisions.py", "validate.py", "receipts.py", "media.py",
     },
-    "policy": {"decide.py", "plan_states.py", "relationships.py", "visibility.py"},
+    "policy": {
+        "access.py", "access_copy.py", "asking_again.py", "decide.py", "plan_states.py",
+        "relationships.py", "visibility.py"},
     "media": {
         "kinds", "keeping.py", "rows.py", "spool.py", "ranges.py", "scanner.py", "blob_store.py",
         "disk.py", "s3.py", "faults.py",

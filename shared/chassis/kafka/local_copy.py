@@ -1,25 +1,37 @@
-"""Feeds the section's own copy of plan states from the events of the section that opens plans."""
+"""Feeds a service's own copies of what other sections decide on from their events."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
+from typing import Protocol
+from uuid import UUID
 
+from shared.chassis.database.database import Connection
 from shared.chassis.database.outgoing import Outgoing, append_outgoing
 from shared.chassis.kafka.dead_letters import Record
 from shared.chassis.kafka.event_message import Unreadable, event_of
 from shared.chassis.kafka.offsets import Transaction
-from shared.chassis.policy.plan_states import PlanStates
 from shared.chassis.telemetry import Count, counter, log
 from shared.ledger import RecordedEvent
 
 
-class LocalCopy:
-    """Handles batches of events of other sections that this one needs to know of."""
+class Copy(Protocol):
+    """What is kept of some events, to decide on."""
 
-    def __init__(self, plan_states: PlanStates, consumer: str) -> None:
-        self._plan_states = plan_states
+    async def learn(self, connection: Connection, events: Iterable[RecordedEvent]) -> set[UUID]:
+        """Fold events into the copy, in the caller's transaction; the plans that they are of."""
+
+    def learned(self, plan_ids: Collection[UUID]) -> None:
+        """Wake up whoever waits; after the commit."""
+
+
+class LocalCopies:
+    """Handles batches of events of other sections that this service needs to know of."""
+
+    def __init__(self, copies: Sequence[Copy], consumer: str) -> None:
+        self._copies = copies
         self._consumer = consumer
 
     async def __call__(self, records: Sequence[Record], transaction: Transaction) -> None:
-        """Fold the batch into the copy, with its offsets."""
+        """Fold the batch into the copies, with its offsets."""
         events: list[RecordedEvent] = []
         rows: list[Outgoing] = []
         for record in records:
@@ -28,9 +40,10 @@ class LocalCopy:
             except Unreadable as error:
                 rows.extend(transaction.dead_letter(record, error.reason, error.code))
         async with transaction() as connection:
-            learned = await self._plan_states.learn(connection, events)
+            learned = [await copy.learn(connection, events) for copy in self._copies]
             await append_outgoing(connection, rows)
-        self._plan_states.learned(learned)
+        for copy, plan_ids in zip(self._copies, learned, strict=True):
+            copy.learned(plan_ids)
         labels = {"consumer": self._consumer}
         counter(Count.CONSUMED).add(len(records), labels)
         counter(Count.APPLIED).add(len(events), labels)

@@ -4,11 +4,11 @@ Fed from the events of ``person``; a copy may be moments behind, so no refusal t
 is kept.
 """
 
-import asyncio
 from collections.abc import Collection, Iterable
 from uuid import UUID
 
 from shared.chassis.database.database import Connection, Database
+from shared.chassis.policy.asking_again import AskingAgain
 from shared.ledger import RecordedEvent
 from shared.ledger.recorded_event import OPEN, plan_state_after
 from shared.ledger.topics import events_topic
@@ -23,7 +23,7 @@ class PlanStates:
     def __init__(self, database: Database, *, wait_seconds: float) -> None:
         self._database = database
         self._wait_seconds = wait_seconds
-        self._learned = asyncio.Event()
+        self._asking = AskingAgain()
 
     async def of(self, plan_id: UUID, *, wait: bool = True) -> str | None:
         """``open``, ``ended``, ``merged``, or ``None`` for a plan not heard of.
@@ -31,21 +31,11 @@ class PlanStates:
         Where the answer would be a no it is asked again, for as long as the setting says, as the
         copy may be behind.
         """
-        clock = asyncio.get_running_loop().time
-        deadline = clock() + (self._wait_seconds if wait else 0)
-        while True:
-            learned = self._learned
-            state = await self._read(plan_id)
-            left = deadline - clock()
-            if state == OPEN or left <= 0:
-                return state
-            try:
-                # A replica of this service may be the one that reads this plan's partition, so
-                # the table is looked at again also when nothing was learned here.
-                async with asyncio.timeout(min(left, 0.25)):
-                    await learned.wait()
-            except TimeoutError:
-                continue
+        return await self._asking.until(
+            lambda: self._read(plan_id),
+            lambda state: state == OPEN,
+            self._wait_seconds if wait else 0,
+        )
 
     async def learn(self, connection: Connection, events: Iterable[RecordedEvent]) -> set[UUID]:
         """Fold events of the plans' Persons into the copy, in the caller's transaction."""
@@ -73,8 +63,7 @@ class PlanStates:
     def learned(self, plan_ids: Collection[UUID]) -> None:
         """Wake up whoever waits; after the commit."""
         if plan_ids:
-            self._learned.set()
-            self._learned = asyncio.Event()
+            self._asking.wake()
 
     async def _read(self, plan_id: UUID) -> str | None:
         state: str | None = await self._database.pool.fetchval(

@@ -121,7 +121,7 @@ async def test_a_broker_that_says_nothing_holds_up_neither_contributions_nor_the
         door = replace(goals.door, client=client)
         answer = await door.contribute(contribution(AGREE, GOAL, plan_id), NURSE)
         assert answer.status_code == 201
-        assert {"commands", "plan_states"} <= set(await door.not_ready())
+        assert {"commands", "copies"} <= set(await door.not_ready())
         assert (await client.get("/readyz")).status_code == 200
         began = monotonic()
     assert monotonic() - began < LONG_ENOUGH, "the broker is silent still, and it has ended"

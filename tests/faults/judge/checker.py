@@ -128,7 +128,8 @@ class Checker:
     async def _behind(self) -> bool:
         """True where a record of an event topic has not reached the plan's stored offsets."""
         rows = await self._evidence.ask(
-            "plan", "SELECT topic, partition, next_offset FROM consumer_offset"
+            "plan",
+            "SELECT topic, partition, next_offset FROM consumer_offset WHERE consumer = 'plan'",
         )
         held = {(row["topic"], row["partition"]): row["next_offset"] for row in rows}
         ends = await self._evidence.ends(EVENT_TOPICS)

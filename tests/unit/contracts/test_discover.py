@@ -24,7 +24,9 @@ def test_readers_of_a_topic_follow_from_the_declarations() -> None:
     names = ["person", "about_me", "goals"]
     assert readers_of("careplan.goals.commands.v1", names) == ["goals"]
     assert readers_of("careplan.goals.events.v1", names) == ["audit", "plan"]
-    assert readers_of("careplan.person.events.v1", names) == ["audit", "plan", "about-me", "goals"]
+    assert readers_of("careplan.person.events.v1", names) == [
+        *("audit", "plan", "about-me", "goals", "person"),
+    ]
     assert readers_of("careplan.inbox.{org}.v1", names) == ["intake"]
 
 

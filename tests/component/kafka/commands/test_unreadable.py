@@ -211,7 +211,7 @@ async def test_an_event_that_cannot_be_read_holds_up_no_copy(goals: Goals) -> No
     await goals.bench.command(given, "ZZC01")
     assert (await goals.told(given))["outcome"] == "accepted"
     letter = await goals.letter(odd)
-    assert header(letter, "dead-letter-consumer") == "goals-plan-states"
+    assert header(letter, "dead-letter-consumer") == "goals-copies"
     assert header(letter, "dead-letter-reason") == "The name of a header is not UTF-8."
 
 

@@ -35,6 +35,16 @@ CREATE TABLE dead_letter_count (
     PRIMARY KEY (consumer, at)
 );
 
+-- The service's own copy of relationships, Proxies and openings of plans: what decides who may see a
+-- plan and act for its person. Of each leaf the version that set it last is kept beside its value.
+CREATE TABLE access_entry (
+    entry_id uuid PRIMARY KEY,
+    plan_id  uuid NOT NULL,
+    kind     text NOT NULL CHECK (kind IN ('relationship', 'proxy', 'opening')),
+    leaves   bytea NOT NULL                  -- JSON: {leaf: [entry_version, value]}
+);
+CREATE INDEX access_entry_plan ON access_entry (plan_id);
+
 -- Positions are given under the service's one lock, so that position order is commit order. The
 -- lock is taken in a statement of its own: the next one then sees what was committed before it.
 CREATE FUNCTION outgoing_append(topics text[], keys bytea[], headers bytea[], bodies bytea[])
@@ -56,5 +66,5 @@ END
 $$;
 
 GRANT SELECT, INSERT ON outgoing TO ledger_writer;
-GRANT SELECT, INSERT, UPDATE ON relay_mark, consumer_offset TO ledger_writer;
+GRANT SELECT, INSERT, UPDATE ON relay_mark, consumer_offset, access_entry TO ledger_writer;
 GRANT SELECT, INSERT, UPDATE, DELETE ON dead_letter_count TO ledger_writer;

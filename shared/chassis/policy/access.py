@@ -1,0 +1,159 @@
+"""What lets somebody see a plan or act for its person, and whether it does so now: pure."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum
+from uuid import UUID
+
+from shared.ledger import RELATED_PERSON, Agent, Contributor, Organisation
+
+
+@dataclass(frozen=True)
+class Scope:
+    """What may be seen, by the names of sections, and whether something may be contributed."""
+
+    sections: frozenset[str] | None = None
+    labels: frozenset[str] = frozenset()
+    contribute: bool = True
+
+    def covers(self, section: str | None) -> bool:
+        """True where it covers the section; asked of none, where it covers anything at all."""
+        return self.sections is None or (
+            bool(self.sections) if section is None else section in self.sections
+        )
+
+
+@dataclass(frozen=True)
+class Objection:
+    """What the person does not want, and until when it is released all the same."""
+
+    scope: Scope = Scope()
+    released_until: datetime | None = None
+
+    def stands(self, at: datetime) -> bool:
+        """True until it is released, and again when the release has ended."""
+        return self.released_until is None or self.released_until <= at
+
+
+@dataclass(frozen=True)
+class Relationship:
+    """Why one organisation may see a plan, and contribute to it, between two instants.
+
+    ``self_claimed`` is true where neither the person said so nor a registration service.
+    """
+
+    entry_id: UUID
+    organisation: str
+    live_from: datetime
+    live_until: datetime | None = None
+    scope: Scope = Scope()
+    objections: tuple[Objection, ...] = ()
+    self_claimed: bool = True
+
+    def permits(self, at: datetime, section: str | None, contributing: bool) -> bool:
+        """True where it permits this at this instant; it ends at its end, not after it."""
+        return (
+            self.live_from <= at
+            and (self.live_until is None or at < self.live_until)
+            and self.scope.covers(section)
+            and (self.scope.contribute or not contributing)
+            and not self._is_objected_to(at, section)
+        )
+
+    def _is_objected_to(self, at: datetime, section: str | None) -> bool:
+        standing = [one.scope for one in self.objections if one.stands(at)]
+        if section is not None:
+            return any(scope.covers(section) for scope in standing)
+        objected: set[str] = set()
+        for scope in standing:
+            if scope.sections is None:
+                return True
+            objected |= scope.sections
+        return self.scope.sections is not None and self.scope.sections <= objected
+
+
+class Doing(Enum):
+    """What somebody does for the person."""
+
+    VIEW = "view"
+    CONTRIBUTE = "contribute"
+    AGREE = "agree"
+
+
+@dataclass(frozen=True)
+class Proxy:
+    """Who may do what for the person, in which sections, between two instants."""
+
+    entry_id: UUID
+    name: str | None
+    identifiers: frozenset[tuple[str, str]]
+    may: frozenset[Doing]
+    live_from: datetime
+    live_until: datetime | None = None
+    sections: frozenset[str] | None = None
+    suspended: bool = False
+
+    def permits(self, at: datetime, section: str | None, doing: Doing) -> bool:
+        """True where they may do this for the person at this instant, in this section."""
+        return (
+            doing in self.may
+            and not self.suspended
+            and self.live_from <= at
+            and (self.live_until is None or at < self.live_until)
+            and Scope(self.sections).covers(section)
+        )
+
+    def is_of(self, contributor: Contributor, stated_by: Agent | None) -> bool:
+        """True where it is theirs who contribute, or theirs whose word an organisation records.
+
+        Somebody close to the person is known by their token alone. An organisation answers for who
+        said it, and names them by a number that the Proxy has, or by the name in it.
+        """
+        if ("sub", contributor.sub) in self.identifiers:
+            return True
+        if contributor.organisation is None or stated_by is None:
+            return False
+        if stated_by.kind != RELATED_PERSON:
+            return False
+        if stated_by.identifier is not None:
+            return (stated_by.identifier.kind, stated_by.identifier.value) in self.identifiers
+        return self.name is not None and stated_by.name == self.name
+
+
+@dataclass(frozen=True)
+class Access:
+    """What the care team has said of one plan: relationships, and who acts for the person."""
+
+    relationships: tuple[Relationship, ...] = ()
+    proxies: tuple[Proxy, ...] = ()
+
+
+def live(
+    relationships: Iterable[Relationship],
+    organisation: Organisation | None,
+    at: datetime,
+    section: str | None = None,
+    *,
+    contributing: bool = False,
+) -> Relationship | None:
+    """The relationship by which an organisation may do this now; what is no claim comes first."""
+    code = organisation.code if organisation else None
+    if code is None:
+        return None
+    permitting = [
+        one
+        for one in relationships
+        if one.organisation == code and one.permits(at, section, contributing)
+    ]
+    return min(permitting, key=lambda one: (one.self_claimed, one.entry_id), default=None)
+
+
+def live_proxy(
+    proxies: Iterable[Proxy], entry_id: UUID, at: datetime, section: str | None, doing: Doing
+) -> Proxy | None:
+    """The Proxy of this id, where it permits this now."""
+    for one in proxies:
+        if one.entry_id == entry_id and one.permits(at, section, doing):
+            return one
+    return None

@@ -1,0 +1,253 @@
+"""What the events of a plan say of who may see it and who may act for its person: pure.
+
+What is known of an entry is its leaves, each with the version that set it last. Events may so come
+in any order and any number of times; what has not come yet permits nothing.
+"""
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any, Final
+from uuid import UUID
+
+from shared.chassis.policy.access import Access, Doing, Objection, Proxy, Relationship, Scope
+from shared.ledger import PERSON, RELATED_PERSON, RecordedEvent
+from shared.ledger.recorded_event import PLAN_OPENED
+from shared.ledger.topics import events_topic
+
+RELATIONSHIP_EVENTS: Final = events_topic("care_team")
+"""Where the section that records relationships and Proxies says what becomes of them."""
+
+RELATIONSHIP: Final = "relationship"
+PROXY: Final = "proxy"
+OPENING: Final = "opening"
+
+OPENERS_TIME: Final = timedelta(days=30)
+"""How long whoever opened a plan may use it for that alone."""
+
+Leaves = dict[str, tuple[int, Any]]
+"""Each leaf of an entry with the version that set it and the value that it has since then."""
+
+_CARE_TEAM: Final = "care-team"
+_IS_OUT: Final = "is_out"
+_PERSONS_WORD: Final = "persons_word"
+_RECORDED_ROLE: Final = "recorded_role"
+_RECORDED_BY: Final = "recorded_by"
+
+
+@dataclass(frozen=True)
+class Known:
+    """One entry of a plan that access rests on, as far as its events have come."""
+
+    plan_id: UUID
+    entry_id: UUID
+    kind: str
+    leaves: Leaves
+
+    def having(self, later: "Known") -> "Known":
+        """With what another event says of it, where that is the newer word."""
+        leaves = dict(self.leaves)
+        for name, said in later.leaves.items():
+            if name not in leaves or leaves[name][0] < said[0]:
+                leaves[name] = said
+        return replace(self, leaves=leaves)
+
+    def get(self, name: str) -> Any:
+        """The value of a leaf, ``None`` where nothing has set it."""
+        return self.leaves.get(name, (0, None))[1]
+
+
+def known_from(event: RecordedEvent) -> Known | None:
+    """What an event says of access; ``None`` where it says nothing of it.
+
+    Only what a decision rests on is taken: no reason and no words.
+    """
+    if event.type.rpartition(".v")[0] == PLAN_OPENED:
+        return _known(event, OPENING, {"opened_at": event.recorded_at.isoformat(), **_told(event)})
+    if event.section != _CARE_TEAM or event.entry_type not in (RELATIONSHIP, PROXY):
+        return None
+    take = _FROM[event.entry_type]
+    said = {name: take[name](event.content.get(name)) for name in event.fields if name in take}
+    if event.change == "created":
+        said |= _told(event)
+    if event.change in ("withdrawn", "restored"):
+        said[_IS_OUT] = event.change == "withdrawn"
+    return _known(event, event.entry_type, said)
+
+
+def _known(event: RecordedEvent, kind: str, said: Mapping[str, Any]) -> Known:
+    leaves = {name: (event.entry_version, value) for name, value in said.items()}
+    return Known(event.plan_id, event.entry_id, kind, leaves)
+
+
+def _told(event: RecordedEvent) -> dict[str, Any]:
+    """Whether the person said it, and who recorded it: that decides whether it is a claim."""
+    recorded_by = _map(event.provenance.get("recorded_by"))
+    stated_by = _map(event.provenance.get("stated_by") or recorded_by)
+    acts = stated_by.get("kind") == RELATED_PERSON and event.provenance.get("on_behalf_of")
+    return {
+        _PERSONS_WORD: bool(stated_by.get("kind") == PERSON or acts),
+        _RECORDED_ROLE: recorded_by.get("role"),
+        _RECORDED_BY: _code(recorded_by.get("organisation")),
+    }
+
+
+def _map(given: Any) -> Mapping[str, Any]:
+    return given if isinstance(given, Mapping) else {}
+
+
+def _code(organisation: Any) -> str | None:
+    given = _map(organisation)
+    return given.get("ods") or given.get("local_id")
+
+
+def _as_it_is(given: Any) -> Any:
+    return given
+
+
+def _scope_alone(objection: Any) -> Any:
+    return None if objection is None else {"scope": _map(objection).get("scope")}
+
+
+def _end_alone(released: Any) -> Any:
+    return None if released is None else _map(released).get("until")
+
+
+def _who(party: Any) -> Any:
+    given = _map(party)
+    identifiers = given.get("identifiers")
+    found = map(_map, identifiers if isinstance(identifiers, list) else ())
+    numbers = [[one.get("kind"), one.get("value")] for one in found]
+    return {"name": given.get("name"), "identifiers": numbers}
+
+
+_FROM: Final[Mapping[str, Mapping[str, Any]]] = {
+    RELATIONSHIP: {
+        "organisation": _code,
+        "live_from": _as_it_is,
+        "live_until": _as_it_is,
+        "scope": _as_it_is,
+        "objection": _scope_alone,
+        "released": _end_alone,
+    },
+    PROXY: {
+        "party": _who,
+        "live_from": _as_it_is,
+        "live_until": _as_it_is,
+        "scope": _as_it_is,
+        "suspended": bool,
+    },
+}
+"""The leaves that are taken of each type of entry, and what is taken of each."""
+
+
+def access_of(known: Iterable[Known], registration: Collection[str]) -> Access:
+    """What entries amount to; ``registration`` are roles whose word about others is no claim.
+
+    An entry that has ended, or of which not enough has come, permits nothing and is left out.
+    """
+    relationships: list[Relationship] = []
+    proxies: list[Proxy] = []
+    openings: list[Relationship] = []
+    for one in sorted(known, key=lambda one: (one.kind, one.entry_id)):
+        if one.get(_IS_OUT):
+            continue
+        try:
+            if one.kind == RELATIONSHIP:
+                relationships.append(_relationship(one, registration))
+            elif one.kind == PROXY:
+                proxies.append(_proxy(one))
+            elif one.get(_RECORDED_BY) is not None:
+                openings.append(_opening(one, registration))
+        except (ValueError, TypeError, AttributeError):
+            continue
+    found = [*relationships]
+    for opened in openings:
+        # Opening a plan is no way past what the person objects to.
+        objections = tuple(
+            objection
+            for held in relationships
+            if held.organisation == opened.organisation
+            for objection in held.objections
+        )
+        found.append(replace(opened, objections=objections))
+    return Access(tuple(found), tuple(proxies))
+
+
+def _relationship(one: Known, registration: Collection[str]) -> Relationship:
+    objection, released = one.get("objection"), _instant_if(one.get("released"))
+    return Relationship(
+        one.entry_id,
+        _text(one.get("organisation")),
+        _instant(one.get("live_from")),
+        _instant_if(one.get("live_until")),
+        _scope(one.get("scope")),
+        () if objection is None else (Objection(_scope(objection["scope"]), released),),
+        _is_claim(one, registration),
+    )
+
+
+def _opening(one: Known, registration: Collection[str]) -> Relationship:
+    opened_at = _instant(one.get("opened_at"))
+    return Relationship(
+        one.entry_id,
+        _text(one.get(_RECORDED_BY)),
+        opened_at,
+        opened_at + OPENERS_TIME,
+        self_claimed=_is_claim(one, registration),
+    )
+
+
+def _is_claim(one: Known, registration: Collection[str]) -> bool:
+    return not (one.get(_PERSONS_WORD) or one.get(_RECORDED_ROLE) in registration)
+
+
+def _proxy(one: Known) -> Proxy:
+    party, scope = one.get("party"), one.get("scope")
+    sections = scope.get("sections")
+    return Proxy(
+        one.entry_id,
+        party["name"],
+        frozenset((kind, value) for kind, value in party["identifiers"]),
+        frozenset(doing for doing in Doing if scope.get(doing.value) is True),
+        _instant(one.get("live_from")),
+        _instant_if(one.get("live_until")),
+        _names(sections),
+        bool(one.get("suspended")),
+    )
+
+
+def _scope(given: Any) -> Scope:
+    if given is None:
+        return Scope()
+    sections = given.get("sections")
+    return Scope(
+        _names(sections),
+        _names(given.get("labels")) or frozenset(),
+        given.get("contribute", True) is True,
+    )
+
+
+def _names(given: Any) -> frozenset[str] | None:
+    if given is None:
+        return None
+    if not isinstance(given, list):
+        raise TypeError("not a list of names")
+    return frozenset(map(_text, given))
+
+
+def _text(given: Any) -> str:
+    if not isinstance(given, str):
+        raise TypeError("a text is missing")
+    return given
+
+
+def _instant(given: Any) -> datetime:
+    at = datetime.fromisoformat(given)
+    if at.tzinfo is None:
+        raise ValueError("an instant without a zone")
+    return at
+
+
+def _instant_if(given: Any) -> datetime | None:
+    return None if given is None else _instant(given)
