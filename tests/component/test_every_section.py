@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
+import httpx
 import orjson
 import pytest
 from jsonschema import Draft202012Validator
@@ -17,7 +18,7 @@ from shared.chassis.kafka.dead_letters import Record
 from shared.chassis.kafka.event_message import event_of, header
 from shared.chassis.policy.decide import POLICY_VERSION
 from shared.chassis.store.mapper import fields_of
-from shared.chassis.wire.problem import status_of_refusal
+from shared.chassis.wire.problem import STATUS, status_of_refusal
 from shared.chassis.wire.shapes import event_schema
 from shared.contracts import discover
 from shared.contracts.examples.playing import contribution_of, contributor_of, entry_of, plan_of
@@ -38,7 +39,11 @@ AUTH_TYPES = {
     "related-person": "app_user",
     "system": "service_account",
 }
-UNKEPT = {"contribution-id-reused", "role-may-not-contribute", "plan-unknown", "plan-not-open"}
+UNKEPT = {
+    *("contribution-id-reused", "plan-unknown", "plan-not-open"),
+    *(code for code, status in STATUS.items() if status == httpx.codes.FORBIDDEN),
+}
+"""No receipt is left by what rests on a copy, nor by what rights forbid: both may change."""
 
 
 def examples_of(section: Section) -> tuple[Example, ...]:
