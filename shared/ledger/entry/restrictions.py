@@ -15,13 +15,13 @@ NOT_RESTRICTED: Final = Refusal(
 )
 NOT_YOURS_TO_LIFT: Final = Refusal(
     "restriction-is-not-yours-to-lift",
-    "Whoever restricted it lifts the restriction",
-    "Whoever restricted this takes from the restriction, or a privacy officer or "
-    "Caldicott guardian; the person does not where it is withheld from them.",
+    "Somebody else restricted it",
+    "Only whoever restricted this, a privacy officer or a Caldicott guardian may lift or narrow "
+    "the restriction. The person may not, where it is withheld from them.",
 )
 NEEDS_AN_APPROVER: Final = Refusal(
     "withholding-needs-an-approver",
-    "Somebody has to approve of what is withheld",
+    "Nobody has approved that it is withheld",
     "Say in `approved_by` who approved that this is withheld from the person.",
 )
 
@@ -47,7 +47,9 @@ def judge_visibility(visibility: Visibility, provenance: Provenance, *, beside: 
     need_reason(visibility.reason, f"{beside}reason")
     if not visibility.withheld_from_person:
         if visibility.approved_by is not None and is_blank(visibility.approved_by):
-            raise Refused("needs-code-or-text", "The approver has no name.", field="approved_by")
+            raise Refused(
+                "needs-code-or-text", "The approver has no name.", field=f"{beside}approved_by"
+            )
         return
     if provenance.voice != PROFESSIONAL:
         raise Refused(ROLE_MAY_NOT, "Only a professional withholds something from the person.")

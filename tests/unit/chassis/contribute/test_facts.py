@@ -71,18 +71,24 @@ def test_what_is_withheld_from_the_start_is_one_leaf_whole() -> None:
 
 
 @pytest.mark.parametrize(
-    ("visibility", "code"),
+    ("visibility", "code", "field"),
     [
-        ({**WITHHELD, "reason": None}, "reason-missing"),
-        ({**WITHHELD, "reason": "\u200b"}, "reason-missing"),
-        ({**WITHHELD, "approved_by": " "}, "withholding-needs-an-approver"),
+        ({**WITHHELD, "reason": None}, "reason-missing", "reason"),
+        ({**WITHHELD, "reason": "\u200b"}, "reason-missing", "reason"),
+        ({**WITHHELD, "approved_by": " "}, "withholding-needs-an-approver", "approved_by"),
+        (
+            {**WITHHELD, "withheld_from_person": False, "approved_by": " "},
+            "needs-code-or-text",
+            "approved_by",
+        ),
     ],
 )
 def test_what_is_withheld_from_the_start_is_judged_as_by_restrict(
-    visibility: dict[str, Any], code: str
+    visibility: dict[str, Any], code: str, field: str
 ) -> None:
-    with pytest.raises(Refused, match=code):
+    with pytest.raises(Refused, match=code) as refused:
         published(contribution(visibility=visibility))
+    assert refused.value.field == f"visibility.{field}"
 
 
 @pytest.mark.parametrize(
