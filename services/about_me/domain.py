@@ -96,7 +96,7 @@ NOTHING_WRITTEN = Refusal(
 HEADING_ALREADY_EMPTY = Refusal(
     "heading-already-empty", "The heading is empty already", "There is nothing to clear."
 )
-MEDIA_UNKNOWN = Refusal("media-unknown", "No such media", "No heading has it.")
+MEDIA_UNKNOWN = Refusal("media-unknown", "No such media", "No heading has these media.")
 
 
 # The standard has a group for each heading, around one item of the same name.

@@ -71,7 +71,7 @@ REASON_MISSING = Refusal("reason-missing", "A reason is missing", "Say why.")
 ROLE_MAY_NOT = Refusal(
     "role-may-not-contribute",
     "The role may not use this command",
-    "Somebody else has to contribute this.",
+    "Whoever contributes this needs another role.",
 )
 
 

@@ -99,10 +99,10 @@ NOT_VERIFIED = Refusal(
 DOES_NOT_COVER_AGREEING = Refusal(
     "authority-does-not-cover-agreeing",
     "They may not agree for the person",
-    "Somebody who was nominated or is consulted does not agree for the person.",
+    "Somebody who was nominated, or is only consulted, may not agree for the person.",
 )
 NOT_SUSPENDED = Refusal(
-    "proxy-not-suspended", "The proxy is not suspended", "They may act for the person."
+    "proxy-not-suspended", "The proxy is not suspended", "This Proxy is not suspended."
 )
 
 _MAY_NOT_AGREE = frozenset({ProxyAuthority.NOMINATION, ProxyAuthority.CONSULTEE})
@@ -113,7 +113,9 @@ class Proxy(Entry):
     """Who may act for the person, between its two dates, until it is revoked."""
 
     may_contribute = (PERSON, PROFESSIONAL)
-    already_out = Refusal("proxy-ended", "The proxy has ended", "It was revoked. Appoint anew.")
+    already_out = Refusal(
+        "proxy-ended", "The proxy has ended", "This Proxy was revoked. Appoint a new one."
+    )
 
     @titled("Proxy appointed")
     class Appointed(Creation):

@@ -162,7 +162,9 @@ NOT_AN_EXTENSION = Refusal(
 ALREADY_OBJECTED = Refusal(
     "already-objected", "The person has objected", "Lift the objection before making another."
 )
-NO_OBJECTION = Refusal("no-objection", "Nobody has objected", "The person has not objected to it.")
+NO_OBJECTION = Refusal(
+    "no-objection", "Nobody has objected", "The person has not objected to this relationship."
+)
 ONLY_THE_PERSON_LIFTS = Refusal(
     "only-the-person-lifts-an-objection",
     "Only the person lifts an objection",
@@ -182,7 +184,9 @@ class Relationship(Entry):
 
     key_taken = ALREADY_LIVE
     already_out = Refusal(
-        "relationship-ended", "The relationship has ended", "It has ended. Establish a new one."
+        "relationship-ended",
+        "The relationship has ended",
+        "This relationship has ended. Establish a new one.",
     )
 
     @titled("Relationship established")

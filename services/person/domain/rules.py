@@ -59,7 +59,7 @@ NEEDS_A_NAME = Refusal(
 BORN_IN_THE_FUTURE = Refusal(
     "date-of-birth-in-the-future",
     "The person is not born yet",
-    "Give a day that is not after today.",
+    "`date_of_birth` must not be later than today.",
 )
 NHS_NUMBER_INVALID = Refusal(
     "nhs-number-invalid",
@@ -72,10 +72,12 @@ NEEDS_AN_IDENTIFIER = Refusal(
     "Give an NHS number, another identifier, or the reason why there is none.",
 )
 TRACED_IN_THE_FUTURE = Refusal(
-    "traced-in-the-future", "It was not traced yet", "`traced_at` lies ahead of the clock."
+    "traced-in-the-future", "It has not been traced yet", "`traced_at` must not be later than now."
 )
 OLDER_THAN_HELD = Refusal(
-    "demographics-older-than-held", "Something newer is held", "What is held was traced later."
+    "demographics-older-than-held",
+    "Something newer is held",
+    "The ledger already holds demographics that were traced later.",
 )
 PRACTICE_NEEDS_A_CODE = Refusal(
     "practice-needs-a-code", "The practice has no code", "Give the practice's code."
@@ -93,7 +95,7 @@ NOT_REGISTERED = Refusal(
 PLAN_ALREADY_OPEN = Refusal(
     "plan-already-open",
     "The person has an open plan already",
-    "This person has an open plan; it has the same identifier.",
+    "Another open plan has the same identifier. Contribute to that one.",
 )
 PLAN_ALREADY_ENDED = Refusal("plan-already-ended", "The plan has ended", "This plan has ended.")
 PLAN_NOT_ENDED = Refusal(

@@ -110,7 +110,7 @@ REASON_NOT_AGREED_MISSING = Refusal(
 WITHOUT_AUTHORITY = Refusal(
     "representative-without-authority",
     "The representative may not agree for the person",
-    "Only somebody with a right in law agrees for the person. Name it in `authority`, or record "
+    "Only somebody with a right in law may agree for the person. Name it in `authority`, or record "
     "what they said as `no` or `partly`.",
 )
 CAPACITY_MISSING = Refusal(
@@ -138,7 +138,7 @@ class Agreement(Entry):
     already_out = Refusal(
         "agreement-already-taken-back",
         "The agreement was taken back",
-        "It was taken back. Record a new agreement.",
+        "This agreement was taken back. Record a new one.",
     )
 
     @titled("Agreement recorded")

@@ -91,7 +91,9 @@ NEEDS_SOMEBODY_ASKED = Refusal(
     "Name in `addressed_to` the organisation that is asked, by its `ods` or `local_id`.",
 )
 ALREADY_ANSWERED = Refusal(
-    "comment-already-answered", "It was answered", "A comment has one answer. Write a new one."
+    "comment-already-answered",
+    "It was answered",
+    "This comment has its answer. Write a new comment.",
 )
 ONLY_THE_ONE_ASKED = Refusal(
     "only-the-one-asked-answers",
@@ -101,7 +103,7 @@ ONLY_THE_ONE_ASKED = Refusal(
 ONLY_ITS_CONTRIBUTOR = Refusal(
     "only-its-contributor-withdraws-a-comment",
     "It is somebody else's comment",
-    "Only whoever contributed it withdraws a comment.",
+    "Only whoever contributed a comment may withdraw it.",
 )
 
 _ASK_SOMEBODY = frozenset({CommentKind.PROPOSAL, CommentKind.CORRECTION_REQUEST})
@@ -113,7 +115,9 @@ class Comment(Entry):
 
     may_contribute = (PERSON, PROXY, RELATED_PERSON, PROFESSIONAL)
     already_out = Refusal(
-        "comment-withdrawn", "The comment was withdrawn", "It was withdrawn. Write a new one."
+        "comment-withdrawn",
+        "The comment was withdrawn",
+        "This comment was withdrawn. Write a new one.",
     )
 
     @titled("Comment written")

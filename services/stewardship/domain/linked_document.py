@@ -62,7 +62,9 @@ class LinkedDocument(Entry):
 
     carries = ("Care and support plan",)
     already_out = Refusal(
-        "document-unlinked", "The document was unlinked", "It was unlinked. Link it anew."
+        "document-unlinked",
+        "The document was unlinked",
+        "This document was unlinked. Link it again.",
     )
 
     @titled("Document linked")

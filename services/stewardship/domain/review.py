@@ -116,7 +116,9 @@ ONLY_THE_PERSON_REQUESTS = Refusal(
     "The person asks, or somebody on their behalf. Others plan one.",
 )
 HELD_IN_THE_FUTURE = Refusal(
-    "review-held-in-the-future", "It was not held yet", "`held_on` must not be later than today."
+    "review-held-in-the-future",
+    "It has not been held yet",
+    "`held_on` must not be later than today.",
 )
 LEAD_BELONGS_TO_THE_PLAN = Refusal(
     "lead-belongs-to-the-review-of-the-plan",
@@ -151,10 +153,10 @@ class Review(Entry):
     may_contribute = (PROFESSIONAL,)
     already_exists = REVIEW_ALREADY_PLANNED
     already_out = Refusal(
-        "review-stopped", "The review was stopped", "It was stopped; resume it first."
+        "review-stopped", "The review was stopped", "This review was stopped; resume it first."
     )
     not_out = Refusal(
-        "review-not-stopped", "The review is not stopped", "It is part of the current plan."
+        "review-not-stopped", "The review is not stopped", "This review is part of the current plan."
     )
 
     @titled("Review planned")

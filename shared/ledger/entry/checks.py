@@ -30,13 +30,13 @@ ENDS_BEFORE_IT_STARTS: Final = Refusal(
 )
 ORGANISATION_CLAIM_DIFFERS: Final = Refusal(
     "organisation-claim-differs",
-    "Another organisation is claimed than the one proven",
-    "An organisation says this of itself alone. Name the organisation that contributes.",
+    "The organisation claimed is not the one proven",
+    "An organisation may say this only of itself. Name the organisation that contributes.",
 )
 NOT_YOUR_ORGANISATION: Final = Refusal(
     "not-your-organisation",
     "It is said for another organisation",
-    "An organisation says this of itself; of another one only the person does.",
+    "An organisation may say this only of itself; the person may say it of any.",
 )
 MEDIA_NEEDS_A_CHECKSUM: Final = Refusal(
     "media-needs-a-checksum",
@@ -44,7 +44,7 @@ MEDIA_NEEDS_A_CHECKSUM: Final = Refusal(
     "Give the SHA-256 of its bytes, as the answer to the upload had it.",
 )
 TAKEN_IN_THE_FUTURE: Final = Refusal(
-    "taken-in-the-future", "It was not taken yet", "`taken_at` must not be later than now."
+    "taken-in-the-future", "It has not been taken yet", "`taken_at` must not be later than now."
 )
 DOCUMENT_NEEDS_CHECKSUM_OR_PLACE: Final = Refusal(
     "document-needs-checksum-or-place",

@@ -13,8 +13,8 @@ from shared.ledger.provenance import Provenance
 
 NOT_THE_ORIGIN: Final = Refusal(
     "correction-belongs-to-the-origin",
-    "Only where it came from is it corrected",
-    "Only whoever recorded this corrects it: that organisation, or the person.",
+    "Only those who recorded it may correct it",
+    "Only those who recorded this may correct it: that organisation, or the person.",
 )
 
 
