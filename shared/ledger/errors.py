@@ -71,7 +71,8 @@ REASON_MISSING = Refusal("reason-missing", "A reason is missing", "Say why.")
 ROLE_MAY_NOT = Refusal(
     "role-may-not-contribute",
     "The role may not use this command",
-    "Whoever contributes this needs another role.",
+    "Only the person, or somebody on their behalf, may say this. Name who said it in "
+    "`provenance.stated_by`.",
 )
 
 

@@ -156,7 +156,9 @@ class Review(Entry):
         "review-stopped", "The review was stopped", "This review was stopped; resume it first."
     )
     not_out = Refusal(
-        "review-not-stopped", "The review is not stopped", "This review is part of the current plan."
+        "review-not-stopped",
+        "The review is not stopped",
+        "This review is part of the current plan.",
     )
 
     @titled("Review planned")
