@@ -27,6 +27,7 @@ from shared.ledger import (
     CodedText,
     CommentTarget,
     Document,
+    Organisation,
     Party,
     Responsible,
     ReviewSubject,
@@ -198,6 +199,11 @@ def test_the_plan_has_one_lead_whom_their_own_organisation_replaces() -> None:
     given(PLANNED, appoint).when(do(Review.appoint_lead, TOM, lead=lead)).then(
         happened(Review.LeadAppointed, lead=lead)
     )
+    for without_a_code in (None, Organisation(name="Northmoor (synthetic)")):
+        lead = Party(name="Priya Raman-Synth", organisation=without_a_code)
+        theirs = do(Review.appoint_lead, TOM, lead=lead)
+        given(PLANNED, theirs).when(appoint).refused("role-may-not-contribute")
+        given(PLANNED, theirs).when(theirs).then(happened(Review.LeadAppointed, lead=lead))
     given(PLANNED).when(do(Review.appoint_lead, TOM, lead=Party())).refused(
         "review-needs-a-responsible-person", "lead"
     )
