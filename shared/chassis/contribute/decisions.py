@@ -180,7 +180,7 @@ class Decisions:
                 "based on.",
                 field="based_on",
             )
-        name = self._section.entry_type(prepared.command.entry)
+        name = _in_plain_words(prepared.command.entry)
         if based_on > version:
             detail = f"There is no version {based_on}; the {name} is at version {version}."
             raise Refused("base-version-stale", detail)
@@ -254,11 +254,16 @@ def already_there(prepared: Prepared) -> Refused:
         )
     if entry.fixed_id(prepared.plan_id) is None:
         return Refused(entry.already_exists)  # there is one for each subject, as it says itself
-    name = kebab(entry.__name__)
+    name = _in_plain_words(entry)
     return Refused(
         entry.already_exists,
         f"This plan has its {name} already, and no plan has two. Change the one that it has.",
     )
+
+
+def _in_plain_words(entry: type[Entry]) -> str:
+    """What sentences call it: `personal contact`."""
+    return kebab(entry.__name__).replace("-", " ")
 
 
 def taken_by(prepared: Prepared, holder: UUID) -> Refused:

@@ -80,8 +80,10 @@ def contribution_from_json(given: Any) -> Contribution:
     if given.get("contribution_id") is None:
         errors.append(error_at("/contribution_id", "required", "This is missing."))
     command = given.get("command")
-    if not isinstance(command, str):
-        errors.append(error_at("/command", "text", "This must be the type of a command, as text."))
+    if command is None:
+        errors.append(error_at("/command", "required", "This is missing."))
+    elif not isinstance(command, str):
+        errors.append(error_at("/command", "text", "This must be a text."))
     based_on = given.get("based_on")
     if based_on is not None and (type(based_on) is not int or based_on < 1):
         message = "This must be an entry version, a whole number from 1."

@@ -293,9 +293,9 @@ def _judge_plan_state(event: RecordedEvent) -> None:
         return
     said, into = event.content.get("plan_state"), event.content.get("merged_into")
     if said is not None and said != state:
-        raise Unreadable("a plan_state that is not the one of its type")
+        raise Unreadable("`plan_state` is not the one of its type")
     if (id_in(into) is None) if state == MERGED else (into is not None):
-        raise Unreadable("merged_into is a plan exactly where the plan is merged")
+        raise Unreadable("`merged_into` must name a plan where the plan is merged, and only there")
 
 
 def judge_headers(record: ConsumedRecord) -> None:

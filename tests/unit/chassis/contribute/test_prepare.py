@@ -386,7 +386,7 @@ def test_a_second_entry_where_there_is_one_is_refused_in_words() -> None:
         content={"responses": {"also_worth_knowing": {"text": "Tea"}}},
     )
     about_me = prepare(ABOUT_ME, contribution_from_json(begin), GP)
-    assert "This plan has its about-me already" in already_there(about_me).detail
+    assert "This plan has its about me already" in already_there(about_me).detail
     plan = given(
         command="careplan.stewardship.commands.review-plan.v1",
         content={"subject": "plan", "responsible": {"name": "Tom"}, "interval": "P6M"},
