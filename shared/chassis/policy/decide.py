@@ -139,7 +139,7 @@ def _store_media(contributor: Contributor, facts: Facts) -> Decision:
 
 
 def _act_for(contributor: Contributor, facts: Facts) -> Decision:
-    """Nobody records Proxies yet, so none is live: whoever acts for the person is refused."""
+    """Proxies are recorded and not judged by yet: whoever acts for the person is refused."""
     claimed = facts.provenance is not None and facts.provenance.on_behalf_of is not None
     if contributor.kind != RELATED_PERSON and not claimed:
         return _YES
