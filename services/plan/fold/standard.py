@@ -43,6 +43,8 @@ _COMPLETES_THE_RECORD: Final = frozenset(
     {STRENGTH, NEED, GOAL, ACTION, STAGE_GOAL, OUTCOME, AGREEMENT}
 )
 _PLAN: Final = "plan"
+# Whoever may not see a person's sex learns not even whether it is recorded (H-13).
+_TOLD_TO_FEW: Final = frozenset({("person", "sex")})
 _DUE_SOON_DAYS: Final = 30
 
 DERIVES: Final[Mapping[str, str]] = {
@@ -266,7 +268,10 @@ def _not_recorded(current: Iterable[Said], fields: Mapping[str, Iterable[str]]) 
         if section not in held:
             lacking.append(section)
         else:
-            lacking += [f"{section}.{name}" for name in names if name not in held[section]]
+            unsaid = (name for name in names if name not in held[section])
+            lacking += [
+                f"{section}.{name}" for name in unsaid if (section, name) not in _TOLD_TO_FEW
+            ]
     return lacking
 
 

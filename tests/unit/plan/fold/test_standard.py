@@ -74,7 +74,7 @@ def test_a_plan_names_what_it_lacks_so_that_silence_is_not_read_as_none() -> Non
         addresses=[{"line1": "4 Sample Court", "postcode": "ZZ1 1AA"}],
         aliases=[],
     )
-    fields = {"person": ("name", "aliases", "religion"), "about-me": ("responses",)}
+    fields = {"person": ("name", "aliases", "religion", "sex"), "about-me": ("responses",)}
     gp = {"kind": "professional", "name": "Dr A. Quill-Synth"}
     nurse = {"kind": "professional", "name": "N. Synth"}
     recorded = [
