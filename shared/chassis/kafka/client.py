@@ -104,7 +104,7 @@ def place_of(client: AIOKafkaConsumer, partition: TopicPartition) -> int | None:
 
     Its public ``position`` may wait, and whoever asks how far a reader is behind does not.
     """
-    assignment = client._subscription.subscription.assignment  # noqa: SLF001
+    assignment = client._subscription.subscription.assignment  # noqa: SLF001 - see above
     state = assignment.state_value(partition) if assignment is not None else None
     if state is None or not state.has_valid_position:
         return None
@@ -177,12 +177,12 @@ async def topic_ids(client: AIOKafkaConsumer, topics: Collection[str]) -> dict[s
     """
     if not topics:
         return {}
-    node = client._client.get_random_node()  # noqa: SLF001
+    node = client._client.get_random_node()  # noqa: SLF001 - no public call
     if node is None:
         raise KafkaConnectionError("no broker is known")
     try:
         async with asyncio.timeout(_ANSWER_SECONDS):
-            answer = await client._client.send(node, _AskForIds(topics))  # noqa: SLF001
+            answer = await client._client.send(node, _AskForIds(topics))  # noqa: SLF001 - as above
     except (NotImplementedError, IncompatibleBrokerVersion):
         return {}
     return {name: topic_id for _, name, topic_id, *_ in answer.topics if topic_id != _NO_ID}
@@ -194,7 +194,7 @@ def ask_to_join_again(client: AIOKafkaConsumer) -> None:
     A static member that comes back within its session is given what it had before, also where it
     now subscribes to more: the broker compares the protocol's name alone.
     """
-    client._coordinator.request_rejoin()  # noqa: SLF001
+    client._coordinator.request_rejoin()  # noqa: SLF001 - see above
 
 
 async def partitions_there(producer: AIOKafkaProducer, topic: str) -> int:

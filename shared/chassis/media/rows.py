@@ -60,7 +60,7 @@ class MediaRows:
     async def find_all(self, plan_id: UUID, sha256s: Collection[str]) -> Mapping[str, StoredMedia]:
         """The media with these bytes, as far as they are here."""
         rows = await self._database.pool.fetch(
-            f"SELECT {_COLUMNS} FROM media WHERE plan_id = $1 AND sha256 = ANY($2::text[])",  # noqa: S608
+            f"SELECT {_COLUMNS} FROM media WHERE plan_id = $1 AND sha256 = ANY($2::text[])",  # noqa: S608 - ours
             plan_id,
             list(sha256s),
         )
@@ -69,7 +69,7 @@ class MediaRows:
     async def find_again(self, plan_id: UUID, sha256: str) -> StoredMedia | None:
         """The same for whoever stores it once more: the time for which it is kept begins anew."""
         row = await self._database.pool.fetchrow(
-            "UPDATE media SET kept_from = clock_timestamp() WHERE plan_id = $1 AND sha256 = $2"  # noqa: S608
+            "UPDATE media SET kept_from = clock_timestamp() WHERE plan_id = $1 AND sha256 = $2"  # noqa: S608 - ours
             f" RETURNING {_COLUMNS}",
             plan_id,
             sha256,
@@ -87,7 +87,7 @@ class MediaRows:
         """
         try:
             added = await self._database.pool.fetchval(
-                f"INSERT INTO media ({_COLUMNS})"  # noqa: S608
+                f"INSERT INTO media ({_COLUMNS})"  # noqa: S608 - ours
                 " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)"
                 " ON CONFLICT (plan_id, sha256) DO NOTHING RETURNING 1",
                 *media,
@@ -99,7 +99,7 @@ class MediaRows:
     async def quarantined(self, most: int) -> list[StoredMedia]:
         """Media of which the scanner has said nothing yet, the oldest first."""
         rows = await self._database.pool.fetch(
-            f"SELECT {_COLUMNS} FROM media WHERE state = 'quarantined'"  # noqa: S608
+            f"SELECT {_COLUMNS} FROM media WHERE state = 'quarantined'"  # noqa: S608 - ours
             " ORDER BY stored_at LIMIT $1",
             most,
         )
