@@ -9,6 +9,7 @@ from starlette.types import Receive, Scope, Send
 
 from shared.chassis.database.database import Database
 from shared.chassis.http.answers import CorrelationIds, HeadLikeGet, problem_handlers
+from shared.chassis.http.documents import document_routes
 from shared.chassis.http.health import health_routes
 from shared.chassis.http.overload import InHand, Overload
 from shared.chassis.http.plain_requests import Plain, PlainRequests
@@ -73,10 +74,18 @@ def service_app(
         **{name: consumer.part for name, consumer in consumers.items()},
     }
     in_hand = InHand(settings.request_limit, settings.read_seconds)
-    app = _Application(plain, in_hand, title=title, lifespan=lifespan, redirect_slashes=False)
+    app = _Application(
+        plain,
+        in_hand,
+        title=title,
+        lifespan=lifespan,
+        redirect_slashes=False,
+        openapi_url=None,  # the committed contract is given, and no other
+    )
     for router in routes:
         app.include_router(router)
     app.include_router(health_routes(asked, settings.service, door=door))
+    app.include_router(document_routes(settings.service, title))
     app.exception_handlers.update(problem_handlers())
     app.add_middleware(Overload, in_hand=in_hand)
     app.add_middleware(HttpSpans)

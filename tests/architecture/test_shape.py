@@ -58,7 +58,7 @@ OF_THE_CHASSIS = {
     "http": {
         "contributions.py", "identity.py", "tokens", "answers.py", "body.py", "health.py",
         "parameters.py", "overload.py",
-        "plain_requests.py", "spans.py", "media.py",
+        "plain_requests.py", "spans.py", "media.py", "documents.py",
         "server.py",
     },
     "http/tokens": {"claims.py", "key_set.py", "sender.py", "signed.py"},
