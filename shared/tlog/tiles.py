@@ -1,0 +1,135 @@
+"""Tiles as C2SP tlog-tiles lays them out: a log as files of 256 hashes each.
+
+A tile of level 0 holds hashes of leaves, one of a higher level the roots of full tiles below it. A
+full tile never changes. The last one of a level is partial, and is the beginning of a full one.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Final, NamedTuple
+
+from shared.tlog.merkle import HASH_BYTES, Subtree, node_hash
+
+HEIGHT: Final = 8
+WIDTH: Final = 1 << HEIGHT
+TILE_BYTES: Final = WIDTH * HASH_BYTES
+ENTRIES: Final = -1
+"""Stands for the level of the bundles, which hold the leaves themselves."""
+
+_HIGHEST_LEVEL: Final = 63
+_PATH: Final = re.compile(
+    r"(?P<level>0|[1-9][0-9]?|entries)/(?P<number>(?:x[0-9]{3}/){0,5}[0-9]{3})"
+    r"(?:\.p/(?P<width>[1-9][0-9]{0,2}))?",
+    re.ASCII,
+)
+
+
+class Tile(NamedTuple):
+    """Which tile, and how many hashes it has: ``WIDTH`` where it is full."""
+
+    level: int
+    number: int
+    width: int = WIDTH
+
+    @property
+    def first(self) -> int:
+        """The number of its first hash in its level."""
+        return self.number * WIDTH
+
+    @property
+    def path(self) -> str:
+        """The path below ``tile/``: ``0/x001/x234/067.p/5``."""
+        digits = str(self.number)
+        digits = digits.zfill(-(-len(digits) // 3) * 3)
+        groups = [digits[at : at + 3] for at in range(0, len(digits), 3)]
+        number = "/".join([*(f"x{group}" for group in groups[:-1]), groups[-1]])
+        level = "entries" if self.level == ENTRIES else str(self.level)
+        return f"{level}/{number}" + ("" if self.width == WIDTH else f".p/{self.width}")
+
+
+def tile_at(path: str) -> Tile | None:
+    """The tile with this path below ``tile/``; ``None`` where no tile is written so."""
+    found = _PATH.fullmatch(path)
+    if found is None:
+        return None
+    level = ENTRIES if found["level"] == "entries" else int(found["level"])
+    number = int(found["number"].replace("x", "").replace("/", ""))
+    width = WIDTH if found["width"] is None else int(found["width"])
+    tile = Tile(level, number, width)
+    # Written in any other way, one tile would have two addresses.
+    known = level <= _HIGHEST_LEVEL and (found["width"] is None or width < WIDTH)
+    return tile if known and tile.path == path else None
+
+
+def is_in(tile: Tile, size: int) -> bool:
+    """True where a tree of so many leaves has these hashes."""
+    return tile.first + tile.width <= size >> (HEIGHT * max(tile.level, 0))
+
+
+def tile_of(subtree: Subtree, size: int) -> Tile:
+    """The tile that the hash of a subtree is made from, as wide as a tree of that size has it."""
+    level, rest = divmod(subtree.height, HEIGHT)
+    number = subtree.number << rest >> HEIGHT
+    width = min(WIDTH, (size >> (HEIGHT * level)) - number * WIDTH)
+    return Tile(level, number, width)
+
+
+def tiles_of(size: int) -> list[Tile]:
+    """Every tile of hashes that a tree of so many leaves has."""
+    found = []
+    level, hashes = 0, size
+    while hashes:
+        full, rest = divmod(hashes, WIDTH)
+        found += [Tile(level, number) for number in range(full)]
+        if rest:
+            found.append(Tile(level, full, rest))
+        level, hashes = level + 1, full
+    return found
+
+
+class Nodes:
+    """The hashes in one tile and those of all complete subtrees above them, within the tile."""
+
+    def __init__(self, hashes: bytes) -> None:
+        row = [hashes[at : at + HASH_BYTES] for at in range(0, len(hashes), HASH_BYTES)]
+        if not 0 < len(row) <= WIDTH or len(row[-1]) != HASH_BYTES:
+            raise ValueError("a tile has from 1 to 256 hashes of 32 bytes")
+        self._rows = [row]
+        while len(row) > 1:
+            pairs = zip(row[::2], row[1::2], strict=False)
+            row = [node_hash(left, right) for left, right in pairs]
+            self._rows.append(row)
+
+    def hash_of(self, subtree: Subtree) -> bytes:
+        """The hash of a subtree whose tile this is."""
+        rest = subtree.height % HEIGHT
+        return self._rows[rest][subtree.number % (WIDTH >> rest)]
+
+    @property
+    def root(self) -> bytes:
+        """The root of a full tile, which stands in the level above."""
+        if len(self._rows[0]) != WIDTH:
+            raise ValueError("a partial tile has no root")
+        return self._rows[HEIGHT][0]
+
+
+class TileHashes:
+    """The hashes of subtrees of one tree, out of tiles that are at hand."""
+
+    def __init__(self, size: int, nodes: Mapping[Tile, Nodes]) -> None:
+        self._size = size
+        self._nodes = nodes
+
+    def __call__(self, subtree: Subtree) -> bytes:
+        """The hash of a subtree; ``KeyError`` where its tile is not at hand."""
+        return self._nodes[tile_of(subtree, self._size)].hash_of(subtree)
+
+
+def needed(wanted: Iterable[Subtree], size: int) -> set[Tile]:
+    """The tiles that the hashes of these subtrees are made from."""
+    return {tile_of(subtree, size) for subtree in wanted}
+
+
+def bundle(leaves: Iterable[bytes]) -> bytes:
+    """Leaves as one file: each with its length in two bytes before it."""
+    return b"".join(len(leaf).to_bytes(2, "big") + leaf for leaf in leaves)
