@@ -138,6 +138,7 @@ USUAL_ROLES: Final = {
         *("privacy-officer", "caldicott-guardian", "auditor"),
     ),
     "registration": ("registration-service",),
+    "sees_sex": ("gp", "practice-manager", "pds-connection", "data-quality"),
 }
 """The names of each kind of role that a view or a local copy asks for, where a setting gives none;
 those that a command asks for are declared beside it."""

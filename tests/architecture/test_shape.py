@@ -71,8 +71,10 @@ OF_THE_CHASSIS = {
         "prepare.py", "contribute.py", "decisions.py", "validate.py", "receipts.py", "media.py",
     },
     "policy": {
-        "access.py", "access_copy.py", "asking_again.py", "decide.py", "plan_states.py",
-        "relationships.py", "visibility.py"},
+        "access.py", "access_copy.py", "asking_again.py", "decide.py", "facts.py",
+        "plan_states.py", "relationships.py", "rights.py", "rules.py", "sees.py", "standing.py",
+        "visibility.py",
+    },
     "media": {
         "kinds", "keeping.py", "rows.py", "spool.py", "ranges.py", "scanner.py", "blob_store.py",
         "disk.py", "s3.py", "faults.py",

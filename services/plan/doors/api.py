@@ -33,6 +33,7 @@ from shared.chassis.http.parameters import (
     seconds_to_wait,
     whole_number,
 )
+from shared.chassis.policy.access import open_to
 from shared.chassis.policy.decide import Action, Decision, Facts, Roles, decide
 from shared.chassis.wire.position import Position
 from shared.chassis.wire.problem import Problem
@@ -154,7 +155,9 @@ def permitted(
     """The plan that is asked for; rights come before everything else that could be said."""
     asked = id_in(plan_id)
     purpose = one_header(request, "Ledger-Purpose")
-    decision = decide(contributor, Action.READ_PLAN, Facts(roles, plan_id=asked), purpose)
+    now = datetime.now(UTC)
+    facts = Facts(roles, plan_id=asked, access=open_to(contributor, now), at=now)
+    decision = decide(contributor, Action.READ_PLAN, facts, purpose)
     if decision.code is not None:
         raise Problem(decision.code, decision.detail, policy_version=decision.policy_version)
     if asked is None:

@@ -10,6 +10,7 @@ from uuid import UUID
 from shared.chassis.contribute.media import PASSING, MediaNamed
 from shared.chassis.contribute.prepare import Prepared
 from shared.chassis.contribute.receipts import acceptance, refusal
+from shared.chassis.policy.access import open_to
 from shared.chassis.policy.decide import Action, Decision, Facts, Roles, decide, rights_of
 from shared.chassis.policy.plan_states import PlanStates
 from shared.chassis.settings import Settings
@@ -71,13 +72,8 @@ class Decisions:
 
     def by_the_token(self, prepared: Prepared) -> Decision:
         """Whether they may, before anything is looked at: this command, this plan, this claim."""
-        facts = Facts(
-            self._settings.roles,
-            plan_id=prepared.plan_id,
-            who=prepared.command.who,
-            provenance=prepared.provenance,
-        )
-        return decide(prepared.contributor, Action.CONTRIBUTE, facts)
+        decision = _may(prepared, self._settings.roles)
+        return replace(decision, code=None) if decision.may_change else decision
 
     async def no_by_the_plan(self, prepared: Prepared, wait: bool) -> Refused | None:
         """What its state refuses, after a copy that is behind was waited for."""
@@ -219,10 +215,22 @@ class Decisions:
 
 def refuse_who_acts_for_nobody(prepared: Prepared, roles: Roles) -> None:
     """Refuse whoever acts for the person without a Proxy that is live and theirs."""
-    facts = Facts(roles, plan_id=prepared.plan_id, provenance=prepared.provenance)
-    decision = decide(prepared.contributor, Action.ACT_FOR, facts)
+    decision = _may(prepared, roles)
     if decision.code is not None:
         raise Refused(decision.code, decision.detail, field="provenance.on_behalf_of")
+
+
+def _may(prepared: Prepared, roles: Roles) -> Decision:
+    now = datetime.now(UTC)
+    facts = Facts(
+        roles,
+        plan_id=prepared.plan_id,
+        who=prepared.command.who,
+        provenance=prepared.provenance,
+        access=open_to(prepared.contributor, now),
+        at=now,
+    )
+    return decide(prepared.contributor, Action.CONTRIBUTE, facts)
 
 
 def _with_our_times(prepared: Prepared, held: Entry | None) -> dict[str, Any]:

@@ -7,6 +7,7 @@ import asyncio
 import re
 from base64 import b64decode
 from contextlib import aclosing
+from datetime import UTC, datetime
 from typing import Annotated, Final
 from uuid import UUID
 
@@ -32,6 +33,7 @@ from shared.chassis.media.keeping import Damaged, MediaKeeping, Upload, tell_of_
 from shared.chassis.media.kinds.kind import TAKEN, usual_name
 from shared.chassis.media.ranges import NotSatisfiable, part_of
 from shared.chassis.media.rows import StoredMedia
+from shared.chassis.policy.access import open_to
 from shared.chassis.policy.decide import Action, Decision, Facts, decide
 from shared.chassis.policy.plan_states import PlanStates
 from shared.chassis.policy.visibility import is_withheld
@@ -103,7 +105,10 @@ def media_routes(
     async def take(request: Request, contributor: Caller) -> Response:
         """Take a file that a contribution is going to name."""
         plan_id = id_in(request.query_params.get("plan_id"))
-        facts = Facts(settings.roles, plan_id=plan_id, who=who)
+        now = datetime.now(UTC)
+        facts = Facts(
+            settings.roles, plan_id=plan_id, who=who, access=open_to(contributor, now), at=now
+        )
         _must_be_allowed(decide(contributor, Action.STORE_MEDIA, facts))
         plan_id = _plan_asked(request, plan_id)
         mime, digest = _type_announced(request), _digest_announced(request)
@@ -132,7 +137,8 @@ def media_routes(
         """Give a file, or a part of it, to whoever may see an entry that names it."""
         plan_id = id_in(request.query_params.get("plan_id"))
         purpose = one_header(request, "Ledger-Purpose")
-        facts = Facts(settings.roles, plan_id=plan_id)
+        now = datetime.now(UTC)
+        facts = Facts(settings.roles, plan_id=plan_id, access=open_to(contributor, now), at=now)
         decision = decide(contributor, Action.READ_PLAN, facts, purpose)
         if decision.code is not None and plan_id is not None:
             denied = media_record(

@@ -4,9 +4,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
+from typing import Final
 from uuid import UUID
 
 from shared.ledger import RELATED_PERSON, Agent, Contributor, Organisation
+
+OPENER: Final = "opener"
+"""The kind of a relationship that nobody recorded: whoever opened a plan has it for a time."""
 
 
 @dataclass(frozen=True)
@@ -50,26 +54,42 @@ class Relationship:
     scope: Scope = Scope()
     objections: tuple[Objection, ...] = ()
     self_claimed: bool = True
+    kind: str = OPENER
 
     def permits(self, at: datetime, section: str | None, contributing: bool) -> bool:
         """True where it permits this at this instant; it ends at its end, not after it."""
         return (
-            self.live_from <= at
-            and (self.live_until is None or at < self.live_until)
+            self.is_in_time(at)
             and self.scope.covers(section)
             and (self.scope.contribute or not contributing)
-            and not self._is_objected_to(at, section)
+            and not (self.objections and self._is_objected_to(at, section))
         )
 
+    def is_in_time(self, at: datetime) -> bool:
+        """True between its beginning and its end, whatever the person objects to."""
+        return self.live_from <= at and (self.live_until is None or at < self.live_until)
+
+    def objected(self, at: datetime) -> frozenset[str] | None:
+        """The sections that the person does not want them to see now, ``None`` for all of them."""
+        found: frozenset[str] = frozenset()
+        for one in self.objections:
+            if one.stands(at):
+                if one.scope.sections is None:
+                    return None
+                found |= one.scope.sections
+        return found
+
+    @property
+    def is_the_openers(self) -> bool:
+        """True for the one that follows from the opening of the plan, and is no entry."""
+        return self.kind == OPENER
+
     def _is_objected_to(self, at: datetime, section: str | None) -> bool:
-        standing = [one.scope for one in self.objections if one.stands(at)]
+        objected = self.objected(at)
+        if objected is None:
+            return True
         if section is not None:
-            return any(scope.covers(section) for scope in standing)
-        objected: set[str] = set()
-        for scope in standing:
-            if scope.sections is None:
-                return True
-            objected |= scope.sections
+            return section in objected
         return self.scope.sections is not None and self.scope.sections <= objected
 
 
@@ -129,6 +149,16 @@ class Access:
     proxies: tuple[Proxy, ...] = ()
 
 
+def open_to(contributor: Contributor, at: datetime) -> Access:
+    """What would let somebody do everything at this instant."""
+    organisation = contributor.organisation
+    code = organisation.code if organisation else None
+    if code is not None:
+        return Access((Relationship(UUID(int=0), code, at),))
+    is_theirs = frozenset({("sub", contributor.sub)})
+    return Access(proxies=(Proxy(UUID(int=0), None, is_theirs, frozenset({Doing.VIEW}), at),))
+
+
 def live(
     relationships: Iterable[Relationship],
     organisation: Organisation | None,
@@ -136,24 +166,16 @@ def live(
     section: str | None = None,
     *,
     contributing: bool = False,
-) -> Relationship | None:
-    """The relationship by which an organisation may do this now; what is no claim comes first."""
+) -> tuple[Relationship, ...]:
+    """The relationships by which an organisation may do this now; what is no claim comes first."""
     code = organisation.code if organisation else None
     if code is None:
-        return None
+        return ()
     permitting = [
         one
         for one in relationships
         if one.organisation == code and one.permits(at, section, contributing)
     ]
-    return min(permitting, key=lambda one: (one.self_claimed, one.entry_id), default=None)
-
-
-def live_proxy(
-    proxies: Iterable[Proxy], entry_id: UUID, at: datetime, section: str | None, doing: Doing
-) -> Proxy | None:
-    """The Proxy of this id, where it permits this now."""
-    for one in proxies:
-        if one.entry_id == entry_id and one.permits(at, section, doing):
-            return one
-    return None
+    if len(permitting) > 1:
+        permitting.sort(key=lambda one: (one.self_claimed, one.entry_id))
+    return tuple(permitting)

@@ -6,6 +6,8 @@ so no refusal that rests on it is kept.
 
 import re
 from collections.abc import Callable, Collection, Iterable
+from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Final
 from uuid import UUID
 
@@ -14,6 +16,7 @@ import orjson
 from shared.chassis.database.database import Connection, Database
 from shared.chassis.policy.access import Access
 from shared.chassis.policy.asking_again import AskingAgain
+from shared.chassis.policy.decide import Action, Decision, Facts, decide
 from shared.chassis.policy.plan_states import PLAN_EVENTS
 from shared.chassis.policy.relationships import (
     RELATIONSHIP_EVENTS,
@@ -22,7 +25,7 @@ from shared.chassis.policy.relationships import (
     known_from,
 )
 from shared.chassis.settings import Settings
-from shared.ledger import RecordedEvent
+from shared.ledger import Contributor, RecordedEvent
 
 COPIED: Final = "|".join(map(re.escape, (PLAN_EVENTS, RELATIONSHIP_EVENTS)))
 """The topics that local copies are fed from, as a pattern."""
@@ -47,19 +50,39 @@ class AccessCopy:
         wait: bool = True,
     ) -> Access:
         """Who may see this plan and act for its person, asked again while that does not hold."""
+        return await self._asking.until(
+            lambda: self._read(plan_id), holds, self._wait_seconds if wait else 0
+        )
 
-        async def ask() -> Access:
-            rows = await self._database.pool.fetch(
-                "SELECT plan_id, entry_id, kind, leaves FROM access_entry WHERE plan_id = $1",
-                plan_id,
-            )
-            known = (
-                Known(row["plan_id"], row["entry_id"], row["kind"], orjson.loads(row["leaves"]))
-                for row in rows
-            )
-            return access_of(known, self._registration)
+    async def decide(
+        self,
+        contributor: Contributor,
+        action: Action,
+        facts: Facts,
+        purpose: str | None = None,
+        *,
+        patience: float | None = None,
+    ) -> Decision:
+        """What ``decide`` says, with what is known of the plan, asked again while it may change.
 
-        return await self._asking.until(ask, holds, self._wait_seconds if wait else 0)
+        ``patience`` is in seconds; left out, it is that of the setting. Nothing is looked up where
+        the token alone decides it.
+        """
+        decision = decide(contributor, action, facts, purpose)
+        plan_id = facts.plan_id
+        if plan_id is None or not (decision.may_change or decision.override):
+            return decision
+
+        def with_what_is(known: Access) -> Decision:
+            now = datetime.now(UTC)
+            return decide(contributor, action, replace(facts, access=known, at=now), purpose)
+
+        known = await self._asking.until(
+            lambda: self._read(plan_id),
+            lambda access: not with_what_is(access).may_change,
+            self._wait_seconds if patience is None else patience,
+        )
+        return with_what_is(known)
 
     async def learn(self, connection: Connection, events: Iterable[RecordedEvent]) -> set[UUID]:
         """Fold events into the copy, in the caller's transaction."""
@@ -91,6 +114,16 @@ class AccessCopy:
             [orjson.dumps(one.leaves) for one in ordered],
         )
         return {one.plan_id for one in ordered}
+
+    async def _read(self, plan_id: UUID) -> Access:
+        rows = await self._database.pool.fetch(
+            "SELECT plan_id, entry_id, kind, leaves FROM access_entry WHERE plan_id = $1", plan_id
+        )
+        known = (
+            Known(row["plan_id"], row["entry_id"], row["kind"], orjson.loads(row["leaves"]))
+            for row in rows
+        )
+        return access_of(known, self._registration)
 
     def learned(self, plan_ids: Collection[UUID]) -> None:
         """Wake up whoever waits; after the commit."""

@@ -1,80 +1,84 @@
-"""Who may do what: the one place that decides, asked by every door; its rules have a version."""
+"""Who may do what: the one place that decides, asked by every door, by the rules in their table."""
 
-from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
-from enum import Enum
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Final
-from uuid import UUID
 
-from shared.ledger import (
-    PERSON,
-    PROFESSIONAL,
-    PROXY,
-    RELATED_PERSON,
-    SYSTEM,
-    Contributor,
-    Provenance,
-    ServiceRole,
-    in_words,
+from shared.chassis.policy.access import Doing, Proxy, Scope, live
+from shared.chassis.policy.facts import (
+    AUDIT_READING,
+    AUTHN,
+    NO_RELATIONSHIP,
+    POLICY_VERSION,
+    PROXY_NOT_LIVE,
+    READS_NO_PLAN,
+    SEES_SEX,
+    Decision,
+    Facts,
+    Roles,
+)
+from shared.chassis.policy.rights import no_by_the_command, no_by_the_plan, rights_of
+from shared.chassis.policy.rules import BY_CALLER, EMERGENCY, Action, Caller, Needs
+from shared.chassis.policy.sees import Reader, Sees
+from shared.chassis.policy.standing import (
+    OWN,
+    named_proxy,
+    of_proxy,
+    of_relationship,
+    proxies_of,
+)
+from shared.ledger import PERSON, RELATED_PERSON, SYSTEM, Contributor, ServiceRole
+
+__all__ = [
+    "AUTHN",
+    "POLICY_VERSION",
+    "Action",
+    "Decision",
+    "Facts",
+    "Roles",
+    "decide",
+    "rights_of",
+]
+
+_Judge = Callable[[Contributor, Action, Facts, str | None], Decision]
+
+_AUDITOR: Final = "auditor"
+_CONTRIBUTING: Final = frozenset({Action.CONTRIBUTE, Action.GAIN_ACCESS, Action.STORE_MEDIA})
+_READING: Final = frozenset({Action.READ_PLAN, Action.READ_EMERGENCY})
+_ALL: Final = (Scope(),)
+
+_NO_PLAN: Final = "This role reads no plan."
+_NO_RULE: Final[Mapping[Action, str]] = {
+    Action.READ_PLAN: _NO_PLAN,
+    Action.READ_EMERGENCY: _NO_PLAN,
+    Action.READ_AUDIT: "This role may not read the audit.",
+}
+_NO_PLAN_FOR_IT: Final = "This purpose opens no plan."
+_NO_SUCH_PURPOSE: Final[Mapping[Action, str]] = {
+    Action.READ_PLAN: _NO_PLAN_FOR_IT,
+    Action.READ_EMERGENCY: _NO_PLAN_FOR_IT,
+    Action.READ_AUDIT: "The audit is read for the purpose `audit` only.",
+}
+_RELATIONSHIP_TO_READ: Final = (
+    "Your organisation has no live relationship with this person. Where it looks after them, "
+    "establish one with the care team's section first."
+)
+_RELATIONSHIP_TO_CONTRIBUTE: Final = (
+    "Your organisation has no live relationship with this person that covers this section and "
+    "contributing. Where it looks after them, establish one with the care team's section first."
+)
+_RELATIONSHIP_OF_AN_OFFICER: Final = (
+    "Your organisation has no relationship with this person, not even one that has run out."
+)
+_PROXY_TO_VIEW: Final = (
+    "You see this plan only by a live Proxy that may view, and whose party has the `sub` of this "
+    "token among its identifiers."
+)
+_NAME_A_PROXY: Final = (
+    "Name in `provenance.on_behalf_of.proxy` a Proxy of this plan that is live, covers this and "
+    "whose party contributes."
 )
 
-POLICY_VERSION: Final = "2026-12-01.1"
-"""Stored with every decision; it changes whenever a rule below does."""
-
-Roles = Mapping[str, Collection[str]]
-"""The names that a deployment gives to each kind of role that a rule asks for."""
-
-_AUDIT: Final = "audit_reading"
-_READS_NO_PLAN: Final = "reads_no_plan"
-_AUDITOR: Final = "auditor"
-_OPEN_NO_PLAN: Final = frozenset({"audit", "support"})
-
-
-class Action(Enum):
-    """What somebody asks for."""
-
-    CONTRIBUTE = "contribute"
-    STORE_MEDIA = "store-media"
-    ACT_FOR = "act-for"
-    READ_RECEIPT = "read-receipt"
-    READ_PLAN = "read-plan"
-    READ_AUDIT = "read-audit"
-
-
-@dataclass(frozen=True)
-class Facts:
-    """What a decision rests on beside the token.
-
-    ``who`` are the kinds of voices and the service roles that the command names;
-    ``contributed_by`` is the key of whoever a receipt belongs to.
-    """
-
-    roles: Roles
-    plan_id: UUID | None = None
-    who: tuple[str | ServiceRole, ...] = ()
-    provenance: Provenance | None = None
-    contributed_by: str | None = None
-
-
-@dataclass(frozen=True)
-class Decision:
-    """A permission, or a no with its code and the words for it.
-
-    ``relationship`` is the one that it rests on, ``redactions`` what has to be left out.
-    """
-
-    allowed: bool
-    code: str | None = None
-    detail: str = ""
-    relationship: str | None = None
-    redactions: tuple[str, ...] = ()
-    policy_version: str = POLICY_VERSION
-
-
-AUTHN: Final = "authn"
-"""How somebody was authenticated, where it is left out of an audit record."""
-
-_YES: Final = Decision(True)
 _WITHOUT_AUTHN: Final = Decision(True, redactions=(AUTHN,))
 
 
@@ -84,160 +88,208 @@ def decide(
     """Whether this contributor may do this, by these facts, for this purpose.
 
     What no rule permits is refused. Only the token, or what the deployment grants to an inbox,
-    gives a role; nothing that a contribution says does.
+    gives a role; nothing that a contribution says does. What the token alone forbids is refused
+    before anything is looked up; a no that ``may_change`` is worth asking the copy again.
     """
-    if action is Action.CONTRIBUTE:
-        return _contribute(contributor, facts)
-    if action is Action.STORE_MEDIA:
-        return _store_media(contributor, facts)
-    if action is Action.ACT_FOR:
-        return _act_for(contributor, facts)
-    if action is Action.READ_PLAN:
-        return _read_plan(contributor, facts, purpose)
-    if action is Action.READ_RECEIPT:
-        is_theirs = facts.contributed_by == contributor.key
-        return _YES if is_theirs else Decision(False, "contribution-unknown")
-    return _read_audit(contributor, facts, purpose)
+    if action in _CONTRIBUTING:
+        refused = no_by_the_command(contributor, action, facts)
+        if refused is not None:
+            return refused
+    rule = BY_CALLER.get((caller_of(contributor, action, facts), action))
+    if rule is None:
+        return Decision(False, "not-permitted", _NO_RULE.get(action, "This role may not do this."))
+    if rule.purposes and purpose is not None and purpose not in rule.purposes:
+        return Decision(False, "not-permitted", _NO_SUCH_PURPOSE[action])
+    return _JUDGED[rule.needs](contributor, action, facts, purpose)
 
 
-def _contribute(contributor: Contributor, facts: Facts) -> Decision:
-    if facts.provenance is None:
-        raise ValueError("who may contribute depends on who says it")
-    voice = _voice(contributor, facts.provenance)
-    who = facts.who
-    if _is_for_no_plan(contributor, facts.roles):
-        who = tuple(rule for rule in who if isinstance(rule, ServiceRole))
-    if not any(_is_met(rule, voice, contributor, facts.roles) for rule in who):
-        detail = f"This command is for {in_words(facts.who, facts.roles)}."
-        if contributor.kind == SYSTEM and voice == SYSTEM:
-            detail = (
-                "A system may not do this in its own name. "
-                "Say who said it in `provenance.stated_by`."
-            )
-        elif who != facts.who:
-            detail = f"The role `{contributor.role}` may use only commands that name it."
-        return Decision(False, "role-may-not-contribute", detail)
-    refused = _plan_of_the_token(contributor, facts)
-    if refused is not None:
-        return refused
-    return _claim_of_an_organisation(contributor, facts.provenance) or _YES
-
-
-def _store_media(contributor: Contributor, facts: Facts) -> Decision:
-    """Whoever may contribute what names the file may store it; who says it, the contribution says.
-
-    A system stores for whoever it speaks for. Of somebody close to the person a Proxy is asked.
-    """
-    who = facts.who
-    if _is_for_no_plan(contributor, facts.roles):
-        who = tuple(rule for rule in who if isinstance(rule, ServiceRole))
-    voice = PROXY if contributor.kind == RELATED_PERSON else contributor.kind
-    is_for_others = contributor.kind == SYSTEM and who == facts.who and bool(who)
-    if not (is_for_others or any(_is_met(one, voice, contributor, facts.roles) for one in who)):
-        return Decision(False, "role-may-not-contribute", "This role may not store files here.")
-    return _plan_of_the_token(contributor, facts) or _act_for(contributor, facts)
-
-
-def _act_for(contributor: Contributor, facts: Facts) -> Decision:
-    """Proxies are recorded and not judged by yet: whoever acts for the person is refused."""
-    claimed = facts.provenance is not None and facts.provenance.on_behalf_of is not None
-    if contributor.kind != RELATED_PERSON and not claimed:
-        return _YES
-    detail = (
-        "Name in `provenance.on_behalf_of.proxy` a Proxy of this plan that is live "
-        "and whose party contributes."
-    )
-    return Decision(False, "proxy-not-live", detail)
-
-
-def _read_plan(contributor: Contributor, facts: Facts, purpose: str | None) -> Decision:
-    refused = _plan_of_the_token(contributor, facts)
-    if refused is not None:
-        return refused
-    if _has_role(_READS_NO_PLAN, contributor, facts.roles):
-        return Decision(False, "not-permitted", "This role reads no plan.")
-    if purpose in _OPEN_NO_PLAN:
-        return Decision(False, "not-permitted", "This purpose opens no plan.")
-    return _YES
-
-
-def _read_audit(contributor: Contributor, facts: Facts, purpose: str | None) -> Decision:
-    if not _has_role(_AUDIT, contributor, facts.roles):
-        return Decision(False, "not-permitted", "This role may not read the audit.")
-    if purpose not in (None, "audit"):
-        return Decision(False, "not-permitted", "The audit is read for the purpose `audit` only.")
-    return _YES if contributor.role == _AUDITOR else _WITHOUT_AUTHN
-
-
-def _plan_of_the_token(contributor: Contributor, facts: Facts) -> Decision | None:
-    """The person, and whoever is close to them, have the plan that their token names."""
-    if contributor.kind not in (PERSON, RELATED_PERSON):
-        return None
-    if contributor.plan_id is None:
-        return Decision(False, "not-permitted", "This token is for no plan.")
-    if contributor.plan_id != facts.plan_id:
-        return Decision(False, "not-permitted", "This token is for another plan.")
-    return None
-
-
-def _claim_of_an_organisation(contributor: Contributor, provenance: Provenance) -> Decision | None:
-    """An organisation speaks for its own people; a person has none to speak for."""
-    stated_by = provenance.stated_by
-    if stated_by.kind in (PERSON, RELATED_PERSON):
-        return None
-    if contributor.organisation is None:
-        return Decision(
-            False,
-            "organisation-claim-differs",
-            "A person speaks for no organisation: whoever else said it has to record it.",
-        )
-    claimed = stated_by.organisation
-    if claimed is None or claimed.code == contributor.organisation.code:
-        return None
-    return Decision(
-        False,
-        "organisation-claim-differs",
-        "`provenance.stated_by` must belong to the organisation that contributes.",
-    )
-
-
-def _is_for_no_plan(contributor: Contributor, roles: Roles) -> bool:
-    """True for a token whose role is for the audit, or for the commands that name it.
+def caller_of(contributor: Contributor, action: Action, facts: Facts) -> Caller:
+    """As whom they ask: in the rules' words.
 
     What the deployment grants to an inbox comes on top of what its organisation may do anyway.
     """
-    is_staff = contributor.kind in (PROFESSIONAL, SYSTEM)
-    return is_staff and contributor.role in roles.get(_READS_NO_PLAN, ())
-
-
-def _voice(contributor: Contributor, provenance: Provenance) -> str:
-    """The kind of contributor that counts: a system's organisation answers for who said it."""
-    if contributor.kind == SYSTEM:
-        return provenance.voice
+    if contributor.kind == PERSON:
+        return Caller.PERSON
     if contributor.kind == RELATED_PERSON:
-        return PROXY  # or nobody's: whether a Proxy is live, and theirs, is a question of its own
-    return contributor.kind
+        return Caller.CLOSE
+    roles, role = facts.roles, contributor.role
+    if role is not None:
+        if action is Action.READ_AUDIT:
+            if role in roles.get(AUDIT_READING, ()):
+                return Caller.OFFICER
+        elif role in roles.get(READS_NO_PLAN, ()):
+            return Caller.OFFICER if role in roles.get(AUDIT_READING, ()) else Caller.NATIONAL
+    if contributor.service_roles and _is_granted(contributor, facts):
+        return Caller.NATIONAL
+    return Caller.SYSTEM if contributor.kind == SYSTEM else Caller.PROFESSIONAL
 
 
-def _is_met(rule: str | ServiceRole, voice: str, contributor: Contributor, roles: Roles) -> bool:
-    if isinstance(rule, ServiceRole):
-        return _has_role(rule.name, contributor, roles, rule.roles)
-    return rule == voice
+def _is_granted(contributor: Contributor, facts: Facts) -> bool:
+    """True where the command names a national service that the deployment says they are."""
+    national = frozenset(facts.roles.get(READS_NO_PLAN, ())) - {*facts.roles.get(AUDIT_READING, ())}
+    named = (
+        name
+        for rule in facts.who
+        if isinstance(rule, ServiceRole)
+        for name in facts.roles.get(rule.name, rule.roles)
+    )
+    return any(name in national and name in contributor.service_roles for name in named)
 
 
-def rights_of(
-    contributor: Contributor, roles: Roles, asked: Iterable[ServiceRole]
-) -> frozenset[str]:
-    """The names of those service roles that the contributor has."""
-    return frozenset(
-        role.name for role in asked if _has_role(role.name, contributor, roles, role.roles)
+def _own_plan(contributor: Contributor, _: Action, facts: Facts, __: str | None) -> Decision:
+    return no_by_the_plan(contributor, facts) or Decision(
+        True, relationship=OWN, sees=Sees(Reader.PERSON, scopes=_ALL, sex=True, third_party=True)
     )
 
 
-def _has_role(
-    named: str, contributor: Contributor, roles: Roles, usual: Collection[str] = ()
-) -> bool:
-    if contributor.kind not in (PROFESSIONAL, SYSTEM):
-        return False
-    names = roles.get(named, usual)
-    return contributor.role in names or any(role in names for role in contributor.service_roles)
+def _by_proxy(contributor: Contributor, action: Action, facts: Facts, __: str | None) -> Decision:
+    refused = no_by_the_plan(contributor, facts)
+    if refused is not None:
+        return refused
+    viewing = proxies_of(facts.access.proxies, contributor, facts.at, None, Doing.VIEW)
+    if action in _READING:
+        under = viewing[0] if viewing else None
+    elif action is Action.STORE_MEDIA:
+        may = (Doing.CONTRIBUTE, Doing.AGREE)
+        asked = (facts.access.proxies, contributor, facts.at, facts.section)
+        under = next((one for do in may for one in proxies_of(*asked, do)), None)
+    else:
+        under = _named(contributor, facts)
+    if under is None:
+        detail = _PROXY_TO_VIEW if action in _READING else _NAME_A_PROXY
+        return Decision(False, PROXY_NOT_LIVE, detail)
+    scopes = tuple(Scope(one.sections) for one in viewing)
+    sees = Sees(Reader.PROXY, scopes=scopes, restricting=facts.restricting)
+    return Decision(True, relationship=of_proxy(under), proxy=under, sees=sees)
+
+
+def _by_relationship(
+    contributor: Contributor, action: Action, facts: Facts, __: str | None
+) -> Decision:
+    relationships, organisation = facts.access.relationships, contributor.organisation
+    viewing = live(relationships, organisation, facts.at)
+    if action in _READING:
+        by = viewing
+    else:
+        by = live(relationships, organisation, facts.at, facts.section, contributing=True)
+    if not by:
+        detail = _RELATIONSHIP_TO_READ if action in _READING else _RELATIONSHIP_TO_CONTRIBUTE
+        return Decision(False, NO_RELATIONSHIP, detail)
+    return _under_a_proxy(
+        contributor,
+        facts,
+        Decision(
+            True,
+            relationship=of_relationship(by[0]),
+            sees=_organisation_sees(
+                contributor,
+                facts,
+                tuple(one.scope for one in viewing),
+                (viewing[0].objected(facts.at) if viewing else None) or frozenset(),
+            ),
+        ),
+    )
+
+
+def _or_break_glass(
+    contributor: Contributor, action: Action, facts: Facts, purpose: str | None
+) -> Decision:
+    decision = _by_relationship(contributor, action, facts, purpose)
+    if purpose != EMERGENCY or contributor.organisation is None:
+        return decision
+    if decision.sees is not None and not decision.sees.objected:
+        return decision
+    code = contributor.organisation.code
+    in_time = [
+        one
+        for one in facts.access.relationships
+        if one.organisation == code and one.is_in_time(facts.at)
+    ]
+    # An emergency opens no less to those who know the person than to those who do not.
+    scopes = (*_ALL, *(one.scope for one in in_time))
+    return Decision(
+        True,
+        relationship=of_relationship(in_time[0]) if in_time else None,
+        sees=_organisation_sees(contributor, facts, scopes, frozenset()),
+        override="objection" if in_time else "break-glass",
+    )
+
+
+def _any_relationship(
+    contributor: Contributor, _: Action, facts: Facts, __: str | None
+) -> Decision:
+    code = contributor.organisation.code if contributor.organisation else None
+    for one in facts.access.relationships:
+        if one.organisation == code:
+            sees = replace(_organisation_sees(contributor, facts, _ALL), restricting=frozenset())
+            return Decision(True, relationship=of_relationship(one), sees=sees)
+    return Decision(False, NO_RELATIONSHIP, _RELATIONSHIP_OF_AN_OFFICER)
+
+
+def _by_role(contributor: Contributor, _: Action, facts: Facts, __: str | None) -> Decision:
+    sees = _organisation_sees(contributor, facts, _ALL)
+    return _under_a_proxy(contributor, facts, Decision(True, sees=sees))
+
+
+def _nothing_more(
+    contributor: Contributor, action: Action, facts: Facts, _: str | None
+) -> Decision:
+    if action is Action.READ_AUDIT:
+        return Decision(True) if contributor.role == _AUDITOR else _WITHOUT_AUTHN
+    sees = _organisation_sees(contributor, facts, ())
+    return _under_a_proxy(contributor, facts, Decision(True, sees=sees))
+
+
+def _own_receipt(contributor: Contributor, _: Action, facts: Facts, __: str | None) -> Decision:
+    is_theirs = facts.contributed_by == contributor.key
+    return Decision(True) if is_theirs else Decision(False, "contribution-unknown")
+
+
+def _under_a_proxy(contributor: Contributor, facts: Facts, decision: Decision) -> Decision:
+    """An organisation that records what somebody said for the person names their Proxy too."""
+    if facts.provenance is None or facts.provenance.on_behalf_of is None:
+        return decision
+    proxy = _named(contributor, facts)
+    if proxy is None:
+        return Decision(False, PROXY_NOT_LIVE, _NAME_A_PROXY)
+    return replace(decision, proxy=proxy)
+
+
+def _named(contributor: Contributor, facts: Facts) -> Proxy | None:
+    if facts.provenance is None:
+        return None
+    return named_proxy(
+        *(facts.access.proxies, contributor, facts.provenance),
+        *(facts.at, facts.section, facts.doing),
+    )
+
+
+def _organisation_sees(
+    contributor: Contributor,
+    facts: Facts,
+    scopes: tuple[Scope, ...],
+    objected: frozenset[str] = frozenset(),
+) -> Sees:
+    organisation = contributor.organisation
+    return Sees(
+        Reader.ORGANISATION,
+        organisation.code if organisation else None,
+        contributor.role,
+        scopes,
+        objected,
+        facts.restricting,
+        sex=contributor.role is not None and contributor.role in facts.roles.get(SEES_SEX, ()),
+        third_party=True,
+    )
+
+
+_JUDGED: Final[Mapping[Needs, _Judge]] = {
+    Needs.OWN_PLAN: _own_plan,
+    Needs.PROXY: _by_proxy,
+    Needs.RELATIONSHIP: _by_relationship,
+    Needs.OR_BREAK_GLASS: _or_break_glass,
+    Needs.ANY_RELATIONSHIP: _any_relationship,
+    Needs.ROLE: _by_role,
+    Needs.OWN_RECEIPT: _own_receipt,
+    Needs.NOTHING: _nothing_more,
+}

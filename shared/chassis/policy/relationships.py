@@ -4,7 +4,7 @@ What is known of an entry is its leaves, each with the version that set it last.
 in any order and any number of times; what has not come yet permits nothing.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -124,6 +124,7 @@ def _who(party: Any) -> Any:
 _FROM: Final[Mapping[str, Mapping[str, Any]]] = {
     RELATIONSHIP: {
         "organisation": _code,
+        "kind": _as_it_is,
         "live_from": _as_it_is,
         "live_until": _as_it_is,
         "scope": _as_it_is,
@@ -146,32 +147,36 @@ def access_of(known: Iterable[Known], registration: Collection[str]) -> Access:
 
     An entry that has ended, or of which not enough has come, permits nothing and is left out.
     """
-    relationships: list[Relationship] = []
+    found: list[Relationship] = []
     proxies: list[Proxy] = []
-    openings: list[Relationship] = []
     for one in sorted(known, key=lambda one: (one.kind, one.entry_id)):
         if one.get(_IS_OUT):
             continue
         try:
             if one.kind == RELATIONSHIP:
-                relationships.append(_relationship(one, registration))
+                found.append(_relationship(one, registration))
             elif one.kind == PROXY:
                 proxies.append(_proxy(one))
             elif one.get(_RECORDED_BY) is not None:
-                openings.append(_opening(one, registration))
+                found.append(_opening(one, registration))
         except (ValueError, TypeError, AttributeError):
             continue
-    found = [*relationships]
-    for opened in openings:
-        # Opening a plan is no way past what the person objects to.
-        objections = tuple(
-            objection
-            for held in relationships
-            if held.organisation == opened.organisation
-            for objection in held.objections
-        )
-        found.append(replace(opened, objections=objections))
-    return Access(tuple(found), tuple(proxies))
+    return Access(_all_objected_to(found), tuple(proxies))
+
+
+def _all_objected_to(found: Sequence[Relationship]) -> tuple[Relationship, ...]:
+    """What the person objects to of an organisation holds for every relationship that it has.
+
+    Opening a plan, or claiming another relationship, is no way past an objection.
+    """
+    objections: dict[str, tuple[Objection, ...]] = {}
+    for one in found:
+        if one.objections:
+            held = objections.get(one.organisation, ())
+            objections[one.organisation] = (*held, *one.objections)
+    if not objections:
+        return tuple(found)
+    return tuple(replace(one, objections=objections.get(one.organisation, ())) for one in found)
 
 
 def _relationship(one: Known, registration: Collection[str]) -> Relationship:
@@ -184,6 +189,7 @@ def _relationship(one: Known, registration: Collection[str]) -> Relationship:
         _scope(one.get("scope")),
         () if objection is None else (Objection(_scope(objection["scope"]), released),),
         _is_claim(one, registration),
+        _text(one.get("kind")),
     )
 
 

@@ -183,10 +183,10 @@ def _prepared(
 
 def _decide(prepared: Prepared, played: Played) -> tuple[Any, ...]:
     facts = Facts(USUAL_ROLES, prepared.plan_id, prepared.command.who, prepared.provenance)
-    for action in (Action.CONTRIBUTE, Action.ACT_FOR):
-        decision = decide(prepared.contributor, action, facts)
-        if decision.code is not None:
-            raise Refused(decision.code, decision.detail)
+    decision = decide(prepared.contributor, Action.CONTRIBUTE, facts)
+    # Examples are of people who may: by which relationship or Proxy is the care team's to say.
+    if decision.code is not None and not decision.may_change:
+        raise Refused(decision.code, decision.detail)
     command, held = prepared.command, played.entries.get(prepared.entry_id)
     granted = rights_of(prepared.contributor, USUAL_ROLES, command.service_roles)
     accepted = sum(answer.code is None for answer in played.answers)

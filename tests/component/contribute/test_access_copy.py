@@ -17,7 +17,9 @@ from tests.component.contribute.running import Running
 
 pytestmark = [pytest.mark.component, pytest.mark.asyncio(loop_scope="session")]
 
-ESTABLISHED = {"organisation": {"ods": "ZZC01"}, "live_from": "2026-01-01T00:00:00Z"}
+ESTABLISHED = {
+    "organisation": {"ods": "ZZC01"}, "kind": "referral", "live_from": "2026-01-01T00:00:00Z",
+}  # fmt: skip
 
 
 def anything(_: Access) -> bool:

@@ -14,9 +14,9 @@ from shared.chassis.policy.access import (
     Relationship,
     Scope,
     live,
-    live_proxy,
 )
-from shared.ledger import Agent, Contributor, Organisation
+from shared.chassis.policy.standing import named_proxy, proxies_of
+from shared.ledger import Agent, CareTeamRef, Contributor, OnBehalfOf, Organisation, Provenance
 from shared.ledger.values.parties import Identifier
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
@@ -64,22 +64,22 @@ def test_a_relationship_permits_what_it_covers_while_it_is_live(
 ) -> None:
     one = replace(RELATIONSHIP, **given)
     found = live([one], ORG, NOW, section, contributing=contributing)
-    assert found == (one if is_live else None)
+    assert found == ((one,) if is_live else ())
 
 
 @pytest.mark.parametrize("organisation", [None, Organisation(name="ZZG01"), OTHER_ORG])
 def test_nobody_else_has_it(organisation: Organisation | None) -> None:
     """The kind: an organisation that is only named, or that is another one."""
-    assert live([RELATIONSHIP], organisation, NOW) is None
-    assert live([], ORG, NOW) is None
+    assert live([RELATIONSHIP], organisation, NOW) == ()
+    assert live([], ORG, NOW) == ()
 
 
 def test_what_is_no_claim_is_what_access_rests_on() -> None:
     claimed, registered = RELATIONSHIP, replace(RELATIONSHIP, entry_id=TWO, self_claimed=False)
     for given in ([claimed, registered], [registered, claimed]):
-        assert live(given, ORG, NOW) == registered
+        assert live(given, ORG, NOW) == (registered, claimed)
     ended = replace(registered, live_until=NOW)
-    assert live([claimed, ended], ORG, NOW) == claimed
+    assert live([claimed, ended], ORG, NOW) == (claimed,)
 
 
 @pytest.mark.parametrize(
@@ -103,7 +103,16 @@ def test_a_proxy_permits_what_it_covers_while_it_is_live(
     given: dict[str, Any], section: str | None, doing: Doing, is_live: bool
 ) -> None:
     one = replace(RUTH, **given)
-    assert live_proxy([one], ONE, NOW, section, doing) == (one if is_live else None)
+    ruth = Contributor("related-person", "ruth")
+    acting = OnBehalfOf(proxy=CareTeamRef("care-team", ONE))
+    said = Provenance(*(ONE, ONE, ONE), ruth.agent, ruth.agent, on_behalf_of=acting)
+    assert named_proxy([one], ruth, said, NOW, section, doing) == (one if is_live else None)
+    theirs = replace(one, entry_id=ONE)
+    is_theirs = is_live or one.entry_id == TWO
+    assert proxies_of([theirs], ruth, NOW, section, doing) == ((theirs,) if is_theirs else ())
+    joan = Contributor("related-person", "joan")
+    assert named_proxy([one], joan, said, NOW, section, doing) is None
+    assert proxies_of([one], joan, NOW, section, doing) == ()
 
 
 @pytest.mark.parametrize(
