@@ -91,7 +91,7 @@ class Nodes:
     """The hashes in one tile and those of all complete subtrees above them, within the tile."""
 
     def __init__(self, hashes: bytes) -> None:
-        row = [hashes[at : at + HASH_BYTES] for at in range(0, len(hashes), HASH_BYTES)]
+        row = _hashes_in(hashes)
         if not 0 < len(row) <= WIDTH or len(row[-1]) != HASH_BYTES:
             raise ValueError("a tile has from 1 to 256 hashes of 32 bytes")
         self._rows = [row]
@@ -113,6 +113,45 @@ class Nodes:
         return self._rows[HEIGHT][0]
 
 
+class FullTile(NamedTuple):
+    """A tile that has become full, with its hashes and its root."""
+
+    tile: Tile
+    hashes: bytes
+    root: bytes
+
+
+class TileWriter:
+    """Gathers hashes of leaves, and gives away each tile as it becomes full."""
+
+    def __init__(self, size: int = 0, partial: Iterable[bytes] = ()) -> None:
+        """Go on behind a tree of so many leaves.
+
+        ``partial`` is what each of its ``partial_tiles`` holds, and nothing where there is none.
+        """
+        self._rows = [_hashes_in(one) for one in partial]
+        self._numbers = [size >> HEIGHT * (level + 1) for level in range(len(self._rows))]
+
+    def append(self, hashed: bytes) -> list[FullTile]:
+        """Add the hash of one leaf; what has become full by it, from level 0 up."""
+        found: list[FullTile] = []
+        level = 0
+        while True:
+            if level == len(self._rows):
+                self._rows.append([])
+                self._numbers.append(0)
+            row = self._rows[level]
+            row.append(hashed)
+            if len(row) < WIDTH:
+                return found
+            hashes = b"".join(row)
+            hashed = Nodes(hashes).root
+            found.append(FullTile(Tile(level, self._numbers[level]), hashes, hashed))
+            self._numbers[level] += 1
+            row.clear()
+            level += 1
+
+
 class TileHashes:
     """The hashes of subtrees of one tree, out of tiles that are at hand."""
 
@@ -125,6 +164,17 @@ class TileHashes:
         return self._nodes[tile_of(subtree, self._size)].hash_of(subtree)
 
 
+def partial_tiles(size: int) -> list[Tile | None]:
+    """The last tile of each level from 0 up, ``None`` where the level ends with a full one."""
+    found: list[Tile | None] = []
+    hashes = size
+    while hashes:
+        full, rest = divmod(hashes, WIDTH)
+        found.append(Tile(len(found), full, rest) if rest else None)
+        hashes = full
+    return found
+
+
 def needed(wanted: Iterable[Subtree], size: int) -> set[Tile]:
     """The tiles that the hashes of these subtrees are made from."""
     return {tile_of(subtree, size) for subtree in wanted}
@@ -133,3 +183,7 @@ def needed(wanted: Iterable[Subtree], size: int) -> set[Tile]:
 def bundle(leaves: Iterable[bytes]) -> bytes:
     """Leaves as one file: each with its length in two bytes before it."""
     return b"".join(len(leaf).to_bytes(2, "big") + leaf for leaf in leaves)
+
+
+def _hashes_in(tile: bytes) -> list[bytes]:
+    return [tile[at : at + HASH_BYTES] for at in range(0, len(tile), HASH_BYTES)]

@@ -22,9 +22,11 @@ from shared.tlog.tiles import (
     Nodes,
     Tile,
     TileHashes,
+    TileWriter,
     bundle,
     is_in,
     needed,
+    partial_tiles,
     tile_at,
     tiles_of,
 )
@@ -136,3 +138,26 @@ def test_nodes_when_the_bytes_are_no_tile_then_they_are_refused() -> None:
 
 def test_bundle_when_leaves_are_written_then_each_has_its_length_before_it() -> None:
     assert bundle([b"ab", b"", b"c"]) == b"\x00\x02ab\x00\x00\x00\x01c"
+
+
+@pytest.mark.parametrize("begun_at", [0, 1, 255, 256, 257, 1_024, 1_299])
+def test_writer_when_begun_anywhere_then_each_tile_is_given_away_once_and_as_defined(
+    begun_at: int,
+) -> None:
+    partial = [b"" if tile is None else bytes_of(tile) for tile in partial_tiles(begun_at)]
+    writer = TileWriter(begun_at, partial)
+    written = [full for leaf in LEAVES[begun_at:] for full in writer.append(leaf_hash(leaf))]
+    before = {tile for tile in tiles_of(begun_at) if tile.width == 256}
+    after = {tile for tile in tiles_of(LARGEST) if tile.width == 256}
+    assert sorted(one.tile for one in written) == sorted(after - before)
+    for one in written:
+        assert one.hashes == bytes_of(one.tile)
+        assert one.root == Nodes(one.hashes).root
+
+
+def test_writer_when_a_tile_of_level_one_becomes_full_then_both_are_given_away() -> None:
+    writer = TileWriter()
+    hashed = leaf_hash(b"the same leaf")
+    written = [full.tile for _ in range(256 * 256) for full in writer.append(hashed)]
+    assert written[-2:] == [Tile(0, 255), Tile(1, 0)]
+    assert len(written) == 257
