@@ -34,10 +34,10 @@ OF_A_READER = {
         },
         "store": {
             "batch.py", "cache.py", "ledger.py", "projection.py", "document.py", "parked.py",
-            "history_item.py", "reading.py", "values.py",
+            "history_item.py", "reading.py", "redacted.py", "values.py",
         },
         "reads": {
-            "current.py", "as_at.py", "history.py", "diff.py", "authorship.py", "together.py",
+            "current.py", "as_at.py", "history.py", "diff.py", "authorship.py", "redaction.py", "together.py",
             "view.py", "facts.py", "findings.py", "derived.py",
         },
         "doors": {"events.py", "api.py", "findings.py", "feed.py", "fhir.py", "release.py"},
@@ -74,9 +74,10 @@ OF_THE_CHASSIS = {
     },
     "policy": {
         "access.py", "access_copy.py", "asking_again.py", "decide.py", "facts.py",
-        "plan_states.py", "relationships.py", "rights.py", "rules.py", "sees.py", "standing.py",
-        "visibility.py",
+        "plan_states.py", "redaction", "relationships.py", "rights.py", "rules.py", "sees.py",
+        "standing.py", "visibility.py",
     },
+    "policy/redaction": {"marks.py", "of_a_plan.py"},
     "media": {
         "kinds", "keeping.py", "rows.py", "spool.py", "ranges.py", "scanner.py", "blob_store.py",
         "disk.py", "s3.py", "faults.py",
@@ -88,7 +89,7 @@ OF_THE_CHASSIS = {
         "event_store.py", "group_commit.py", "rows.py", "mapper.py", "recorder.py",
         "access_log.py", "library_module.py",
     },
-    "database": {"database.py", "migrate.py", "outgoing.py"},
+    "database": {"database.py", "migrate.py", "outgoing.py", "together.py"},
     "wire": {
         "problem.py", "strict_json.py", "shapes.py", "exact.py", "validation_errors.py",
         "plain_json.py", "position.py", "remembered.py", "command_record.py",

@@ -1,0 +1,1 @@
+"""What readers are not shown, and why."""
