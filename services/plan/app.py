@@ -9,17 +9,19 @@ from fastapi import FastAPI
 from services.plan.doors.api import plan_routes
 from services.plan.doors.events import BATCH, CONSUMER, Folded, FoldEvents
 from services.plan.doors.findings import findings_routes
+from services.plan.doors.release import Release
 from services.plan.reads.derived import PlanDerived
 from services.plan.reads.findings import PlanFindings
 from services.plan.store.ledger import ChangeStream
 from services.plan.store.projection import PlanStore
+from shared.chassis.accesses.recording import AccessRecords
 from shared.chassis.database.database import Database
 from shared.chassis.http.identity import Identity
 from shared.chassis.http.plain_requests import plain_reads
 from shared.chassis.kafka.consumer import BatchConsumer
 from shared.chassis.kafka.local_copy import LocalCopies
 from shared.chassis.kafka.relay import Relay
-from shared.chassis.kafka.streams import OutgoingStream
+from shared.chassis.kafka.streams import AccessStream, OutgoingStream
 from shared.chassis.policy.access_copy import COPIED, access_copy
 from shared.chassis.policy.decide import POLICY_VERSION
 from shared.chassis.service_app import service_app
@@ -38,7 +40,16 @@ def create_app(settings: Settings) -> FastAPI:
         waiting_limit=settings.request_limit,
     )
     identity = Identity.of(settings)
-    relay = Relay(settings.database_url, settings, [ChangeStream(settings), OutgoingStream()])
+    relay = Relay(
+        settings.database_url,
+        settings,
+        [
+            ChangeStream(settings),
+            OutgoingStream(),
+            AccessStream(settings),
+        ],
+    )
+    accesses = AccessRecords(settings, lambda: relay.wake(AccessStream.name))
     plans = PlanStore(
         instance=settings.instance_id,
         policy_version=POLICY_VERSION,
@@ -81,19 +92,23 @@ def create_app(settings: Settings) -> FastAPI:
     findings = PlanFindings(database, zone)
     derived = PlanDerived(database, zone, declared_fields())
     reading = database, identity, settings.roles
-    routes = plan_routes(*reading, folded, events.behind_seconds, (findings, derived))
+    release = Release(accesses, events.behind_seconds)
+    routes = plan_routes(*reading, folded, release, (findings, derived))
     return service_app(
         "The shared plan",
         settings,
         database=database,
         relay=relay,
-        routes=[routes, findings_routes(*reading, events.behind_seconds, findings)],
+        routes=[routes, findings_routes(*reading, release, findings)],
         plain=[*plain_reads(routes, identity)],
         consumers={"events": events, "copies": copies},
-        opens=[parked_counted()],
+        opens=[parked_counted(), accesses],
+        parts={"accesses": accesses.part},
         gauges={
             Gauge.PARKED_EVENTS: lambda: float(plans.parked_events),
             Gauge.PARKED_ENTRIES: lambda: float(plans.parked_entries),
             Gauge.PROJECTION_LAG: behind,
+            Gauge.ACCESSES_WAITING: lambda: float(accesses.waiting),
         },
+        door=("database", "accesses"),
     )

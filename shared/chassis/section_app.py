@@ -5,6 +5,7 @@ from typing import Any
 
 from fastapi import FastAPI
 
+from shared.chassis.accesses.recording import AccessRecords
 from shared.chassis.contribute.contribute import Contributions
 from shared.chassis.contribute.media import MediaNamed, who_may_store
 from shared.chassis.contribute.validate import Validations
@@ -17,7 +18,7 @@ from shared.chassis.kafka.commands import CommandDoor
 from shared.chassis.kafka.consumer import BatchConsumer
 from shared.chassis.kafka.local_copy import Copy, LocalCopies
 from shared.chassis.kafka.relay import Relay
-from shared.chassis.kafka.streams import streams_of
+from shared.chassis.kafka.streams import AccessStream, streams_of
 from shared.chassis.media.keeping import MediaKeeping
 from shared.chassis.policy.access_copy import COPIED, access_copy
 from shared.chassis.policy.plan_states import PlanStates
@@ -39,6 +40,7 @@ def create_app(section: Section, settings: Settings) -> FastAPI:
     )
     identity = Identity.of(settings)
     relay = Relay(settings.database_url, settings, streams_of(section, settings))
+    accesses = AccessRecords(settings, lambda: relay.wake(AccessStream.name))
     commits = appends(
         settings.database_url,
         queue_limit=settings.queue_limit,
@@ -57,7 +59,7 @@ def create_app(section: Section, settings: Settings) -> FastAPI:
     keeping = MediaKeeping(database, settings) if who_may_store(section) else None
     media = MediaNamed(keeping.rows) if keeping is not None else None
     contributions = Contributions(section, store, plan_states, settings, media)
-    validations = Validations(section, store, plan_states, settings, media)
+    validations = Validations(section, store, plan_states, settings, accesses, media)
     consumers = {
         "commands": BatchConsumer(
             consumer=section.wire_name,
@@ -80,10 +82,10 @@ def create_app(section: Section, settings: Settings) -> FastAPI:
 
     per_caller = PerCaller(settings.validations_a_minute)
     routes = [contribution_routes(contributions, validations, identity, per_caller)]
-    opens: list[AbstractAsyncContextManager[Any]] = [commits]
-    parts = {"appends": commits.part}
+    opens: list[AbstractAsyncContextManager[Any]] = [commits, accesses]
+    parts = {"appends": commits.part, "accesses": accesses.part}
     if keeping is not None:
-        routes.append(media_routes(keeping, store, plan_states, identity, settings))
+        routes.append(media_routes(keeping, store, plan_states, identity, settings, accesses))
         opens.append(keeping)
         parts["media"] = keeping.part
 
@@ -97,7 +99,10 @@ def create_app(section: Section, settings: Settings) -> FastAPI:
         consumers=consumers,
         opens=opens,
         parts=parts,
-        gauges={Gauge.APPENDS_WAITING: lambda: float(commits.waiting)},
+        gauges={
+            Gauge.APPENDS_WAITING: lambda: float(commits.waiting),
+            Gauge.ACCESSES_WAITING: lambda: float(accesses.waiting),
+        },
         door=("database", "appends"),
     )
 

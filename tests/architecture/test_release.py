@@ -81,8 +81,11 @@ def is_route(node: ast.AsyncFunctionDef) -> bool:
 
 
 def is_release(value: ast.expr | None) -> bool:
+    """``await release.plan(…)`` or ``await release.list(…)``."""
+    call = value.value if isinstance(value, ast.Await) else None
     return (
-        isinstance(value, ast.Call)
-        and isinstance(value.func, ast.Name)
-        and value.func.id in ("release_plan", "release_list")
+        isinstance(call, ast.Call)
+        and isinstance(call.func, ast.Attribute)
+        and isinstance(call.func.value, ast.Name)
+        and (call.func.value.id, call.func.attr) in (("release", "plan"), ("release", "list"))
     )

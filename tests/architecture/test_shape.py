@@ -37,8 +37,8 @@ OF_A_READER = {
             "history_item.py", "reading.py", "redacted.py", "values.py",
         },
         "reads": {
-            "current.py", "as_at.py", "history.py", "diff.py", "authorship.py", "redaction.py", "together.py",
-            "view.py", "facts.py", "findings.py", "derived.py",
+            "current.py", "as_at.py", "history.py", "diff.py", "authorship.py", "redaction.py",
+            "together.py", "view.py", "facts.py", "findings.py", "derived.py",
         },
         "doors": {"events.py", "api.py", "findings.py", "feed.py", "fhir.py", "release.py"},
     },
@@ -72,6 +72,7 @@ OF_THE_CHASSIS = {
     "contribute": {
         "prepare.py", "contribute.py", "decisions.py", "validate.py", "receipts.py", "media.py",
     },
+    "accesses": {"record.py", "rows.py", "recording.py", "overrides.py", "bodies.py"},
     "policy": {
         "access.py", "access_copy.py", "asking_again.py", "decide.py", "facts.py",
         "plan_states.py", "redaction", "relationships.py", "rights.py", "rules.py", "sees.py",
@@ -87,12 +88,12 @@ OF_THE_CHASSIS = {
     },
     "store": {
         "event_store.py", "group_commit.py", "rows.py", "mapper.py", "recorder.py",
-        "access_log.py", "library_module.py",
+        "library_module.py",
     },
     "database": {"database.py", "migrate.py", "outgoing.py", "together.py"},
     "wire": {
         "problem.py", "strict_json.py", "shapes.py", "exact.py", "validation_errors.py",
-        "plain_json.py", "position.py", "remembered.py", "command_record.py",
+        "plain_json.py", "position.py", "remembered.py", "command_record.py", "build.py",
     },
     "telemetry": {
         "names.py", "tracing.py", "metrics.py", "counters.py", "log_lines.py", "library_lines.py",

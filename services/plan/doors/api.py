@@ -9,18 +9,20 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Request, Response
 
 from services.plan.doors.events import Folded
-from services.plan.doors.release import Lag, release_list, release_plan
+from services.plan.doors.release import Release
 from services.plan.reads.as_at import PastPlans
 from services.plan.reads.current import CurrentPlans
 from services.plan.reads.history import History
 from services.plan.reads.view import Beside, PlanView
 from services.plan.store.values import dumps
+from shared.chassis.accesses.record import Asked, What
 from shared.chassis.database.database import Database
 from shared.chassis.http.identity import Identity
 from shared.chassis.http.parameters import (
     LONGEST_WAIT,
     OF_A_PAGE,
     OF_A_READ,
+    PURPOSES,
     cursor_of,
     described,
     described_names,
@@ -34,7 +36,7 @@ from shared.chassis.http.parameters import (
     whole_number,
 )
 from shared.chassis.policy.access import open_to
-from shared.chassis.policy.decide import Action, Decision, Facts, Roles, decide
+from shared.chassis.policy.decide import Action, Facts, Roles, decide
 from shared.chassis.wire.position import Position
 from shared.chassis.wire.problem import Problem
 from shared.ledger import Contributor, id_in
@@ -83,7 +85,7 @@ def plan_routes(
     identity: Identity,
     roles: Roles,
     folded: Folded,
-    lag: Lag,
+    release: Release,
     beside: Sequence[Beside] = (),
 ) -> APIRouter:
     """``GET /v1/plans/{plan_id}``, its versions and its history.
@@ -91,83 +93,107 @@ def plan_routes(
     ``beside`` add to a plan what ``include`` asks for beyond its entries.
     """
     plans, past, lists = CurrentPlans(database), PastPlans(database), History(database)
+    readers = Readers(roles, release)
     router = APIRouter(tags=["plans"])
     Caller = Annotated[Contributor, Depends(identity)]  # noqa: N806 - a type
 
     @router.get("/v1/plans/{plan_id}", openapi_extra=_OF_A_PLAN)
     async def current_plan(plan_id: str, request: Request, contributor: Caller) -> Response:
         """The plan as it stands, at least as new as ``Ledger-Min-Position`` asks."""
-        asked, decision = permitted(plan_id, request, contributor, roles, _INCLUDE)
+        asked, access = await readers.permitted(What.PLAN, plan_id, request, contributor, _INCLUDE)
         include = _include_of(request)
-        waited = await _wait_for(request, asked, plans, folded, lag)
+        waited = await _wait_for(request, asked, plans, folded, release)
         view = await (plans.in_detail(asked, include) if include else plans.current(asked))
         if view is None:
             raise Problem("plan-unknown")
         view = await _with_more(view, include, beside, datetime.now(UTC))
-        return release_plan(request, decision, view, lag, waited=waited)
+        return await release.plan(request, access, view, waited=waited)
 
     @router.get("/v1/plans/{plan_id}/versions", openapi_extra=_OF_A_LIST)
     async def versions(plan_id: str, request: Request, contributor: Caller) -> Response:
         """The versions of the plan, newest first."""
-        asked, decision = permitted(plan_id, request, contributor, roles, _PAGE)
+        asked, access = await readers.permitted(What.VERSIONS, plan_id, request, contributor, _PAGE)
         limit, before = page_of(request, "versions", str(asked))
         items, following = await lists.versions(asked, before, limit)
         if not items:
             await _must_be_known(plans, asked)
-        return release_list(decision, page(items, _cursor("versions", asked, following)), lag)
+        return await release.list(access, page(items, _cursor("versions", asked, following)))
 
     @router.get("/v1/plans/{plan_id}/versions/{version}", openapi_extra=_OF_A_PAST_PLAN)
     async def past_plan(
         plan_id: str, version: str, request: Request, contributor: Caller
     ) -> Response:
         """The plan of that version."""
-        asked, decision = permitted(plan_id, request, contributor, roles, _INCLUDE)
+        asked, access = await readers.permitted(
+            What.VERSION, plan_id, request, contributor, _INCLUDE
+        )
         include = _include_of(request)
         wanted = whole_number(version)
         view = None if wanted is None else await past.version(asked, wanted, include)
         if view is None:
             raise await no_such_version(plans, asked)
         view = await _with_more(view, include, beside)
-        return release_plan(request, decision, view, lag, waited=False)
+        return await release.plan(request, access, view)
 
     @router.get("/v1/plans/{plan_id}/history", openapi_extra=_OF_A_LIST)
     async def history(plan_id: str, request: Request, contributor: Caller) -> Response:
         """The contributions to the plan, newest first."""
-        asked, decision = permitted(plan_id, request, contributor, roles, _PAGE)
+        asked, access = await readers.permitted(What.HISTORY, plan_id, request, contributor, _PAGE)
         limit, before = page_of(request, "history", str(asked))
         items, following = await lists.contributions(asked, before, limit)
         if not items:
             await _must_be_known(plans, asked)
-        return release_list(decision, page(items, _cursor("history", asked, following)), lag)
+        return await release.list(access, page(items, _cursor("history", asked, following)))
 
     return router
 
 
-def permitted(
-    plan_id: str,
-    request: Request,
-    contributor: Contributor,
-    roles: Roles,
-    parameters: Collection[str],
-    *,
-    repeatable: Collection[str] = ("include",),
-) -> tuple[UUID, Decision]:
-    """The plan that is asked for; rights come before everything else that could be said."""
-    asked = id_in(plan_id)
-    purpose = one_header(request, "Ledger-Purpose")
-    now = datetime.now(UTC)
-    facts = Facts(roles, plan_id=asked, access=open_to(contributor, now), at=now)
-    decision = decide(contributor, Action.READ_PLAN, facts, purpose)
-    if decision.code is not None:
-        raise Problem(decision.code, decision.detail, policy_version=decision.policy_version)
-    if asked is None:
-        raise Problem(
-            "plan-unknown",
-            "The id of a plan is a UUID in lower case, as 0199c0de-0000-7000-8000-000000000001.",
-        )
-    judge_purpose(request, purpose)
-    judge_parameters(request, parameters, repeatable=repeatable)
-    return asked, decision
+class Readers:
+    """Judges who asks for something of a plan, before everything else that could be said."""
+
+    def __init__(self, roles: Roles, release: Release) -> None:
+        self._roles = roles
+        self._release = release
+
+    async def permitted(
+        self,
+        what: What,
+        plan_id: str,
+        request: Request,
+        contributor: Contributor,
+        parameters: Collection[str],
+        *,
+        repeatable: Collection[str] = ("include",),
+    ) -> tuple[UUID, Asked]:
+        """The plan that is asked for, and what the record of the access begins with.
+
+        Whoever may not is told so when that is recorded.
+        """
+        plan = id_in(plan_id)
+        purpose = one_header(request, "Ledger-Purpose")
+        known = purpose if purpose in PURPOSES else None
+        now = datetime.now(UTC)
+        facts = Facts(self._roles, plan_id=plan, access=open_to(contributor, now), at=now)
+        decision = decide(contributor, Action.READ_PLAN, facts, known)
+        asked = Asked(contributor, decision, what, plan, known, query=_query_of(request))
+        if not decision.allowed:
+            raise await self._release.denied(asked)
+        if plan is None:
+            raise Problem(
+                "plan-unknown",
+                "The id of a plan is a UUID in lower case, as "
+                "0199c0de-0000-7000-8000-000000000001.",
+            )
+        judge_purpose(request, purpose)
+        judge_parameters(request, parameters, repeatable=repeatable)
+        return plan, asked
+
+
+def _query_of(request: Request) -> str:
+    """What was asked for, so that it can be answered again."""
+    query = request.scope["query_string"].decode("ascii", "replace")
+    path: str = request.scope["path"]
+    return f"{path}?{query}" if query else path
 
 
 def _include_of(request: Request) -> frozenset[str]:
@@ -212,7 +238,7 @@ async def _must_be_known(plans: CurrentPlans, plan_id: UUID) -> int:
 
 
 async def _wait_for(
-    request: Request, plan_id: UUID, plans: CurrentPlans, folded: Folded, lag: Lag
+    request: Request, plan_id: UUID, plans: CurrentPlans, folded: Folded, release: Release
 ) -> bool:
     """Wait until the plan is as new as asked for; True where a wait was asked for as well."""
     given = one_header(request, "Ledger-Min-Position")
@@ -238,7 +264,7 @@ async def _wait_for(
                 "projection-behind",
                 "The plan does not show yet what the position asks for.",
                 headers={"Retry-After": "1"},
-                behind_seconds=lag(),
+                behind_seconds=release.lag(),
                 position=reached.encode(),
             )
         await folded.wait(min(left, _LOOK_AGAIN))

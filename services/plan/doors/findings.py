@@ -5,12 +5,13 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, Request, Response
 
-from services.plan.doors.api import no_such_version, page, permitted
-from services.plan.doors.release import Lag, release_list
+from services.plan.doors.api import Readers, no_such_version, page
+from services.plan.doors.release import Release
 from services.plan.fold.findings.rules import RULES_BEHIND
 from services.plan.reads.current import CurrentPlans
 from services.plan.reads.findings import Findings, PlanFindings
 from services.plan.store.values import dumps
+from shared.chassis.accesses.record import What
 from shared.chassis.database.database import Database
 from shared.chassis.http.identity import Identity
 from shared.chassis.http.parameters import (
@@ -42,25 +43,26 @@ _NAMES: Final = described_names(*_WHICH)
 
 
 def findings_routes(
-    database: Database, identity: Identity, roles: Roles, lag: Lag, findings: PlanFindings
+    database: Database, identity: Identity, roles: Roles, release: Release, findings: PlanFindings
 ) -> APIRouter:
     """``GET /v1/plans/{plan_id}/findings``."""
     plans = CurrentPlans(database)
+    readers = Readers(roles, release)
     router = APIRouter(tags=["plans"])
     Caller = Annotated[Contributor, Depends(identity)]  # noqa: N806 - a type
 
     @router.get("/v1/plans/{plan_id}/findings", openapi_extra=_OF_FINDINGS)
     async def plan_findings(plan_id: str, request: Request, contributor: Caller) -> Response:
         """What the plan says about itself, oldest first: now, or in one of its versions."""
-        asked, decision = permitted(
-            plan_id, request, contributor, roles, _NAMES, repeatable={"code"}
+        asked, access = await readers.permitted(
+            What.FINDINGS, plan_id, request, contributor, _NAMES, repeatable={"code"}
         )
         codes = _codes_in(request)
         found = await _asked_for(request, asked, findings)
         if found is None:
             raise await no_such_version(plans, asked)
         items = [dumps(item) for item in found.items if not codes or item["code"] in codes]
-        return release_list(decision, page(items, None), lag)
+        return await release.list(access, page(items, None))
 
     return router
 

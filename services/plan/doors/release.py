@@ -1,7 +1,7 @@
-"""The only place from which the bytes of a plan leave: with what they were decided on beside them.
+"""The only place from which the bytes of a plan leave: after the record of it is durable.
 
-Whoever is answered here was let in by a decision; its access record is to be durable before the
-response is made, and joins here.
+Whoever is answered here was let in by a decision. Where their access cannot be recorded, the
+answer is a problem and nothing leaves.
 """
 
 import re
@@ -11,8 +11,10 @@ from typing import Final
 from fastapi import Request, Response
 
 from services.plan.reads.view import PlanView
+from shared.chassis.accesses.record import Asked, Shown
+from shared.chassis.accesses.recording import ACCESS_ID, AccessRecords
 from shared.chassis.http.parameters import PRIVATE, list_header
-from shared.chassis.policy.decide import Decision
+from shared.chassis.wire.problem import Problem
 
 Lag = Callable[[], float | None]
 """How far the plan is behind, in seconds; ``None`` where nobody knows."""
@@ -21,31 +23,50 @@ _ENTITY_TAG: Final = re.compile(r'(?:W/)?("[^"]*")')
 _JSON: Final = "application/json"
 
 
-def release_plan(
-    request: Request, decision: Decision, view: PlanView, lag: Lag, *, waited: bool
-) -> Response:
-    """A plan, current or past; 304 where the caller has these very bytes."""
-    headers = {**view.headers, **_headers(decision, lag)}
-    if waited:
-        headers["Preference-Applied"] = "wait"
-    held = list_header(request, "If-None-Match")
-    if held.strip() == "*" or view.etag in _ENTITY_TAG.findall(held):
-        return Response(status_code=304, headers=headers)
-    return Response(view.body, headers=headers, media_type=_JSON)
+class Release:
+    """Lets bytes of plans out, each answer with its access record; says no with one, too."""
 
+    def __init__(self, accesses: AccessRecords, lag: Lag) -> None:
+        self._accesses = accesses
+        self.lag = lag
 
-def release_list(decision: Decision, body: bytes, lag: Lag) -> Response:
-    """A page of a plan's versions or of the contributions to it."""
-    return Response(body, headers=_headers(decision, lag), media_type=_JSON)
+    async def plan(
+        self, request: Request, asked: Asked, view: PlanView, *, waited: bool = False
+    ) -> Response:
+        """A plan, current or past; 304 where the caller has these very bytes."""
+        held = list_header(request, "If-None-Match")
+        has_it = held.strip() == "*" or view.etag in _ENTITY_TAG.findall(held)
+        shown = Shown(
+            body_sha256=view.sha256,
+            body_length=len(view.body),
+            status=304 if has_it else 200,
+            plan_version=view.version,
+            sections=view.sections,
+        )
+        headers = {**view.headers, **await self._recorded(asked, shown)}
+        if waited:
+            headers["Preference-Applied"] = "wait"
+        if has_it:
+            return Response(status_code=304, headers=headers)
+        return Response(view.body, headers=headers, media_type=_JSON)
 
+    async def list(self, asked: Asked, body: bytes) -> Response:
+        """A page of a plan's versions, of the contributions to it, or of what it finds."""
+        headers = await self._recorded(asked, Shown.of(body))
+        return Response(body, headers=headers, media_type=_JSON)
 
-def _headers(decision: Decision, lag: Lag) -> dict[str, str]:
-    if not decision.allowed:
-        raise PermissionError("nothing of a plan leaves on a decision that does not allow it")
-    behind = lag()
-    told = "unknown" if behind is None else f"{behind:.1f}"
-    return {
-        **PRIVATE,
-        "Ledger-Policy": decision.policy_version,
-        "Ledger-Lag": "0" if told == "0.0" else told,
-    }
+    async def denied(self, asked: Asked) -> Problem:
+        """The no of a decision, when it is recorded."""
+        return await self._accesses.denied(asked)
+
+    async def _recorded(self, asked: Asked, shown: Shown) -> dict[str, str]:
+        """Head of an answer whose access is durable."""
+        access_id = await self._accesses.keep(asked, shown)
+        behind = self.lag()
+        told = "unknown" if behind is None else f"{behind:.1f}"
+        return {
+            **PRIVATE,
+            "Ledger-Policy": asked.decision.policy_version,
+            "Ledger-Lag": "0" if told == "0.0" else told,
+            ACCESS_ID: str(access_id),
+        }

@@ -2,7 +2,6 @@
 -- times at which readers could first see them, what waits, and the counts. What can be made again
 -- from it lies in `projection_v1`; readers and writers name the view, which a rebuild swaps.
 
-CREATE SCHEMA ledger;
 CREATE SCHEMA projection_v1;
 
 -- Added to and never changed.

@@ -8,6 +8,8 @@ from functools import cached_property
 from typing import Any, Final, Protocol
 from uuid import UUID
 
+import orjson
+
 from services.plan.store.values import dumps
 from shared.chassis.wire.position import Position
 
@@ -38,9 +40,19 @@ class PlanView:
     more_headers: Mapping[str, str] = field(default_factory=dict)
 
     @cached_property
+    def sha256(self) -> str:
+        """The hash of the bytes, in hexadecimal digits."""
+        return hashlib.sha256(self.body).hexdigest()
+
+    @cached_property
+    def sections(self) -> tuple[str, ...]:
+        """The sections that something is shown of."""
+        return tuple(sorted(orjson.loads(self.body).get("sections", ())))
+
+    @cached_property
     def etag(self) -> str:
         """It follows from whatever changes the bytes."""
-        return f'"{self.version}-{hashlib.sha256(self.body).hexdigest()[:_HASHED]}"'
+        return f'"{self.version}-{self.sha256[:_HASHED]}"'
 
     def with_document(self, document: Mapping[str, Any]) -> "PlanView":
         """The same plan with more in its document."""

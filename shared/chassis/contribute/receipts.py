@@ -4,21 +4,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any, Final
-from uuid import UUID
 
 import orjson
-from uuid_utils.compat import uuid7
 
 from shared.chassis.contribute.prepare import Prepared
 from shared.chassis.database.outgoing import Outgoing
-from shared.chassis.media.rows import StoredMedia
 from shared.chassis.policy.decide import Decision
 from shared.chassis.telemetry import inject
 from shared.chassis.wire.plain_json import plain_json
 from shared.chassis.wire.problem import title_of
 from shared.ledger import (
-    PERSON,
-    RELATED_PERSON,
     Agent,
     Authentication,
     Contributor,
@@ -32,12 +27,6 @@ from shared.ledger.names import trace_of
 from shared.ledger.topics import AUDIT_RECORDS
 
 _NOT_SAID: Final = Authentication()
-_OWN: Final = ("own-access", "PATRQT")
-_FOR_THEM: Final = ("own-access", "FAMRQT")
-_CARE: Final = ("direct-care", "TREAT")
-_OF_USE: Final = {"emergency": "ETREAT", "review": "HOPERAT"} | dict.fromkeys(
-    ("audit", "support"), "HSYSADMIN"
-)
 
 
 @dataclass(frozen=True)
@@ -168,105 +157,6 @@ def refusal_record(
         "kept": kept,
     }
     return _record(record, section, receipt["plan_id"] or str(prepared.contribution_id), prefix)
-
-
-def validation_record(
-    prepared: Prepared,
-    decision: Decision,
-    receipt: dict[str, Any],
-    *,
-    body: bytes,
-    denied: bool,
-    prefix: str = "",
-) -> tuple[UUID, Outgoing]:
-    """What somebody was shown by ``:validate``, as a read, or that they were denied it; its id.
-
-    Its members are those of ``_who`` and, of an access record, those that a section can know.
-    """
-    access_id = uuid7()
-    voice = prepared.contributor.kind
-    purpose, of_use = {PERSON: _OWN, RELATED_PERSON: _FOR_THEM}.get(voice, _CARE)
-    section = receipt["section"]
-    # A refusal may tell of another plan than the one that was asked for: that one was looked into.
-    plan_id = receipt.get("existing_plan_id") or receipt["plan_id"]
-    shown = {
-        "sections": [section],
-        "redactions": [],
-        "body_sha256": sha256(body).hexdigest(),
-        "body_length": len(body),
-        "media_type": "application/json",
-    }
-    record = {
-        "record_id": str(access_id),
-        "operation": "denial" if denied else "read",
-        "type": "decision.deny" if denied else "access.read",
-        "what": "validate",
-        "status": 200,
-        "code": receipt["code"] if denied else None,
-        "via": "api",
-        **_who(prepared, decision),
-        "purpose": purpose,
-        "purpose_of_use": of_use,
-        "relationship": None,
-        "decision": "deny" if denied else "permit",
-        "plan_id": plan_id,
-        "section": section,
-        "entry_id": receipt.get("entry_id"),
-        "entry_version": receipt.get("entry_version"),
-        "command": prepared.command.type,
-        **({} if denied else shown),
-    }
-    return access_id, _record(record, section, plan_id or str(access_id), prefix)
-
-
-def media_record(
-    contributor: Contributor,
-    decision: Decision,
-    section: Section,
-    plan_id: UUID,
-    access_id: UUID,
-    *,
-    purpose: str | None = None,
-    media: StoredMedia | None = None,
-    status: int = 403,
-    prefix: str = "",
-) -> Outgoing:
-    """That somebody was given a file, or a part of it, as a read; or that they were denied it.
-
-    Hash and length are those of the whole file, as for a 304 those of what it stands for.
-    """
-    why = {PERSON: _OWN, RELATED_PERSON: _FOR_THEM}.get(contributor.kind)
-    why = why or (purpose or "direct-care", _OF_USE.get(purpose or "", "TREAT"))
-    denied = media is None
-    record: dict[str, Any] = {
-        "record_id": str(access_id),
-        "operation": "denial" if denied else "read",
-        "type": "decision.deny" if denied else "access.read",
-        "what": "media",
-        "status": status,
-        "code": decision.code,
-        "via": "api",
-        "actor": actor_of(contributor.agent, contributor.sub),
-        "on_behalf_of": None,
-        "authn": plain(contributor.authentication) or None,
-        "policy_version": decision.policy_version,
-        "trace_id": trace_of(inject()),
-        "purpose": why[0],
-        "purpose_of_use": why[1],
-        "relationship": None,
-        "decision": "deny" if denied else "permit",
-        "plan_id": str(plan_id),
-        "section": section.wire_name,
-    }
-    if media is not None:
-        record |= {
-            "sections": [section.wire_name],
-            "redactions": [],
-            "body_sha256": media.sha256,
-            "body_length": media.size,
-            "media_type": media.mime,
-        }
-    return _record(record, section.wire_name, str(plan_id), prefix)
 
 
 def actor_of(agent: Agent, sub: str) -> dict[str, Any]:

@@ -1,13 +1,15 @@
 """What a contribution would be answered, without storing it: a look into a plan, so recorded."""
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import Any, Final
 from uuid import UUID
 
 import orjson
 
+from shared.chassis.accesses.record import Asked, Shown, What
+from shared.chassis.accesses.recording import AccessRecords
 from shared.chassis.contribute.decisions import (
     Decided,
     Decisions,
@@ -19,7 +21,7 @@ from shared.chassis.contribute.decisions import (
 )
 from shared.chassis.contribute.media import MediaNamed
 from shared.chassis.contribute.prepare import Prepared, prepare
-from shared.chassis.contribute.receipts import refusal, validation_record
+from shared.chassis.contribute.receipts import refusal
 from shared.chassis.policy.decide import Decision
 from shared.chassis.policy.plan_states import PlanStates
 from shared.chassis.settings import Settings
@@ -47,8 +49,10 @@ class Validations:
         store: EventStore,
         plan_states: PlanStates,
         settings: Settings,
+        accesses: AccessRecords,
         media: MediaNamed | None = None,
     ) -> None:
+        self._accesses = accesses
         self._section = section
         self._store = store
         self._settings = settings
@@ -68,17 +72,16 @@ class Validations:
         decision = self._decisions.by_the_token(prepared)
         receipt_json = await self._foreseen(prepared, decision)
         body = orjson.dumps({**receipt_json, "stored": False})
-        code = receipt_json.get("code")
-        access_id, record = validation_record(
-            prepared,
-            decision,
-            receipt_json,
-            body=body,
-            denied=code is not None and status_of_refusal(code) == HTTPStatus.FORBIDDEN,
-            prefix=self._settings.topic_prefix,
-        )
-        await self._store.publish([record])
-        return Validated(body, access_id)
+        return Validated(body, await self._recorded(prepared, decision, receipt_json, body))
+
+    async def _recorded(
+        self, prepared: Prepared, decision: Decision, receipt_json: dict[str, Any], body: bytes
+    ) -> UUID:
+        asked = look(prepared, decision, receipt_json)
+        if not asked.decision.allowed:
+            return await self._accesses.deny(asked)
+        sections = [receipt_json["section"]]
+        return await self._accesses.keep(asked, Shown.of(body, sections=sections))
 
     async def _foreseen(self, prepared: Prepared, decision: Decision) -> dict[str, Any]:
         if decision.code is not None:
@@ -131,3 +134,25 @@ class Validations:
             if holder is not None and holder != entry.id:
                 return taken_by(prepared, holder)
         return None
+
+
+def look(prepared: Prepared, decision: Decision, receipt_json: dict[str, Any]) -> Asked:
+    """What is recorded of it: a read, or a denial where the answer is that they may not."""
+    code = receipt_json.get("code")
+    is_denied = code is not None and status_of_refusal(code) == HTTPStatus.FORBIDDEN
+    # A refusal may tell of another plan than the one asked for: that one was looked into.
+    plan_id = receipt_json.get("existing_plan_id") or receipt_json["plan_id"]
+    return Asked(
+        prepared.contributor,
+        replace(decision, allowed=False, code=code) if is_denied else decision,
+        What.VALIDATE,
+        None if plan_id is None else UUID(plan_id),
+        section=receipt_json["section"],
+        said_for=prepared.provenance.on_behalf_of,
+        more={
+            "status": HTTPStatus.OK,
+            "entry_id": receipt_json.get("entry_id"),
+            "entry_version": receipt_json.get("entry_version"),
+            "command": prepared.command.type,
+        },
+    )

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Final
 
 import orjson
@@ -10,6 +9,7 @@ from fastapi import APIRouter
 from starlette.responses import Response
 
 from shared.chassis.telemetry import AskPart, Part, log, metrics_response
+from shared.chassis.wire.build import BUILD
 
 READY_WITHIN_SECONDS: Final = 2.5
 ALIVE_WITHIN_SECONDS: Final = 0.5
@@ -30,7 +30,6 @@ def health_routes(
     if unknown:
         raise ValueError(f"the door needs parts that are not there: {sorted(unknown)}")
     router = APIRouter(include_in_schema=False)
-    program = _version()
 
     @router.get("/readyz")
     async def readyz() -> Response:
@@ -39,7 +38,7 @@ def health_routes(
         body = {
             "ready": is_open,
             "service": service,
-            "version": program,
+            "version": BUILD,
             "parts": {name: part.as_json() for name, part in said.items()},
         }
         return _answer(body, is_open)
@@ -80,10 +79,3 @@ def _answer(body: dict[str, Any], is_well: bool) -> Response:
         {"Cache-Control": "no-store"},
         "application/json",
     )
-
-
-def _version() -> str:
-    try:
-        return version("careplan-ledger")
-    except PackageNotFoundError:
-        return "0.0.0+unpackaged"

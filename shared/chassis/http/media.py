@@ -14,10 +14,10 @@ from uuid import UUID
 import orjson
 from fastapi import APIRouter, Depends, Request, Response
 from starlette.types import Receive, Scope, Send
-from uuid_utils.compat import uuid7
 
+from shared.chassis.accesses.record import Asked, Shown, What
+from shared.chassis.accesses.recording import ACCESS_ID, AccessRecords
 from shared.chassis.contribute.media import who_may_store
-from shared.chassis.contribute.receipts import media_record
 from shared.chassis.http.answers import IS_HEAD
 from shared.chassis.http.identity import Identity
 from shared.chassis.http.parameters import (
@@ -95,6 +95,7 @@ def media_routes(
     plan_states: PlanStates,
     identity: Identity,
     settings: Settings,
+    accesses: AccessRecords,
 ) -> APIRouter:
     """``POST /v1/media`` and ``GET /v1/media/{sha256}``, for a section whose entries name files."""
     router = APIRouter(tags=["media"])
@@ -139,15 +140,12 @@ def media_routes(
         purpose = one_header(request, "Ledger-Purpose")
         now = datetime.now(UTC)
         facts = Facts(settings.roles, plan_id=plan_id, access=open_to(contributor, now), at=now)
-        decision = decide(contributor, Action.READ_PLAN, facts, purpose)
-        if decision.code is not None and plan_id is not None:
-            denied = media_record(
-                *(contributor, decision, store.section, plan_id, uuid7()),
-                purpose=purpose if purpose in PURPOSES else None,
-                prefix=settings.topic_prefix,
-            )
-            await store.publish([denied])
-        _must_be_allowed(decision)
+        known = purpose if purpose in PURPOSES else None
+        decision = decide(contributor, Action.READ_PLAN, facts, known)
+        section = store.section.wire_name
+        asked = Asked(contributor, decision, What.MEDIA, plan_id, known, section)
+        if not decision.allowed:
+            raise await accesses.denied(asked)
         plan_id = _plan_asked(request, plan_id)
         judge_purpose(request, purpose)
         media = await keeping.rows.find(plan_id, sha256) if _SHA256.fullmatch(sha256) else None
@@ -155,19 +153,12 @@ def media_routes(
             raise Problem("media-unknown")
         _must_be_available(media)
         response = _answer_of(request, media, keeping, decision)
-        access_id = uuid7()
-        response.headers["Ledger-Access-Id"] = str(access_id)
         if isinstance(response, _Delivery):
             await response.begin()
-        shown = media_record(
-            *(contributor, decision, store.section, plan_id, access_id),
-            purpose=purpose,
-            media=media,
-            status=response.status_code,
-            prefix=settings.topic_prefix,
-        )
-        await store.publish([shown])
-        _log("media.delivered", media, contributor, store.section.wire_name)
+        # Of a part, too, hash and length are those of the whole file.
+        shown = Shown(media.sha256, media.size, response.status_code, media.mime, None, [section])
+        response.headers[ACCESS_ID] = str(await accesses.keep(asked, shown))
+        _log("media.delivered", media, contributor, section)
         return response
 
     return router

@@ -105,10 +105,11 @@ class Relay:
         for one in offered if self._is_active else self._published:
             one.wake.set()
 
-    def wake(self) -> None:
-        """There are new rows: publish them, or tell the replica that does."""
+    def wake(self, *streams: str) -> None:
+        """There are new rows of these streams, or of any: publish them, or tell who does."""
         for one in self._published:
-            one.wake.set()
+            if not streams or not self._is_active or one.stream.name in streams:
+                one.wake.set()
 
     @property
     def lag(self) -> int:

@@ -13,8 +13,9 @@ from shared.chassis.kafka.windows import Message
 from shared.chassis.settings import Settings
 from shared.chassis.store.event_store import completed
 from shared.chassis.store.rows import StoredRow
-from shared.ledger import Section
-from shared.ledger.topics import events_topic
+from shared.ledger import Section, instant
+from shared.ledger.names import kebab
+from shared.ledger.topics import AUDIT_RECORDS, events_topic
 
 Ask = Callable[..., Awaitable[list[Any]]]
 """Runs a query with its arguments on the relay's connection."""
@@ -199,9 +200,71 @@ class OutgoingStream(Stream):
         )
 
 
+class AccessStream(Stream):
+    """Accesses to plans, as the audit is told of them: who it was is put to what was done."""
+
+    name = "accesses"
+    rows = """
+        SELECT next.position, next.access_id, next.recorded_at, next.plan_id, next.record, next.who,
+               override_id, o.kind, o.reason, o.ends_at, next.up_to
+          FROM (SELECT *, sum(size) OVER (ORDER BY position) AS up_to
+                  FROM (SELECT *, octet_length(record) + coalesce(octet_length(who), 0) AS size
+                          FROM ledger.access_record WHERE position > $1
+                         ORDER BY position LIMIT $2) AS sized) AS next
+          LEFT JOIN ledger.access_override o USING (override_id)
+         WHERE next.up_to - next.size < $3 ORDER BY next.position
+    """
+    to_go = """
+        SELECT (SELECT max(position) FROM ledger.access_record) AS newest,
+               (SELECT recorded_at FROM ledger.access_record WHERE position > $1
+                 ORDER BY position LIMIT 1) AS oldest
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._topic = settings.topic_prefix + AUDIT_RECORDS
+        self._source = f"urn:careplan:service:{kebab(settings.service)}".encode()
+
+    def offer(self, committed: Committed) -> bool:  # noqa: ARG002 - none of it
+        """None of it: accesses are committed apart from what a service stores."""
+        return False
+
+    def message(self, row: Any) -> Message:
+        """The record, complete."""
+        at = row["recorded_at"]
+        access_id = str(row["access_id"]).encode()
+        plan_id = row["plan_id"]
+        headers: list[tuple[str, bytes | None]] = [
+            ("content-type", b"application/json"),
+            ("ce_specversion", b"1.0"),
+            ("ce_id", access_id),
+            ("ce_source", self._source),
+            ("ce_type", b"careplan.audit.record.v1"),
+        ]
+        told = [row["record"][:-1], b'"recorded_at":"%b"' % instant(at).encode()]
+        if row["who"]:
+            told.append(row["who"][1:-1])
+        if row["override_id"] is not None:
+            told.append(b'"override":' + _override_json(row))
+        key = str(plan_id).encode() if plan_id is not None else access_id
+        return Message(
+            row["position"], self._topic, key, b",".join(told) + b"}", headers, at.timestamp(), None
+        )
+
+
+def _override_json(row: Any) -> bytes:
+    return orjson.dumps(
+        {
+            "override_id": str(row["override_id"]),
+            "kind": row["kind"],
+            "reason": row["reason"],
+            "ends_at": instant(row["ends_at"]),
+        }
+    )
+
+
 def streams_of(section: Section, settings: Settings) -> list[Stream]:
     """What a section publishes."""
-    return [EventStream(section, settings), OutgoingStream()]
+    return [EventStream(section, settings), OutgoingStream(), AccessStream(settings)]
 
 
 def _size_of(row: StoredRow) -> int:

@@ -63,6 +63,7 @@ class Gauge(StrEnum):
     POLL_AGE = "careplan.poll.age"
     STOPPED = "careplan.stopped"
     APPENDS_WAITING = "careplan.appends.waiting"
+    ACCESSES_WAITING = "careplan.accesses.waiting"
 
 
 UNITS_OF_GAUGES: Final[Mapping[str, str]] = {
@@ -75,6 +76,7 @@ UNITS_OF_GAUGES: Final[Mapping[str, str]] = {
     Gauge.POLL_AGE: "s",
     Gauge.STOPPED: "1",
     Gauge.APPENDS_WAITING: "{append}",
+    Gauge.ACCESSES_WAITING: "{access}",
 }
 
 

@@ -67,18 +67,19 @@ class Bench:
         self.prefix = fresh_prefix()
         self._made: list[BatchConsumer] = []
 
-    def settings(self, instance: str = "one") -> Settings:
-        return Settings(
-            service="plan",
-            database_url=self.made.url,
-            kafka_servers=self.servers,
-            topic_prefix=self.prefix,
-            instance=instance,
-            issuer=ISS,
-            jwks=str(self.issuer.jwks),
-            metadata_max_age_ms=500,
-            event_partitions=2,
-        )
+    def settings(self, instance: str = "one", **others: Any) -> Settings:
+        given: dict[str, Any] = {
+            "service": "plan",
+            "database_url": self.made.url,
+            "kafka_servers": self.servers,
+            "topic_prefix": self.prefix,
+            "instance": instance,
+            "issuer": ISS,
+            "jwks": str(self.issuer.jwks),
+            "metadata_max_age_ms": 500,
+            "event_partitions": 2,
+        }
+        return Settings(**{**given, **others})
 
     def consumer(
         self, instance: str = "one", store: PlanStore | None = None, *, max_records: int = 500
@@ -123,6 +124,16 @@ class Bench:
         assert tally["consumed"] == sum(found[1:])
         return tally
 
+    async def accesses(self) -> list[dict[str, Any]]:
+        """What is recorded of accesses, in the order of commits, with when that was."""
+        rows = await self.database.pool.fetch(
+            "SELECT * FROM ledger.access_record ORDER BY position"
+        )
+        return [
+            {**orjson.loads(row["record"]), **orjson.loads(row["who"]), "at": row["recorded_at"]}
+            for row in rows
+        ]
+
     async def ledger(self, plan_id: UUID) -> list[asyncpg.Record]:
         return list(
             await self.database.pool.fetch(
@@ -166,8 +177,8 @@ class Bench:
         )
 
     @asynccontextmanager
-    async def service(self) -> AsyncIterator[httpx.AsyncClient]:
-        app = create_app(self.settings())
+    async def service(self, **others: Any) -> AsyncIterator[httpx.AsyncClient]:
+        app = create_app(self.settings(**others))
         async with AsyncExitStack() as opened:
             await opened.enter_async_context(app.router.lifespan_context(app))
             transport = httpx.ASGITransport(app, raise_app_exceptions=False)

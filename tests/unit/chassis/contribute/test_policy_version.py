@@ -20,6 +20,7 @@ from shared.chassis.settings import Settings
 from shared.chassis.store.event_store import EventStore
 from shared.chassis.store.rows import Append, Appended
 from shared.ledger import Contribution, Contributor, Organisation
+from tests.unit.listed_accesses import ListedAccesses
 
 TOM = Contributor("professional", "tom", "Tom Okafor-Synth", "nurse", Organisation("ZZC01"))
 NEED = {"section": "needs", "entry_id": "0199c0de-0000-7000-8000-00000000000c"}
@@ -115,5 +116,9 @@ async def test_with_a_look_and_with_one_that_is_denied(
     kept: Kept, monkeypatch: pytest.MonkeyPatch, code: str | None
 ) -> None:
     decided_then(monkeypatch, code)
-    await made(Validations, kept).validate(agree(NEED), TOM)
-    assert [record["policy_version"] for record in kept.records] == [THEN]
+    anything, accesses = cast("Any", kept), ListedAccesses()
+    store = EventStore(anything, anything, SECTION)
+    await Validations(SECTION, store, anything, Settings(), accesses).validate(agree(NEED), TOM)
+    (row,) = accesses.rows
+    told = orjson.loads(row.record)
+    assert (told["policy_version"], told["code"] if code else None) == (THEN, code)

@@ -15,6 +15,7 @@ from starlette.requests import Request
 from starlette.types import Message
 
 from services.plan.doors.api import plan_routes
+from services.plan.doors.release import Release
 from shared.chassis.http.answers import CorrelationIds, HeadLikeGet, problem_handlers
 from shared.chassis.http.overload import InHand, Overload
 from shared.chassis.http.plain_requests import PlainRequests, plain_reads
@@ -22,6 +23,7 @@ from shared.chassis.http.spans import HttpSpans
 from shared.chassis.wire.position import Position
 from shared.chassis.wire.problem import Problem
 from shared.ledger import Contributor, Organisation
+from tests.unit.listed_accesses import ListedAccesses
 
 KNOWN, UNKNOWN = UUID(int=1), UUID(int=2)
 ETAG = '"3-44136fa355b3678a"'
@@ -72,7 +74,8 @@ class Proving:
 
 def service(*, short: bool) -> Any:
     proving = cast("Any", Proving())
-    routes = plan_routes(cast("Any", OnePlan()), proving, {}, cast("Any", None), lambda: 0.5)
+    release = Release(ListedAccesses(), lambda: 0.5)
+    routes = plan_routes(cast("Any", OnePlan()), proving, {}, cast("Any", None), release)
     in_hand = InHand(100, 5.0)
     chain = [
         Middleware(CorrelationIds),
@@ -109,6 +112,7 @@ def ask(door: Any, method: str, path: str, query: bytes, head: Head) -> list[Mes
 def one_correlation_id() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr("shared.chassis.http.answers.uuid4", lambda: UUID(int=7))
+        patched.setattr("shared.chassis.accesses.recording.uuid7", lambda: UUID(int=8))
         yield
 
 

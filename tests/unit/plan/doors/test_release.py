@@ -1,18 +1,30 @@
-"""Nothing of a plan leaves on a decision that does not allow it."""
+"""Nothing of a plan leaves on a decision that does not allow it, nor before it is recorded."""
 
+import asyncio
+from collections.abc import Callable
+from hashlib import sha256
+from typing import Any
 from uuid import UUID
 
+import orjson
 import pytest
 from starlette.requests import Request
 
-from services.plan.doors.release import release_list, release_plan
+from services.plan.doors.release import Release
 from services.plan.reads.view import PlanView
+from shared.chassis.accesses.record import Asked, What
 from shared.chassis.policy.decide import POLICY_VERSION, Decision
 from shared.chassis.wire.position import Position
+from shared.chassis.wire.problem import Problem
+from shared.ledger import Contributor, Organisation
+from tests.unit.listed_accesses import ListedAccesses
 
-REFUSED = Decision(allowed=False, code="not-permitted")
 PLAN_ID = UUID(int=1)
-VIEW = PlanView(PLAN_ID, 3, b"{}", Position(PLAN_ID, {"goals": 7}), {"Link": "<x>"})
+BODY = b'{"sections":{"goals":[],"needs":[]}}'
+VIEW = PlanView(PLAN_ID, 3, BODY, Position(PLAN_ID, {"goals": 7}), {"Link": "<x>"})
+NURSE = Contributor("professional", "a", "Ann Synth", "nurse", Organisation("ZZC01"))
+ALLOWED = Asked(NURSE, Decision(allowed=True), What.PLAN, PLAN_ID)
+REFUSED = Asked(NURSE, Decision(allowed=False, code="not-permitted"), What.PLAN, PLAN_ID)
 
 
 def request(*held: str) -> Request:
@@ -20,28 +32,77 @@ def request(*held: str) -> Request:
     return Request({"type": "http", "headers": headers})
 
 
+def release(lag: Callable[[], float | None] = lambda: 0.0) -> tuple[Release, ListedAccesses]:
+    accesses = ListedAccesses()
+    return Release(accesses, lag), accesses
+
+
+def recorded(accesses: ListedAccesses) -> list[dict[str, Any]]:
+    return [orjson.loads(row.record) for row in accesses.rows]
+
+
 def test_a_refusal_releases_nothing() -> None:
+    door, accesses = release()
+    for held in ((), ("*",)):
+        with pytest.raises(PermissionError):
+            asyncio.run(door.plan(request(*held), REFUSED, VIEW))
     with pytest.raises(PermissionError):
-        release_plan(request(), REFUSED, VIEW, lambda: 0.0, waited=False)
-    with pytest.raises(PermissionError):
-        release_plan(request("*"), REFUSED, VIEW, lambda: 0.0, waited=False)
-    with pytest.raises(PermissionError):
-        release_list(REFUSED, b"[]", lambda: 0.0)
+        asyncio.run(door.list(REFUSED, b"[]"))
+    assert not accesses.rows
 
 
 def test_a_plan_leaves_with_what_it_was_decided_on() -> None:
-    answer = release_plan(request(), Decision(allowed=True), VIEW, lambda: 1.26, waited=True)
-    assert answer.body == b"{}"
+    door, accesses = release(lambda: 1.26)
+    answer = asyncio.run(door.plan(request(), ALLOWED, VIEW, waited=True))
+    assert answer.body == BODY
     assert answer.headers["ledger-policy"] == POLICY_VERSION
     assert answer.headers["ledger-version"] == "3"
     assert answer.headers["ledger-position"] == VIEW.position.encode()
     assert answer.headers["ledger-lag"] == "1.3"
     assert answer.headers["preference-applied"] == "wait"
     assert answer.headers["link"] == "<x>"
-    tag = answer.headers["etag"]
-    same = release_plan(
-        request('"x"', tag), Decision(allowed=True), VIEW, lambda: None, waited=False
-    )
-    assert (same.status_code, same.body, same.headers["etag"]) == (304, b"", tag)
+    assert answer.headers["ledger-access-id"] == str(accesses.rows[0].access_id)
+    (told,) = recorded(accesses)
+    assert (told["operation"], told["what"], told["status"]) == ("read", "plan", 200)
+    assert (told["plan_version"], told["sections"]) == (3, ["goals", "needs"])
+    assert (told["body_sha256"], told["body_length"]) == (sha256(BODY).hexdigest(), len(BODY))
+
+
+def test_who_has_it_already_is_recorded_with_what_they_have() -> None:
+    door, accesses = release(lambda: None)
+    same = asyncio.run(door.plan(request('"x"', VIEW.etag), ALLOWED, VIEW))
+    assert (same.status_code, same.body, same.headers["etag"]) == (304, b"", VIEW.etag)
     assert same.headers["ledger-lag"] == "unknown"
-    assert release_list(Decision(allowed=True), b"[]", lambda: 0.0).headers["ledger-lag"] == "0"
+    (told,) = recorded(accesses)
+    assert (told["status"], told["body_sha256"]) == (304, VIEW.sha256)
+
+
+def test_a_list_is_recorded_with_its_own_bytes() -> None:
+    door, accesses = release()
+    answer = asyncio.run(door.list(ALLOWED, b"[]"))
+    assert answer.headers["ledger-lag"] == "0"
+    assert recorded(accesses)[0]["body_sha256"] == sha256(b"[]").hexdigest()
+
+
+def test_what_cannot_be_recorded_does_not_leave() -> None:
+    door, accesses = release()
+    accesses.is_away = True
+    for answer in (door.plan(request(), ALLOWED, VIEW), door.list(ALLOWED, b"[]")):
+        with pytest.raises(Problem, match="unavailable"):
+            asyncio.run(answer)
+    with pytest.raises(Problem, match="unavailable"):
+        asyncio.run(door.denied(REFUSED))
+
+
+def test_a_no_is_recorded_without_content() -> None:
+    door, accesses = release()
+    problem = asyncio.run(door.denied(REFUSED))
+    assert (problem.code, problem.status) == ("not-permitted", 403)
+    assert problem.headers["Ledger-Access-Id"] == str(accesses.rows[0].access_id)
+    (told,) = recorded(accesses)
+    assert (told["operation"], told["decision"], told["code"]) == (
+        "denial",
+        "deny",
+        "not-permitted",
+    )
+    assert not told.keys() & {"body_sha256", "body_length", "plan_version", "sections"}

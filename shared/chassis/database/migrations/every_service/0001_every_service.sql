@@ -65,6 +65,134 @@ BEGIN
 END
 $$;
 
+-- Accesses: what this service showed of a plan, and to whom, or denied them. Each row is committed
+-- before the answer that it is about leaves. Rows are added, never changed and never made again.
+-- Who it was stands apart from what was done, under a salted hash: it can be erased, and the row
+-- still proves what it said.
+CREATE SCHEMA ledger;
+
+CREATE TABLE ledger.access_record (
+    position     bigint PRIMARY KEY,         -- without a hole, in the order of commits
+    access_id    uuid NOT NULL UNIQUE,
+    recorded_at  timestamptz NOT NULL,       -- never falls along position
+    plan_id      uuid,
+    override_id  uuid,
+    asked        text,                       -- path and query, where the answer can be made again
+    record       bytea NOT NULL,             -- JSON: what was done, and why it was allowed
+    who          bytea,                      -- JSON: who did it, for whom, how they were authenticated
+    salt         bytea,
+    who_sha256   bytea NOT NULL              -- of the salt and of who
+);
+
+-- Somebody without a live relationship, or against an objection, who reads in an emergency.
+CREATE TABLE ledger.access_override (
+    override_id uuid PRIMARY KEY,
+    plan_id     uuid NOT NULL,
+    sub         text NOT NULL,
+    kind        text NOT NULL CHECK (kind IN ('break-glass', 'objection')),
+    reason      text NOT NULL,
+    begins_at   timestamptz NOT NULL,
+    ends_at     timestamptz NOT NULL
+);
+CREATE INDEX access_override_of ON ledger.access_override (plan_id, sub, ends_at);
+
+CREATE TABLE ledger.access_justification (
+    override_id  uuid PRIMARY KEY REFERENCES ledger.access_override,
+    access_id    uuid NOT NULL,              -- the record of the justification
+    justified_at timestamptz NOT NULL
+);
+
+-- Adds what is not there yet and answers when, once for each that was given.
+CREATE FUNCTION ledger.keep_accesses(
+    access_ids uuid[], plan_ids uuid[], override_ids uuid[], asked_ text[], records bytea[],
+    whos bytea[], salts bytea[]
+) RETURNS SETOF timestamptz LANGUAGE plpgsql AS $$
+DECLARE
+    base bigint;
+    now_ timestamptz;
+BEGIN
+    -- In a statement of its own: the next one then sees what was committed before it.
+    PERFORM pg_advisory_xact_lock(7413);
+    SELECT max(a.position), greatest(clock_timestamp(), max(a.recorded_at)) INTO base, now_
+      FROM (SELECT position, recorded_at FROM ledger.access_record
+             ORDER BY position DESC LIMIT 1) AS a;
+    INSERT INTO ledger.access_record
+    SELECT coalesce(base, 0) + row_number() OVER (ORDER BY given.n), given.access_id, now_,
+           given.plan_id, given.override_id, given.asked, given.record, given.who, given.salt,
+           sha256('\x00'::bytea || convert_to(E'careplan-access-who/v1\n', 'UTF8')
+                  || given.salt || given.who)
+      FROM unnest(access_ids, plan_ids, override_ids, asked_, records, whos, salts)
+           WITH ORDINALITY
+           AS given(access_id, plan_id, override_id, asked, record, who, salt, n)
+     WHERE NOT EXISTS (SELECT FROM ledger.access_record held
+                        WHERE held.access_id = given.access_id);
+    RETURN QUERY SELECT now_ FROM generate_series(1, cardinality(access_ids));
+END
+$$;
+
+-- An override that still runs, or the one that begins now; it and the accesses under it, and the
+-- alert where it begins, are one commit. Places: the access, then the alert.
+CREATE FUNCTION ledger.keep_override(
+    plan_id_ uuid, sub_ text, kind_ text, reason_ text, lasts interval, new_id uuid,
+    access_ids uuid[], asked_ text, records bytea[], whos bytea[], salts bytea[]
+) RETURNS TABLE (override_id uuid, reason text, ends_at timestamptz, begins boolean)
+LANGUAGE plpgsql AS $$
+#variable_conflict use_column
+DECLARE
+    found_ ledger.access_override;
+    kept integer := 1;
+BEGIN
+    PERFORM pg_advisory_xact_lock(7413);
+    SELECT * INTO found_ FROM ledger.access_override o
+     WHERE o.plan_id = plan_id_ AND o.sub = sub_ AND o.kind = kind_
+       AND o.ends_at > clock_timestamp()
+     ORDER BY o.ends_at DESC LIMIT 1;
+    IF found_.override_id IS NULL THEN
+        INSERT INTO ledger.access_override
+        VALUES (new_id, plan_id_, sub_, kind_, reason_, clock_timestamp(), clock_timestamp() + lasts)
+        RETURNING * INTO found_;
+        kept := cardinality(access_ids);
+    END IF;
+    PERFORM ledger.keep_accesses(
+        access_ids[:kept], array_fill(plan_id_, ARRAY[kept]),
+        array_fill(found_.override_id, ARRAY[kept]), array_fill(asked_, ARRAY[kept]),
+        records[:kept], whos[:kept], salts[:kept]);
+    RETURN QUERY SELECT found_.override_id, found_.reason, found_.ends_at, kept > 1;
+END
+$$;
+
+-- Keeps why an override was used, with its record; false where that was said before.
+CREATE FUNCTION ledger.justify_override(
+    override_id_ uuid, plan_id_ uuid, access_id_ uuid, record_ bytea, who_ bytea, salt_ bytea
+) RETURNS boolean LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM pg_advisory_xact_lock(7413);
+    INSERT INTO ledger.access_justification
+    VALUES (override_id_, access_id_, clock_timestamp()) ON CONFLICT DO NOTHING;
+    IF NOT FOUND THEN
+        RETURN false;
+    END IF;
+    PERFORM ledger.keep_accesses(ARRAY[access_id_], ARRAY[plan_id_], ARRAY[override_id_],
+        ARRAY[NULL::text], ARRAY[record_], ARRAY[who_], ARRAY[salt_]);
+    RETURN true;
+END
+$$;
+
+-- The only change that is permitted: who it was is removed together with its salt. Nobody may call
+-- this yet: who may is decided with retention.
+CREATE FUNCTION ledger.erase_who(access_id_ uuid) RETURNS boolean
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+BEGIN
+    UPDATE ledger.access_record SET who = NULL, salt = NULL
+     WHERE access_id = access_id_ AND who IS NOT NULL;
+    RETURN FOUND;
+END
+$$;
+REVOKE EXECUTE ON FUNCTION ledger.erase_who FROM PUBLIC;
+
+GRANT USAGE ON SCHEMA ledger TO ledger_writer;
+GRANT SELECT, INSERT ON ledger.access_record, ledger.access_override, ledger.access_justification
+    TO ledger_writer;
 GRANT SELECT, INSERT ON outgoing TO ledger_writer;
 GRANT SELECT, INSERT, UPDATE ON relay_mark, consumer_offset, access_entry TO ledger_writer;
 GRANT SELECT, INSERT, UPDATE, DELETE ON dead_letter_count TO ledger_writer;

@@ -1,0 +1,259 @@
+"""What is recorded of one access: who asked, by which decision, and what they were shown; pure."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from hashlib import sha256
+from typing import Any, Final, get_args, get_type_hints
+from uuid import UUID
+
+import orjson
+
+from shared.chassis.policy.facts import Decision
+from shared.chassis.policy.standing import Standing
+from shared.chassis.wire.build import BUILD
+from shared.chassis.wire.plain_json import plain_json
+from shared.chassis.wire.remembered import Remembered
+from shared.ledger import (
+    PERSON,
+    RELATED_PERSON,
+    Authentication,
+    CareTeamRef,
+    Contributor,
+    OnBehalfOf,
+    instant,
+    plain,
+)
+
+OWN_ACCESS: Final = "own-access"
+EMERGENCY: Final = "emergency"
+
+_USUAL: Final = "direct-care"
+_USE: Final = {
+    _USUAL: "TREAT",
+    EMERGENCY: "ETREAT",
+    "review": "HOPERAT",
+    "audit": "HSYSADMIN",
+    "support": "HSYSADMIN",
+}
+_BROKE_THE_GLASS: Final = "BTG"
+_OF_THEIR_OWN: Final = {PERSON: "PATRQT", RELATED_PERSON: "FAMRQT"}
+_OF_PROXIES: Final = get_args(get_type_hints(CareTeamRef)["section"])[0]
+"""The section that records Proxies, as the ledger's words name it."""
+_NOT_SAID: Final = Authentication()
+_REMEMBERED_BYTES: Final = 4 * 2**20
+_OF_EACH: Final = 1_024
+
+
+class What(StrEnum):
+    """The kind of answer that was asked for."""
+
+    PLAN = "plan"
+    EMERGENCY = "emergency"
+    VERSION = "version"
+    AS_AT = "as-at"
+    VERSIONS = "versions"
+    HISTORY = "history"
+    DIFF = "diff"
+    ENTRY = "entry"
+    ENTRY_HISTORY = "entry-history"
+    CONTRIBUTIONS = "contributions"
+    CONTRIBUTION = "contribution"
+    FINDINGS = "findings"
+    REVIEWS = "reviews"
+    FIGURES = "figures"
+    CHANGES = "changes"
+    FEED = "feed"
+    PEOPLE_SEARCH = "people-search"
+    MEDIA = "media"
+    VALIDATE = "validate"
+    ACCESS_BODY = "access-body"
+    FHIR = "fhir"
+    PLANS = "plans"
+    SEEN = "seen"
+    RECALLS = "recalls"
+    RECORDS = "records"
+    ACCESSES = "accesses"
+
+
+class Did(StrEnum):
+    """What somebody did, in the words of the audit."""
+
+    READ = "read"
+    DENIAL = "denial"
+    QUERY = "query"
+    ALERT = "alert"
+    JUSTIFICATION = "justification"
+
+
+_TYPE: Final = {
+    Did.READ: "access.read",
+    Did.DENIAL: "decision.deny",
+    Did.QUERY: "audit.query",
+    Did.ALERT: "alert.raised",
+    Did.JUSTIFICATION: "override.justify",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Who asks for what, of which plan and why, and what was decided.
+
+    ``purpose`` is what the caller said, if it is one, and ``reason`` why it is an emergency.
+    ``query`` is the path with what stands behind it, where the same bytes can be made again from
+    it. ``said_for`` is for whom a contribution says that it is. ``more`` are further members.
+    """
+
+    contributor: Contributor
+    decision: Decision
+    what: What
+    plan_id: UUID | None = None
+    purpose: str | None = None
+    section: str | None = None
+    reason: str | None = None
+    query: str | None = None
+    said_for: OnBehalfOf | None = None
+    more: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What is about to leave; for a 304 hash and length are those of what it stands for."""
+
+    body_sha256: str
+    body_length: int
+    status: int = 200
+    media_type: str = "application/json"
+    plan_version: int | None = None
+    sections: Sequence[str] = ()
+    redactions: Sequence[Mapping[str, Any]] = ()
+
+    @classmethod
+    def of(cls, body: bytes, **others: Any) -> "Shown":
+        """These bytes."""
+        return cls(sha256(body).hexdigest(), len(body), **others)
+
+
+def access_record(
+    access_id: UUID, asked: Asked, shown: Shown | None, trace_id: str | None, did: Did | None = None
+) -> bytes:
+    """The record without who it was: a read where something is shown, else a denial; JSON.
+
+    When it was, and what only the commit knows of an override, is added as it is published.
+    """
+    decision = asked.decision
+    purpose, use = why_of(asked)
+    did = did or (Did.READ if shown is not None else Did.DENIAL)
+    told: dict[str, Any] = {
+        "record_id": str(access_id),
+        "operation": did,
+        "type": _TYPE[did],
+        "what": asked.what,
+        "status": 403 if shown is None else shown.status,
+        "code": decision.code,
+        "via": "api",
+        "trace_id": trace_id,
+        "purpose": purpose,
+        "purpose_of_use": use,
+        "relationship": _standing(decision.relationship),
+        "decision": "permit" if decision.allowed else "deny",
+        "policy_version": decision.policy_version,
+        "inputs_sha256": inputs_sha256(asked),
+        "plan_id": None if asked.plan_id is None else str(asked.plan_id),
+        "section": asked.section,
+        "build": BUILD,
+        **asked.more,
+    }
+    if shown is not None:
+        told["plan_version"] = shown.plan_version
+        told["sections"] = shown.sections
+        told["redactions"] = shown.redactions
+        told["body_sha256"] = shown.body_sha256
+        told["body_length"] = shown.body_length
+        told["media_type"] = shown.media_type
+    return plain_json({name: given for name, given in told.items() if given is not None})
+
+
+def _standing(one: Standing | None) -> dict[str, Any] | None:
+    """A relationship as it is now: what ends it later does not change what it was."""
+    if one is None:
+        return None
+    return {
+        "id": None if one.id is None else str(one.id),
+        "kind": one.kind,
+        "live_from": None if one.live_from is None else instant(one.live_from),
+        "live_until": None if one.live_until is None else instant(one.live_until),
+        "self_claimed": one.self_claimed,
+    }
+
+
+def why_of(asked: Asked) -> tuple[str, str]:
+    """The purpose, and its code of HL7's PurposeOfUse; people close to the person have one."""
+    use = _OF_THEIR_OWN.get(asked.contributor.kind)
+    if use is not None:
+        return OWN_ACCESS, use
+    purpose = asked.purpose or _USUAL
+    if asked.decision.override is not None:
+        return purpose, _BROKE_THE_GLASS
+    return purpose, _USE.get(purpose, _USE[_USUAL])
+
+
+def on_behalf_of(asked: Asked) -> OnBehalfOf | None:
+    """For whom they act, and under which Proxy, as the decision or the contribution has it."""
+    proxy = asked.decision.proxy
+    if asked.said_for is not None or proxy is None:
+        return asked.said_for
+    return OnBehalfOf(proxy=CareTeamRef(section=_OF_PROXIES, entry_id=proxy.entry_id))
+
+
+def who_of(contributor: Contributor, acting_for: OnBehalfOf | None = None) -> bytes:
+    """Who it was, for whom, and how they were authenticated: what can be erased; JSON."""
+    if acting_for is not None:
+        return _who(contributor, acting_for)
+    kept = _WHO.get(contributor)
+    if kept is None:
+        kept = bytes(memoryview(_who(contributor, None)))
+        _WHO.put(contributor, kept, _OF_EACH + 2 * len(kept))
+    return kept
+
+
+_WHO: Final[Remembered[Contributor, bytes]] = Remembered(_REMEMBERED_BYTES)
+
+
+def _who(contributor: Contributor, acting_for: OnBehalfOf | None) -> bytes:
+    authn = contributor.authentication
+    told = {
+        "actor": {
+            "kind": contributor.kind,
+            "id": contributor.sub,
+            "name": contributor.name,
+            "role": contributor.role,
+            "organisation": plain(contributor.organisation),
+        },
+        "on_behalf_of": plain(acting_for),
+        "authn": None if authn == _NOT_SAID else plain(authn),
+    }
+    return orjson.dumps(told)
+
+
+def inputs_sha256(asked: Asked) -> str:
+    """The hash of what the decision rested on, so that it can be made again and compared."""
+    contributor = asked.contributor
+    organisation = contributor.organisation
+    told = [
+        contributor.kind,
+        contributor.sub,
+        contributor.role,
+        contributor.service_roles,
+        organisation.code if organisation else None,
+        None if contributor.plan_id is None else str(contributor.plan_id),
+        asked.what,
+        None if asked.plan_id is None else str(asked.plan_id),
+        asked.section,
+        asked.purpose,
+        asked.reason,
+        asked.decision.override,
+        _standing(asked.decision.relationship),
+        asked.decision.policy_version,
+    ]
+    return sha256(plain_json(told)).hexdigest()

@@ -1,0 +1,126 @@
+"""Makes each access durable before its answer leaves: nobody is shown anything unrecorded."""
+
+import asyncio
+from collections.abc import Callable
+from types import TracebackType
+from typing import Final, Self
+from uuid import UUID
+
+import asyncpg
+from uuid_utils.compat import uuid7
+
+from shared.chassis.accesses.record import Asked, Did, Shown, access_record, on_behalf_of, who_of
+from shared.chassis.accesses.rows import AccessRow, access_commits
+from shared.chassis.database.database import TRANSIENT
+from shared.chassis.settings import Settings
+from shared.chassis.store.group_commit import QueueFull, Unavailable
+from shared.chassis.telemetry import Part, inject
+from shared.chassis.wire.problem import Problem
+from shared.ledger.names import trace_of
+
+ACCESS_ID: Final = "Ledger-Access-Id"
+"""The header that names the record of an answer."""
+
+_BETWEEN_WINDOWS: Final = 0.1
+"""Seconds in which accesses gather before they are published: many share a message's way."""
+
+
+class AccessRecords:
+    """The accesses of one service, in its own database; opened by ``async with``.
+
+    ``publish`` is called some moments after a commit: the records are to be taken to the audit.
+    What waits for a commit is bounded; whoever has waited as long as a reader does is told so.
+    """
+
+    def __init__(self, settings: Settings, publish: Callable[[], None]) -> None:
+        self._publish = publish
+        self._timer: asyncio.TimerHandle | None = None
+        self._commits = access_commits(
+            settings.database_url,
+            self._committed,
+            queue_limit=settings.queue_limit,
+            queue_bytes=settings.queue_bytes,
+            patience=settings.read_seconds,
+        )
+
+    async def __aenter__(self) -> Self:
+        await self._commits.__aenter__()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self._commits.__aexit__(kind, error, trace)
+        if self._timer is not None:
+            self._timer.cancel()
+
+    async def part(self) -> Part:
+        """Ready while accesses are stored: without that nothing can be shown."""
+        return await self._commits.part()
+
+    @property
+    def waiting(self) -> int:
+        """Accesses that wait for a commit."""
+        return self._commits.waiting
+
+    async def keep(self, asked: Asked, shown: Shown, did: Did | None = None) -> UUID:
+        """The id of the access, once its record is durable; only then may what is shown leave.
+
+        Raises ``Problem`` (503) where it cannot be made durable. A caller who goes away meanwhile
+        leaves a record, and is shown nothing.
+        """
+        if not asked.decision.allowed:
+            raise PermissionError("nothing is shown on a decision that does not allow it")
+        return await self._kept(asked, shown, did)
+
+    async def deny(self, asked: Asked) -> UUID:
+        """The id of a denial, once its record is durable."""
+        if asked.decision.code is None:
+            raise ValueError("nobody is denied what is allowed")
+        return await self._kept(asked, None, Did.DENIAL)
+
+    async def denied(self, asked: Asked) -> Problem:
+        """The problem that tells somebody no, once its record is durable."""
+        access_id = await self.deny(asked)
+        decision = asked.decision
+        return Problem(
+            str(decision.code),
+            decision.detail,
+            headers={ACCESS_ID: str(access_id)},
+            policy_version=decision.policy_version,
+        )
+
+    async def _kept(self, asked: Asked, shown: Shown | None, did: Did | None) -> UUID:
+        access_id = uuid7()
+        row = AccessRow(
+            access_id,
+            asked.plan_id,
+            access_record(access_id, asked, shown, trace_of(inject()), did),
+            who_of(asked.contributor, on_behalf_of(asked)),
+            asked.query if shown is not None else None,
+        )
+        await self.store(row)
+        return access_id
+
+    async def store(self, row: AccessRow) -> None:
+        """Returns when the row is durable; raises ``Problem`` where it may not be."""
+        try:
+            await self._commits.append(row)
+        except QueueFull:
+            raise Problem("overloaded", "Too much is waiting here. Send the same again.") from None
+        except (Unavailable, asyncpg.PostgresError, *TRANSIENT):
+            raise Problem(
+                "unavailable", "This read could not be recorded, so nothing is shown. Ask again."
+            ) from None
+
+    def _committed(self) -> None:
+        if self._timer is None:
+            loop = asyncio.get_running_loop()
+            self._timer = loop.call_later(_BETWEEN_WINDOWS, self._tell)
+
+    def _tell(self) -> None:
+        self._timer = None
+        self._publish()
