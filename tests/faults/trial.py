@@ -159,7 +159,7 @@ class Bench:
 
 def never_accepted(everything: Sequence[Sent]) -> list[str]:
     """Commands that the load cannot do at all: what it does not do is not judged."""
-    sent = Counter(one.contribution["command"] for one in everything)
+    sent = Counter(one.contribution["command"] for one in everything if one.should_be_accepted)
     accepted = {one.contribution["command"] for one in everything if one.is_accepted}
     return [one for one, times in sent.items() if times >= _OFTEN and one not in accepted]
 

@@ -111,7 +111,9 @@ class Deeds:
         life = rng.choice(moved)
         changes = [step for step in life.story.steps if not life.story.creates(step)]
         said = self._step(rng, plan, life, rng.choice(changes), door, life.version - 1)
-        await self._send(self._new(rng, said), rng)
+        sent = self._new(rng, said)
+        sent.should_be_accepted = False
+        await self._send(sent, rng)
         return None
 
     async def twice(self, rng: Random, plan: Plan, door: str) -> None:
@@ -157,6 +159,7 @@ class Deeds:
             life.next = len(steps)  # whoever began it was refused
             return
         sent = self._new(rng, self._step(rng, plan, life, step, door))
+        sent.should_be_accepted = step.refused is None and step is steps[at]
         await self._send(sent, rng)
         _heard(life, sent)
         is_late = (sent.receipt or {}).get("code") == "base-version-stale"

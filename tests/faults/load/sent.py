@@ -57,6 +57,8 @@ class Sent:
     attempts: int = 0
     unanswered: int = 0
     is_abandoned: bool = False
+    should_be_accepted: bool = True
+    """False where it is sent to be refused, or out of its turn."""
     answers: list[dict[str, Any]] = field(default_factory=list)
     trouble: list[str] = field(default_factory=list)
 

@@ -34,14 +34,27 @@ def test_a_trial_is_found_again_by_its_seed() -> None:
         of_seed("monday/kill-nobody/1")
 
 
-def test_a_command_that_the_load_can_never_do_is_noticed() -> None:
-    def sent(command: str, outcome: str) -> Sent:
-        contribution = {"command": command, "content": {}}
-        return Sent(
-            "goals", contribution, Party("person"), "http", "n", answers=[{"outcome": outcome}]
-        )
+def sent(command: str, outcome: str, *, should_be_accepted: bool = True) -> Sent:
+    return Sent(
+        "goals",
+        {"command": command, "content": {}},
+        Party("person"),
+        "http",
+        "n",
+        should_be_accepted=should_be_accepted,
+        answers=[{"outcome": outcome}],
+    )
 
+
+def test_a_command_that_the_load_can_never_do_is_noticed() -> None:
     refused = [sent("a", "refused")] * 20
     assert never_accepted(refused) == ["a"]
     assert never_accepted([*refused, sent("a", "accepted")]) == []
     assert never_accepted(refused[:3]) == []
+
+
+def test_what_is_sent_to_be_refused_says_nothing_of_what_the_load_can_do() -> None:
+    refused = [sent("a", "refused", should_be_accepted=False)] * 20
+
+    assert never_accepted(refused) == []
+    assert never_accepted([*refused, *[sent("a", "refused")] * 14]) == []
