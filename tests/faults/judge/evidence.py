@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from time import monotonic
 from typing import Any, Final
 
 import asyncpg
@@ -20,6 +21,7 @@ from tests.faults.load.sent import SECTIONS
 EVENT_TOPICS: Final = [f"careplan.{wire}.events.v1" for wire in SECTIONS.values()]
 
 _READ_WITHIN: Final = 90.0
+_ASKED_AGAIN_FOR: Final = 60.0
 _ASKED_AT_ONCE: Final = 8
 _OF_THE_LIBRARY: Final = {"timestamp", "originator_topic", "class_version", "provenance"}
 
@@ -229,8 +231,14 @@ class Doors:
         return await self._pages(url, self._where.auditor)
 
     async def _get(self, url: str, token: str) -> httpx.Response:
+        """The answer; asked again while the service says that it cannot answer at present."""
+        until = monotonic() + _ASKED_AGAIN_FOR
         async with self._few:
-            return await self._client.get(url, headers={"Authorization": f"Bearer {token}"})
+            while True:
+                answer = await self._client.get(url, headers={"Authorization": f"Bearer {token}"})
+                if answer.status_code != httpx.codes.SERVICE_UNAVAILABLE or monotonic() > until:
+                    return answer
+                await asyncio.sleep(float(answer.headers["Retry-After"]))
 
     async def _pages(self, url: str, token: str) -> list[dict[str, Any]]:
         items: list[dict[str, Any]] = []
