@@ -2,6 +2,7 @@
 
 import ast
 from collections.abc import Iterator, Mapping
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Final
@@ -129,11 +130,17 @@ def _rules_of(service: str) -> Iterator[str]:
     ledger = Path(import_module("shared.ledger").__path__[0])
     # What it shares with every section stands in the ledger.
     for source in (*folder.glob("domain.py"), *folder.glob("domain/*.py"), *ledger.rglob("*.py")):
-        for node in ast.walk(ast.parse(source.read_text(encoding="utf-8"))):
-            yield from _codes_in(node)
+        yield from _codes_in(source)
 
 
-def _codes_in(node: ast.AST) -> Iterator[str]:
+@cache
+def _codes_in(source: Path) -> tuple[str, ...]:
+    text = source.read_text(encoding="utf-8")
+    nodes = ast.walk(ast.parse(text)) if "Refusal(" in text else ()
+    return tuple(code for node in nodes for code in _code_of(node))
+
+
+def _code_of(node: ast.AST) -> Iterator[str]:
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Refusal":
         code = node.args[0] if node.args else None
         if isinstance(code, ast.Constant) and isinstance(code.value, str):

@@ -293,6 +293,9 @@ WORDS = re.compile(
 )
 
 
+REFUSING = re.compile(r"\b(Problem|Refused|Refusal)\(")
+
+
 @cache
 def names_used_in(path: Path) -> tuple[tuple[str, int], ...]:
     source = path.read_text("utf-8")
@@ -330,12 +333,19 @@ def codes_given_to(name: str, folder: str) -> Iterator[tuple[str, str]]:
     for path in python_files():
         where = str(path.relative_to(ROOT))
         if where.startswith(folder):
-            source = path.read_text("utf-8")
-            for node in ast.walk(ast.parse(source)) if f"{name}(" in source else ():
-                if not isinstance(node, ast.Call) or dotted(node.func) != name:
-                    continue
-                if node.args and isinstance(node.args[0], ast.Constant):
-                    yield str(node.args[0].value), where
+            yield from ((code, where) for called, code in codes_in(path) if called == name)
+
+
+@cache
+def codes_in(path: Path) -> tuple[tuple[str, str], ...]:
+    """Each constant that is the first argument of a call that could refuse, with what is called."""
+    source = path.read_text("utf-8")
+    nodes = ast.walk(ast.parse(source)) if REFUSING.search(source) else ()
+    return tuple(
+        (dotted(node.func), str(node.args[0].value))
+        for node in nodes
+        if isinstance(node, ast.Call) and node.args and isinstance(node.args[0], ast.Constant)
+    )
 
 
 def test_a_problem_has_a_code_that_is_listed() -> None:

@@ -30,20 +30,21 @@ def copied(tmp_path: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def lasting_copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def lasting_copy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     folder = tmp_path_factory.mktemp("lasting") / "contracts"
     shutil.copytree(CONTRACTS, folder, copy_function=shutil.copyfile)
-    return folder
+    before = sizes_in(folder)
+    yield folder
+    assert sizes_in(folder) == before
 
 
 @pytest.fixture
 def agreed(lasting_copy: Path) -> Iterator[Path]:
     """One schema among all the others, as it was again for the next test."""
     path = lasting_copy / GOAL / "1.0.json"
-    content, before = path.read_bytes(), sizes_in(lasting_copy)
+    content = path.read_bytes()
     yield path
     path.write_bytes(content)
-    assert sizes_in(lasting_copy) == before
 
 
 def sizes_in(folder: Path) -> dict[Path, int]:

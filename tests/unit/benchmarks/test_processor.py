@@ -9,20 +9,19 @@ import pytest
 from benchmarks.measuring.processor import Processes, Used
 
 _BURN = "import time\nwhile time.process_time() < {0}: pass\n"
-_BY_A_CHILD = (
-    f"import subprocess, sys\nsubprocess.run([sys.executable, '-S', '-c', {_BURN!r}.format(0.3)])\n"
-)
+_LONG = _BURN.format(0.15)
+_BY_A_CHILD = f"import subprocess, sys\nsubprocess.run([sys.executable, '-S', '-c', {_LONG!r}])\n"
 
 
-@pytest.mark.parametrize("script", [_BURN.format(0.3), _BY_A_CHILD], ids=["itself", "a child"])
+@pytest.mark.parametrize("script", [_LONG, _BY_A_CHILD], ids=["itself", "a child"])
 def test_what_a_process_and_its_children_use_is_counted_also_when_they_have_ended(
     script: str,
 ) -> None:
     used = Used(Processes({"all": os.getpid()}))
     subprocess.run([sys.executable, "-S", "-c", script], check=True, timeout=60)  # noqa: S603 - ours
 
-    assert used.microseconds(requests=1)["all"] >= 250_000
-    assert used.microseconds(requests=10)["all"] >= 25_000
+    assert used.microseconds(requests=1)["all"] >= 100_000
+    assert used.microseconds(requests=10)["all"] >= 10_000
 
 
 def test_a_process_that_does_nothing_uses_nothing() -> None:

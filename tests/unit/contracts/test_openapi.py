@@ -1,5 +1,8 @@
 """What an address takes, and every answer of it, is declared: nobody reads our source for it."""
 
+from functools import cache
+from typing import Any
+
 import pytest
 
 from shared.contracts import discover
@@ -12,9 +15,14 @@ A_PAGE = {"limit", "cursor"}
 A_READ = {"Ledger-Purpose", "Ledger-Reason"}
 
 
+@cache
+def document_of(service: str) -> Any:
+    return document(service, NAMED)
+
+
 @pytest.mark.parametrize("section", discover.sections(), ids=lambda section: section.name)
 def test_a_repeat_and_a_batch_are_answered_200_as_the_contract_says(section: Section) -> None:
-    answers = document(section.name, NAMED)["paths"]["/v1/contributions"]["post"]["responses"]
+    answers = document_of(section.name)["paths"]["/v1/contributions"]["post"]["responses"]
     assert answers.keys() == {"200", "201", "default"}
     first, batch = answers["200"]["content"]["application/json"]["schema"]["anyOf"]
     assert first == answers["201"]["content"]["application/json"]["schema"]
@@ -36,14 +44,14 @@ def test_a_repeat_and_a_batch_are_answered_200_as_the_contract_says(section: Sec
     ],
 )
 def test_a_read_describes_what_may_be_asked(service: str, path: str, names: set[str]) -> None:
-    parameters = document(service, NAMED)["paths"][path]["get"]["parameters"]
+    parameters = document_of(service)["paths"][path]["get"]["parameters"]
     beside = {one["name"]: one for one in parameters if one["in"] != "path"}
     assert beside.keys() >= names
     assert all(one.get("description") for one in beside.values())
 
 
 def test_a_contribution_describes_if_match() -> None:
-    paths = document("goals", NAMED)["paths"]
+    paths = document_of("goals")["paths"]
     for path in ("/v1/contributions", "/v1/contributions:validate"):
         assert [one["name"] for one in paths[path]["post"]["parameters"]] == ["If-Match"]
 

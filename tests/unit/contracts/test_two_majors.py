@@ -4,6 +4,7 @@ The kind: whatever is kept by a type's name without its major version holds one 
 """
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any, Self
 
@@ -74,16 +75,24 @@ EXAMPLES = (
 )
 
 
-@pytest.fixture
-def swings(monkeypatch: pytest.MonkeyPatch) -> Generated:
-    monkeypatch.setattr(discover, "examples", lambda _: EXAMPLES)
-    return generated_from([SWINGS])
+@pytest.fixture(scope="module")
+def swings() -> Generated:
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(discover, "examples", lambda _: EXAMPLES)
+        return generated_from([SWINGS])
+
+
+@pytest.fixture(scope="module")
+def written(swings: Generated, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("written")
+    assert write(folder, now=swings) == []
+    return folder
 
 
 @pytest.fixture
-def folder(swings: Generated, tmp_path: Path) -> Path:
-    assert write(tmp_path, now=swings) == []
-    return tmp_path
+def folder(written: Path, tmp_path: Path) -> Path:
+    """Contracts that a test may spoil."""
+    return shutil.copytree(written, tmp_path / "contracts", copy_function=shutil.copyfile)
 
 
 def read(path: Path) -> Any:

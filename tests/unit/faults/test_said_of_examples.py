@@ -6,7 +6,7 @@ than the one that follows from what was sent.
 
 import json
 from collections.abc import Iterator
-from copy import deepcopy
+from copy import copy, deepcopy
 from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
@@ -84,15 +84,20 @@ def spoilt(said: Json) -> Iterator[tuple[str, Json]]:
     """The same with one value altered, one member left out, or an item left out or there twice."""
     for path, value in _places(said):
         for how, other in _others(value):
-            content = deepcopy(said)
-            holder: Any = content
-            for step in path[:-1]:
-                holder = holder[step]
-            if other is _GONE:
-                del holder[path[-1]]
-            else:
-                holder[path[-1]] = other
-            yield f"/{'/'.join(str(step) for step in path)} {how}", content
+            yield f"/{'/'.join(str(step) for step in path)} {how}", _with(said, path, other)
+
+
+def _with(said: Any, path: tuple[Any, ...], other: Any) -> Any:
+    """The same with another value there; what does not lead there is shared."""
+    step, *further = path
+    content = copy(said)
+    if further:
+        content[step] = _with(said[step], tuple(further), other)
+    elif other is _GONE:
+        del content[step]
+    else:
+        content[step] = other
+    return content
 
 
 _GONE: Any = object()

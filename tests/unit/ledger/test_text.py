@@ -61,10 +61,12 @@ def test_text_that_can_be_seen_says_something(text: str) -> None:
 
 
 def test_no_control_says_anything_and_every_letter_does_but_the_blank_ones() -> None:
-    quiet = {chr(code) for code in range(sys.maxunicode + 1) if not says_something(chr(code))}
     by_category: dict[str, set[str]] = {}
     for code in range(sys.maxunicode + 1):
         by_category.setdefault(category(chr(code)), set()).add(chr(code))
+    # What is not assigned, and what is private, is most of them and is asked about nowhere below.
+    asked = set().union(*(by_category[name] for name in by_category.keys() - {"Cn", "Co", "Cs"}))
+    quiet = {char for char in asked if not says_something(char)}
     for name in ("Cc", "Cf", "Zs", "Zl", "Zp"):
         assert by_category[name] <= quiet
     letters = {char for name in ("Lu", "Ll", "Lt", "Lm", "Lo", "Nd") for char in by_category[name]}
