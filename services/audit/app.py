@@ -10,6 +10,13 @@ from services.audit.doors.events import (
     GapWatch,
     RecordMessages,
 )
+from services.audit.doors.evidence import evidence_routes
+from services.audit.doors.log import log_files, proof_routes
+from services.audit.log.sealer import Sealer
+from services.audit.log.signer import Signer
+from services.audit.log.tree import StoredTree
+from services.audit.log.witnesses import Witnesses, policy_of
+from services.audit.queries.evidence import LogReads
 from services.audit.queries.records import RecordList
 from services.audit.store.records import AuditStore
 from shared.chassis.database.database import Database
@@ -19,6 +26,12 @@ from shared.chassis.kafka.relay import Relay
 from shared.chassis.kafka.streams import OutgoingStream
 from shared.chassis.service_app import service_app
 from shared.chassis.settings import Settings
+from shared.chassis.telemetry import Part
+
+
+async def unsigned() -> Part:
+    """What is said of the log where there is no key: records are kept, and nothing is signed."""
+    return Part(True, "no key: nothing is signed")
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -42,13 +55,25 @@ def create_app(settings: Settings) -> FastAPI:
         pattern=TOPICS,
         fetch_min_bytes=FETCH_MIN_BYTES,
     )
+    signer = Signer.of(settings.log_key) if settings.log_key else None
+    policy = None if signer is None else policy_of(settings.log_policy, signer.verifier)
+    sealer = None
+    if signer is not None and policy is not None:
+        sealer = Sealer(settings.database_url, signer, Witnesses(policy))
+    listed = RecordList(database, settings.time_zone)
+    log = LogReads(database, StoredTree(database))
     return service_app(
         "Audit",
         settings,
         database=database,
         relay=relay,
-        routes=[record_routes(RecordList(database, settings.time_zone), identity, settings.roles)],
+        routes=[
+            record_routes(listed, identity, settings.roles),
+            evidence_routes(log, listed, identity, settings.roles),
+            proof_routes(log, identity, policy),
+            log_files(log, identity, settings.roles, policy),
+        ],
         consumers={"records": records},
-        opens=[gaps],
-        parts={"positions": gaps.part},
+        opens=[gaps, *([sealer] if sealer else [])],
+        parts={"positions": gaps.part, "log": sealer.part if sealer else unsigned},
     )

@@ -138,6 +138,7 @@ USUAL_ROLES: Final = {
         *("privacy-officer", "caldicott-guardian", "auditor"),
     ),
     "registration": ("registration-service",),
+    "log_monitoring": ("auditor", "monitor"),
     "sees_sex": ("gp", "practice-manager", "pds-connection", "data-quality"),
 }
 """The names of each kind of role that a view or a local copy asks for, where a setting gives none;
@@ -246,6 +247,13 @@ class Settings(BaseSettings):
     media_uploads: _Count = Field(default=16, description="on their way in at once")
     media_kept_seconds: int = Field(
         default=86_400, ge=7_200, description="how long media are kept that no entry names"
+    )
+
+    log_key: str = Field(
+        default="", description="a file with the key that the audit log is signed with"
+    )
+    log_policy: str = Field(
+        default="", description="a file that names the log's witnesses and its quorum"
     )
 
     roles: dict[str, tuple[str, ...]] = Field(

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from shared.cli import contract, stack, standard
+from shared.cli import contract, stack, standard, verify
 from shared.cli.token import token
 
 app = typer.Typer(
@@ -29,6 +29,20 @@ def careplan(
     ] = False,
 ) -> None:
     """Check contributions and plans, and look after the development stack."""
+
+
+@app.command(
+    "verify",
+    # It has its own reader of arguments, so that it can run without this project.
+    context_settings={
+        "allow_extra_args": True,
+        "ignore_unknown_options": True,
+        "help_option_names": [],
+    },
+)
+def verify_files(context: typer.Context) -> None:
+    """Check what the audit log proves, from files alone (--help lists what)."""
+    raise typer.Exit(verify.main(context.args))
 
 
 app.command()(token)

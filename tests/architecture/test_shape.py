@@ -49,8 +49,8 @@ OF_A_READER = {
             "rehash.py", "tree.py", "signer.py", "sealing.py", "sealer.py", "witnesses.py",
         },
         "store": {"records.py", "positions.py", "log.py"},
-        "queries": {"records.py"},
-        "doors": {"events.py", "api.py"},
+        "queries": {"records.py", "evidence.py"},
+        "doors": {"events.py", "api.py", "evidence.py", "log.py"},
     },
 }  # fmt: skip
 """The permitted files of each package of a reader; beside them `__init__.py` and `migrations/`."""

@@ -1,8 +1,9 @@
 """The audit's HTTP door: the list of records, newest first, for whoever may read the audit."""
 
 import re
+from collections.abc import Callable, Collection, Coroutine
 from datetime import date, datetime
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 from uuid import UUID
 
 import orjson
@@ -114,9 +115,13 @@ class RecordsQuery(BaseModel):
 _NAMES: Final = frozenset(RecordsQuery.model_json_schema()["properties"])
 
 
-def record_routes(records: RecordList, identity: Identity, roles: Roles) -> APIRouter:
-    """``GET /v1/audit/records``, for whoever may read the audit."""
-    router = APIRouter(tags=["audit"])
+def who_reads(
+    identity: Identity, roles: Roles, names: Collection[str]
+) -> Callable[..., Coroutine[Any, Any, Decision]]:
+    """Whether the caller may read the audit, for ``Depends``; raises ``Problem``.
+
+    ``names`` are the parameters that the address takes.
+    """
 
     async def reader(
         request: Request, contributor: Annotated[Contributor, Depends(identity)]
@@ -127,8 +132,16 @@ def record_routes(records: RecordList, identity: Identity, roles: Roles) -> APIR
         if decision.code is not None:
             raise Problem(decision.code, decision.detail, policy_version=decision.policy_version)
         judge_purpose(request, purpose)
-        judge_parameters(request, _NAMES)
+        judge_parameters(request, names)
         return decision
+
+    return reader
+
+
+def record_routes(records: RecordList, identity: Identity, roles: Roles) -> APIRouter:
+    """``GET /v1/audit/records``, for whoever may read the audit."""
+    router = APIRouter(tags=["audit"])
+    reader = who_reads(identity, roles, _NAMES)
 
     @router.get("/v1/audit/records", openapi_extra={"parameters": [*OF_A_READ]})
     async def list_of_records(

@@ -4,15 +4,24 @@ import asyncio
 from base64 import b64encode
 from collections.abc import Awaitable, Callable, Sequence
 from hashlib import sha256
+from pathlib import Path
 from types import TracebackType
 from typing import Final, Self, TypeVar
 
 import httpx
 
 from shared.chassis import telemetry
+from shared.chassis.settings import SettingUnusable
 from shared.tlog.checkpoint import Checkpoint, size_of
-from shared.tlog.notes import Note, NoteUnusable, Signature, SignatureWrong, signatures_in
-from shared.tlog.policy import Policy, Witness
+from shared.tlog.notes import (
+    Note,
+    NoteUnusable,
+    Signature,
+    SignatureWrong,
+    VerifierKey,
+    signatures_in,
+)
+from shared.tlog.policy import NONE, Policy, PolicyUnusable, Witness
 
 Found = TypeVar("Found")
 
@@ -23,6 +32,26 @@ _WITHIN: Final = 2.0
 _LARGEST_ANSWER: Final = 100_000
 _OK: Final = 200
 _CONFLICT: Final = 409
+
+
+def policy_of(policy_file: str, key: VerifierKey) -> Policy:
+    """The policy of this file, which has to name our key; without a file no witness is needed.
+
+    Raises ``SettingUnusable``.
+    """
+    if not policy_file:
+        return Policy(logs=[key], quorum=NONE)
+    try:
+        policy = Policy.read(Path(policy_file).read_text())
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingUnusable(
+            f"CAREPLAN_LOG_POLICY cannot be read ({type(error).__name__})."
+        ) from None
+    except PolicyUnusable as error:
+        raise SettingUnusable(f"CAREPLAN_LOG_POLICY: {error}.") from None
+    if key not in policy.logs:
+        raise SettingUnusable("CAREPLAN_LOG_POLICY does not name the key of CAREPLAN_LOG_KEY.")
+    return policy
 
 
 class Witnesses:

@@ -83,6 +83,13 @@ class RecordList:
             rows = await connection.fetch(query, *values)
         return [_as_item(row, shows_authn=shows_authn) for row in rows]
 
+    async def at(self, idx: int, *, shows_authn: bool) -> dict[str, Any] | None:
+        """The record at one place of the log, as lists give it."""
+        query = f"""SELECT {_COLUMNS} FROM audit_record r JOIN audit_payload p USING (idx)
+ WHERE idx = $1"""  # noqa: S608 - ours
+        rows = await self._database.pool.fetch(query, idx)
+        return _as_item(rows[0], shows_authn=shows_authn) if rows else None
+
 
 def statement(wanted: Wanted, after_at: datetime | None) -> tuple[str, list[Any]]:
     """The statement of a page, and its values; ``after_at`` is when ``wanted.after`` happened."""

@@ -148,6 +148,11 @@ class Database:
             raise RuntimeError("the database is not open")
         return self._pool
 
+    async def fetch(self, query: str, *values: Any) -> list[Any]:
+        """The rows of one query, on any connection of the pool."""
+        found: list[Any] = await self.pool.fetch(query, *values)
+        return found
+
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Connection]:
         """One transaction on one connection: committed at the end, rolled back on any error."""

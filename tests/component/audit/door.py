@@ -38,10 +38,10 @@ class Door:
 
 
 @asynccontextmanager
-async def open_door(bench: Bench, folder: Path) -> AsyncIterator[Door]:
+async def open_door(bench: Bench, folder: Path, **others: Any) -> AsyncIterator[Door]:
     issuer = Issuer(folder)
     issuer.prepare()
-    app = create_app(bench.settings(jwks=str(issuer.jwks), issuer=ISS))
+    app = create_app(bench.settings(jwks=str(issuer.jwks), issuer=ISS, **others))
     transport = httpx.ASGITransport(app)
     async with (
         app.router.lifespan_context(app),

@@ -1,0 +1,171 @@
+"""One record with what proves it: its groups, shown or as hashes, its leaf and its proof."""
+
+from base64 import b64encode
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import orjson
+
+from services.audit.log.rehash import Damaged
+from services.audit.log.tree import StoredTree
+from services.audit.record.commitment import GROUPS, SALT_BYTES, group_hashes, leaf_hash
+from services.audit.record.model import members_of
+from services.audit.store.log import (
+    Asked,
+    Shown,
+    TileMissing,
+    shown_at,
+    shown_checkpoints,
+    stored_records,
+)
+from shared.tlog.merkle import ProofWrong, check_consistency, check_inclusion
+from shared.tlog.notes import Note, signatures_in
+from shared.tlog.proof_file import ProofFile
+from shared.tlog.tiles import Tile
+
+NOT_ASKED: Final = "not-asked"
+OF_THE_ROLE: Final = "role"
+ERASED: Final = "erased"
+"""Why a group is shown as its hash."""
+
+
+class SizeUnknown(LookupError):
+    """Nobody was shown a log of so many records yet."""
+
+
+@dataclass(frozen=True)
+class Inclusion:
+    """The proof that a record is in the log of some size; the note is there if one was signed."""
+
+    idx: int
+    size: int
+    leaf: bytes
+    root: bytes
+    hashes: list[bytes]
+    note: Note | None
+
+
+@dataclass(frozen=True)
+class Consistency:
+    """The proof that one log begins another; the note is there if one was signed."""
+
+    first: int
+    second: int
+    first_root: bytes
+    second_root: bytes
+    hashes: list[bytes]
+    note: Note | None
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What is kept of a record, with the hash of each group that is not to be shown."""
+
+    row: Mapping[str, Any]
+    groups: list[dict[str, Any]]
+
+    @property
+    def is_erased(self) -> bool:
+        """True where nothing is left that the record could be shown by."""
+        return all(group.get("withheld") == ERASED for group in self.groups)
+
+
+class LogReads:
+    """Reads the log as far as it has been shown. Raises ``Damaged`` rather than prove a lie."""
+
+    def __init__(self, asked: Asked, tree: StoredTree) -> None:
+        self._asked = asked
+        self._tree = tree
+
+    async def newest(self) -> Shown | None:
+        """The newest checkpoint that was shown to the witnesses."""
+        shown = await shown_checkpoints(self._asked)
+        return shown[0] if shown else None
+
+    async def before(self, size: int | None, limit: int) -> list[Shown]:
+        """The checkpoints below a size, newest first."""
+        return await shown_checkpoints(self._asked, below=size, limit=limit)
+
+    async def size_of(self, wanted: int | None) -> int:
+        """The size that is meant; the newest where none is given. Raises ``SizeUnknown``."""
+        newest = await self.newest()
+        if newest is None or (wanted is not None and wanted > newest.size):
+            raise SizeUnknown
+        return newest.size if wanted is None else wanted
+
+    async def tile(self, tile: Tile) -> bytes:
+        """The bytes of a tile or a bundle; raises ``TileMissing``."""
+        return await self._tree.tile(tile)
+
+    async def inclusion(self, idx: int, size: int) -> Inclusion:
+        """The proof for a record that is in the log of that size."""
+        [row] = await stored_records(self._asked, idx, idx + 1) or [None]
+        if row is None:
+            raise Damaged(f"record {idx} is missing")
+        shown = await shown_at(self._asked, size)
+        try:
+            root, hashes = await self._tree.root(size), await self._tree.inclusion(idx, size)
+            check_inclusion(idx, size, leaf_hash(row["leaf"]), hashes, _root_of(shown, root))
+        except (TileMissing, ProofWrong) as error:
+            raise Damaged(f"record {idx} cannot be proved: {error}") from None
+        return Inclusion(idx, size, row["leaf"], root, hashes, note_of(shown))
+
+    async def consistency(self, first: int, second: int) -> Consistency:
+        """The proof that the log of ``first`` records begins that of ``second``."""
+        began, shown = await shown_at(self._asked, first), await shown_at(self._asked, second)
+        try:
+            roots = await self._tree.root(first), await self._tree.root(second)
+            hashes = await self._tree.consistency(first, second)
+            checked = _root_of(began, roots[0]), _root_of(shown, roots[1])
+            check_consistency(first, second, hashes, *checked)
+        except (TileMissing, ProofWrong) as error:
+            raise Damaged(f"the log of {second} cannot be proved: {error}") from None
+        return Consistency(first, second, *roots, hashes, note_of(shown))
+
+    async def evidence(
+        self, idx: int, *, shows: Collection[str], forbids: Collection[str]
+    ) -> Evidence | None:
+        """A record with these groups shown, but for those that are forbidden; else ``None``."""
+        rows = await stored_records(self._asked, idx, idx + 1)
+        if not rows or rows[0]["salts"] is None:
+            return None
+        row = rows[0]
+        members = members_of(row["groups"])
+        hashes = group_hashes(row["salts"], [one or b"" for one in members])
+        groups = []
+        for place, (name, told) in enumerate(zip(GROUPS, members, strict=True)):
+            salt = row["salts"][place * SALT_BYTES : (place + 1) * SALT_BYTES]
+            if told is None:
+                groups.append({"name": name, "hash": as_base64(salt), "withheld": ERASED})
+            elif name in forbids or name not in shows:
+                why = OF_THE_ROLE if name in forbids else NOT_ASKED
+                groups.append({"name": name, "hash": as_base64(hashes[place]), "withheld": why})
+            else:
+                groups.append({"name": name, "salt": as_base64(salt), "value": orjson.loads(told)})
+        return Evidence(row, groups)
+
+
+def note_of(shown: Shown | None) -> Note | None:
+    """A checkpoint with all signatures; ``None`` where none was shown."""
+    if shown is None:
+        return None
+    note = Note.read(shown.note.encode())
+    return note.signed_by(signatures_in(shown.signatures)) if shown.signatures else note
+
+
+def proof_file(inclusion: Inclusion, extra: bytes = b"") -> str | None:
+    """The proof as a file; ``None`` where no checkpoint was signed at its size."""
+    if inclusion.note is None:
+        return None
+    return str(ProofFile(inclusion.idx, inclusion.hashes, inclusion.note, extra))
+
+
+def as_base64(told: bytes) -> str:
+    """Bytes as they stand in JSON."""
+    return b64encode(told).decode()
+
+
+def _root_of(shown: Shown | None, root: bytes) -> bytes:
+    """What was signed counts, where something was."""
+    return root if shown is None else shown.root
