@@ -16,10 +16,12 @@ from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, Final
 
-from shared.contracts import asyncapi, discover, openapi, topic_files
+from shared.contracts import discover, topic_files
 from shared.contracts.compat import WAY_OUT, breaks
+from shared.contracts.documents import asyncapi, openapi
+from shared.contracts.envelopes.parts import Schema
 from shared.contracts.examples.corpus import Corpus, corpus_of
-from shared.contracts.schemas import CONTRIBUTION, RECEIPT, Schema, name_and_major, schemas
+from shared.contracts.schemas import name_and_major, schemas
 from shared.ledger import Section
 from shared.ledger.text import CAN_BE_SEEN
 
@@ -54,7 +56,7 @@ class Generated:
         named = {type_: _path(type_, version) for type_, version in versions.items()}
         return {
             **self._texts,
-            **_openapi_texts(named[CONTRIBUTION], named[RECEIPT]),
+            **_openapi_texts(tuple(named.items())),
             "asyncapi.json": self._asyncapi_text(tuple(named.items())),
         }
 
@@ -101,9 +103,9 @@ def write(
     refused += _gone(folder, now, released if redraft else None)
     if refused:
         return refused
+    wanted = {**texts, **_beside(released, now.files(newest))}
     if redraft:
         _remove_drafts(folder, released)
-    wanted = {**texts, **_beside(released, now.files(newest))}
     for path in _stale(folder, wanted):
         (folder / path).unlink()
     for path, text in wanted.items():
@@ -161,8 +163,8 @@ def _stale(folder: Path, wanted: Mapping[str, str]) -> list[str]:
 
 
 @cache
-def _openapi_texts(contribution: str, receipt: str) -> dict[str, str]:
-    documents = openapi.files({CONTRIBUTION: contribution, RECEIPT: receipt})
+def _openapi_texts(named: tuple[tuple[str, str], ...]) -> dict[str, str]:
+    documents = openapi.files(dict(named))
     return {path: as_text(document) for path, document in documents.items()}
 
 

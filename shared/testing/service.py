@@ -36,6 +36,7 @@ from shared.ledger.topics import (
     events_topic,
     receipts_topic,
 )
+from shared.testing.contracts.holding import holding_to
 from shared.testing.eventually import LONG_ENOUGH, eventually
 from shared.testing.files import File
 from shared.testing.stack import (
@@ -174,7 +175,11 @@ class Bench:
         transport = httpx.ASGITransport(app, raise_app_exceptions=False)
         async with (
             app.router.lifespan_context(app),
-            httpx.AsyncClient(transport=transport, base_url="http://section") as client,
+            httpx.AsyncClient(
+                transport=transport,
+                base_url="http://section",
+                event_hooks=holding_to(self.section.name),
+            ) as client,
         ):
             door = Door("http://section", client, self.issuer)
             await door.until_ready()
@@ -204,7 +209,7 @@ class Bench:
                 stderr=asyncio.subprocess.STDOUT,
             )
         url = f"http://{settings.host}:{settings.port}"
-        async with _client(url) as client:
+        async with _client(url, self.section.name) as client:
             process = Process(Door(url, client, self.issuer), child.pid, output)
             try:
                 await process.door.until_ready()
@@ -354,10 +359,16 @@ def _is_empty(parts: list[str]) -> bool:
     return not parts
 
 
-def _client(url: str) -> httpx.AsyncClient:
+def _client(url: str, service: str) -> httpx.AsyncClient:
     # Few connections: the client looks through all of them for every request.
     limits = httpx.Limits(max_connections=24, max_keepalive_connections=24)
-    return httpx.AsyncClient(base_url=url, timeout=LONG_ENOUGH, limits=limits, trust_env=False)
+    return httpx.AsyncClient(
+        base_url=url,
+        timeout=LONG_ENOUGH,
+        limits=limits,
+        trust_env=False,
+        event_hooks=holding_to(service),
+    )
 
 
 def _environment(settings: Settings) -> dict[str, str]:

@@ -40,7 +40,9 @@ OF_A_READER = {
             "current.py", "as_at.py", "history.py", "diff.py", "authorship.py", "redaction.py",
             "together.py", "view.py", "facts.py", "findings.py", "derived.py",
         },
-        "doors": {"events.py", "api.py", "findings.py", "feed.py", "fhir.py", "release.py"},
+        "doors": {
+            "events.py", "api.py", "answers.py", "findings.py", "feed.py", "fhir.py", "release.py",
+        },
     },
     "audit": {
         "": {"app.py", "README.md"},
@@ -50,7 +52,7 @@ OF_A_READER = {
         },
         "store": {"records.py", "positions.py", "log.py"},
         "queries": {"records.py", "evidence.py"},
-        "doors": {"events.py", "api.py", "evidence.py", "log.py"},
+        "doors": {"events.py", "api.py", "answers.py", "evidence.py", "log.py"},
     },
 }  # fmt: skip
 """The permitted files of each package of a reader; beside them `__init__.py` and `migrations/`."""
@@ -81,7 +83,7 @@ OF_THE_CHASSIS = {
     "policy/redaction": {"marks.py", "of_a_plan.py"},
     "media": {
         "kinds", "keeping.py", "rows.py", "spool.py", "ranges.py", "scanner.py", "blob_store.py",
-        "disk.py", "s3.py", "faults.py",
+        "disk.py", "s3.py", "faults.py", "described.py",
     },
     "media/kinds": {
         "kind.py", "walking.py", "pictures.py", "sounds.py", "films.py", "documents.py",
@@ -94,6 +96,7 @@ OF_THE_CHASSIS = {
     "wire": {
         "problem.py", "strict_json.py", "shapes.py", "exact.py", "validation_errors.py",
         "plain_json.py", "position.py", "remembered.py", "command_record.py", "build.py",
+        "described.py",
     },
     "telemetry": {
         "names.py", "tracing.py", "metrics.py", "counters.py", "log_lines.py", "library_lines.py",

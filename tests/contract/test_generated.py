@@ -84,7 +84,7 @@ BREAKING = [
     ('"type": "integer"', '"type": "number"', "type-changed"),
     ('"maximum": 10', '"maximum": 5', "maximum-changed"),
     ('"need_ids"\n', '"need_ids",\n    "why"\n', "guarantee-dropped"),
-    ('"aim",\n', "", "newly-required"),
+    ('"aim",\n    "need_ids"', '"need_ids"', "newly-required"),
     ('"pattern": "[^', '"pattern": "[', "pattern-changed"),
     ('"format": "uuid"', '"format": "uri"', "format-changed"),
 ]

@@ -20,6 +20,7 @@ import httpx
 from deploy.local.settings import StackSettings
 from shared.cli.token import Signer, person, professional
 from shared.contracts import discover
+from shared.testing.contracts.holding import holding_to
 from shared.testing.eventually import eventually
 
 ROOT = Path(__file__).parents[2]
@@ -125,7 +126,8 @@ class StackProcess:
     async def get(self, service: str, path: str, token: str = "") -> httpx.Response:
         """One answer of a service."""
         headers = {"Authorization": f"Bearer {token}"} if token else {}
-        async with httpx.AsyncClient(timeout=30, trust_env=False) as client:
+        hooks = holding_to(service)
+        async with httpx.AsyncClient(timeout=30, trust_env=False, event_hooks=hooks) as client:
             return await client.get(f"{self.urls[service]}{path}", headers=headers)
 
     async def contribute(
@@ -133,7 +135,8 @@ class StackProcess:
     ) -> tuple[int, dict[str, Any]]:
         """The status and the answer to one contribution."""
         headers = {"Authorization": f"Bearer {token}"}
-        async with httpx.AsyncClient(timeout=30, trust_env=False) as client:
+        hooks = holding_to(service)
+        async with httpx.AsyncClient(timeout=30, trust_env=False, event_hooks=hooks) as client:
             url = f"{self.urls[service]}/v1/contributions"
             answer = await client.post(url, json=dict(contribution), headers=headers)
         return answer.status_code, answer.json()

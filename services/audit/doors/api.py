@@ -19,6 +19,7 @@ from pydantic import (
     ValidationError,
 )
 
+from services.audit.doors.answers import AuditRecords
 from services.audit.queries.records import RecordList, Wanted
 from services.audit.record.model import Operation
 from shared.chassis.http.identity import Identity
@@ -37,6 +38,7 @@ from shared.chassis.http.parameters import (
     whole_number,
 )
 from shared.chassis.policy.decide import AUTHN, Action, Decision, Facts, Roles, decide
+from shared.chassis.wire.described import Answers, answered
 from shared.chassis.wire.problem import Problem
 from shared.ledger import ORGANISATION_CODE, Contributor, Instant, id_in
 
@@ -112,6 +114,7 @@ class RecordsQuery(BaseModel):
     )
 
 
+_ANSWERED: Final[Answers] = {200: answered("A page of records.", AuditRecords, "Ledger-Policy")}
 _NAMES: Final = frozenset(RecordsQuery.model_json_schema()["properties"])
 
 
@@ -143,7 +146,9 @@ def record_routes(records: RecordList, identity: Identity, roles: Roles) -> APIR
     router = APIRouter(tags=["audit"])
     reader = who_reads(identity, roles, _NAMES)
 
-    @router.get("/v1/audit/records", openapi_extra={"parameters": [*OF_A_READ]})
+    @router.get(
+        "/v1/audit/records", openapi_extra={"parameters": [*OF_A_READ]}, responses=_ANSWERED
+    )
     async def list_of_records(
         query: Annotated[RecordsQuery, Query()],
         decision: Annotated[Decision, Depends(reader)],

@@ -4,6 +4,7 @@ from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, Request, Response
 
+from services.audit.doors.answers import RecordEvidence
 from services.audit.doors.api import who_reads
 from services.audit.doors.log import TEXT, answer, inclusion_of, number_of, of_inclusion
 from services.audit.queries.evidence import LogReads, as_base64, proof_file
@@ -12,6 +13,7 @@ from services.audit.record.commitment import GROUPS
 from shared.chassis.http.identity import Identity
 from shared.chassis.http.parameters import OF_A_READ, PRIVATE, described, parameter_invalid
 from shared.chassis.policy.decide import AUTHN, Decision, Roles
+from shared.chassis.wire.described import Answers, answered, as_bytes
 from shared.chassis.wire.problem import Problem
 from shared.tlog.checkpoint import size_of
 from shared.tlog.notes import NoteUnusable
@@ -19,6 +21,8 @@ from shared.tlog.notes import NoteUnusable
 _PROOF: Final = described("proof", "With `1`, its inclusion proof too.", type="string", enum=["1"])
 _GROUPS: Final = described("groups", "Show only these groups, with commas; others as hashes.")
 _SIZE: Final = described("size", "Of which log; left out, the newest.", type="integer", minimum=1)
+_EVIDENCE: Final[Answers] = {200: answered("The record.", RecordEvidence, "Ledger-Policy")}
+_PROOF_FILE: Final = as_bytes("The proof, as a file (C2SP tlog-proof).", "text/plain")
 _UNKNOWN: Final = "The audit has no record at this place."
 
 
@@ -30,7 +34,11 @@ def evidence_routes(
     reads = Depends(who_reads(identity, roles, ("proof", "groups")))
     proves = Depends(who_reads(identity, roles, ("size",)))
 
-    @router.get("/{idx}", openapi_extra={"parameters": [_PROOF, _GROUPS, *OF_A_READ]})
+    @router.get(
+        "/{idx}",
+        openapi_extra={"parameters": [_PROOF, _GROUPS, *OF_A_READ]},
+        responses=_EVIDENCE,
+    )
     async def record(idx: str, request: Request, decision: Annotated[Decision, reads]) -> Response:
         """A record as the caller may see it, and with ``proof=1`` what proves it."""
         place, wanted = _place(idx), _groups_of(request)
@@ -56,7 +64,12 @@ def evidence_routes(
         given.headers.update({**PRIVATE, "Ledger-Policy": decision.policy_version})
         return given
 
-    @router.get("/{idx}/proof", openapi_extra={"parameters": [_SIZE, *OF_A_READ]})
+    @router.get(
+        "/{idx}/proof",
+        response_class=Response,
+        openapi_extra={"parameters": [_SIZE, *OF_A_READ]},
+        responses=_PROOF_FILE,
+    )
     async def proof(idx: str, request: Request, _: Annotated[Decision, proves]) -> Response:
         """The inclusion proof of a record as a file, in the form of C2SP tlog-proof."""
         found = await inclusion_of(log, _place(idx), number_of(request, "size"))

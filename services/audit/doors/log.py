@@ -7,6 +7,7 @@ from typing import Annotated, Any, Final
 import orjson
 from fastapi import APIRouter, Depends, Request, Response
 
+from services.audit.doors.answers import Checkpoints, ConsistencyProof, InclusionProof
 from services.audit.log.rehash import Damaged
 from services.audit.queries.evidence import (
     Consistency,
@@ -29,6 +30,7 @@ from shared.chassis.http.parameters import (
     parameter_invalid,
 )
 from shared.chassis.policy.decide import Roles
+from shared.chassis.wire.described import Answers, answered, as_bytes
 from shared.chassis.wire.problem import Problem
 from shared.ledger import Contributor, instant
 from shared.tlog.policy import Policy
@@ -47,6 +49,12 @@ _IDX: Final = described("idx", "The place of the record.", type="integer", minim
 _FROM: Final = described("from", "The size of the earlier log.", type="integer", minimum=1)
 _TO: Final = described("to", "That of the later one; left out, the newest.", type="integer")
 
+_NOTE: Final = as_bytes("A signed note (C2SP).", "text/plain")
+_TILE: Final = as_bytes("A tile.", "application/octet-stream")
+_CHECKPOINTS: Final[Answers] = {200: answered("A page of checkpoints.", Checkpoints)}
+_INCLUSION: Final[Answers] = {200: answered("The proof.", InclusionProof)}
+_CONSISTENCY: Final[Answers] = {200: answered("The proof.", ConsistencyProof)}
+
 
 def log_files(log: LogReads, identity: Identity, roles: Roles, policy: Policy | None) -> APIRouter:
     """``/log/…``: the log as files, in the layout of C2SP tlog-tiles.
@@ -55,7 +63,7 @@ def log_files(log: LogReads, identity: Identity, roles: Roles, policy: Policy | 
     """
     router = APIRouter(prefix="/log", tags=["log"])
 
-    @router.get("/checkpoint")
+    @router.get("/checkpoint", response_class=Response, responses=_NOTE)
     async def checkpoint() -> Response:
         """The newest checkpoint, with what its witnesses signed."""
         note = note_of(await log.newest())
@@ -63,7 +71,7 @@ def log_files(log: LogReads, identity: Identity, roles: Roles, policy: Policy | 
             raise Problem("not-found", _NO_LOG)
         return Response(str(note), media_type=TEXT, headers={"Cache-Control": "public, max-age=5"})
 
-    @router.get("/policy")
+    @router.get("/policy", response_class=Response, responses=_NOTE)
     async def its_policy() -> Response:
         """Whose signature counts, and how many witnesses there have to be."""
         if policy is None:
@@ -72,7 +80,7 @@ def log_files(log: LogReads, identity: Identity, roles: Roles, policy: Policy | 
             str(policy), media_type=TEXT, headers={"Cache-Control": "public, max-age=60"}
         )
 
-    @router.get("/tile/{path:path}")
+    @router.get("/tile/{path:path}", response_class=Response, responses=_TILE)
     async def tile(path: str, request: Request) -> Response:
         """A tile of hashes; with a token of the roles for it, a bundle of leaves."""
         wanted = tile_at(path)
@@ -99,7 +107,7 @@ def proof_routes(log: LogReads, identity: Identity, policy: Policy | None) -> AP
     router = APIRouter(prefix="/v1/audit", tags=["log"])
     known = Annotated[Contributor, Depends(identity)]
 
-    @router.get("/checkpoints", openapi_extra={"parameters": [*OF_A_PAGE]})
+    @router.get("/checkpoints", openapi_extra={"parameters": [*OF_A_PAGE]}, responses=_CHECKPOINTS)
     async def checkpoints(request: Request, _: known) -> Response:
         """The checkpoints, newest first, with who witnessed each and when."""
         judge_parameters(request, ("limit", "cursor"))
@@ -109,7 +117,9 @@ def proof_routes(log: LogReads, identity: Identity, policy: Policy | None) -> AP
         items = [_as_item(shown, policy) for shown in found[:limit]]
         return answer({"items": items, "next": cursor_of(more, *LIST) if more else None})
 
-    @router.get("/proofs/inclusion", openapi_extra={"parameters": [_IDX, _SIZE]})
+    @router.get(
+        "/proofs/inclusion", openapi_extra={"parameters": [_IDX, _SIZE]}, responses=_INCLUSION
+    )
     async def inclusion(request: Request, _: known) -> Response:
         """Proves that a record is at its place in the log."""
         judge_parameters(request, ("idx", "size"))
@@ -118,7 +128,9 @@ def proof_routes(log: LogReads, identity: Identity, policy: Policy | None) -> AP
             raise parameter_invalid("idx", "`idx` is missing: the place of the record.")
         return answer(of_inclusion(await inclusion_of(log, idx, number_of(request, "size"))))
 
-    @router.get("/proofs/consistency", openapi_extra={"parameters": [_FROM, _TO]})
+    @router.get(
+        "/proofs/consistency", openapi_extra={"parameters": [_FROM, _TO]}, responses=_CONSISTENCY
+    )
     async def consistency(request: Request, _: known) -> Response:
         """Proves that the log of one size is the beginning of the log of another."""
         judge_parameters(request, ("from", "to"))

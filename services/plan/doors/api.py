@@ -8,6 +8,8 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, Request, Response
 
+from services.plan.doors.answers import History as HistoryPage
+from services.plan.doors.answers import Plan, Versions
 from services.plan.doors.events import Folded
 from services.plan.doors.release import Release
 from services.plan.reads.as_at import PastPlans
@@ -37,6 +39,7 @@ from shared.chassis.http.parameters import (
 )
 from shared.chassis.policy.access import open_to
 from shared.chassis.policy.decide import Action, Facts, Roles, decide
+from shared.chassis.wire.described import Answers, answered, unchanged
 from shared.chassis.wire.position import Position
 from shared.chassis.wire.problem import Problem
 from shared.ledger import Contributor, id_in
@@ -72,6 +75,28 @@ _OF_A_PLAN: Final = {
 _OF_A_PAST_PLAN: Final = {"parameters": [_ASKED_FOR, *OF_A_READ]}
 _OF_A_LIST: Final = {"parameters": [*OF_A_PAGE, *OF_A_READ]}
 
+_LIST_HEADERS: Final = ("Ledger-Access-Id", "Ledger-Lag", "Ledger-Policy")
+_PLAN_HEADERS: Final = ("ETag", "Ledger-Position", "Ledger-Version", *_LIST_HEADERS)
+_NOW_HEADERS: Final = (*_PLAN_HEADERS, "Preference-Applied")
+_PAST_HEADERS: Final = (
+    *_PLAN_HEADERS,
+    *("Ledger-Current-Version", "Memento-Datetime", "Link"),
+)
+_PLAN_ANSWERED: Final[Answers] = {
+    200: answered("The plan as it stands.", Plan, *_NOW_HEADERS),
+    304: unchanged(*_NOW_HEADERS),
+}
+_PAST_PLAN_ANSWERED: Final[Answers] = {
+    200: answered("The plan of that version.", Plan, *_PAST_HEADERS),
+    304: unchanged(*_PAST_HEADERS),
+}
+_VERSIONS_ANSWERED: Final[Answers] = {
+    200: answered("A page of versions.", Versions, *_LIST_HEADERS)
+}
+_HISTORY_ANSWERED: Final[Answers] = {
+    200: answered("A page of contributions.", HistoryPage, *_LIST_HEADERS)
+}
+
 # What is taken is what is described, so that the two cannot differ.
 _INCLUDE: Final = described_names(_ASKED_FOR)
 _PAGE: Final = described_names(*OF_A_PAGE)
@@ -97,7 +122,7 @@ def plan_routes(
     router = APIRouter(tags=["plans"])
     Caller = Annotated[Contributor, Depends(identity)]  # noqa: N806 - a type
 
-    @router.get("/v1/plans/{plan_id}", openapi_extra=_OF_A_PLAN)
+    @router.get("/v1/plans/{plan_id}", openapi_extra=_OF_A_PLAN, responses=_PLAN_ANSWERED)
     async def current_plan(plan_id: str, request: Request, contributor: Caller) -> Response:
         """The plan as it stands, at least as new as ``Ledger-Min-Position`` asks."""
         asked, access = await readers.permitted(What.PLAN, plan_id, request, contributor, _INCLUDE)
@@ -109,7 +134,9 @@ def plan_routes(
         view = await _with_more(view, include, beside, datetime.now(UTC))
         return await release.plan(request, access, view, waited=waited)
 
-    @router.get("/v1/plans/{plan_id}/versions", openapi_extra=_OF_A_LIST)
+    @router.get(
+        "/v1/plans/{plan_id}/versions", openapi_extra=_OF_A_LIST, responses=_VERSIONS_ANSWERED
+    )
     async def versions(plan_id: str, request: Request, contributor: Caller) -> Response:
         """The versions of the plan, newest first."""
         asked, access = await readers.permitted(What.VERSIONS, plan_id, request, contributor, _PAGE)
@@ -119,7 +146,11 @@ def plan_routes(
             await _must_be_known(plans, asked)
         return await release.list(access, page(items, _cursor("versions", asked, following)))
 
-    @router.get("/v1/plans/{plan_id}/versions/{version}", openapi_extra=_OF_A_PAST_PLAN)
+    @router.get(
+        "/v1/plans/{plan_id}/versions/{version}",
+        openapi_extra=_OF_A_PAST_PLAN,
+        responses=_PAST_PLAN_ANSWERED,
+    )
     async def past_plan(
         plan_id: str, version: str, request: Request, contributor: Caller
     ) -> Response:
@@ -135,7 +166,9 @@ def plan_routes(
         view = await _with_more(view, include, beside)
         return await release.plan(request, access, view)
 
-    @router.get("/v1/plans/{plan_id}/history", openapi_extra=_OF_A_LIST)
+    @router.get(
+        "/v1/plans/{plan_id}/history", openapi_extra=_OF_A_LIST, responses=_HISTORY_ANSWERED
+    )
     async def history(plan_id: str, request: Request, contributor: Caller) -> Response:
         """The contributions to the plan, newest first."""
         asked, access = await readers.permitted(What.HISTORY, plan_id, request, contributor, _PAGE)

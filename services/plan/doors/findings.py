@@ -5,6 +5,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, Request, Response
 
+from services.plan.doors.answers import FindingsListed
 from services.plan.doors.api import Readers, no_such_version, page
 from services.plan.doors.release import Release
 from services.plan.fold.findings.rules import RULES_BEHIND
@@ -22,6 +23,7 @@ from shared.chassis.http.parameters import (
     whole_number,
 )
 from shared.chassis.policy.decide import Roles
+from shared.chassis.wire.described import Answers, answered
 from shared.ledger import Contributor
 
 _WHICH: Final = (
@@ -40,6 +42,11 @@ _WHICH: Final = (
 )
 _OF_FINDINGS: Final = {"parameters": [*_WHICH, *OF_A_READ]}
 _NAMES: Final = described_names(*_WHICH)
+_ANSWERED: Final[Answers] = {
+    200: answered(
+        "Every finding.", FindingsListed, "Ledger-Access-Id", "Ledger-Lag", "Ledger-Policy"
+    )
+}
 
 
 def findings_routes(
@@ -51,7 +58,7 @@ def findings_routes(
     router = APIRouter(tags=["plans"])
     Caller = Annotated[Contributor, Depends(identity)]  # noqa: N806 - a type
 
-    @router.get("/v1/plans/{plan_id}/findings", openapi_extra=_OF_FINDINGS)
+    @router.get("/v1/plans/{plan_id}/findings", openapi_extra=_OF_FINDINGS, responses=_ANSWERED)
     async def plan_findings(plan_id: str, request: Request, contributor: Caller) -> Response:
         """What the plan says about itself, oldest first: now, or in one of its versions."""
         asked, access = await readers.permitted(

@@ -21,6 +21,7 @@ from shared.chassis.contribute.media import who_may_store
 from shared.chassis.http.answers import IS_HEAD
 from shared.chassis.http.identity import Identity
 from shared.chassis.http.parameters import (
+    OF_A_READ,
     PURPOSES,
     judge_parameters,
     judge_purpose,
@@ -28,6 +29,7 @@ from shared.chassis.http.parameters import (
     one_header,
     parameter_invalid,
 )
+from shared.chassis.media.described import FILE_GIVEN, FILE_TAKEN
 from shared.chassis.media.faults import StoreAway
 from shared.chassis.media.keeping import Damaged, MediaKeeping, Upload, tell_of_damage
 from shared.chassis.media.kinds.kind import TAKEN, usual_name
@@ -51,43 +53,6 @@ _DIGEST: Final = re.compile(r"sha-256=:([A-Za-z0-9+/]{43}=):")
 _PIECE_PATIENCE: Final = 30.0
 """Seconds in which a reader takes the next block; whoever takes none holds a file open."""
 
-_ANSWER: Final = {
-    "type": "object",
-    "properties": {
-        "media_id": {"type": "string", "format": "uuid"},
-        "sha256": {"type": "string", "pattern": "^[0-9a-f]{64}$"},
-        "size": {"type": "integer", "minimum": 1},
-        "mime": {"type": "string", "enum": list(TAKEN)},
-        "state": {"type": "string", "enum": ["available", "quarantined"]},
-    },
-    "required": ["media_id", "sha256", "size", "mime", "state"],
-}
-_FILE: Final = {"schema": {"type": "string", "format": "binary"}}
-_PLAN: Final = {
-    "name": "plan_id",
-    "in": "query",
-    "required": True,
-    "schema": {"type": "string", "format": "uuid"},
-}
-_DIGEST_HEADER: Final = {
-    "name": "Content-Digest", "in": "header", "required": True, "schema": {"type": "string"},
-    "description": "SHA-256 of the file (RFC 9530): `sha-256=:…:`.",
-}  # fmt: skip
-_STORED: Final = {"description": "Stored.", "content": {"application/json": {"schema": _ANSWER}}}
-_OF_POST: Final = {
-    "parameters": [_PLAN, _DIGEST_HEADER],
-    "requestBody": {"required": True, "content": dict.fromkeys(TAKEN, _FILE)},
-    "responses": {"200": {**_STORED, "description": "Stored before."}, "201": _STORED},
-}
-_OF_GET: Final = {
-    "parameters": [_PLAN, {"name": "Range", "in": "header", "schema": {"type": "string"}}],
-    "responses": {
-        "200": {"description": "The file.", "content": dict.fromkeys(TAKEN, _FILE)},
-        "206": {"description": "A part of it.", "content": dict.fromkeys(TAKEN, _FILE)},
-        "304": {"description": "The caller has it."},
-    },
-}
-
 
 def media_routes(
     keeping: MediaKeeping,
@@ -102,7 +67,7 @@ def media_routes(
     Caller = Annotated[Contributor, Depends(identity)]  # noqa: N806 - a type
     who = who_may_store(store.section)
 
-    @router.post(MEDIA, status_code=201, openapi_extra=_OF_POST)
+    @router.post(MEDIA, status_code=201, openapi_extra=FILE_TAKEN)
     async def take(request: Request, contributor: Caller) -> Response:
         """Take a file that a contribution is going to name."""
         plan_id = id_in(request.query_params.get("plan_id"))
@@ -133,7 +98,9 @@ def media_routes(
             "application/json",
         )
 
-    @router.get(MEDIA + "/{sha256}", openapi_extra=_OF_GET)
+    given = {**FILE_GIVEN, "parameters": [*FILE_GIVEN["parameters"], *OF_A_READ]}
+
+    @router.get(MEDIA + "/{sha256}", response_class=Response, openapi_extra=given)
     async def give(sha256: str, request: Request, contributor: Caller) -> Response:
         """Give a file, or a part of it, to whoever may see an entry that names it."""
         plan_id = id_in(request.query_params.get("plan_id"))

@@ -12,6 +12,7 @@ from deploy.local.stack.issuer import ISS, Issuer
 from services.audit.app import create_app
 from shared.cli.token import professional
 from shared.ledger.topics import events_topic
+from shared.testing.contracts.holding import holding_to
 from tests.component.audit.bench import Bench, Message, event, refusal
 
 
@@ -45,7 +46,9 @@ async def open_door(bench: Bench, folder: Path, **others: Any) -> AsyncIterator[
     transport = httpx.ASGITransport(app)
     async with (
         app.router.lifespan_context(app),
-        httpx.AsyncClient(transport=transport, base_url="http://audit") as client,
+        httpx.AsyncClient(
+            transport=transport, base_url="http://audit", event_hooks=holding_to("audit")
+        ) as client,
     ):
         yield Door(bench, client, issuer)
 

@@ -30,6 +30,7 @@ from shared.chassis.settings import Settings
 from shared.cli.token import professional
 from shared.ledger import RecordedEvent
 from shared.ledger.topics import EVENTS_PATTERN
+from shared.testing.contracts.holding import holding_to
 from shared.testing.events import History, headers_of, record_of, value_of
 from shared.testing.eventually import eventually
 from shared.testing.plain_fold import Taken, plan_of
@@ -183,7 +184,9 @@ class Bench:
             await opened.enter_async_context(app.router.lifespan_context(app))
             transport = httpx.ASGITransport(app, raise_app_exceptions=False)
             client = await opened.enter_async_context(
-                httpx.AsyncClient(transport=transport, base_url="http://plan")
+                httpx.AsyncClient(
+                    transport=transport, base_url="http://plan", event_hooks=holding_to("plan")
+                )
             )
             claims = professional("ZZG01", "gp", "Dr A. Quill-Synth")
             client.headers["Authorization"] = f"Bearer {self.issuer.signer.sign(claims)}"

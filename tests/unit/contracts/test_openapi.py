@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from shared.contracts import discover
-from shared.contracts.openapi import document
+from shared.contracts.documents.openapi import document
 from shared.contracts.schemas import CONTRIBUTION, RECEIPT, schemas
 from shared.ledger import Section
 
@@ -26,10 +26,27 @@ def test_a_repeat_and_a_batch_are_answered_200_as_the_contract_says(section: Sec
     assert answers.keys() == {"200", "201", "default"}
     first, batch = answers["200"]["content"]["application/json"]["schema"]["anyOf"]
     assert first == answers["201"]["content"]["application/json"]["schema"]
-    assert batch["required"] == ["receipts"]
-    receipt, problem = batch["properties"]["receipts"]["items"]["anyOf"]
-    assert receipt == first
-    assert problem == {"$ref": "#/components/schemas/Problem"}
+    assert batch == {"$ref": "#/components/schemas/BatchAnswer"}
+
+
+@pytest.mark.parametrize("section", discover.sections(), ids=lambda section: section.name)
+def test_a_contribution_is_one_of_the_commands_with_its_own_content(section: Section) -> None:
+    told = document_of(section.name)
+    schemas_of = told["components"]["schemas"]
+    post = told["paths"]["/v1/contributions"]["post"]
+    one, batch = post["requestBody"]["content"]["application/json"]["schema"]["oneOf"]
+    assert (one["$ref"], batch["$ref"]) == (
+        "#/components/schemas/AnyContribution",
+        "#/components/schemas/Batch",
+    )
+    mapping = schemas_of["AnyContribution"]["discriminator"]["mapping"]
+    assert mapping.keys() == section.commands.keys()
+    for type_ in section.commands:
+        _, own = schemas_of[type_]["allOf"]
+        assert own["properties"]["command"] == {"const": type_}
+        content = schemas_of[f"{type_}.content"]
+        assert content["additionalProperties"] is False
+        assert content["properties"].keys() == section.commands[type_].parameters.keys()
 
 
 @pytest.mark.parametrize(
@@ -53,7 +70,7 @@ def test_a_read_describes_what_may_be_asked(service: str, path: str, names: set[
 def test_a_contribution_describes_if_match() -> None:
     paths = document_of("goals")["paths"]
     for path in ("/v1/contributions", "/v1/contributions:validate"):
-        assert [one["name"] for one in paths[path]["post"]["parameters"]] == ["If-Match"]
+        assert paths[path]["post"]["parameters"][0]["name"] == "If-Match"
 
 
 def test_every_field_of_a_contribution_has_its_words() -> None:

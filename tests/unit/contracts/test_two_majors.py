@@ -144,8 +144,8 @@ def test_each_major_has_its_examples(folder: Path, swings: Generated) -> None:
 
 def test_an_http_document_names_the_major_of_an_envelope(folder: Path) -> None:
     text = (folder / "openapi/goals.json").read_text("utf-8")
-    assert "../careplan.contribution/1.0.json" in text
-    assert "../careplan.receipt/1.0.json" in text
+    assert '"x-contract": "careplan.contribution/1.0"' in text
+    assert '"x-contract": "careplan.receipt/1.0"' in text
 
 
 @pytest.mark.parametrize("name", [PUSH, PUSHED])

@@ -1,0 +1,1 @@
+"""The documents of the doors: OpenAPI of HTTP, AsyncAPI of Kafka."""

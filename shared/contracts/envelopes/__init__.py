@@ -1,0 +1,1 @@
+"""The schemas of what stands around a content: contribution, receipt, event, changed plan."""

@@ -1,0 +1,1 @@
+"""Running services and their committed contracts, held against each other."""
