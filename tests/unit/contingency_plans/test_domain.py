@@ -7,10 +7,10 @@ from uuid import uuid4
 
 import pytest
 
-from services.contingency_plans.domain import (
+from services.contingency_plans.domain import ContingencyPlan
+from services.contingency_plans.domain.parts import (
     AdvanceStatement,
     Assessment,
-    ContingencyPlan,
     CopingStrategy,
     Equipment,
     Instruction,

@@ -4,16 +4,9 @@ from typing import Any
 
 import pytest
 
-from services.needs.domain import (
-    Formulation,
-    Need,
-    NeedKind,
-    ProblemRef,
-    Raised,
-    SharedWithPerson,
-    Sharing,
-    Strength,
-)
+from services.needs.domain import Formulation, Need, Strength
+from services.needs.domain.formulation import SharedWithPerson, Sharing
+from services.needs.domain.need import NeedKind, ProblemRef, Raised
 from shared.ledger import KEEP, Code, CodedText
 from shared.testing.people import EDITH, RUTH, TOM
 from shared.testing.scenario import Speaker, Step, acting, do, given, happened, said
