@@ -1,30 +1,17 @@
 """Examples of the care team section: who looks after Edie, who is close to her, who may act."""
 
-from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
-from shared.ledger.example import Example, examples_of_every_entry
+from shared.ledger.example import ExamplesOf, examples_of_every_entry
 
 COMMANDS: Final = "careplan.care-team.commands."
+example: Final = ExamplesOf(COMMANDS)
 PERSON: Final = {"recorded_by_kind": "person", "organisation": None, "role": None}
 ON_HER_WORD: Final = {"stated_by_kind": "person"}
 COORDINATOR: Final = {"role": "care-coordinator"}
 COUNCIL: Final = {"organisation": "ZZL01", "role": "social-worker"}
 PRIVACY_OFFICER: Final = {"role": "privacy-officer", "organisation": "ZZL01"}
 TRUST: Final = {"ods": "ZZC01", "name": "Northmoor Community NHS Trust (synthetic)"}
-
-
-def example(
-    name: str,
-    command: str,
-    content: Mapping[str, Any],
-    entry: str,
-    refused: str | None = None,
-    **who: Any,
-) -> Example:
-    """One example of this section."""
-    return Example(name, f"{COMMANDS}{command}.v1", content, entry, refused=refused, **who)
-
 
 _TOM: Final = {
     "organisation": TRUST,

@@ -1,27 +1,14 @@
 """Examples of the contingency plans section: a plan for a fall and one for a crisis."""
 
-from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
-from shared.ledger.example import Example, examples_of_every_entry, link
+from shared.ledger.example import ExamplesOf, examples_of_every_entry, link
 
 COMMANDS: Final = "careplan.contingency-plans.commands."
+example: Final = ExamplesOf(COMMANDS)
 
 WALKING: Final = "0199c0de-0000-7000-8000-0000000000d1"
 BREATHING: Final = "0199c0de-0000-7000-8000-0000000000d2"
-
-
-def example(
-    name: str,
-    command: str,
-    content: Mapping[str, Any],
-    entry: str,
-    refused: str | None = None,
-    **who: Any,
-) -> Example:
-    """One example of this section."""
-    return Example(name, f"{COMMANDS}{command}.v1", content, entry, refused=refused, **who)
-
 
 _FALL: Final = {
     "name": {"text": "If I fall or cannot get up"},

@@ -1,11 +1,11 @@
 """Examples of the goals section: one goal on the way to the shop, and one refusal of each kind."""
 
-from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
-from shared.ledger.example import Example, examples_of_every_entry
+from shared.ledger.example import ExamplesOf, examples_of_every_entry
 
 COMMANDS: Final = "careplan.goals.commands."
+example: Final = ExamplesOf(COMMANDS)
 
 NEED: Final = {"section": "needs", "entry_id": "0199c0de-0000-7000-8000-0000000000b1"}
 ANOTHER_NEED: Final = {"section": "needs", "entry_id": "0199c0de-0000-7000-8000-0000000000b2"}
@@ -35,19 +35,6 @@ KESTREL: Final = {
     "team": "Evening team",
     "organisation": {"ods": "ZZH01", "name": "Kestrel Homecare (synthetic)"},
 }
-
-
-def example(
-    name: str,
-    command: str,
-    content: Mapping[str, Any],
-    entry: str,
-    refused: str | None = None,
-    **who: Any,
-) -> Example:
-    """One example of this section."""
-    return Example(name, f"{COMMANDS}{command}.v1", content, entry, refused=refused, **who)
-
 
 _GOAL = (
     example(

@@ -1,27 +1,14 @@
 """Examples of the needs section: what Edie can do and what she finds hard, and each refusal."""
 
-from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
-from shared.ledger.example import Example, examples_of_every_entry
+from shared.ledger.example import ExamplesOf, examples_of_every_entry
 
 COMMANDS: Final = "careplan.needs.commands."
+example: Final = ExamplesOf(COMMANDS)
 SNOMED: Final = "http://snomed.info/sct"
 
 THERAPIST: Final = {"role": "clinical-psychologist", "organisation": "ZZM01"}
-
-
-def example(
-    name: str,
-    command: str,
-    content: Mapping[str, Any],
-    entry: str,
-    refused: str | None = None,
-    **who: Any,
-) -> Example:
-    """One example of this section."""
-    return Example(name, f"{COMMANDS}{command}.v1", content, entry, refused=refused, **who)
-
 
 _STRENGTH = (
     example(

@@ -1,12 +1,12 @@
 """Examples of the stewardship section: agreed, reviewed, funded, linked and commented on."""
 
-from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 from uuid import uuid5
 
-from shared.ledger.example import Example, examples_of_every_entry, link, plan_of
+from shared.ledger.example import ExamplesOf, examples_of_every_entry, link, plan_of
 
 COMMANDS: Final = "careplan.stewardship.commands."
+example: Final = ExamplesOf(COMMANDS)
 REVIEW: Final = str(uuid5(plan_of(), "review/plan"))
 FALL_PLAN: Final = link("contingency-plans", "fall")
 REVIEW_OF_THE_FALL_PLAN: Final = str(
@@ -15,19 +15,6 @@ REVIEW_OF_THE_FALL_PLAN: Final = str(
 PERSON: Final = {"recorded_by_kind": "person", "organisation": None, "role": None}
 COUNCIL: Final = {"organisation": "ZZL01", "role": "social-worker"}
 PRIYA: Final = {"name": "Priya Raman-Synth", "role": {"text": "Care coordinator"}}
-
-
-def example(
-    name: str,
-    command: str,
-    content: Mapping[str, Any],
-    entry: str,
-    refused: str | None = None,
-    **who: Any,
-) -> Example:
-    """One example of this section."""
-    return Example(name, f"{COMMANDS}{command}.v1", content, entry, refused=refused, **who)
-
 
 _AGREED: Final = {
     "subject": "plan",

@@ -1,27 +1,14 @@
 """Examples of the support plans section: the dietitian's plan, and who may change it."""
 
-from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
-from shared.ledger.example import Example, examples_of_every_entry
+from shared.ledger.example import ExamplesOf, examples_of_every_entry
 from shared.testing import files
 
 COMMANDS: Final = "careplan.support-plans.commands."
+example: Final = ExamplesOf(COMMANDS)
 DIETITIAN: Final = {"role": "dietitian"}
 COUNCIL: Final = {"organisation": "ZZL01", "role": "social-worker"}
-
-
-def example(
-    name: str,
-    command: str,
-    content: Mapping[str, Any],
-    entry: str,
-    refused: str | None = None,
-    **who: Any,
-) -> Example:
-    """One example of this section."""
-    return Example(name, f"{COMMANDS}{command}.v1", content, entry, refused=refused, **who)
-
 
 _DOCUMENT: Final = {
     "title": "Dietetic plan, version 2",

@@ -35,6 +35,25 @@ class Example:
     refused: str | None = None
 
 
+@dataclass(frozen=True)
+class ExamplesOf:
+    """Makes the examples of one section; ``commands`` is how the names of its commands begin."""
+
+    commands: str
+
+    def __call__(
+        self,
+        name: str,
+        command: str,
+        content: Mapping[str, Any],
+        entry: str,
+        refused: str | None = None,
+        **who: Any,
+    ) -> Example:
+        """One example; the command is named by the end of its name alone: ``set-aside``."""
+        return Example(name, f"{self.commands}{command}.v1", content, entry, refused=refused, **who)
+
+
 def plan_of(label: str = "plan") -> UUID:
     """The id of the plan with that label."""
     return uuid5(NAMESPACE_URL, f"careplan-example/{label}")
