@@ -1,14 +1,32 @@
 """The command `careplan`: each of its subcommands is a module of its own."""
 
+import os
+import signal
+import sys
 from importlib.metadata import version
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from shared.cli import contract, stack, standard, verify
 from shared.cli.token import token
 
+
+class _Commands(TyperGroup):
+    """Ends as other commands do where nobody reads on: `careplan standard coverage | head`."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            # What is still held has nowhere to go when the interpreter ends.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise typer.Exit(128 + signal.SIGPIPE) from None
+
+
 app = typer.Typer(
+    cls=_Commands,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_show_locals=False,
