@@ -45,6 +45,7 @@ def create_app(section: Section, settings: Settings) -> FastAPI:
         settings.database_url,
         queue_limit=settings.queue_limit,
         queue_bytes=settings.queue_bytes,
+        patience=settings.write_seconds,
         on_commit=relay.offer,
     )
     store = EventStore(
@@ -81,7 +82,8 @@ def create_app(section: Section, settings: Settings) -> FastAPI:
     )
 
     per_caller = PerCaller(settings.validations_a_minute)
-    routes = [contribution_routes(contributions, validations, identity, per_caller)]
+    seconds = settings.write_seconds
+    routes = [contribution_routes(contributions, validations, identity, per_caller, seconds)]
     opens: list[AbstractAsyncContextManager[Any]] = [commits, accesses]
     parts = {"appends": commits.part, "accesses": accesses.part}
     if keeping is not None:
@@ -95,7 +97,7 @@ def create_app(section: Section, settings: Settings) -> FastAPI:
         database=database,
         relay=relay,
         routes=routes,
-        plain=[plain_contribution(contributions, identity)],
+        plain=[plain_contribution(contributions, identity, seconds)],
         consumers=consumers,
         opens=opens,
         parts=parts,

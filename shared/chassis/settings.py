@@ -187,6 +187,13 @@ class Settings(BaseSettings):
         allow_inf_nan=False,
         description="how long a reader waits for an answer; then it is 503",
     )
+    write_seconds: float = Field(
+        default=10.0,
+        gt=0,
+        le=60,
+        allow_inf_nan=False,
+        description="how long a contributor waits for the answer; then it is 503",
+    )
     validations_a_minute: _Count = Field(
         default=120, description="how often one caller may ask `:validate`, of each process"
     )

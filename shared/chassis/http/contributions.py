@@ -64,8 +64,12 @@ def contribution_routes(
     validations: Validations,
     identity: Identity,
     per_caller: PerCaller,
+    write_seconds: float,
 ) -> APIRouter:
     """``POST /v1/contributions``, ``…:validate`` and ``GET /v1/contributions/{id}``.
+
+    A contribution is answered within ``write_seconds`` of when it has come, ``unavailable`` where
+    its outcome is not known then; so is a batch.
 
     ``:validate`` is a look into plans that leaves no contribution: ``per_caller`` limits it.
     """
@@ -77,9 +81,10 @@ def contribution_routes(
         """Take one contribution, or a batch of up to 100, and answer after the commit."""
         judge_parameters(request)
         given = read(await read_body(request))
+        until = _from_now(write_seconds)
         if isinstance(given, dict) and "contributions" in given:
-            return await _batch(contributions, given, contributor, request)
-        reply = await receive(contributions, _with_if_match(given, request), contributor)
+            return await _batch(contributions, given, contributor, request, until)
+        reply = await receive(contributions, _with_if_match(given, request), contributor, until)
         return _receipt_response(reply)
 
     @router.post(
@@ -113,7 +118,9 @@ def contribution_routes(
     return router
 
 
-def plain_contribution(contributions: Contributions, identity: Identity) -> Plain:
+def plain_contribution(
+    contributions: Contributions, identity: Identity, write_seconds: float
+) -> Plain:
     """A short way for ``POST /v1/contributions`` with one contribution."""
 
     async def contribute(request: Request, body: bytes, _: Mapping[str, str]) -> Response | None:
@@ -121,15 +128,26 @@ def plain_contribution(contributions: Contributions, identity: Identity) -> Plai
         given = read(body)
         if isinstance(given, dict) and "contributions" in given:
             return None
-        return _receipt_response(await receive(contributions, given, contributor))
+        until = _from_now(write_seconds)
+        return _receipt_response(await receive(contributions, given, contributor, until))
 
     return Plain("POST", CONTRIBUTIONS, contribute)
 
 
-async def receive(contributions: Contributions, given: Any, contributor: Contributor) -> Reply:
-    """One contribution through the use case."""
+def _from_now(seconds: float) -> float:
+    return asyncio.get_running_loop().time() + seconds
+
+
+async def receive(
+    contributions: Contributions, given: Any, contributor: Contributor, until: float
+) -> Reply:
+    """One contribution through the use case; ``unavailable`` at that time of the event loop.
+
+    What is at the database then may still be stored: sent again, it gets that receipt.
+    """
     with _troubles_as_problems():
-        return await contributions.receive(contribution_from_json(given), contributor)
+        async with asyncio.timeout_at(until):
+            return await contributions.receive(contribution_from_json(given), contributor)
 
 
 @contextmanager
@@ -141,7 +159,8 @@ def _troubles_as_problems() -> Iterator[None]:
         raise Problem("overloaded", "Too much is waiting here. Send the same again.") from None
     except (Unavailable, *TRANSIENT):
         raise Problem(
-            "unavailable", "The outcome is not known. Send the same contribution again."
+            "unavailable",
+            "The outcome is not known. Send the same contribution again: it is recorded once.",
         ) from None
 
 
@@ -182,7 +201,11 @@ def _receipt_response(reply: Reply) -> Response:
 
 
 async def _batch(
-    contributions: Contributions, given: dict[str, Any], contributor: Contributor, request: Request
+    contributions: Contributions,
+    given: dict[str, Any],
+    contributor: Contributor,
+    request: Request,
+    until: float,
 ) -> Response:
     items = given["contributions"]
     errors = []
@@ -205,18 +228,22 @@ async def _batch(
 
     async def in_order(indexes: list[int]) -> None:
         for index in indexes:
-            answers[index] = await _item(contributions, items[index], contributor, request)
+            answers[index] = await _item(contributions, items[index], contributor, request, until)
 
     await asyncio.gather(*(in_order(indexes) for indexes in by_plan.values()))
     return _json({"receipts": answers})
 
 
 async def _item(
-    contributions: Contributions, item: Any, contributor: Contributor, request: Request
+    contributions: Contributions,
+    item: Any,
+    contributor: Contributor,
+    request: Request,
+    until: float,
 ) -> dict[str, Any]:
     correlation_id = correlation_id_of(request)
     try:
-        reply = await receive(contributions, item, contributor)
+        reply = await receive(contributions, item, contributor, until)
         if reply.kept:
             return reply.receipt
         problem = refusal(reply)

@@ -1,15 +1,21 @@
 """A database that takes connections and answers nothing, as where its host is frozen.
 
-Kind: bounds that each hold and add up, so that a reader waits for their sum.
+Kind: bounds that each hold and add up, so that a reader or a contributor waits for their sum.
 """
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import (
+    AbstractAsyncContextManager,
+    AsyncExitStack,
+    asynccontextmanager,
+    suppress,
+)
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit, urlunsplit
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import httpx
 import pytest
@@ -23,14 +29,19 @@ from shared.chassis.settings import Settings
 from shared.cli.token import professional
 from shared.ledger.topics import AUDIT_RECORDS, PLAN_CHANGES, dead_letters_topic
 from shared.testing.eventually import eventually
+from shared.testing.service import Door, contribution
 from shared.testing.stack import create_topics, fresh_database, fresh_prefix
+from tests.component.http.goals import AGREE, GOAL, NURSE, PLAN, REWORD, WORDS, Goals, problem
 
 pytestmark = [pytest.mark.component, pytest.mark.asyncio(loop_scope="session")]
 
 EVERY_SERVICE = Path(shared.chassis.__path__[0]) / "database" / "migrations" / "every_service"
 READERS = 12
+CONTRIBUTORS = 6
 FAR_TOO_LONG = 20.0
 """Seconds: many times the bound that the test sets, and less than the bounds of the driver."""
+TOO_LONG_TO_WRITE = 9.0
+"""Less than a group commit waits by itself, and than a contributor waits without a setting."""
 
 
 class Way:
@@ -84,6 +95,22 @@ class Way:
             to.close()
             with suppress(OSError):
                 await to.wait_closed()
+
+
+@asynccontextmanager
+async def by_the_way(_: Goals, way: Way) -> AsyncIterator[None]:
+    """Nothing moves between the section and its database."""
+    way.stall()
+    yield
+    way.go_on()
+
+
+@asynccontextmanager
+async def by_a_lock(goals: Goals, _: Way) -> AsyncIterator[None]:
+    """Somebody holds the table of events."""
+    async with goals.bench.pool.acquire() as connection, connection.transaction():
+        await connection.execute("LOCK TABLE stored_events IN ACCESS EXCLUSIVE MODE")
+        yield
 
 
 @pytest.mark.parametrize(
@@ -154,3 +181,57 @@ async def test_nobody_waits_for_longer_than_one_bound(
                 assert answer.headers["retry-after"] == "1"
         way.go_on()
         await eventually(asked, "answered as usual again", holds=is_as_usual, within=60.0)
+
+
+@pytest.mark.parametrize("stalls", [by_the_way, by_a_lock])
+async def test_a_contributor_is_answered_within_one_bound_and_recorded_once(
+    goals: Goals, stalls: Callable[[Goals, Way], AbstractAsyncContextManager[None]]
+) -> None:
+    known = (await goals.agreed())["entry_id"]
+    aim = {"aim": {"text": f"{WORDS} twice a week"}}
+    change = contribution(REWORD, aim, PLAN, entry_id=known, based_on=1)
+    alone = [change, *(contribution(AGREE, GOAL, PLAN) for _ in range(CONTRIBUTORS))]
+    together = [contribution(AGREE, GOAL, PLAN) for _ in range(CONTRIBUTORS)]
+    way = Way(goals.bench.database.url)
+    async with AsyncExitStack() as opened:
+        url = await opened.enter_async_context(way.open())
+        opened.callback(way.go_on)
+        replica = goals.bench.running("behind", database_url=url, write_seconds=0.5)
+        door = await opened.enter_async_context(replica)
+        async with stalls(goals, way):
+            # Twice: those who come later find connections in use, and a full flush under way.
+            for _ in range(2):
+                async with asyncio.timeout(TOO_LONG_TO_WRITE):
+                    answers = await asyncio.gather(
+                        *(door.contribute(one, NURSE) for one in alone),
+                        door.contribute({"contributions": together}, NURSE),
+                    )
+                for answer in answers[:-1]:
+                    told = problem(answer, 503, "unavailable")
+                    assert told["detail"].startswith("The outcome is not known.")
+                    assert told["retryable"] is True
+                    assert answer.headers["retry-after"] == "1"
+                codes = [one["code"] for one in answers[-1].json()["receipts"]]
+                assert codes == ["unavailable"] * CONTRIBUTORS
+        for one in [*alone, *together]:
+            receipts = [await sent_until_answered(door, one) for _ in range(2)]
+            assert receipts[0] == receipts[1]
+            assert receipts[0]["outcome"] == "accepted"
+            assert receipts[0]["entry_version"] == (2 if one is change else 1)
+            number = await goals.bench.pool.fetchval(
+                "SELECT count(*) FROM stored_events WHERE originator_id = $1",
+                UUID(receipts[0]["entry_id"]),
+            )
+            assert number == receipts[0]["entry_version"]
+
+
+async def sent_until_answered(door: Door, given: dict[str, Any]) -> dict[str, Any]:
+    def is_answered(answer: httpx.Response) -> bool:
+        return answer.status_code != httpx.codes.SERVICE_UNAVAILABLE
+
+    async def send() -> httpx.Response:
+        return await door.contribute(given, NURSE)
+
+    answer = await eventually(send, "answered again", holds=is_answered, within=60.0)
+    receipt: dict[str, Any] = answer.json()
+    return receipt

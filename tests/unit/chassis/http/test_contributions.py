@@ -48,7 +48,7 @@ async def sent(path: str, body: Any) -> httpx.Response:
     taking, identity = Taking(), somebody
     app = FastAPI(exception_handlers=problem_handlers())
     often = PerCaller(120)
-    app.include_router(contribution_routes(taking, taking, identity, often))  # type: ignore[arg-type]
+    app.include_router(contribution_routes(taking, taking, identity, often, 10.0))  # type: ignore[arg-type]
     app.add_middleware(CorrelationIds)
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
@@ -100,7 +100,7 @@ async def test_validating_too_often_is_told_when_again_and_contributing_is_not_l
     taking = Taking()
     app = FastAPI(exception_handlers=problem_handlers())
     often = PerCaller(2, now=lambda: 0.0)
-    app.include_router(contribution_routes(taking, taking, somebody, often))  # type: ignore[arg-type]
+    app.include_router(contribution_routes(taking, taking, somebody, often, 10.0))  # type: ignore[arg-type]
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
         path = "/v1/contributions:validate"

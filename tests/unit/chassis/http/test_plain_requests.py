@@ -135,11 +135,11 @@ class Service:
             middleware=chain, exception_handlers=problem_handlers(), redirect_slashes=False
         )
         often = PerCaller(1_000_000)
-        self.app.include_router(contribution_routes(deciding, deciding, proving, often))
+        self.app.include_router(contribution_routes(deciding, deciding, proving, often, 10.0))
         self.app.include_router(reading)
         self.door: Any = self.app
         if short:
-            routes = [plain_contribution(deciding, proving), *plain_reads(reading, proving)]
+            routes = [plain_contribution(deciding, proving, 10.0), *plain_reads(reading, proving)]
             self.door = PlainRequests(self.app, routes, in_hand)
 
     def ask(self, method: str, path: str, query: bytes, head: Head, parts: list[bytes]) -> Said:
