@@ -28,7 +28,8 @@ PORTS: Final = {
     "audit": 8130,
     "viewer": 8080,
 }
-_FIRST_OTHER: Final = 8140
+_WITNESS: Final = 8140
+_FIRST_OTHER: Final = 8150
 _POSTGRES: Final = 15432
 _KAFKA: Final = 19092
 _LARGEST_OFFSET: Final = 65_535 - _KAFKA - 1
@@ -85,6 +86,11 @@ class StackSettings(BaseSettings):
         return _KAFKA + self.port_offset
 
     @property
+    def witness_port(self) -> int:
+        """Where the first witness of the audit log listens; the second has the next one."""
+        return _WITNESS + self.port_offset
+
+    @property
     def cache_folder(self) -> Path:
         """The folder of the jars and of the broker's start-up cache, for all clones of one user."""
         if self.cache is not None:
@@ -93,7 +99,7 @@ class StackSettings(BaseSettings):
         return home / "careplan-ledger"
 
     def service_ports(self, services: list[str]) -> dict[str, int]:
-        """A port for each service: the one listed here, or the next from 8140."""
+        """A port for each service: the one listed here, or the next from 8150."""
         others = (name for name in sorted(services) if name not in PORTS)
         given = {name: _FIRST_OTHER + number for number, name in enumerate(others)}
         return {name: PORTS.get(name, given.get(name, 0)) + self.port_offset for name in services}

@@ -11,6 +11,7 @@ from typer.core import TyperGroup
 
 from shared.cli import contract, stack, standard, verify
 from shared.cli.token import token
+from shared.cli.witness import witness
 
 
 class _Commands(TyperGroup):
@@ -64,6 +65,7 @@ def verify_files(context: typer.Context) -> None:
 
 
 app.command()(token)
+app.command()(witness)
 app.add_typer(contract.app, name="contract")
 app.add_typer(stack.app, name="stack")
 app.add_typer(standard.app, name="standard")

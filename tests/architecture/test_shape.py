@@ -49,6 +49,7 @@ OF_A_READER = {
         "record": {"model.py", "groups.py", "checks.py", "reading.py", "commitment.py"},
         "log": {
             "rehash.py", "tree.py", "signer.py", "sealing.py", "sealer.py", "witnesses.py",
+            "fsck.py",
         },
         "store": {"records.py", "positions.py", "log.py"},
         "queries": {"records.py", "evidence.py"},

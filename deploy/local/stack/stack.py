@@ -20,6 +20,7 @@ from deploy.local.servers.databases import create_service_database
 from deploy.local.settings import StackSettings
 from deploy.local.stack import place, welcome
 from deploy.local.stack.issuer import ISS, Issuer
+from deploy.local.stack.log import ORIGIN, DevelopmentLog
 from deploy.local.stack.services import Service, found, service_child
 from deploy.local.stack.stack_file import StackFile
 from deploy.organisations import organisations
@@ -42,6 +43,7 @@ class Stack:
         self.urls = {name: f"http://127.0.0.1:{port}" for name, port in self.ports.items()}
         self.organisations = organisations()
         self.issuer = Issuer(self.folder / "issuer")
+        self.log = DevelopmentLog(self.folder / "log", settings.witness_port)
         self.cluster = postgres.Cluster(self.folder / "postgres", settings.postgres_port)
         self.broker = kafka.Broker(
             self.folder / "kafka", settings.kafka_port, settings.cache_folder
@@ -65,6 +67,9 @@ class Stack:
         place.check_ports(self.needed_ports())
         self.file.remove()  # left by a start that was killed
         self.issuer.prepare()
+        self.log.prepare()
+        for witness in self.log.witnesses(self.client):
+            self.supervisor.start(witness)
 
         with first_error():
             async with asyncio.TaskGroup() as group:
@@ -132,7 +137,12 @@ class Stack:
 
     def environment(self, service: Service, database_url: str) -> dict[str, str]:
         """The environment of a service."""
+        own = {}
+        if service.name == "audit":
+            own["CAREPLAN_LOG_KEY"] = str(self.log.key_file)
+            own["CAREPLAN_LOG_POLICY"] = str(self.log.policy_file)
         return {
+            **own,
             "CAREPLAN_SERVICE": service.name,
             "CAREPLAN_DATABASE_URL": database_url,
             "CAREPLAN_KAFKA_SERVERS": self.kafka_servers,
@@ -147,6 +157,7 @@ class Stack:
     def needed_ports(self) -> dict[str, int]:
         """Every port that must be free, by what will use it."""
         ports = dict(self.ports)
+        ports |= {f"the witness {name}": port for name, port in self.log.ports.items()}
         if self.own_postgres:
             ports["PostgreSQL"] = self.cluster.port
         if self.own_kafka:
@@ -187,6 +198,13 @@ class Stack:
             "organisations": [{"code": o.code, "name": o.name} for o in self.organisations],
             "services": services,
         }
+        if "audit" in self.urls:
+            content["log"] = {
+                "url": f"{self.urls['audit']}/log",
+                "origin": ORIGIN,
+                "key": str(self.log.verifier),
+                "policy": str(self.log.policy_file),
+            }
         if "viewer" in self.urls:
             content["viewer"] = self.urls["viewer"]
         return content
@@ -194,7 +212,7 @@ class Stack:
     async def shut_down(self) -> None:
         """Stops the services first, so that they finish their work; then Kafka, then PostgreSQL."""
         latest = time.monotonic() + _ALL_DOWN_WITHIN
-        await self.supervisor.stop(*self.urls)
+        await self.supervisor.stop(*self.urls, *self.log.names)
         await self.supervisor.stop("kafka")
         await self.supervisor.stop("postgres", grace=latest - time.monotonic())
         await self.client.aclose()

@@ -91,6 +91,21 @@ async def tile_hashes(asked: Asked, tile: Tile) -> list[bytes]:
     return [row["root"] for row in _all_of(tile, rows)]
 
 
+async def stored_tile(asked: Asked, tile: Tile) -> tuple[bytes, bytes]:
+    """The hashes of a full tile and its root, as they are stored; raises ``TileMissing``."""
+    query = "SELECT hashes, root FROM log_tile WHERE level = $1 AND number = $2"
+    rows = await asked.fetch(query, tile.level, tile.number)
+    if not rows:
+        raise TileMissing(tile.path)
+    return rows[0]["hashes"], rows[0]["root"]
+
+
+async def all_checkpoints(asked: Asked) -> dict[int, bytes]:
+    """The root of every size that was ever signed."""
+    rows = await asked.fetch("SELECT size, root FROM log_checkpoint")
+    return {row["size"]: row["root"] for row in rows}
+
+
 async def newest_checkpoint(asked: Asked) -> Row | None:
     """The row of the newest checkpoint that was signed, shown or not; ``None`` before the first."""
     rows = await asked.fetch("SELECT * FROM log_checkpoint ORDER BY size DESC LIMIT 1")

@@ -10,18 +10,18 @@ from deploy.local import seed, stop
 from deploy.local.settings import StackSettings
 
 
-def test_known_services_have_their_ports_and_others_follow_from_8140(
+def test_known_services_have_their_ports_and_others_follow_from_8150(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.delenv("CAREPLAN_PORT_OFFSET", raising=False)
     ports = StackSettings().service_ports(["plan", "medication", "person", "allergies"])
-    assert ports == {"plan": 8120, "medication": 8141, "person": 8101, "allergies": 8140}
+    assert ports == {"plan": 8120, "medication": 8151, "person": 8101, "allergies": 8150}
 
 
 def test_one_offset_moves_every_port(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CAREPLAN_PORT_OFFSET", "1000")
     settings = StackSettings()
-    assert settings.service_ports(["goals", "medication"]) == {"goals": 9105, "medication": 9140}
+    assert settings.service_ports(["goals", "medication"]) == {"goals": 9105, "medication": 9150}
     assert (settings.postgres_port, settings.kafka_port) == (16432, 20092)
 
 

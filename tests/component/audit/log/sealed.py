@@ -12,7 +12,7 @@ from services.audit.log.sealing import Sealing
 from services.audit.log.signer import Signer
 from services.audit.log.tree import StoredTree
 from services.audit.log.witnesses import Witnesses
-from services.audit.record.model import AuditRecord, Source
+from services.audit.record.model import AuditRecord, Source, sealed
 from services.audit.record.reading import record_of_message
 from services.audit.store.records import AuditStore
 from shared.tlog.notes import SigningKey
@@ -80,6 +80,42 @@ class Log:
             await owner.execute("SET session_replication_role = replica")
             for statement in statements:
                 await owner.execute(statement)
+        finally:
+            await owner.close()
+
+    async def cut_off(self, count: int) -> None:
+        """Leave only the first records, as if there had never been more."""
+        await self.tampered(
+            f"DELETE FROM audit_payload WHERE idx >= {count:d}",  # noqa: S608 - a number
+            f"DELETE FROM audit_record WHERE idx >= {count:d}",  # noqa: S608 - a number
+        )
+        self.recorded = count
+
+    async def put_back_to(self, size: int) -> None:
+        """The database as it was when it had so many records, all of them signed."""
+        await self.cut_off(size)
+        await self.tampered(
+            f"DELETE FROM log_witnessing WHERE size > {size:d}",  # noqa: S608 - a number
+            f"DELETE FROM log_checkpoint WHERE size > {size:d}",  # noqa: S608 - a number
+        )
+
+    async def write_anew(self, idx: int, name: str) -> None:
+        """Another name in a record, with commitment and leaf computed again to fit it."""
+        was = record(idx)
+        groups = {**was.groups, "actor": {**was.groups["actor"], "name_at_time": name}}
+        [row] = await self.bench.rows("SELECT logged_at FROM audit_record WHERE idx = $1", idx)
+        made = sealed(was._replace(groups=groups), bytes(range(256)) + bytes(128), row["logged_at"])
+        owner = await asyncpg.connect(self.bench.made.owner_url)
+        try:
+            await owner.execute("SET session_replication_role = replica")
+            await owner.execute(
+                "UPDATE audit_payload SET salts = $2, groups = $3 WHERE idx = $1",
+                *(idx, made.salts, made.groups),
+            )
+            await owner.execute(
+                "UPDATE audit_record SET commitment = $2, leaf = $3 WHERE idx = $1",
+                *(idx, made.commitment, made.leaf),
+            )
         finally:
             await owner.close()
 
