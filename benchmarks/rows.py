@@ -9,6 +9,7 @@ from benchmarks.scenarios import (
     append,
     doors,
     full_stack,
+    log,
     memory,
     projection,
     publishing,
@@ -109,6 +110,10 @@ def _of_the_lower(of: str, most: float, limit: str) -> Callable[[Round], float]:
 
 
 SCENARIOS: Final[Mapping[str, Scenario]] = {
+    "select-1": log.select_one,
+    "log-seal": log.seal,
+    "log-proofs-10^5": log.proofs(100_000),
+    "log-proofs-10^6": log.proofs(1_000_000),
     "pgbench-1": append.in_c(1),
     "pgbench-64": append.in_c(64),
     "append-1": append.through_mapper(1),
@@ -163,6 +168,17 @@ def _growth(name: str, power: int) -> Row:
             Judgement("relay lag p50, times that at 10^4", _p50(many[1], few[1]), at_most=1.2),
             Judgement("plan read p50, times that at 10^4", _p50(many[2], few[2]), at_most=1.2),
         ),
+    )
+
+
+def _proofs(name: str, power: int) -> Row:
+    """Inclusion proofs out of a log of so many records, against the smallest question there is."""
+    made = f"log-proofs-10^{power}"
+    return Row(
+        name,
+        f"inclusion proofs in a log of 10^{power} records, 16 in flight",
+        (made, "select-1"),
+        (Judgement("of the rate of SELECT 1", _rate(made, "select-1"), at_least=0.35),),
     )
 
 
@@ -385,9 +401,17 @@ ROWS: Final = (
             ),
         ),
     ),
+    Row(
+        "log-seal",
+        "audit records hashed again, put into tiles and signed",
+        ("log-seal",),
+        (Judgement("microseconds a record", _microseconds("log-seal", "audit")),),
+    ),
+    _proofs("log-proofs", 5),
+    _proofs("log-proofs-long", 6),
     _growth("growth", 5),
     _growth("growth-long", 6),
     _memory("memory-section", "a section's memory over 100,000 contributions"),
     _memory("memory-plan", "the plan's memory over 100,000 events"),
 )
-LONG: Final = frozenset({"growth-long", "memory-section", "memory-plan"})
+LONG: Final = frozenset({"growth-long", "log-proofs-long", "memory-section", "memory-plan"})

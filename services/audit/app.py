@@ -12,6 +12,7 @@ from services.audit.doors.events import (
 )
 from services.audit.doors.evidence import evidence_routes
 from services.audit.doors.log import log_files, proof_routes
+from services.audit.log.fsck import FsckForEver
 from services.audit.log.sealer import Sealer
 from services.audit.log.signer import Signer
 from services.audit.log.tree import StoredTree
@@ -26,7 +27,7 @@ from shared.chassis.kafka.relay import Relay
 from shared.chassis.kafka.streams import OutgoingStream
 from shared.chassis.service_app import service_app
 from shared.chassis.settings import Settings
-from shared.chassis.telemetry import Part
+from shared.chassis.telemetry import Gauge, Part
 
 
 async def unsigned() -> Part:
@@ -60,6 +61,7 @@ def create_app(settings: Settings) -> FastAPI:
     sealer = None
     if signer is not None and policy is not None:
         sealer = Sealer(settings.database_url, signer, Witnesses(policy))
+    checks = FsckForEver(database)
     listed = RecordList(database, settings.time_zone)
     log = LogReads(database, StoredTree(database))
     return service_app(
@@ -74,6 +76,15 @@ def create_app(settings: Settings) -> FastAPI:
             log_files(log, identity, settings.roles, policy),
         ],
         consumers={"records": records},
-        opens=[gaps, *([sealer] if sealer else [])],
-        parts={"positions": gaps.part, "log": sealer.part if sealer else unsigned},
+        opens=[gaps, checks, *([sealer] if sealer else [])],
+        parts={
+            "positions": gaps.part,
+            "log": sealer.part if sealer else unsigned,
+            "fsck": checks.part,
+        },
+        gauges={Gauge.LOG_WAITING: lambda: float(sealer.waiting if sealer else 0)},
+        stops={
+            "log": lambda: sealer is not None and sealer.failure is not None,
+            "fsck": lambda: checks.failure is not None,
+        },
     )

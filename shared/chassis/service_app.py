@@ -33,19 +33,22 @@ def service_app(
     opens: Sequence[AbstractAsyncContextManager[Any]] = (),
     parts: Mapping[str, AskPart] | None = None,
     gauges: Mapping[Gauge, Callable[[], Reading]] | None = None,
+    stops: Mapping[str, Callable[[], bool]] | None = None,
     door: Sequence[str] = ("database",),
 ) -> FastAPI:
     """One process: its doors, its health, its figures, and what is opened and closed with it.
 
     Opened in this order and closed in reverse: the database, ``opens``, the relay, the consumers.
     ``parts`` are asked for their health beside those three; the service is ready when the parts
-    named in ``door`` are. ``plain`` are the routes with a short way.
+    named in ``door`` are. ``stops`` tell of other parts whether they have stopped for good.
+    ``plain`` are the routes with a short way.
     """
 
     def stopped() -> Reading:
         """1 for each part that goes on only when somebody has looked; its door stays open."""
         told = {"relay": relay.has_stopped}
         told |= {name: consumer.failure is not None for name, consumer in consumers.items()}
+        told |= {name: has_stopped() for name, has_stopped in (stops or {}).items()}
         return [(float(has), {Label.PART: name}) for name, has in told.items()]
 
     figures: dict[Gauge, Callable[[], Reading]] = {

@@ -193,6 +193,8 @@ def free_port_offset() -> int:
             settings.postgres_port,
             settings.kafka_port,
             settings.kafka_port + 1,
+            settings.witness_port,
+            settings.witness_port + 1,
             *settings.service_ports(list(SERVICES)).values(),
         ]
         if all(_is_free(port) for port in ports):

@@ -3,6 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,6 +11,8 @@ import pytest_asyncio
 
 from deploy.examples.load import Loaded
 from deploy.examples.story import Said, Somebody, Story, stories
+from shared.cli import verify
+from shared.testing.eventually import eventually
 from tests.e2e.conditions import Condition, lit
 from tests.e2e.stack_process import ROOT, StackProcess, stack_process
 from tests.e2e.told import HERE, Told, read, scalars
@@ -54,6 +57,34 @@ async def test_the_run_says_what_it_loaded_and_what_still_waits(stack: StackProc
     for story in STORIES:
         assert str(Loaded(story, len(story.lit(HERE)), waiting(story))) in stack.told
     assert "not loaded" not in stack.told
+
+
+async def test_every_record_is_proved_by_files_alone_and_both_witnesses_have_signed(
+    stack: StackProcess, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    log = stack.file["log"]
+    auditor = stack.professional("ZZG01", "auditor")
+
+    async def size() -> int:
+        answer = await stack.get("audit", "/log/checkpoint")
+        return int(answer.text.split("\n")[1]) if answer.status_code == 200 else 0
+
+    async def recorded() -> int:
+        newest = await stack.get("audit", "/v1/audit/records?limit=200", auditor)
+        return 1 + max(int(item["idx"]) for item in newest.json()["items"])
+
+    await eventually(size, "the newest checkpoint", holds=lambda found: found > 0)
+    count = await recorded()
+    sealed = await eventually(size, f"{count} records are signed", holds=lambda n: n >= count)
+    checkpoint = await stack.get("audit", "/log/checkpoint")
+    (tmp_path / "checkpoint").write_bytes(checkpoint.content)
+    assert verify.main(["checkpoint", str(tmp_path / "checkpoint"), "--policy", log["policy"]]) == 0
+    assert f"ok checkpoint size={sealed} witnesses=2" in capsys.readouterr().out
+    for idx in range(0, count, 7):
+        answer = await stack.get("audit", f"/v1/audit/records/{idx}?proof=1", auditor)
+        (tmp_path / "record.json").write_bytes(answer.content)
+        words = ["record", str(tmp_path / "record.json"), "--policy", log["policy"]]
+        assert verify.main(words) == 0, capsys.readouterr().out
 
 
 @every_story

@@ -1,5 +1,12 @@
 """Reads the whole log again and hashes all of it: every record, every tile, every checkpoint."""
 
+import asyncio
+from contextlib import suppress
+from types import TracebackType
+from typing import Self
+
+import asyncpg
+
 from services.audit.log.rehash import Damaged, hash_again
 from services.audit.store.log import (
     Asked,
@@ -9,17 +16,22 @@ from services.audit.store.log import (
     stored_records,
     stored_tile,
 )
+from shared.chassis import telemetry
+from shared.chassis.database.database import TRANSIENT
+from shared.chassis.telemetry import Part
 from shared.tlog.merkle import Frontier
 from shared.tlog.tiles import WIDTH, FullTile, TileWriter
 
 
-async def fsck(asked: Asked) -> int:
+async def fsck(asked: Asked, pause_seconds: float = 0.0) -> int:
     """How many records there are and fit; raises ``Damaged`` with the first that does not.
 
-    It holds a tile of records in memory at a time, and nothing that others wait for.
+    It holds a tile of records in memory at a time, and nothing that others wait for; after each it
+    pauses.
     """
-    count = await count_of_records(asked)
+    # In this order: whatever was signed by now is among the records that are there after it.
     signed = await all_checkpoints(asked)
+    count = await count_of_records(asked)
     if signed and max(signed) > count:
         raise Damaged(f"there are {count} records, and {max(signed)} were signed")
     covered = max(signed, default=0)
@@ -39,7 +51,57 @@ async def fsck(asked: Asked) -> int:
             root = signed.get(frontier.size)
             if root is not None and root != frontier.root:
                 raise Damaged(f"the first {frontier.size} records are not those that were signed")
+        await asyncio.sleep(pause_seconds)
     return count
+
+
+class FsckForEver:
+    """Reads the whole log again and again while its ``async with`` is open, a tile a second.
+
+    What was damaged after it was signed is found so, and not years later by whoever asks for it.
+    """
+
+    def __init__(self, asked: Asked, *, pause_seconds: float = 1.0) -> None:
+        self._asked = asked
+        self._pause = pause_seconds
+        self._task: asyncio.Task[None] | None = None
+        self.failure: Damaged | None = None
+        self.rounds = 0
+
+    async def __aenter__(self) -> Self:
+        self._task = asyncio.create_task(self._run(), name="fsck")
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._task
+
+    async def part(self) -> Part:
+        """Not ready once anything was found, until somebody has looked and started it again."""
+        if self.failure is not None:
+            return Part(False, f"damaged: {self.failure}")
+        is_alive = self._task is not None and not self._task.done()
+        return Part(is_alive, "reading", alive=is_alive)
+
+    async def _run(self) -> None:
+        while True:
+            await asyncio.sleep(self._pause)
+            try:
+                await fsck(self._asked, self._pause)
+                self.rounds += 1
+            except Damaged as damaged:
+                self.failure = damaged
+                telemetry.log.critical("log.damaged", reason=str(damaged))
+                return
+            except (*TRANSIENT, asyncpg.PostgresError) as error:
+                telemetry.log.warning("log.interrupted", error_type=type(error).__name__)
 
 
 async def _compare(asked: Asked, full: FullTile) -> None:

@@ -42,6 +42,7 @@ class Sealer:
         self._task: asyncio.Task[None] | None = None
         self._connection: asyncpg.Connection | None = None
         self._detail = "starting"
+        self.waiting = 0
         self.failure: Damaged | None = None
 
     async def __aenter__(self) -> Self:
@@ -88,6 +89,7 @@ class Sealer:
                 self._detail = f"failed: {type(error).__name__}"
                 telemetry.log.critical("log.failed", error_type=type(error).__name__, error=error)
             finally:
+                self.waiting = 0
                 if self._connection is not None:
                     self._connection.terminate()
             lasted = monotonic() - started > _LONGEST_PAUSE
@@ -120,6 +122,7 @@ class Sealer:
         while True:
             began = monotonic()
             note = await sealing.seal()
+            self.waiting = sealing.waiting
             if note is None and monotonic() - shown_at > _SIGNED_AGAIN:
                 note = sealing.newest
             if note is not None:

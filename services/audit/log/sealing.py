@@ -49,6 +49,7 @@ class Sealing:
         self._epoch = 0
         self._logged_at: datetime | None = None
         self.newest: Note | None = None
+        self.waiting = 0
         self._frontier = Frontier()
         self._writer = TileWriter()
 
@@ -86,6 +87,7 @@ class Sealing:
         """Sign the records that are new; ``None`` where there are none, or another one seals."""
         count = await count_of_records(self._connection)
         size = min(count, self.size + AT_MOST)
+        self.waiting = count - size
         return await self._seal_up_to(size) if size > self.size else None
 
     async def show(self, note: Note) -> None:

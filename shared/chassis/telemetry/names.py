@@ -63,6 +63,7 @@ class Gauge(StrEnum):
     POLL_AGE = "careplan.poll.age"
     STOPPED = "careplan.stopped"
     APPENDS_WAITING = "careplan.appends.waiting"
+    LOG_WAITING = "careplan.log.waiting"
     ACCESSES_WAITING = "careplan.accesses.waiting"
 
 
@@ -76,6 +77,7 @@ UNITS_OF_GAUGES: Final[Mapping[str, str]] = {
     Gauge.POLL_AGE: "s",
     Gauge.STOPPED: "1",
     Gauge.APPENDS_WAITING: "{append}",
+    Gauge.LOG_WAITING: "{record}",  # recorded, and not signed for yet
     Gauge.ACCESSES_WAITING: "{access}",
 }
 

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 
 import pytest
 
-from services.audit.log.fsck import fsck
+from services.audit.log.fsck import FsckForEver, fsck
 from services.audit.log.rehash import Damaged
+from shared.testing.eventually import eventually
 from tests.component.audit.log.sealed import Log
 
 pytestmark = [pytest.mark.component, pytest.mark.asyncio(loop_scope="session")]
@@ -170,3 +171,18 @@ async def test_fsck_when_the_log_is_honest_then_it_reads_all_of_it(log: Log) -> 
     await log.record(7)  # not signed yet, and hashed all the same
     await log.tampered("SELECT erase_group(3, 4, 'the time is over')")
     assert await fsck(log.bench.database) == 819
+
+
+async def test_log_when_damaged_long_after_it_was_signed_then_it_is_found_without_being_asked(
+    log: Log,
+) -> None:
+    await log.record(300)
+    await log.seal()
+    async with FsckForEver(log.bench.database, pause_seconds=0.01) as checks:
+        await eventually(lambda: checks.rounds, "a whole round")
+        assert (await checks.part()).ready
+        await log.tampered(BEFORE.format(17))
+        await eventually(lambda: checks.failure, "the damage is found")
+        told = await checks.part()
+    assert not told.ready
+    assert told.detail.startswith("damaged: the groups of record 17 are not those")
