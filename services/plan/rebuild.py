@@ -21,12 +21,11 @@ from services.plan.store import parked
 from services.plan.store.batch import HeldPlan
 from services.plan.store.document import shown
 from services.plan.store.projection import columns_of
-from services.plan.store.reading import read_event
+from services.plan.store.reading import read_event, record_of
 from shared.chassis.database.database import Connection
 from shared.chassis.kafka.dead_letters import Record
 from shared.chassis.kafka.event_message import Unreadable
 from shared.chassis.settings import Settings, SettingUnusable, from_environment
-from shared.ledger.topics import events_topic
 
 _PLANS_AT_ONCE: Final = 50
 _SCHEMA: Final = re.compile(r"projection_v([1-9][0-9]{0,5})")
@@ -187,7 +186,7 @@ async def _made_again(
     plans = {plan_id: Plan(plan_id) for plan_id in plan_ids}
     for plan_id, of_the_plan in groupby(rows, key=itemgetter("plan_id")):
         for row in of_the_plan:
-            event = _event(plan_id, _record(row, topic_prefix))
+            event = _event(plan_id, record_of(row, topic_prefix))
             if fold(plans[plan_id], event, _nothing) is not Outcome.APPLIED:
                 raise ModelsDiffer([plan_id])
     for one in await parked.waiting(connection, plan_ids):
@@ -212,24 +211,6 @@ def _event(plan_id: UUID, record: Record) -> PlanEvent:
         return read_event(record).event
     except Unreadable as error:
         raise EventUnreadable(plan_id, error.reason) from error
-
-
-def _record(row: Mapping[str, Any], topic_prefix: str) -> Record:
-    """The record that an event was read from, as far as the fold looks at it."""
-    position = row["position"]
-    return Record(
-        topic=topic_prefix + events_topic(row["section"]),
-        partition=0,
-        offset=0,
-        timestamp=0,
-        timestamp_type=0,
-        key=str(row["plan_id"]).encode(),
-        value=row["event"],
-        checksum=None,
-        serialized_key_size=0,
-        serialized_value_size=len(row["event"]),
-        headers=() if position is None else (("ce_position", b"%d" % position),),
-    )
 
 
 def _nothing(_plan: Plan, _entry: PlanEntry, _accepted: Accepted) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta, timezone
 from random import Random
 from typing import Any
 from uuid import UUID
@@ -110,3 +111,51 @@ def _item(random: Random, depth: int) -> Any:
     if _mostly(random):
         item["media_id"] = random.choice(("m", "n"))
     return item if _mostly(random) else dict(reversed(item.items()))
+
+
+# The clocks go back and forward in the United Kingdom on these days, at 01:00 UTC.
+_AUTUMN, _SPRING = datetime(2026, 10, 25, tzinfo=UTC), datetime(2027, 3, 28, tzinfo=UTC)
+_STEP = timedelta(minutes=15)
+_DATES = ("starts_at", "live_from", "ends_at", "live_until")
+
+
+def told_at_odd_times(random: Random, events: Sequence[RecordedEvent]) -> list[RecordedEvent]:
+    """The same events, recorded and said at few instants around the changes of the clocks.
+
+    Each section has a clock of its own that never falls and often stands still; what is said is
+    said before, after or at the same time, with any offset, and sometimes from and until when.
+    """
+    clocks: dict[str, datetime] = {}
+    made = []
+    for event in events:
+        began = clocks.get(event.section, _AUTUMN + random.randrange(6) * _STEP)
+        at = began + random.choice((0, 0, 1, 2)) * _STEP
+        if _rarely(random) and at < _SPRING:
+            at = _SPRING + random.randrange(3) * _STEP
+        clocks[event.section] = at
+        provenance = dict(event.provenance)
+        del provenance["stated_at"]
+        if _mostly(random):
+            provenance["stated_at"] = _some_instant(random)
+        given = {name: _some_instant(random) for name in _DATES if _rarely(random)}
+        type_ = event.type
+        if _rarely(random) and event.section != "person":
+            type_ = f"careplan.{event.section}.words-corrected.v1"
+        made.append(
+            replace(
+                event,
+                recorded_at=at,
+                provenance=provenance,
+                type=type_,
+                content={**event.content, **given},
+                fields=(*event.fields, *given),
+            )
+        )
+    return made
+
+
+def _some_instant(random: Random) -> str:
+    at = random.choice((_AUTUMN, _SPRING)) + random.randrange(-4, 10) * _STEP
+    if _rarely(random):
+        at += timedelta(microseconds=1)
+    return at.astimezone(timezone(timedelta(hours=random.choice((0, 1, -5))))).isoformat()

@@ -5,7 +5,7 @@ makes of a plan in a faster way is compared with this: in tests byte for byte, a
 the faults. An event is the JSON value of its message, and times are the texts that stand there.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -62,25 +62,41 @@ def plan_of(
     plan_id: str, told: Taken, *, withdrawn: bool = False, authorship: bool = False
 ) -> dict[str, Any]:
     """The plan as it is given, as JSON; with who said each leaf where that is asked for."""
+    counted = list(enumerate(told.events, 1))
+    plan = of_counted(plan_id, counted, withdrawn=withdrawn, authorship=authorship)
+    return finished(plan, told)
+
+
+def of_counted(
+    plan_id: str,
+    counted: Sequence[tuple[int, Event]],
+    *,
+    withdrawn: bool = False,
+    authorship: bool = False,
+    out: Collection[Key] = (),
+) -> dict[str, Any]:
+    """A plan made of these events alone, each with its plan version; ``out`` are over by then."""
     plan: dict[str, Any] = {
         "plan_id": plan_id,
-        "plan_version": len(told.events),
+        "plan_version": max((version for version, _ in counted), default=0),
         "state": "unknown",
         "opened_at": None,
         "last_updated": None,
     }
     merged_into = None
     of_entries: dict[Key, list[tuple[int, Event]]] = {}
-    for version, event in enumerate(told.events, 1):
+    for version, event in counted:
         of_entries.setdefault(key_of(event), []).append((version, event))
-        if not _named(event, *_NO_UPDATE) and event["entry_type"] != "comment":
+        if not named(event, *_NO_UPDATE) and event["entry_type"] != "comment":
             at = instant(event["recorded_at"])
             plan["last_updated"] = max(plan["last_updated"] or at, at, key=_moment)
         merged_into = _note_state(plan, merged_into, event)
     sections: dict[str, list[dict[str, Any]]] = {}
-    for (section, _), its in of_entries.items():
-        events = [event for _, event in its]
+    for key, its in of_entries.items():
+        section, events = key[0], [event for _, event in its]
         shown = entry(events)
+        if key in out and shown["current"]:
+            shown |= {"current": False, "state": "withdrawn"}
         if authorship:
             said_in = {event["entry_version"]: (version, event) for version, event in its}
             shown["authorship"] = {
@@ -88,6 +104,14 @@ def plan_of(
             }
         if shown["current"] or withdrawn:
             sections.setdefault(section, []).append(shown)
+    plan |= {"sections": sections, "merged_into": merged_into}
+    return plan
+
+
+def finished(plan: Mapping[str, Any], told: Taken) -> dict[str, Any]:
+    """The plan with what waits in it, in the order in which it is given."""
+    plan = dict(plan)
+    sections, merged_into = plan.pop("sections"), plan.pop("merged_into")
     plan["complete"] = plan["state"] != "unknown" and not told.waiting
     plan |= {"sections": sections, "parked": _parked(told)}
     if merged_into is not None:
@@ -102,7 +126,7 @@ def entry(events: Sequence[Event]) -> dict[str, Any]:
     refs: dict[str, Any] = {}
     for event in events:
         content = applied(event, content)
-        if _named(event, "entered-in-error"):
+        if named(event, "entered-in-error"):
             state = "entered-in-error"
         elif event["change"] in ("created", "restored"):
             is_in_error = state == "entered-in-error" and event["change"] == "created"
@@ -111,19 +135,19 @@ def entry(events: Sequence[Event]) -> dict[str, Any]:
             state = "withdrawn"
         if any(path.partition(".")[0] != "visibility" for path in leaves_of(event)):
             said = event
-        if _named(event, "confirmed"):
-            confirmed_at = _stated_at(event)
+        if named(event, "confirmed"):
+            confirmed_at = stated_at(event)
         if "source_ref" in event["provenance"]:
             system = event["provenance"]["system"]["name"]
             refs[system] = {"system": system, **event["provenance"]["source_ref"]}
     shown: dict[str, Any] = {
         "entry_id": events[0]["entry_id"],
         "entry_type": events[0]["entry_type"],
-        "entry_version": len(events),
+        "entry_version": events[-1]["entry_version"],
         "current": state == "current",
         "state": state,
         "recorded_at": instant(said["recorded_at"]),
-        "stated_at": _stated_at(said),
+        "stated_at": stated_at(said),
         "by": _by(said),
         "stated_by": _stated_by(said),
     }
@@ -165,7 +189,7 @@ def _contribution(events: Sequence[tuple[int, Event]]) -> dict[str, Any]:
         "entry_id": last["entry_id"],
         "entry_type": last["entry_type"],
         "recorded_at": instant(last["recorded_at"]),
-        "stated_at": _stated_at(last),
+        "stated_at": stated_at(last),
         "by": _by(last),
         "stated_by": _stated_by(last),
         "reason": next((reason for reason in given if reason is not None), None),
@@ -311,7 +335,7 @@ def _note_state(plan: dict[str, Any], merged_into: str | None, event: Event) -> 
     if event["section"] != "person" or event["entry_id"] != event["plan_id"]:
         return merged_into
     for name, state in _STATES.items():
-        if not _named(event, name):
+        if not named(event, name):
             continue
         lifts = ("plan-merged", "plan-unmerged", "plan-opened")
         if plan["state"] == "merged" and name not in lifts:
@@ -341,7 +365,7 @@ def _parked(told: Taken) -> list[dict[str, Any]]:
     ]
 
 
-def _named(event: Event, *names: str) -> bool:
+def named(event: Event, *names: str) -> bool:
     """True where its type has one of these names, whichever entry of the section it is of."""
     last = event["type"].rpartition(".v")[0].rpartition(".")[2]
     return any(last == name or last.endswith(f"-{name}") for name in names)
@@ -354,7 +378,7 @@ def _said(plan_version: int, event: Event) -> dict[str, Any]:
         "contribution_id": event["contribution_id"],
         "stated_by": _stated_by(event),
         "recorded_by": _by(event),
-        "stated_at": _stated_at(event),
+        "stated_at": stated_at(event),
         "recorded_at": instant(event["recorded_at"]),
         "plan_version": plan_version,
     }
@@ -362,7 +386,8 @@ def _said(plan_version: int, event: Event) -> dict[str, Any]:
     return {**said, "on_behalf_of": proxy} if proxy else said
 
 
-def _stated_at(event: Event) -> str:
+def stated_at(event: Event) -> str:
+    """When it was said; left out, when it was recorded."""
     return instant(event["provenance"].get("stated_at") or event["recorded_at"])
 
 

@@ -184,17 +184,34 @@ class Parked(TypedDict):
 class AsAt(TypedDict):
     """Which past plan is shown."""
 
-    requested: Annotated[int, titled("Requested", "What was asked for.")]
-    basis: Annotated[Literal["version"], titled("Basis", "What the plan was looked up by.")]
-    resolved_version: PlanVersion
+    requested: Annotated[
+        datetime | _Version, titled("Requested", "The instant or the version that was asked for.")
+    ]
+    basis: Annotated[
+        Literal["version", "recorded", "visible", "effective"],
+        titled("Basis", "By which clock events count, or that a version was asked for."),
+    ]
+    resolved_version: Annotated[
+        _Version, titled("Resolved version", "The highest version of the plan that counts.")
+    ]
     resolved_at: Annotated[
-        datetime, titled("Shown from", "When readers could first see that version.")
+        datetime,
+        titled(
+            "Resolved at",
+            "When the newest of what counts was recorded; for a version and `visible` when readers "
+            "could first see it, for `effective` the instant itself.",
+        ),
     ]
-    without: Annotated[list[str], titled("Without", "What had not arrived then.")]
-    policy_version: Annotated[
-        str, titled("Rules", "The version of the rules when it was projected.")
+    without: Annotated[
+        list[Annotated[list[_Version], Shape(min_length=2, max_length=2)]],
+        titled("Without", "Versions up to it that do not count: the first and the last of each."),
     ]
-    is_current: Annotated[bool, titled("Is current", "Whether it is the plan as it stands.")]
+    policy_version: NotRequired[
+        Annotated[str, titled("Rules", "The version of the rules then; of what could be seen.")]
+    ]
+    is_current: Annotated[
+        Literal[False], titled("Is current", "False: nothing past is taken for the current plan.")
+    ]
 
 
 class Recording(By):

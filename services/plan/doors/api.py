@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from typing import Annotated, Final
 from uuid import UUID
 
@@ -12,10 +13,21 @@ from services.plan.doors.answers import History as HistoryPage
 from services.plan.doors.answers import Plan, Versions
 from services.plan.doors.events import Folded
 from services.plan.doors.release import Release
+from services.plan.doors.which import (
+    SECTION,
+    WHICH_PLAN,
+    Which,
+    must_be_known,
+    names_in,
+    no_such_version,
+    plan_then,
+    sections_of,
+    which_of,
+)
 from services.plan.reads.as_at import PastPlans
 from services.plan.reads.current import CurrentPlans
 from services.plan.reads.history import History
-from services.plan.reads.view import Beside, PlanView
+from services.plan.reads.view import EVERYTHING, Beside, PlanView, Wanted
 from services.plan.store.values import dumps
 from shared.chassis.accesses.record import Asked, What
 from shared.chassis.database.database import Database
@@ -58,6 +70,8 @@ _ASKED_FOR: Final = described(
 _OF_A_PLAN: Final = {
     "parameters": [
         _ASKED_FOR,
+        SECTION,
+        *WHICH_PLAN,
         described(
             "Ledger-Min-Position",
             "The `ledger_position` of a receipt: the plan is shown only when it holds what was "
@@ -72,19 +86,17 @@ _OF_A_PLAN: Final = {
         *OF_A_READ,
     ]
 }
-_OF_A_PAST_PLAN: Final = {"parameters": [_ASKED_FOR, *OF_A_READ]}
+_OF_A_PAST_PLAN: Final = {"parameters": [_ASKED_FOR, SECTION, *OF_A_READ]}
 _OF_A_LIST: Final = {"parameters": [*OF_A_PAGE, *OF_A_READ]}
 
 _LIST_HEADERS: Final = ("Ledger-Access-Id", "Ledger-Lag", "Ledger-Policy")
 _PLAN_HEADERS: Final = ("ETag", "Ledger-Position", "Ledger-Version", *_LIST_HEADERS)
 _NOW_HEADERS: Final = (*_PLAN_HEADERS, "Preference-Applied")
-_PAST_HEADERS: Final = (
-    *_PLAN_HEADERS,
-    *("Ledger-Current-Version", "Memento-Datetime", "Link"),
-)
+_OF_THE_PAST: Final = ("Ledger-Current-Version", "Memento-Datetime", "Link")
+_PAST_HEADERS: Final = (*_PLAN_HEADERS, *_OF_THE_PAST)
 _PLAN_ANSWERED: Final[Answers] = {
-    200: answered("The plan as it stands.", Plan, *_NOW_HEADERS),
-    304: unchanged(*_NOW_HEADERS),
+    200: answered("The plan as it stands, or as it was.", Plan, *_NOW_HEADERS, *_OF_THE_PAST),
+    304: unchanged(*_NOW_HEADERS, *_OF_THE_PAST),
 }
 _PAST_PLAN_ANSWERED: Final[Answers] = {
     200: answered("The plan of that version.", Plan, *_PAST_HEADERS),
@@ -98,11 +110,11 @@ _HISTORY_ANSWERED: Final[Answers] = {
 }
 
 # What is taken is what is described, so that the two cannot differ.
-_INCLUDE: Final = described_names(_ASKED_FOR)
+_SHOWN: Final = described_names(_ASKED_FOR, SECTION)
+_WHICH: Final = described_names(_ASKED_FOR, SECTION, *WHICH_PLAN)
 _PAGE: Final = described_names(*OF_A_PAGE)
 
 _LOOK_AGAIN: Final = 0.25  # what another replica has folded is seen by looking
-_NOTHING_INCLUDED: Final[frozenset[str]] = frozenset()
 
 
 def plan_routes(
@@ -118,20 +130,27 @@ def plan_routes(
     ``beside`` add to a plan what ``include`` asks for beyond its entries.
     """
     plans, past, lists = CurrentPlans(database), PastPlans(database), History(database)
+    past_view = partial(_past_view, database, past, plans)
     readers = Readers(roles, release)
     router = APIRouter(tags=["plans"])
     Caller = Annotated[Contributor, Depends(identity)]  # noqa: N806 - a type
 
     @router.get("/v1/plans/{plan_id}", openapi_extra=_OF_A_PLAN, responses=_PLAN_ANSWERED)
     async def current_plan(plan_id: str, request: Request, contributor: Caller) -> Response:
-        """The plan as it stands, at least as new as ``Ledger-Min-Position`` asks."""
-        asked, access = await readers.permitted(What.PLAN, plan_id, request, contributor, _INCLUDE)
-        include = _include_of(request)
+        """The plan as it stands, at least as new as ``Ledger-Min-Position`` asks, or as it was."""
+        asked, access = await readers.permitted(
+            _kind_of(request), plan_id, request, contributor, _WHICH, repeatable=_SHOWN
+        )
+        wanted, which = _wanted_of(request), which_of(request)
         waited = await _wait_for(request, asked, plans, folded, release)
-        view = await (plans.in_detail(asked, include) if include else plans.current(asked))
+        if which.is_past:
+            then = await past_view(asked, which, wanted)
+            then = await _with_more(then, wanted.include, beside, which.at)
+            return await release.plan(request, access, then, waited=waited)
+        view = await plans.shown(asked, wanted)
         if view is None:
             raise Problem("plan-unknown")
-        view = await _with_more(view, include, beside, datetime.now(UTC))
+        view = await _with_more(view, wanted.include, beside, datetime.now(UTC))
         return await release.plan(request, access, view, waited=waited)
 
     @router.get(
@@ -143,7 +162,7 @@ def plan_routes(
         limit, before = page_of(request, "versions", str(asked))
         items, following = await lists.versions(asked, before, limit)
         if not items:
-            await _must_be_known(plans, asked)
+            await must_be_known(plans, asked)
         return await release.list(access, page(items, _cursor("versions", asked, following)))
 
     @router.get(
@@ -156,14 +175,13 @@ def plan_routes(
     ) -> Response:
         """The plan of that version."""
         asked, access = await readers.permitted(
-            What.VERSION, plan_id, request, contributor, _INCLUDE
+            What.VERSION, plan_id, request, contributor, _SHOWN, repeatable=_SHOWN
         )
-        include = _include_of(request)
-        wanted = whole_number(version)
-        view = None if wanted is None else await past.version(asked, wanted, include)
-        if view is None:
+        wanted, number = _wanted_of(request), whole_number(version)
+        if number is None:
             raise await no_such_version(plans, asked)
-        view = await _with_more(view, include, beside)
+        view = await past_view(asked, Which(version=number), wanted)
+        view = await _with_more(view, wanted.include, beside)
         return await release.plan(request, access, view)
 
     @router.get(
@@ -175,7 +193,7 @@ def plan_routes(
         limit, before = page_of(request, "history", str(asked))
         items, following = await lists.contributions(asked, before, limit)
         if not items:
-            await _must_be_known(plans, asked)
+            await must_be_known(plans, asked)
         return await release.list(access, page(items, _cursor("history", asked, following)))
 
     return router
@@ -229,23 +247,39 @@ def _query_of(request: Request) -> str:
     return f"{path}?{query}" if query else path
 
 
-def _include_of(request: Request) -> frozenset[str]:
+def _kind_of(request: Request) -> What:
+    """What the record of the access calls it."""
     if not has_parameters(request):
-        return _NOTHING_INCLUDED
-    given = request.query_params.getlist("include")
-    asked = frozenset(name.strip() for part in given for name in part.split(","))
-    if not given:
-        return _NOTHING_INCLUDED
-    if not asked <= INCLUDES:
-        detail = f"`include` may name {', '.join(sorted(INCLUDES))}."
-        raise parameter_invalid("include", detail)
-    return asked
+        return What.PLAN
+    if "as_at" in request.query_params:
+        return What.AS_AT
+    return What.VERSION if "version" in request.query_params else What.PLAN
+
+
+def _wanted_of(request: Request) -> Wanted:
+    if not has_parameters(request):
+        return EVERYTHING
+    include, sections = names_in(request, "include", INCLUDES), sections_of(request)
+    return Wanted(frozenset(include), sections) if include or sections else EVERYTHING
 
 
 def _cursor(of: str, plan_id: UUID, before: int | None) -> str | None:
     if before is None:
         return None
     return cursor_of(before, of, str(plan_id))
+
+
+async def _past_view(
+    database: Database,
+    past: PastPlans,
+    plans: CurrentPlans,
+    plan_id: UUID,
+    which: Which,
+    wanted: Wanted,
+) -> PlanView:
+    with_leaves = "authorship" in wanted.include
+    then = await plan_then(past, plans, plan_id, which, with_leaves=with_leaves)
+    return await then.view(database, wanted)
 
 
 async def _with_more(
@@ -255,19 +289,6 @@ async def _with_more(
     for one in beside if include else ():
         view = await one.beside(view, include, at)
     return view
-
-
-async def no_such_version(plans: CurrentPlans, plan_id: UUID) -> Problem:
-    """The answer for a version that a plan does not have; a plan that is not there is told so."""
-    newest = await _must_be_known(plans, plan_id)
-    return Problem("version-unknown", f"There is no such version; the plan is at version {newest}.")
-
-
-async def _must_be_known(plans: CurrentPlans, plan_id: UUID) -> int:
-    newest = await plans.newest_version(plan_id)
-    if newest is None:
-        raise Problem("plan-unknown")
-    return newest
 
 
 async def _wait_for(

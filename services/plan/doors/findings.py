@@ -6,8 +6,9 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Request, Response
 
 from services.plan.doors.answers import FindingsListed
-from services.plan.doors.api import Readers, no_such_version, page
+from services.plan.doors.api import Readers, page
 from services.plan.doors.release import Release
+from services.plan.doors.which import no_such_version
 from services.plan.fold.findings.rules import RULES_BEHIND
 from services.plan.reads.current import CurrentPlans
 from services.plan.reads.findings import Findings, PlanFindings

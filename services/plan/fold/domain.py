@@ -124,6 +124,7 @@ class PlanEntry:
     ``by``, ``stated_by`` and the two times are those of the last event that set a leaf other than
     its visibility. ``leaves`` names for each leaf and item the entry version that set it.
     ``applies_from`` is when its first event took effect, ``latest_effect`` when the latest did.
+    ``updated_at`` is when the last event was recorded that is an update of the plan.
     """
 
     section: str
@@ -143,6 +144,7 @@ class PlanEntry:
     leaves: dict[str, int] = field(default_factory=dict)
     applies_from: datetime | None = None
     latest_effect: datetime | None = None
+    updated_at: datetime | None = None
 
     @property
     def state(self) -> str:
@@ -230,7 +232,6 @@ def _accept(plan: Plan, event: PlanEvent, note: Note) -> None:
     plan.version += 1
     key = (event.section, event.entry_id)
     entry = plan.entries.get(key)
-    is_new = entry is None
     if entry is None:
         entry = plan.entries[key] = PlanEntry(
             section=event.section,
@@ -242,6 +243,27 @@ def _accept(plan: Plan, event: PlanEvent, note: Note) -> None:
             by=event.by,
             stated_by=event.stated_by,
         )
+    apply(entry, event)
+    name = event.name
+    if event.section == _PERSON:
+        _note_state(plan, event, name)
+    if event.position is not None and event.position > plan.positions.get(event.section, 0):
+        plan.positions[event.section] = event.position
+    if not name.endswith(_NO_UPDATE) and event.entry_type != _COMMENT:
+        entry.updated_at = max(entry.updated_at or event.recorded_at, event.recorded_at)
+        plan.last_updated = max(plan.last_updated or event.recorded_at, event.recorded_at)
+    effect = effect_of(event, entry.content, entry.applies_from, entry.latest_effect)
+    entry.applies_from = entry.applies_from or effect.begins
+    entry.latest_effect = max(entry.latest_effect or effect.begins, effect.begins)
+    note(plan, entry, Accepted(plan.version, event, effect))
+
+
+def apply(entry: PlanEntry, event: PlanEvent) -> None:
+    """What an event makes of its entry, in place: content, authors, state and who stands behind it.
+
+    The event need not be the next one: a past plan leaves out what does not count by its clock.
+    """
+    is_new = entry.version == 0
     name = event.name
     entry.version = event.entry_version
     if name.endswith(_IN_ERROR):
@@ -257,16 +279,6 @@ def _accept(plan: Plan, event: PlanEvent, note: Note) -> None:
     if _set_leaves(entry, event) and not is_new:
         entry.recorded_at, entry.stated_at = event.recorded_at, event.stated_at
         entry.by, entry.stated_by = event.by, event.stated_by
-    if event.section == _PERSON:
-        _note_state(plan, event, name)
-    if event.position is not None and event.position > plan.positions.get(event.section, 0):
-        plan.positions[event.section] = event.position
-    if not name.endswith(_NO_UPDATE) and event.entry_type != _COMMENT:
-        plan.last_updated = max(plan.last_updated or event.recorded_at, event.recorded_at)
-    effect = effect_of(event, entry.content, entry.applies_from, entry.latest_effect)
-    entry.applies_from = entry.applies_from or effect.begins
-    entry.latest_effect = max(entry.latest_effect or effect.begins, effect.begins)
-    note(plan, entry, Accepted(plan.version, event, effect))
 
 
 def is_update(type_: str) -> bool:

@@ -37,8 +37,12 @@ def effect_of(
         begins = _set_by(event, _ENDS[:1]) or begins
     if first is not None and (begins < first or event.name.endswith(_AS_IF_ALWAYS)):
         begins = first
-    ends = next((at for name in _ENDS if (at := instant_in(content.get(name)))), None)
-    return Effect(begins, ends, latest is None or begins >= latest)
+    return Effect(begins, ends_of(content), latest is None or begins >= latest)
+
+
+def ends_of(content: Mapping[str, Any]) -> datetime | None:
+    """From when an entry with this content is out."""
+    return next((at for name in _ENDS if (at := instant_in(content.get(name)))), None)
 
 
 def instant_in(value: Any) -> datetime | None:
@@ -54,7 +58,7 @@ def instant_in(value: Any) -> datetime | None:
 
 
 def _set_by(event: Any, names: tuple[str, ...]) -> datetime | None:
-    for name in names:
-        if name in event.content and name in event.fields:
-            return instant_in(event.content[name])
-    return None
+    given = (
+        event.content[name] for name in names if name in event.content and name in event.fields
+    )
+    return next((at for value in given if (at := instant_in(value))), None)

@@ -20,8 +20,10 @@ CREATE TABLE ledger.plan_ledger (
     projected_at    timestamptz NOT NULL,
     stated_at       timestamptz NOT NULL,
     effective_from  timestamptz NOT NULL,
+    effective_latest timestamptz NOT NULL,        -- the latest effective_from of the entry until here
     effective_to    timestamptz,                  -- when the entry, as it then is, is out
     in_order        boolean NOT NULL,             -- effective no earlier than all before it
+    updated_at      timestamptz,                  -- of its entry: the last update of the plan until here
     "by"            bytea NOT NULL,               -- JSON, as it is shown
     stated_by       bytea NOT NULL,
     fields          text[] NOT NULL,
@@ -44,14 +46,19 @@ ALTER TABLE ledger.plan_ledger SET (toast_tuple_target = 8160);
 CREATE UNIQUE INDEX plan_ledger_once
     ON ledger.plan_ledger (section, entry_id, entry_version) INCLUDE (contribution_id, plan_id);
 CREATE UNIQUE INDEX plan_ledger_feed ON ledger.plan_ledger (feed);
-CREATE INDEX plan_ledger_recorded ON ledger.plan_ledger (plan_id, recorded_at);
-CREATE INDEX plan_ledger_projected ON ledger.plan_ledger (plan_id, projected_at);
+CREATE INDEX plan_ledger_projected ON ledger.plan_ledger (plan_id, projected_at, plan_version);
 CREATE INDEX plan_ledger_entries ON ledger.plan_ledger (plan_id, plan_version)
     WHERE entry_version = 1;
 CREATE INDEX plan_ledger_entry_visible
     ON ledger.plan_ledger (section, entry_id, plan_version);
 CREATE INDEX plan_ledger_entry_recorded
     ON ledger.plan_ledger (section, entry_id, recorded_at, entry_version);
+-- What counts of an entry by when it takes effect: all up to the last that no later event overtakes,
+-- and after that the few that came late.
+CREATE INDEX plan_ledger_entry_effective
+    ON ledger.plan_ledger (section, entry_id, effective_latest, entry_version);
+CREATE INDEX plan_ledger_entry_late
+    ON ledger.plan_ledger (section, entry_id, entry_version) WHERE NOT in_order;
 
 -- Events that wait for a missing version of their entry, as the records they were: one that turns
 -- out to name the entry of another plan leaves as a dead letter.

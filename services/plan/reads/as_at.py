@@ -1,120 +1,222 @@
 """Past plans: joined from the ledger, of each entry what it was after its last event until then."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
-from email.utils import format_datetime
-from itertools import compress
 from typing import Any, Final
 from uuid import UUID
 
 import orjson
 
-from services.plan.reads.authorship import authorship_of
+from services.plan.reads.past import clocks
+from services.plan.reads.past.clocks import Clock
+from services.plan.reads.past.late import with_late
+from services.plan.reads.past.parked import waiting_by_effect, waiting_in
+from services.plan.reads.past.then import EntryThen, PlanThen
+from services.plan.reads.past.without import with_the_rest, without
 from services.plan.reads.together import Together
-from services.plan.reads.view import PlanView
-from services.plan.store.document import document_of
+from services.plan.reads.view import EVERYTHING, PlanView, Wanted
 from shared.chassis.database.database import Database
-from shared.chassis.wire.position import Position
 
-# The entries of each version in the order in which they came: a seek for each, however many
-# versions there are.
-_PAST: Final = """
-    SELECT asked.plan_id, asked.version, asked.with_leaves, p.version AS newest,
-           l.head, l.positions, l.projected_at, l.policy_version, entries.*
-      FROM unnest($1::uuid[], $2::bigint[], $3::boolean[]) AS asked (plan_id, version, with_leaves)
-      JOIN ledger.plan_ledger l ON l.plan_id = asked.plan_id AND l.plan_version = asked.version
-      JOIN plan p ON p.plan_id = asked.plan_id
-     CROSS JOIN LATERAL (
-           SELECT array_agg(section) AS sections, array_agg(entry_id) AS entry_ids,
-                  array_agg(current) AS current, array_agg(entry) AS bodies,
-                  array_agg(leaves) FILTER (WHERE asked.with_leaves) AS leaves
-             FROM (SELECT began.section, began.entry_id, latest.*
-                     FROM ledger.plan_ledger began
-                    CROSS JOIN LATERAL (
-                          SELECT e.current, e.entry, e.leaves FROM ledger.plan_ledger e
-                           WHERE e.section = began.section AND e.entry_id = began.entry_id
-                             AND e.plan_version <= asked.version
-                           ORDER BY e.plan_version DESC LIMIT 1) latest
-                    WHERE began.plan_id = asked.plan_id AND began.entry_version = 1
-                      AND began.plan_version <= asked.version
-                    ORDER BY began.plan_version) in_order) entries
-"""
-_Asked = tuple[UUID, int, bool]
-"""A plan, its version, and whether it is asked who said what."""
+Row = Mapping[str, Any]
+_Asked = tuple[UUID, Any, bool]
+"""A plan, its version or an instant, and whether it is asked who said what."""
+
+_NOT_OPENED: Final = {"state": "unknown", "opened_at": None, "merged_into": None}
+_IS_CURRENT: Final = b'"current":true,"state":"current"'
+_IS_OUT: Final = b'"current":false,"state":"withdrawn"'
 
 
 class PastPlans:
-    """Reads plans as they were; nothing is folded, and no version costs more than another."""
+    """Reads plans as they were; no version and no instant costs more than another."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._ask = Together(self._rows_of)
+        self._by_version = Together(self._asking(clocks.BY_VERSION))
+        self._by_clock = {
+            Clock.RECORDED: Together(self._asking(clocks.RECORDED)),
+            Clock.VISIBLE: Together(self._asking(clocks.VISIBLE)),
+            Clock.EFFECTIVE: Together(self._asking(clocks.EFFECTIVE)),
+        }
 
     async def version(
-        self, plan_id: UUID, version: int, include: frozenset[str] = frozenset()
+        self, plan_id: UUID, version: int, wanted: Wanted = EVERYTHING
     ) -> PlanView | None:
-        """The plan of that version; ``None`` where it has no such one.
+        """The plan of that version as it is given; ``None`` where it has no such one."""
+        then = await self.of_version(plan_id, version, with_leaves="authorship" in wanted.include)
+        return await then.view(self._database, wanted) if then else None
 
-        ``complete`` is what readers were told when the version was new. What then waited is kept
+    async def at(
+        self, plan_id: UUID, clock: Clock, at: datetime, wanted: Wanted = EVERYTHING
+    ) -> PlanView | None:
+        """The plan at an instant by a clock; ``None`` where no event of it counts by then."""
+        then = await self.of_instant(plan_id, clock, at, with_leaves="authorship" in wanted.include)
+        return await then.view(self._database, wanted) if then else None
+
+    async def of_version(
+        self, plan_id: UUID, version: int, *, with_leaves: bool = False
+    ) -> PlanThen | None:
+        """The plan of that version in its pieces.
+
+        ``complete`` is what readers were told when the version was new. Wanted then waited is kept
         in the ledger and not shown: ``parked`` is empty.
         """
-        row = await self._ask((plan_id, version, "authorship" in include))
-        if row is None:
+        row = await self._by_version((plan_id, version, with_leaves))
+        return None if row is None else _then(row, version, "version")
+
+    async def of_instant(
+        self,
+        plan_id: UUID,
+        clock: Clock,
+        at: datetime,
+        *,
+        requested: datetime | None = None,
+        with_leaves: bool = False,
+    ) -> PlanThen | None:
+        """The plan at an instant in its pieces; ``requested`` is what the caller has asked for."""
+        row = await self._by_clock[clock]((plan_id, at, with_leaves))
+        if row is None or row["bodies"] is None:
             return None
-        bodies = await self._bodies(row, include)
-        told = orjson.loads(row["head"])
-        return PlanView(
-            plan_id,
-            version,
-            document_of(plan_id, version, told, bodies, as_at=_as_at(version, row)),
-            Position(plan_id, orjson.loads(row["positions"])),
-            _headers(plan_id, version, row["newest"], row["projected_at"], include),
+        asked = requested or at
+        if clock is Clock.VISIBLE:
+            return _then(row, asked, clock)
+        if clock is Clock.RECORDED:
+            return await self._recorded(row, at, asked)
+        return await self._effective(row, at, asked)
+
+    async def _recorded(self, row: Row, at: datetime, asked: datetime) -> PlanThen:
+        head = _NOT_OPENED if row["head"] is None else orjson.loads(row["head"])
+        parked = [one for one in waiting_in(row["incomplete"]) if one["since"] <= at]
+        positions: dict[str, int] = {}
+        for section, position in zip(row["sections"], row["positions"], strict=True):
+            if position is not None:
+                positions[section] = max(position, positions.get(section, 0))
+        told = {
+            **head,
+            "last_updated": row["last_updated"],
+            "complete": head["state"] != "unknown" and not parked,
+        }
+        gaps = await without(
+            self._database, row["plan_id"], Clock.RECORDED, at, row["version"], row["counted"]
+        )
+        return PlanThen(
+            row["plan_id"],
+            row["version"],
+            row["newest"],
+            row["resolved_at"],
+            told,
+            _entries(row),
+            positions,
+            _marked(asked, Clock.RECORDED, row["version"], row["resolved_at"], gaps),
+            parked,
         )
 
-    async def _bodies(
-        self, row: Mapping[str, Any], include: frozenset[str]
-    ) -> list[tuple[str, bytes]]:
-        sections, bodies = row["sections"] or (), row["bodies"] or ()
-        is_shown = [current or "withdrawn" in include for current in row["current"] or ()]
-        if not row["with_leaves"]:
-            return list(compress(zip(sections, bodies, strict=True), is_shown))
-        leaves = map(orjson.loads, row["leaves"] or ())
-        entries = zip(sections, row["entry_ids"] or (), bodies, leaves, strict=True)
-        return await authorship_of(self._database, list(compress(entries, is_shown)))
+    async def _effective(self, row: Row, at: datetime, asked: datetime) -> PlanThen:
+        entries, ends = _entries(row), row["ends"]
+        newest, highest, counted = row["newest"], row["version"], row["counted"]
+        if any(row["late"]):
+            late = await with_late(
+                self._database,
+                [
+                    (one, version)
+                    for one, version, is_late in zip(
+                        entries, row["entry_versions"], row["late"], strict=True
+                    )
+                    if is_late
+                ],
+                at,
+                newest,
+            )
+            highest, counted = max(highest, late.highest), counted + late.events
+            keys = [(one.section, one.entry_id) for one in entries]
+            ends = [late.ends.get(key, end) for key, end in zip(keys, ends, strict=True)]
+            entries = [late.entries.get(key, one) for key, one in zip(keys, entries, strict=True)]
+        entries = [
+            _out(one) if end is not None and end <= at else one
+            for one, end in zip(entries, ends, strict=True)
+        ]
+        gaps = await without(self._database, row["plan_id"], Clock.EFFECTIVE, at, highest, counted)
+        head = {
+            name: row[name]
+            for name in ("state", "opened_at", "last_updated", "complete", "merged_into")
+        }
+        return PlanThen(
+            row["plan_id"],
+            newest,
+            newest,
+            at,
+            head,
+            entries,
+            orjson.loads(row["positions"]),
+            _marked(asked, Clock.EFFECTIVE, newest, at, with_the_rest(gaps, highest, newest)),
+            await waiting_by_effect(self._database, row["plan_id"], row["incomplete"], at),
+        )
 
-    async def _rows_of(self, asked: Sequence[_Asked]) -> Sequence[Mapping[str, Any] | None]:
-        each = list(dict.fromkeys(asked))
-        rows = await self._database.pool.fetch(_PAST, *map(list, zip(*each, strict=True)))
-        found = {(row["plan_id"], row["version"], row["with_leaves"]): row for row in rows}
-        return [found.get(one) for one in asked]
+    def _asking(
+        self, statement: str
+    ) -> Callable[[Sequence[_Asked]], Awaitable[Sequence[Row | None]]]:
+        async def rows_of(asked: Sequence[_Asked]) -> Sequence[Row | None]:
+            each = list(dict.fromkeys(asked))
+            rows = await self._database.pool.fetch(statement, *map(list, zip(*each, strict=True)))
+            found = {(row["plan_id"], row["asked_for"], row["with_leaves"]): row for row in rows}
+            return [found.get(one) for one in asked]
+
+        return rows_of
 
 
-def _as_at(version: int, head: Mapping[str, Any]) -> dict[str, Any]:
-    """What marks a past answer as one, even where nothing has changed since."""
-    return {
-        "requested": version,
-        "basis": "version",
+def _then(row: Row, asked: int | datetime, basis: str) -> PlanThen:
+    """A plan as it was at one of its versions."""
+    version, at = row["version"], row["projected_at"]
+    marked = _marked(asked, basis, version, at, [], row["policy_version"])
+    return PlanThen(
+        row["plan_id"],
+        version,
+        row["newest"],
+        at,
+        orjson.loads(row["head"]),
+        _entries(row),
+        orjson.loads(row["positions"]),
+        marked,
+    )
+
+
+def _entries(row: Row) -> list[EntryThen]:
+    bodies = row["bodies"] or ()
+    leaves = row["leaves"] or [None] * len(bodies)
+    return [
+        EntryThen(*one)
+        for one in zip(
+            row["sections"] or (),
+            row["entry_ids"] or (),
+            row["current"] or (),
+            bodies,
+            leaves,
+            strict=True,
+        )
+    ]
+
+
+def _marked(
+    asked: int | datetime,
+    basis: str,
+    version: int,
+    at: datetime,
+    gaps: Sequence[Sequence[int]],
+    policy_version: str | None = None,
+) -> dict[str, Any]:
+    """Wanted marks a past answer as one, even where nothing has changed since."""
+    marked: dict[str, Any] = {
+        "requested": asked,
+        "basis": basis,
         "resolved_version": version,
-        "resolved_at": head["projected_at"],
-        "without": [],
-        "policy_version": head["policy_version"],
-        "is_current": False,
+        "resolved_at": at,
+        "without": gaps,
     }
+    if policy_version is not None:
+        marked["policy_version"] = policy_version
+    return {**marked, "is_current": False}
 
 
-def _headers(
-    plan_id: UUID, version: int, newest: int, at: datetime, include: frozenset[str]
-) -> dict[str, str]:
-    """Whoever follows ``prev`` or ``next`` is shown as much as before."""
-    plan = f"/v1/plans/{plan_id}"
-    as_much = f"?include={','.join(sorted(include))}" if include else ""
-    links = [f'<{plan}>; rel="original"', f'<{plan}/versions>; rel="timemap"']
-    if version > 1:
-        links.append(f'<{plan}/versions/{version - 1}{as_much}>; rel="prev"')
-    if version < newest:
-        links.append(f'<{plan}/versions/{version + 1}{as_much}>; rel="next"')
-    return {
-        "Memento-Datetime": format_datetime(at, usegmt=True),
-        "Link": ", ".join(links),
-        "Ledger-Current-Version": str(newest),
-    }
+def _out(entry: EntryThen) -> EntryThen:
+    """An entry whose time is over: shown as one that is no longer on the plan."""
+    return replace(entry, current=False, body=entry.body.replace(_IS_CURRENT, _IS_OUT, 1))

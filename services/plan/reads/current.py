@@ -10,7 +10,7 @@ import orjson
 
 from services.plan.reads.authorship import authorship_of
 from services.plan.reads.together import Together
-from services.plan.reads.view import PlanView
+from services.plan.reads.view import EVERYTHING, PlanView, Wanted
 from services.plan.store.document import Shown, document_with, entries_of
 from shared.chassis.database.database import Database
 from shared.chassis.wire.position import Position
@@ -70,8 +70,14 @@ class CurrentPlans:
         self._keep(plan_id, _Kept(row["revision"], merged_from, document, view))
         return view
 
-    async def in_detail(self, plan_id: UUID, include: frozenset[str]) -> PlanView | None:
-        """The plan with what was asked for besides: entries withdrawn, who said what."""
+    async def shown(self, plan_id: UUID, wanted: Wanted) -> PlanView | None:
+        """The plan as it stands, with what is wanted of it."""
+        if wanted is EVERYTHING:
+            return await self.current(plan_id)
+        return await self.in_detail(plan_id, wanted)
+
+    async def in_detail(self, plan_id: UUID, wanted: Wanted) -> PlanView | None:
+        """The plan with what is wanted of it: sections, entries withdrawn, who said what."""
         row = await self._database.pool.fetchrow(
             f"""SELECT version, positions, document, rest, {_MERGED_FROM}
                   FROM plan WHERE plan_id = $1""",  # noqa: S608 - our own words
@@ -80,11 +86,9 @@ class CurrentPlans:
         if row is None or row["document"] is None:
             return None
         entries = [
-            entry
-            for entry in entries_of(row["document"], row["rest"])
-            if entry.current or "withdrawn" in include
+            entry for entry in entries_of(row["document"], row["rest"]) if wanted.shows(entry)
         ]
-        bodies = await self._bodies(entries, with_authorship="authorship" in include)
+        bodies = await self._bodies(entries, with_authorship="authorship" in wanted.include)
         merged_from = frozenset(row["merged_from"] or ())
         body = document_with(row["document"], bodies=bodies, merged_from=merged_from)
         position = Position(plan_id, orjson.loads(row["positions"]))

@@ -1,4 +1,4 @@
-"""What a reader is given of a plan."""
+"""Wanted a reader is given of a plan."""
 
 import hashlib
 from collections.abc import Mapping
@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
 from typing import Any, Final, Protocol
+from urllib.parse import urlencode
 from uuid import UUID
 
 import orjson
@@ -14,6 +15,45 @@ from services.plan.store.values import dumps
 from shared.chassis.wire.position import Position
 
 _HASHED: Final = 16
+
+
+class Entry(Protocol):
+    """An entry, as far as it is asked whether it is shown."""
+
+    @property
+    def section(self) -> str:
+        """Its section."""
+
+    @property
+    def current(self) -> bool:
+        """False where it was taken out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Wanted a reader wants to see of a plan; without ``sections``, all of them."""
+
+    include: frozenset[str] = frozenset()
+    sections: frozenset[str] | None = None
+
+    def shows(self, entry: "Entry") -> bool:
+        """True where the entry is among what is wanted."""
+        return (entry.current or "withdrawn" in self.include) and (
+            self.sections is None or entry.section in self.sections
+        )
+
+    @property
+    def query(self) -> str:
+        """The same as it stands in an address, empty or with a question mark before it."""
+        given = {}
+        if self.include:
+            given["include"] = ",".join(sorted(self.include))
+        if self.sections is not None:
+            given["section"] = ",".join(sorted(self.sections))
+        return f"?{urlencode(given, safe=',')}" if given else ""
+
+
+EVERYTHING: Final = Wanted()
 
 
 class Beside(Protocol):
@@ -29,7 +69,7 @@ class Beside(Protocol):
 class PlanView:
     """A plan as it is given: its version, its bytes, and how far it has got in each section.
 
-    ``more_headers`` are those that a past plan has beside the others. What follows from the bytes
+    ``more_headers`` are those that a past plan has beside the others. Wanted follows from the bytes
     is worked out once, however many are given them.
     """
 
@@ -60,7 +100,7 @@ class PlanView:
 
     @cached_property
     def headers(self) -> Mapping[str, str]:
-        """What is said of these bytes, whoever gets them."""
+        """Wanted is said of these bytes, whoever gets them."""
         return {
             "ETag": self.etag,
             "Ledger-Position": self.position.encode(),

@@ -42,6 +42,7 @@ class _Item(msgspec.Struct, gc=False):
     entry_type: str
     entry_version: int
     current: bool
+    state: str
     recorded_at: datetime
     stated_at: datetime
     by: msgspec.Raw
@@ -61,6 +62,7 @@ class _Rest(msgspec.Struct, gc=False, array_like=True):
     leaves: dict[str, int]
     applies_from: datetime | None
     latest_effect: datetime | None
+    updated_at: datetime | None
 
 
 class _Stored(msgspec.Struct, gc=False, array_like=True):
@@ -116,6 +118,7 @@ def shown(entry: PlanEntry) -> Shown:
         entry.leaves,
         entry.applies_from,
         entry.latest_effect,
+        entry.updated_at,
     )
     return Shown(
         entry.section, entry.entry_id, entry.current, fitted(dumps(item)), fitted(dumps(rest))
@@ -143,7 +146,15 @@ def entry_from(stored: Shown) -> PlanEntry:
         leaves=rest.leaves,
         applies_from=rest.applies_from,
         latest_effect=rest.latest_effect,
+        updated_at=rest.updated_at,
     )
+
+
+def entry_then(section: str, entry_id: UUID, body: bytes, leaves: Mapping[str, int]) -> PlanEntry:
+    """An entry as a row of the ledger has it, to be folded further."""
+    item = _item_of(body)
+    rest = (section, str(entry_id), 0, item.state == "entered-in-error", leaves, None, None, None)
+    return entry_from(Shown(section, entry_id, item.current, body, dumps(rest)))
 
 
 def rest_bytes(entries: Iterable[Shown]) -> bytes:

@@ -23,7 +23,8 @@ from shared.ledger.topics import PLAN_CHANGES
 _COLUMNS: Final = (
     *("plan_id", "plan_version", "section", "entry_id", "entry_version", "entry_type", "type"),
     *("change", "contribution_id", "position", "recorded_at", "stated_at"),
-    *("effective_from", "effective_to", "in_order", "by", "stated_by", "fields"),
+    *("effective_from", "effective_latest", "effective_to", "in_order", "updated_at"),
+    *("by", "stated_by", "fields"),
     *("leaf_hash", "schema", "traceparent", "current", "entry", "leaves", "head", "positions"),
     *("event", "item", "policy_version", "projected_at", "feed"),
 )
@@ -78,8 +79,10 @@ def row_of(plan: Plan, entry: PlanEntry, accepted: Accepted, shown: Shown) -> Le
         event.recorded_at,
         event.stated_at,
         effect.begins,
+        entry.latest_effect,
         effect.ends,
         effect.is_in_order,
+        entry.updated_at,
         event.by,
         event.stated_by,
         event.fields,

@@ -12,6 +12,7 @@ from services.plan.store.values import Json, json_of
 from shared.chassis.kafka.dead_letters import Record
 from shared.chassis.kafka.event_message import event_of
 from shared.ledger import RecordedEvent
+from shared.ledger.topics import events_topic
 
 _LONGEST_NAME: Final = 200  # of another system
 _LEAF_HASH: Final = re.compile(r"[0-9a-f]{64}")
@@ -34,6 +35,24 @@ class Read:
 def read_event(record: Record, topic_id: UUID | None = None) -> Read:
     """The event of a record; raises ``Unreadable``."""
     return Read(_plan_event(event_of(record), record), record, topic_id)
+
+
+def record_of(row: Mapping[str, Any], topic_prefix: str = "") -> Record:
+    """The record that the event of a row of the ledger was read from, as far as a fold looks."""
+    position = row["position"]
+    return Record(
+        topic=topic_prefix + events_topic(row["section"]),
+        partition=0,
+        offset=0,
+        timestamp=0,
+        timestamp_type=0,
+        key=str(row["plan_id"]).encode(),
+        value=row["event"],
+        checksum=None,
+        serialized_key_size=0,
+        serialized_value_size=len(row["event"]),
+        headers=() if position is None else (("ce_position", b"%d" % position),),
+    )
 
 
 def stated_at_of(event: RecordedEvent) -> datetime:

@@ -40,7 +40,7 @@ HEADERS: Final[dict[str, tuple[str, dict[str, Any]]]] = {
         {"type": "string", "format": "uuid"},
     ),
     "Memento-Datetime": (
-        "When this version of the plan could first be seen (RFC 7089).",
+        "Of which instant this past plan is (RFC 7089).",
         {"type": "string"},
     ),
     "Link": ("The versions before and after this one (RFC 8288).", {"type": "string"}),

@@ -205,14 +205,16 @@ def short_history(history: History) -> list[RecordedEvent]:
     ]
 
 
-async def fold_directly(bench: Bench, store: PlanStore, events: Sequence[RecordedEvent]) -> int:
+async def fold_directly(
+    bench: Bench, store: PlanStore, events: Sequence[RecordedEvent], batch: int = BATCH
+) -> int:
     """What one of several replicas does with its share: batches, in one transaction each."""
     handle = FoldEvents(store, folded=lambda: None)
     settings = bench.settings()
-    for start in range(0, len(events), BATCH):
+    for start in range(0, len(events), batch):
         records = [
             record_of(event, prefix=bench.prefix, offset=start + number)
-            for number, event in enumerate(events[start : start + BATCH])
+            for number, event in enumerate(events[start : start + batch])
         ]
         await handle(records, Transaction(CONSUMER, bench.database, settings, (), there_is))
     return len(events)

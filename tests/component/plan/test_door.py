@@ -63,7 +63,7 @@ async def test_what_cannot_be_asked_is_a_problem_that_names_it(bench: Bench) -> 
         base = f"/v1/plans/{history.plan_id}"
         wrong = {
             f"{base}?include=everything": "include",
-            f"{base}?as_at=2026-01-01T00:00:00Z": "as_at",
+            f"{base}?at=2026-01-01T00:00:00Z": "at",
             f"{base}/versions?limit=201": "limit",
             f"{base}/versions?limit=0": "limit",
             f"{base}/versions?limit=many": "limit",

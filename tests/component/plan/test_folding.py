@@ -13,6 +13,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from services.plan.reads.as_at import PastPlans
 from services.plan.reads.current import CurrentPlans
 from services.plan.reads.history import History as Lists
+from services.plan.reads.view import Wanted
 from shared.chassis import telemetry
 from shared.ledger import RecordedEvent
 from shared.testing import plain_fold
@@ -185,7 +186,7 @@ async def test_whatever_comes_the_plan_is_that_of_the_plain_fold(bench: Bench) -
         if event.entry_version > 1
     ]
     came = [event for batch in as_it_comes(random, [*events, *strays]) for event in batch]
-    # What has come last of all settles whose each entry is.
+    # Wanted has come last of all settles whose each entry is.
     came += events
     stores = [plan_store(name) for name in ("one", "two")]
     plans, past = CurrentPlans(bench.database), PastPlans(bench.database)
@@ -209,8 +210,9 @@ async def test_whatever_comes_the_plan_is_that_of_the_plain_fold(bench: Bench) -
         assert view is not None
         assert view.body == plain_fold.document(str(plan_id), told)
         assert await all_pages(lists, plan_id) == plain_fold.history(told)
+        what = Wanted(frozenset({"withdrawn", "authorship"}))
         for version in (1, 13, 25):
-            then = await past.version(plan_id, version, frozenset({"withdrawn", "authorship"}))
+            then = await past.version(plan_id, version, what)
             assert then is not None
             told_then = plain_fold.Taken(told.events[:version])
             wanted = plain_fold.plan_of(str(plan_id), told_then, withdrawn=True)

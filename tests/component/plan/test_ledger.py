@@ -106,8 +106,8 @@ async def test_the_ledger_keeps_every_fact_of_an_event(bench: Bench) -> None:
 @pytest.mark.parametrize(
     "columns",
     [
-        "(plan_id, recorded_at)",
-        "(plan_id, projected_at)",
+        "(plan_id, projected_at, plan_version)",
+        "(section, entry_id, effective_latest, entry_version)",
         "(section, entry_id, plan_version)",
         "(section, entry_id, recorded_at, entry_version)",
     ],

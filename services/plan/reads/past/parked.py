@@ -1,0 +1,81 @@
+"""What waits in a plan today for a missing version of its entry, and counts by an instant."""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import datetime
+from time import monotonic
+from typing import Any, Final
+from uuid import UUID
+
+import msgspec
+
+from services.plan.fold.effective import effect_of
+from services.plan.store.reading import read_event, record_of
+from shared.chassis.database.database import Database
+from shared.chassis.kafka.event_message import Unreadable
+
+_AT_ONCE_SECONDS: Final = 0.003
+_PAGE: Final = 200
+_WAITING: Final = """
+    SELECT p.plan_id, p.section, p.entry_id, p.entry_version, p.event, NULL::bigint AS position,
+           (SELECT l.effective_from FROM ledger.plan_ledger l
+             WHERE l.section = p.section AND l.entry_id = p.entry_id AND l.entry_version = 1)
+           AS first
+      FROM ledger.plan_parked p
+     WHERE p.plan_id = $1 AND (p.section, p.entry_id, p.entry_version) > ($2, $3, $4)
+     ORDER BY p.section, p.entry_id, p.entry_version LIMIT $5
+"""
+
+
+class _Waits(msgspec.Struct, gc=False):
+    section: str
+    entry_id: str
+    waiting_from_version: int
+    since: datetime
+
+
+class _Incomplete(msgspec.Struct, gc=False):
+    parked: list[_Waits]
+
+
+_incomplete_of = msgspec.json.Decoder(_Incomplete).decode
+
+
+def waiting_in(document: bytes | None) -> list[dict[str, Any]]:
+    """The entries that wait, as a plan's document names them."""
+    if document is None:
+        return []
+    return [msgspec.structs.asdict(one) for one in _incomplete_of(document).parked]
+
+
+async def waiting_by_effect(
+    database: Database, plan_id: UUID, document: bytes | None, at: datetime
+) -> Sequence[dict[str, Any]]:
+    """Those of them of which an event took effect by an instant, and since when that one waits.
+
+    The first version of an entry may be what it waits for: then each event counts by itself.
+    """
+    entries = waiting_in(document)
+    if not entries:
+        return []
+    since: dict[tuple[str, str], datetime] = {}
+    after: tuple[str, UUID, int] = ("", UUID(int=0), 0)
+    busy_since = monotonic()
+    while rows := await database.pool.fetch(_WAITING, plan_id, *after, _PAGE):
+        for row in rows:
+            after = row["section"], row["entry_id"], row["entry_version"]
+            try:
+                event = read_event(record_of(row)).event
+            except Unreadable:
+                continue  # it leaves as a dead letter with the next event of this plan
+            if effect_of(event, {}, row["first"], None).begins <= at:
+                key = event.section, str(event.entry_id)
+                since[key] = min(event.recorded_at, since.get(key, event.recorded_at))
+            if monotonic() - busy_since > _AT_ONCE_SECONDS:
+                await asyncio.sleep(0)
+                busy_since = monotonic()
+    return [
+        {**one, "since": since[key]}
+        for one in entries
+        if (key := (one["section"], one["entry_id"])) in since
+    ]

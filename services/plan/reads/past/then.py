@@ -1,0 +1,82 @@
+"""A plan as it was, in pieces, before it is given to anybody."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from email.utils import format_datetime
+from typing import Any
+from uuid import UUID
+
+import orjson
+
+from services.plan.reads.authorship import authorship_of
+from services.plan.reads.view import EVERYTHING, PlanView, Wanted
+from services.plan.store.document import document_of
+from shared.chassis.database.database import Database
+from shared.chassis.wire.position import Position
+
+
+@dataclass(frozen=True, slots=True)
+class EntryThen:
+    """An entry as it was: its JSON, and the version that set each leaf where that was asked for."""
+
+    section: str
+    entry_id: UUID
+    current: bool
+    body: bytes
+    leaves: bytes | None = None
+
+
+@dataclass(frozen=True)
+class PlanThen:
+    """A plan as it was: what it said of itself, its entries in the order in which they came.
+
+    ``as_at`` says how it was asked for and which version it is; ``newest`` is the plan's version
+    today, ``at`` the instant that the answer is of.
+    """
+
+    plan_id: UUID
+    version: int
+    newest: int
+    at: datetime
+    head: Mapping[str, Any]
+    entries: Sequence[EntryThen]
+    positions: Mapping[str, int]
+    as_at: Mapping[str, Any]
+    parked: Sequence[Mapping[str, Any]] = field(default_factory=tuple)
+
+    async def view(self, database: Database, wanted: Wanted = EVERYTHING) -> PlanView:
+        """The plan as it is given, with what is wanted of it."""
+        entries = [entry for entry in self.entries if wanted.shows(entry)]
+        if "authorship" in wanted.include:
+            bodies = await authorship_of(
+                database,
+                [
+                    (one.section, one.entry_id, one.body, orjson.loads(one.leaves or b"{}"))
+                    for one in entries
+                ],
+            )
+        else:
+            bodies = [(one.section, one.body) for one in entries]
+        document = document_of(
+            self.plan_id, self.version, self.head, bodies, self.parked, as_at=self.as_at
+        )
+        position = Position(self.plan_id, self.positions)
+        return PlanView(self.plan_id, self.version, document, position, self.headers(wanted))
+
+    def headers(self, wanted: Wanted = EVERYTHING) -> dict[str, str]:
+        """Wanted a past answer says of itself (RFC 7089).
+
+        Whoever follows ``prev`` or ``next`` is shown as much as before.
+        """
+        plan = f"/v1/plans/{self.plan_id}"
+        links = [f'<{plan}>; rel="original"', f'<{plan}/versions>; rel="timemap"']
+        if self.version > 1:
+            links.append(f'<{plan}/versions/{self.version - 1}{wanted.query}>; rel="prev"')
+        if self.version < self.newest:
+            links.append(f'<{plan}/versions/{self.version + 1}{wanted.query}>; rel="next"')
+        return {
+            "Memento-Datetime": format_datetime(self.at, usegmt=True),
+            "Link": ", ".join(links),
+            "Ledger-Current-Version": str(self.newest),
+        }
