@@ -3,7 +3,6 @@
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
 from uuid import NAMESPACE_URL, UUID, uuid5
@@ -11,9 +10,6 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 from shared.cli.token import person, professional, related_person, system
 
 STORIES: Final = Path(__file__).with_name("stories")
-
-PROXIES: Final = "the judging of Proxies"
-_JUDGES_PROXIES: Final = "shared.chassis.policy.proxies"
 
 _PROVENANCE: Final = ("stated_by", "on_behalf_of", "supported_by", "place", "system")
 _OF_THE_ONE_CONTRIBUTION: Final = ("source_ref",)
@@ -144,9 +140,9 @@ class Story:
         return found
 
     def asks(self, said: Said) -> set[str]:
-        """What has to be there: its section, and for a Proxy its section and who judges it."""
+        """The sections that have to be there: its own, and that of the Proxy it names."""
         proxy = said.provenance.get("on_behalf_of")
-        return {said.section} | ({self.section_of(proxy), PROXIES} if proxy else set())
+        return {said.section} | ({self.section_of(proxy)} if proxy else set())
 
     def lit(self, sections: set[str]) -> tuple[Said, ...]:
         """What can be contributed where these sections are, by their names on the wire."""
@@ -158,9 +154,8 @@ class Story:
 
 
 def what_is_there(services: Iterable[str]) -> set[str]:
-    """What stories can ask for where these run: sections, as on the wire, and Proxies."""
-    judged = {PROXIES} if find_spec(_JUDGES_PROXIES) is not None else set()
-    return {name.replace("_", "-") for name in services} | judged
+    """The sections that stories can ask for where these run, as on the wire."""
+    return {name.replace("_", "-") for name in services}
 
 
 def stories() -> tuple[Story, ...]:

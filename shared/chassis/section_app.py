@@ -8,6 +8,7 @@ from fastapi import FastAPI
 from shared.chassis.accesses.recording import AccessRecords
 from shared.chassis.contribute.contribute import Contributions
 from shared.chassis.contribute.media import MediaNamed, who_may_store
+from shared.chassis.contribute.rights import Rights
 from shared.chassis.contribute.validate import Validations
 from shared.chassis.database.database import Database
 from shared.chassis.http.contributions import contribution_routes, plain_contribution
@@ -59,8 +60,9 @@ def create_app(section: Section, settings: Settings) -> FastAPI:
     access = access_copy(database, settings)
     keeping = MediaKeeping(database, settings) if who_may_store(section) else None
     media = MediaNamed(keeping.rows) if keeping is not None else None
-    contributions = Contributions(section, store, plan_states, settings, media)
-    validations = Validations(section, store, plan_states, settings, accesses, media)
+    rights = Rights(section, plan_states, access, settings)
+    contributions = Contributions(section, store, rights, settings, media)
+    validations = Validations(section, store, rights, settings, accesses, media)
     consumers = {
         "commands": BatchConsumer(
             consumer=section.wire_name,
@@ -87,7 +89,9 @@ def create_app(section: Section, settings: Settings) -> FastAPI:
     opens: list[AbstractAsyncContextManager[Any]] = [commits, accesses]
     parts = {"appends": commits.part, "accesses": accesses.part}
     if keeping is not None:
-        routes.append(media_routes(keeping, store, plan_states, identity, settings, accesses))
+        routes.append(
+            media_routes(keeping, store, plan_states, access, identity, settings, accesses)
+        )
         opens.append(keeping)
         parts["media"] = keeping.part
 

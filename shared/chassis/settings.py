@@ -263,6 +263,9 @@ class Settings(BaseSettings):
         default="", description="a file that names the log's witnesses and its quorum"
     )
 
+    restricting_labels: tuple[str, ...] = Field(
+        default=("address", "mental-health"), description="labels that limit who sees something"
+    )
     roles: dict[str, tuple[str, ...]] = Field(
         default={}, validate_default=True, description="names in place of the usual ones, by kind"
     )

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from shared.cli import contract, stack, standard, verify
+from shared.cli import contract, policy, stack, standard, verify
 from shared.cli.token import token
 from shared.cli.witness import witness
 
@@ -47,7 +47,7 @@ def careplan(
         typer.Option("--version", help="Print the version.", is_eager=True, callback=_show_version),
     ] = False,
 ) -> None:
-    """Check contributions and plans, and look after the development stack."""
+    """Check contributions, plans and rights, and look after the development stack."""
 
 
 @app.command(
@@ -67,6 +67,7 @@ def verify_files(context: typer.Context) -> None:
 app.command()(token)
 app.command()(witness)
 app.add_typer(contract.app, name="contract")
+app.add_typer(policy.app, name="policy")
 app.add_typer(stack.app, name="stack")
 app.add_typer(standard.app, name="standard")
 

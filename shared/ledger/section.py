@@ -49,6 +49,11 @@ class Command:
         """True for the one command that opens a plan."""
         return self.entry.opens_plan == self.method
 
+    @property
+    def gains_access(self) -> bool:
+        """True for what somebody has to be first with: to open a plan, to begin to see one."""
+        return self.opens_plan or self.entry.gives_access == self.method
+
     @cached_property
     def parameters(self) -> Mapping[str, inspect.Parameter]:
         """The content it takes, by the names that its fields have outside."""

@@ -18,7 +18,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID, uuid4, uuid5
 
 import asyncpg
 import httpx
@@ -233,14 +233,65 @@ class Bench:
         return self.reader(events_topic(self.section.name))
 
     async def know_plans(
-        self, plan_ids: Iterable[UUID], state: str = "open", version: int = 1
+        self,
+        plan_ids: Iterable[UUID],
+        state: str = "open",
+        version: int = 1,
+        *,
+        known_to: Iterable[str] = ORGANISATIONS,
     ) -> None:
-        """Put plans into the section's own copy, as its consumer would."""
+        """Put plans into the section's own copy, as its consumer would.
+
+        Each of ``known_to`` gets a live relationship with them.
+        """
+        plan_ids = list(plan_ids)
         await self.pool.executemany(
             "INSERT INTO plan_state VALUES ($1, $2, $3) ON CONFLICT (plan_id) DO UPDATE"
             " SET state = excluded.state, entry_version = excluded.entry_version",
             [(plan_id, state, version) for plan_id in plan_ids],
         )
+        for organisation in known_to:
+            await self.relate(plan_ids, organisation)
+
+    async def relate(self, plan_ids: Iterable[UUID], organisation: str, **said: Any) -> list[UUID]:
+        """Put a relationship of an organisation with each plan into the section's own copy.
+
+        Left out, it covers everything and has no end; ``said`` are leaves of its content, as
+        ``live_until`` and ``scope``. Said again, it is the same relationship with other leaves.
+        """
+        content = {
+            "organisation": organisation.upper(),
+            "kind": "caseload",
+            "live_from": "2020-01-01T00:00:00Z",
+            **said,
+        }
+        return await self._put_access("relationship", plan_ids, organisation, content)
+
+    async def appoint(self, plan_id: UUID, sub: str, **said: Any) -> UUID:
+        """Put a Proxy, theirs who have this ``sub``, into the section's own copy; its id.
+
+        Left out, it may view and contribute everywhere; ``said`` are leaves of its content.
+        """
+        content = {
+            "party": {"name": None, "identifiers": [["sub", sub]]},
+            "scope": {"view": True, "contribute": True},
+            "live_from": "2020-01-01T00:00:00Z",
+            **said,
+        }
+        (entry_id,) = await self._put_access("proxy", [plan_id], sub, content)
+        return entry_id
+
+    async def _put_access(
+        self, kind: str, plan_ids: Iterable[UUID], whose: str, content: Mapping[str, Any]
+    ) -> list[UUID]:
+        leaves = orjson.dumps({name: [1, value] for name, value in content.items()})
+        rows = [(uuid5(plan_id, f"{kind} {whose}"), plan_id) for plan_id in plan_ids]
+        await self.pool.executemany(
+            "INSERT INTO access_entry (entry_id, plan_id, kind, leaves) VALUES ($1, $2, $3, $4)"
+            " ON CONFLICT (entry_id, kind) DO UPDATE SET leaves = excluded.leaves",
+            [(entry_id, plan_id, kind, leaves) for entry_id, plan_id in rows],
+        )
+        return [entry_id for entry_id, _ in rows]
 
     async def command(
         self, contribution: Mapping[str, Any], org: str, *, role: str | None = None

@@ -38,7 +38,6 @@ OF_A_READER = {
         },
         "reads": {
             "current.py", "as_at.py", "history.py", "diff.py", "authorship.py", "redaction.py",
-            "together.py",
             "view.py", "facts.py", "findings.py", "derived.py", "past", "entries.py",
             "differences", "contributions.py",
         },
@@ -79,12 +78,13 @@ OF_THE_CHASSIS = {
     },
     "contribute": {
         "prepare.py", "contribute.py", "decisions.py", "validate.py", "receipts.py", "media.py",
+        "rights.py",
     },
     "accesses": {"record.py", "rows.py", "recording.py", "overrides.py", "bodies.py"},
     "policy": {
         "access.py", "access_copy.py", "asking_again.py", "decide.py", "facts.py",
         "plan_states.py", "redaction", "relationships.py", "rights.py", "rules.py", "sees.py",
-        "standing.py", "visibility.py",
+        "standing.py",
     },
     "policy/redaction": {"marks.py", "of_a_plan.py"},
     "media": {

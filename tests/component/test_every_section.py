@@ -199,8 +199,12 @@ async def test_every_example_is_answered_as_it_says_recorded_and_published(
         bench = await opened.enter_async_context(
             bench_of(section, postgres_url, kafka_servers, tmp_path, organisations=organisations)
         )
-        if not any(entry.opens_plan for entry in section.entries):
-            await bench.know_plans({plan_of(example) for example in examples})
+        plans = {plan_of(example) for example in examples}
+        if any(entry.opens_plan for entry in section.entries):
+            for organisation in organisations:
+                await bench.relate(plans, organisation)
+        else:
+            await bench.know_plans(plans, known_to=organisations)
         receipts, events, audit, letters = [
             await opened.enter_async_context(bench.reader(*names))
             for names in (

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
 
-from deploy.examples.story import PROXIES
 from tests.e2e.told import HERE, Told, found_in, scalars
 
 Check = Callable[[Told], Awaitable[None]]
@@ -186,7 +185,7 @@ async def a_comment_makes_a_version_and_does_not_move_when_the_plan_was_last_upd
     assert told.entry("a1")["derived"]["changed_at"] < comment["recorded_at"]
 
 
-@condition("maya", "care-team", "stewardship", PROXIES)
+@condition("maya", "care-team", "stewardship")
 async def a_parent_agrees_and_the_childs_own_view_is_kept(told: Told) -> None:
     agreement = told.content("agreement-to-plan")
     assert agreement["authority"] == "parental-responsibility"
@@ -204,7 +203,7 @@ async def both_parents_have_a_proxy(told: Told) -> None:
         assert proxy["live_until"].startswith("2035-08-23"), "her 18th birthday"
 
 
-@condition("maya", "about-me", "care-team", PROXIES)
+@condition("maya", "about-me", "care-team")
 async def film_and_picture_in_about_me_have_a_checksum_and_their_times(told: Told) -> None:
     responses = told.content("about-me")["responses"]
     [film] = responses["how_i_communicate"]["media"]
@@ -225,7 +224,7 @@ async def the_review_of_the_moving_plan_was_due(told: Told) -> None:
     assert told.content("review-of-asp-2")["due_on"] == "2026-11-02"
 
 
-@condition("maya", "care-team", "contingency-plans", PROXIES)
+@condition("maya", "care-team", "contingency-plans")
 async def no_dose_stands_in_the_ledger(told: Told) -> None:
     texts = [str(text) for _, text in scalars(told.plan["sections"])]
     assert "Rescue medicine as prescribed, from the bag; the dose is on the label" in texts

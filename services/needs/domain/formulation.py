@@ -171,6 +171,11 @@ class Formulation(CanBeSetAside):
         held_back = SharedWithPerson(Sharing.WITHHELD, said.reason)
         return said.having(shared_with_person=held_back)
 
+    @property
+    def is_shared_with_person(self) -> bool:
+        """True once the person may read it."""
+        return self.sharing is Sharing.SHARED
+
     @event(Formulated)
     def __init__(self, shared_with_person: SharedWithPerson) -> None:
         self.sharing = shared_with_person.state

@@ -14,9 +14,9 @@ from services.plan.reads.past.late import with_late
 from services.plan.reads.past.parked import waiting_by_effect, waiting_in
 from services.plan.reads.past.then import EntryThen, PlanThen
 from services.plan.reads.past.without import with_the_rest, without
-from services.plan.reads.together import Together
 from services.plan.reads.view import EVERYTHING, PlanView, Wanted
 from shared.chassis.database.database import Database
+from shared.chassis.database.together import Together
 
 Row = Mapping[str, Any]
 _Asked = tuple[UUID, Any, bool]

@@ -9,10 +9,10 @@ from uuid import UUID
 import orjson
 
 from services.plan.reads.authorship import authorship_of
-from services.plan.reads.together import Together
 from services.plan.reads.view import EVERYTHING, PlanView, Wanted
 from services.plan.store.document import Shown, document_with, entries_of
 from shared.chassis.database.database import Database
+from shared.chassis.database.together import Together
 from shared.chassis.wire.position import Position
 
 _KEPT_BYTES: Final = 32_000_000

@@ -135,6 +135,7 @@ class Agreement(Entry):
         "Contingency/safety plans > Agreed with person or legitimate representative",
     )
     may_contribute = (PERSON, PROXY, PROFESSIONAL)
+    proxies_agree = True
     already_out = Refusal(
         "agreement-already-taken-back",
         "The agreement was taken back",

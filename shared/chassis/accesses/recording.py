@@ -89,6 +89,7 @@ class AccessRecords:
         return Problem(
             str(decision.code),
             decision.detail,
+            retryable=decision.may_change,
             headers={ACCESS_ID: str(access_id)},
             policy_version=decision.policy_version,
         )

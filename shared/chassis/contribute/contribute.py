@@ -23,9 +23,9 @@ from shared.chassis.contribute.receipts import (
     refusal,
     refusal_record,
 )
+from shared.chassis.contribute.rights import Rights, refused_by
 from shared.chassis.database.outgoing import Outgoing
 from shared.chassis.policy.decide import Action, Decision, Facts, decide
-from shared.chassis.policy.plan_states import PlanStates
 from shared.chassis.settings import Settings
 from shared.chassis.store.event_store import EventStore, EventTooLarge, completed
 from shared.chassis.store.rows import Appended, ReceiptRow
@@ -48,14 +48,15 @@ class Contributions:
         self,
         section: Section,
         store: EventStore,
-        plan_states: PlanStates,
+        rights: Rights,
         settings: Settings,
         media: MediaNamed | None = None,
     ) -> None:
         self.section = section
         self._store = store
         self._settings = settings
-        self._decisions = Decisions(section, store, plan_states, settings, media)
+        self._rights = rights
+        self._decisions = Decisions(section, store, settings, media)
 
     async def receive(
         self,
@@ -82,18 +83,25 @@ class Contributions:
         return reply
 
     async def _reply(self, prepared: Prepared, reply_to: str | None, wait: bool) -> Reply:
-        by = self._decisions.by_the_token(prepared)
+        by = await self._rights.of(prepared)
         if by.code is not None:
-            refused = Refused(by.code, by.detail)
-            return await self._leave_no_receipt(prepared, by, refused, reply_to)
-        decided = await self._decisions.decide(prepared)
+            answer = await self._ask_again(prepared, by, reply_to, wait)
+            if isinstance(answer, Reply):
+                return answer
+            by = answer
+        return await self._decide(prepared, by, reply_to, wait)
+
+    async def _decide(
+        self, prepared: Prepared, by: Decision, reply_to: str | None, wait: bool
+    ) -> Reply:
+        decided = await self._decisions.decide(prepared, by)
         for _ in range(_TRIES):
             if decided.leaves_no_receipt:
                 # Another replica may have moved the entry on, and no append will say so.
-                decided = await self._decisions.decide(prepared, afresh=True)
+                decided = await self._decisions.decide(prepared, by, afresh=True)
             if decided.refused is not None and decided.leaves_no_receipt:
                 return await self._refuse_for_now(prepared, by, decided.refused, reply_to, wait)
-            receipt = (await self._decisions.receipt(prepared, decided)).as_json()
+            receipt = (await self._decisions.receipt(prepared, by, decided)).as_json()
             appended = await self._append(prepared, by, decided, receipt, reply_to)
             if appended.verdict == "stored":
                 return _stored(receipt, appended)
@@ -102,19 +110,32 @@ class Contributions:
             if appended.verdict == "reused":
                 return await self._leave_no_receipt(prepared, by, reused(), reply_to)
             if appended.verdict in ("plan-unknown", "plan-not-open"):
-                no = await self._decisions.no_by_the_plan(prepared, wait=wait)
+                no = await self._rights.no_by_the_plan(prepared, wait=wait)
                 if no is not None:
                     return await self._leave_no_receipt(prepared, by, no, reply_to)
-            decided = await self._overtaken(prepared, appended)
+            decided = await self._overtaken(prepared, by, appended)
         raise Problem("overloaded", "Too many are changing this entry at once. Send it again.")
 
-    async def _overtaken(self, prepared: Prepared, appended: Appended) -> Decided:
+    async def _ask_again(
+        self, prepared: Prepared, by: Decision, reply_to: str | None, wait: bool
+    ) -> Reply | Decision:
+        """Their right after all, or the answer to whoever has none: a kept receipt comes first."""
+        if by.may_change:
+            answer = await self._instead(prepared, by, reply_to, wait)
+            if answer is not None:
+                return answer
+            by = await self._rights.of(prepared, wait=wait)
+        if by.code is None:
+            return by
+        return await self._leave_no_receipt(prepared, by, refused_by(by), reply_to)
+
+    async def _overtaken(self, prepared: Prepared, by: Decision, appended: Appended) -> Decided:
         """What is decided where another came first, or the plan has opened meanwhile."""
         if appended.verdict == "taken" and appended.entry_id is not None:
             return Decided(refused=taken_by(prepared, appended.entry_id))
         if appended.verdict == "stale" and not await self._decisions.may_follow(prepared):
             return Decided(refused=already_there(prepared))
-        return await self._decisions.decide(prepared, afresh=True)
+        return await self._decisions.decide(prepared, by, afresh=True)
 
     async def _append(
         self,
@@ -163,15 +184,18 @@ class Contributions:
         wait: bool,
     ) -> Reply:
         """Refuse what may change; but first comes a receipt that is kept, then the plan."""
+        answer = await self._instead(prepared, by, reply_to, wait)
+        return answer or await self._leave_no_receipt(prepared, by, refused, reply_to)
+
+    async def _instead(
+        self, prepared: Prepared, by: Decision, reply_to: str | None, wait: bool
+    ) -> Reply | None:
+        """The receipt that is kept, or what the plan refuses."""
         kept = await self._store.receipt(prepared.contribution_id)
         if kept is not None and is_same(prepared, kept):
             return await self._give_again(prepared, by, kept.receipt, reply_to)
-        no = (
-            reused()
-            if kept is not None
-            else await self._decisions.no_by_the_plan(prepared, wait=wait)
-        )
-        return await self._leave_no_receipt(prepared, by, no or refused, reply_to)
+        no = reused() if kept else await self._rights.no_by_the_plan(prepared, wait=wait)
+        return None if no is None else await self._leave_no_receipt(prepared, by, no, reply_to)
 
     async def _give_again(
         self, prepared: Prepared, by: Decision, receipt_json: dict[str, Any], reply_to: str | None

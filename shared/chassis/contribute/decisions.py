@@ -10,15 +10,13 @@ from uuid import UUID
 from shared.chassis.contribute.media import PASSING, MediaNamed
 from shared.chassis.contribute.prepare import Prepared
 from shared.chassis.contribute.receipts import acceptance, refusal
-from shared.chassis.policy.access import open_to
-from shared.chassis.policy.decide import Action, Decision, Facts, Roles, decide, rights_of
-from shared.chassis.policy.plan_states import PlanStates
+from shared.chassis.policy.decide import Decision, rights_of
+from shared.chassis.policy.redaction.marks import Marks, Rule, withheld_of
 from shared.chassis.settings import Settings
 from shared.chassis.store.event_store import EventStore, KeptReceipt, Moved
 from shared.chassis.store.rows import NamedMedia
 from shared.chassis.wire.problem import Problem, status_of_refusal
 from shared.ledger import Entry, Receipt, Refused, Section, kebab, with_added_at
-from shared.ledger.recorded_event import OPEN
 
 
 @dataclass(frozen=True)
@@ -60,42 +58,20 @@ class Decisions:
         self,
         section: Section,
         store: EventStore,
-        plan_states: PlanStates,
         settings: Settings,
         media: MediaNamed | None = None,
     ) -> None:
         self._section = section
         self._store = store
-        self._plan_states = plan_states
         self._settings = settings
         self._media = media
 
-    def by_the_token(self, prepared: Prepared) -> Decision:
-        """Whether they may, before anything is looked at: this command, this plan, this claim."""
-        decision = _may(prepared, self._settings.roles)
-        return replace(decision, code=None) if decision.may_change else decision
-
-    async def no_by_the_plan(self, prepared: Prepared, wait: bool) -> Refused | None:
-        """What its state refuses, after a copy that is behind was waited for."""
-        if prepared.command.entry.opens_plan is not None:
-            return None
-        state = await self._plan_states.of(prepared.plan_id, wait=wait)
-        if state is None:
-            return Refused(
-                "plan-unknown",
-                "This section does not know the plan. Open the plan first, or send this again if "
-                "it has just been opened.",
-            )
-        if state != OPEN:
-            return Refused("plan-not-open", "This plan has ended or was merged.")
-        return None
-
-    async def decide(self, prepared: Prepared, *, afresh: bool = False) -> Decided:
+    async def decide(self, prepared: Prepared, by: Decision, *, afresh: bool = False) -> Decided:
         """What the command says to the entry as it stands, and then what its media say."""
         if self._media is None:
-            return await self._decide(prepared, afresh=afresh)
+            return await self._decide(prepared, by, afresh=afresh)
         found = await self._media.find(prepared)
-        decided = await self._decide(prepared, afresh=afresh)
+        decided = await self._decide(prepared, by, afresh=afresh)
         if decided.moved is None or not found.named:
             return decided
         refused = found.refusal()
@@ -103,14 +79,13 @@ class Decisions:
             return replace(decided, names=found.names_in(decided.moved.entry))
         return Decided(refused=refused, found_missing=refused.code in PASSING)
 
-    async def _decide(self, prepared: Prepared, *, afresh: bool) -> Decided:
-        try:
-            refuse_who_acts_for_nobody(prepared, self._settings.roles)
-            if prepared.command.creates:
-                before = await self._to_begin_again(prepared) if afresh else None
+    async def _decide(self, prepared: Prepared, by: Decision, *, afresh: bool) -> Decided:
+        if prepared.command.creates:
+            before = await self._to_begin_again(prepared) if afresh else None
+            try:
                 return self._create(prepared, before)
-        except Refused as refused:
-            return Decided(refused=refused)
+            except Refused as refused:
+                return Decided(refused=refused)
         entry = await self._store.load(prepared.entry_id, afresh=afresh)
         if (
             entry is None
@@ -118,6 +93,10 @@ class Decisions:
             or not isinstance(entry, prepared.command.entry)
         ):
             return Decided(refused=_nowhere(prepared), seen=entry.version if entry else 0)
+        try:
+            self._refuse_withheld(by, entry)
+        except Refused as refused:
+            return Decided(refused=refused, seen=entry.version)
         other_id = prepared.command.reads(prepared.arguments)
         if other_id is None:
             return self._change(prepared, entry)
@@ -196,8 +175,11 @@ class Decisions:
                 field="provenance.stated_at",
             )
 
-    async def receipt(self, prepared: Prepared, decided: Decided) -> Receipt:
-        """The receipt of what was decided, without what only the commit knows."""
+    async def receipt(self, prepared: Prepared, by: Decision, decided: Decided) -> Receipt:
+        """The receipt of what was decided, without what only the commit knows.
+
+        Of what has changed since it says what they may see.
+        """
         if decided.moved is not None:
             return acceptance(self._section, prepared, decided.moved.entry)
         refused = decided.refused
@@ -209,28 +191,46 @@ class Decisions:
         changes = await self._store.changes_since(prepared.entry_id, prepared.based_on or 0)
         # It may have moved on since it was loaded; the receipt is about one moment.
         last = decided.known or 0
-        seen = [one for one in changes if one["entry_version"] <= last]
-        return replace(receipt, facts={**receipt.facts, "changed_since": seen})
+        entry = await self._store.load(prepared.entry_id)
+        told = [
+            self._told(by, entry, one)
+            for one in changes
+            if entry is not None and one["entry_version"] <= last
+        ]
+        return replace(receipt, facts={**receipt.facts, "changed_since": told})
+
+    def _told(self, by: Decision, entry: Entry, change: dict[str, Any]) -> dict[str, Any]:
+        """What somebody is told of a change: of one that is all withheld, only its version."""
+        if by.sees is None:
+            return change
+        withheld = withheld_of(by.sees, marks_of_entry(self._section, entry))
+        left = [leaf for leaf in change["fields"] if not withheld.hides(leaf)]
+        if len(left) == len(change["fields"]):
+            return change
+        if not left:
+            return {"entry_version": change["entry_version"], "withheld": True}
+        return {**change, "fields": left}
+
+    def _refuse_withheld(self, by: Decision, entry: Entry) -> None:
+        """Refuse whoever may neither read nor change it; a scope says who may contribute."""
+        if by.sees is None:
+            return
+        rule = withheld_of(by.sees, marks_of_entry(self._section, entry)).rule
+        if rule not in (None, Rule.SCOPE):
+            raise Refused(
+                "withheld", "This is withheld from you, so you can neither read nor change it."
+            )
 
 
-def refuse_who_acts_for_nobody(prepared: Prepared, roles: Roles) -> None:
-    """Refuse whoever acts for the person without a Proxy that is live and theirs."""
-    decision = _may(prepared, roles)
-    if decision.code is not None:
-        raise Refused(decision.code, decision.detail, field="provenance.on_behalf_of")
-
-
-def _may(prepared: Prepared, roles: Roles) -> Decision:
-    now = datetime.now(UTC)
-    facts = Facts(
-        roles,
-        plan_id=prepared.plan_id,
-        who=prepared.command.who,
-        provenance=prepared.provenance,
-        access=open_to(prepared.contributor, now),
-        at=now,
+def marks_of_entry(section: Section, entry: Entry) -> Marks:
+    """What access to an entry rests on, as its section has it."""
+    return Marks(
+        section.wire_name,
+        section.entry_type(type(entry)),
+        entry.origin,
+        entry.visibility,
+        entry.is_shared_with_person,
     )
-    return decide(prepared.contributor, Action.CONTRIBUTE, facts)
 
 
 def _with_our_times(prepared: Prepared, held: Entry | None) -> dict[str, Any]:

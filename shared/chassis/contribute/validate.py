@@ -22,8 +22,8 @@ from shared.chassis.contribute.decisions import (
 from shared.chassis.contribute.media import MediaNamed
 from shared.chassis.contribute.prepare import Prepared, prepare
 from shared.chassis.contribute.receipts import refusal
+from shared.chassis.contribute.rights import Rights, refused_by
 from shared.chassis.policy.decide import Decision
-from shared.chassis.policy.plan_states import PlanStates
 from shared.chassis.settings import Settings
 from shared.chassis.store.event_store import EventStore, EventTooLarge, Moved
 from shared.chassis.wire.problem import status_of_refusal
@@ -47,7 +47,7 @@ class Validations:
         self,
         section: Section,
         store: EventStore,
-        plan_states: PlanStates,
+        rights: Rights,
         settings: Settings,
         accesses: AccessRecords,
         media: MediaNamed | None = None,
@@ -56,7 +56,8 @@ class Validations:
         self._section = section
         self._store = store
         self._settings = settings
-        self._decisions = Decisions(section, store, plan_states, settings, media)
+        self._rights = rights
+        self._decisions = Decisions(section, store, settings, media)
 
     async def validate(self, contribution: Contribution, contributor: Contributor) -> Validated:
         """The receipt it would get, with the content of each event; nothing of it is stored.
@@ -69,8 +70,8 @@ class Validations:
             return await self._validated(prepare(self._section, contribution, contributor))
 
     async def _validated(self, prepared: Prepared) -> Validated:
-        decision = self._decisions.by_the_token(prepared)
-        receipt_json = await self._foreseen(prepared, decision)
+        decision = await self._rights.of(prepared)
+        receipt_json, decision = await self._foreseen(prepared, decision)
         body = orjson.dumps({**receipt_json, "stored": False})
         return Validated(body, await self._recorded(prepared, decision, receipt_json, body))
 
@@ -83,18 +84,21 @@ class Validations:
         sections = [receipt_json["section"]]
         return await self._accesses.keep(asked, Shown.of(body, sections=sections))
 
-    async def _foreseen(self, prepared: Prepared, decision: Decision) -> dict[str, Any]:
-        if decision.code is not None:
-            refused = Refused(decision.code, decision.detail)
-            return refusal(self._section, prepared, refused).as_json()
+    async def _foreseen(self, prepared: Prepared, by: Decision) -> tuple[dict[str, Any], Decision]:
+        """The receipt, and the decision that it rests on in the end."""
+        if by.code is not None and not by.may_change:
+            return refusal(self._section, prepared, refused_by(by)).as_json(), by
         kept = await self._store.receipt(prepared.contribution_id)
         if kept is not None and is_same(prepared, kept):
-            return await self._given_again(kept.receipt)
+            return await self._given_again(kept.receipt), by
         no: Refused | None = reused()
         if kept is None:
-            no = await self._decisions.no_by_the_plan(prepared, wait=True)
-        decided = await self._decide(prepared) if no is None else Decided(refused=no)
-        receipt_json = (await self._decisions.receipt(prepared, decided)).as_json()
+            no = await self._rights.no_by_the_plan(prepared, wait=True)
+        if no is None and by.may_change:
+            by = await self._rights.of(prepared, wait=True)
+            no = None if by.code is None else refused_by(by)
+        decided = await self._decide(prepared, by) if no is None else Decided(refused=no)
+        receipt_json = (await self._decisions.receipt(prepared, by, decided)).as_json()
         if decided.moved is not None:
             try:
                 events = self._store.contents_of(decided.moved.entry.pending_events)
@@ -102,7 +106,7 @@ class Validations:
                 raise too_large() from None
             for event, content in zip(receipt_json["events"], events, strict=True):
                 event["content"] = content
-        return receipt_json
+        return receipt_json, by
 
     async def _given_again(self, receipt_json: dict[str, Any]) -> dict[str, Any]:
         """The first receipt of a repeat, with the contents that were stored."""
@@ -116,8 +120,8 @@ class Validations:
         ]
         return {**told, "events": events}
 
-    async def _decide(self, prepared: Prepared) -> Decided:
-        decided = await self._decisions.decide(prepared, afresh=True)
+    async def _decide(self, prepared: Prepared, by: Decision) -> Decided:
+        decided = await self._decisions.decide(prepared, by, afresh=True)
         if decided.moved is None:
             return decided
         no = await self._no_by_others(prepared, decided.moved)
@@ -144,7 +148,7 @@ def look(prepared: Prepared, decision: Decision, receipt_json: dict[str, Any]) -
     plan_id = receipt_json.get("existing_plan_id") or receipt_json["plan_id"]
     return Asked(
         prepared.contributor,
-        replace(decision, allowed=False, code=code) if is_denied else decision,
+        replace(decision, allowed=not is_denied, code=code if is_denied else None),
         What.VALIDATE,
         None if plan_id is None else UUID(plan_id),
         section=receipt_json["section"],

@@ -7,7 +7,6 @@ import asyncio
 import re
 from base64 import b64decode
 from contextlib import aclosing
-from datetime import UTC, datetime
 from typing import Annotated, Final
 from uuid import UUID
 
@@ -17,6 +16,7 @@ from starlette.types import Receive, Scope, Send
 
 from shared.chassis.accesses.record import Asked, Shown, What
 from shared.chassis.accesses.recording import ACCESS_ID, AccessRecords
+from shared.chassis.contribute.decisions import marks_of_entry
 from shared.chassis.contribute.media import who_may_store
 from shared.chassis.http.answers import IS_HEAD
 from shared.chassis.http.identity import Identity
@@ -28,6 +28,7 @@ from shared.chassis.http.parameters import (
     list_header,
     one_header,
     parameter_invalid,
+    seconds_to_wait,
 )
 from shared.chassis.media.described import FILE_GIVEN, FILE_TAKEN
 from shared.chassis.media.faults import StoreAway
@@ -35,10 +36,11 @@ from shared.chassis.media.keeping import Damaged, MediaKeeping, Upload, tell_of_
 from shared.chassis.media.kinds.kind import TAKEN, usual_name
 from shared.chassis.media.ranges import NotSatisfiable, part_of
 from shared.chassis.media.rows import StoredMedia
-from shared.chassis.policy.access import open_to
-from shared.chassis.policy.decide import Action, Decision, Facts, decide
+from shared.chassis.policy.access_copy import AccessCopy
+from shared.chassis.policy.decide import Action, Decision, Facts
 from shared.chassis.policy.plan_states import PlanStates
-from shared.chassis.policy.visibility import is_withheld
+from shared.chassis.policy.redaction.marks import withheld_of
+from shared.chassis.policy.sees import Sees
 from shared.chassis.settings import Settings
 from shared.chassis.store.event_store import EventStore
 from shared.chassis.telemetry import Count, counter, log
@@ -58,6 +60,7 @@ def media_routes(
     keeping: MediaKeeping,
     store: EventStore,
     plan_states: PlanStates,
+    access: AccessCopy,
     identity: Identity,
     settings: Settings,
     accesses: AccessRecords,
@@ -66,19 +69,22 @@ def media_routes(
     router = APIRouter(tags=["media"])
     Caller = Annotated[Contributor, Depends(identity)]  # noqa: N806 - a type
     who = who_may_store(store.section)
+    section = store.section.wire_name
+    restricting = frozenset(settings.restricting_labels)
 
     @router.post(MEDIA, status_code=201, openapi_extra=FILE_TAKEN)
     async def take(request: Request, contributor: Caller) -> Response:
         """Take a file that a contribution is going to name."""
         plan_id = id_in(request.query_params.get("plan_id"))
-        now = datetime.now(UTC)
-        facts = Facts(
-            settings.roles, plan_id=plan_id, who=who, access=open_to(contributor, now), at=now
-        )
-        _must_be_allowed(decide(contributor, Action.STORE_MEDIA, facts))
+        facts = Facts(settings.roles, plan_id=plan_id, who=who, section=section)
+        decision = await access.decide(contributor, Action.STORE_MEDIA, facts, patience=0)
+        if not decision.may_change:
+            _must_be_allowed(decision)
         plan_id = _plan_asked(request, plan_id)
         mime, digest = _type_announced(request), _digest_announced(request)
         await _must_be_open(plan_states, plan_id)
+        if decision.may_change:
+            _must_be_allowed(await access.decide(contributor, Action.STORE_MEDIA, facts))
         stored, is_new = await keeping.take(
             Upload(plan_id, contributor.key, mime, digest, request.stream())
         )
@@ -105,18 +111,24 @@ def media_routes(
         """Give a file, or a part of it, to whoever may see an entry that names it."""
         plan_id = id_in(request.query_params.get("plan_id"))
         purpose = one_header(request, "Ledger-Purpose")
-        now = datetime.now(UTC)
-        facts = Facts(settings.roles, plan_id=plan_id, access=open_to(contributor, now), at=now)
+        facts = Facts(settings.roles, plan_id=plan_id, restricting=restricting)
         known = purpose if purpose in PURPOSES else None
-        decision = decide(contributor, Action.READ_PLAN, facts, known)
-        section = store.section.wire_name
+        patience = seconds_to_wait(request)
+        decision = await access.decide(
+            contributor, Action.READ_PLAN, facts, known, patience=patience
+        )
         asked = Asked(contributor, decision, What.MEDIA, plan_id, known, section)
         if not decision.allowed:
             raise await accesses.denied(asked)
         plan_id = _plan_asked(request, plan_id)
         judge_purpose(request, purpose)
         media = await keeping.rows.find(plan_id, sha256) if _SHA256.fullmatch(sha256) else None
-        if media is None or not await _is_shown(keeping, store, media, contributor):
+        sees = decision.sees
+        if (
+            media is None
+            or sees is None
+            or not await _is_shown(keeping, store, media, contributor, sees)
+        ):
             raise Problem("media-unknown")
         _must_be_available(media)
         response = _answer_of(request, media, keeping, decision)
@@ -236,7 +248,11 @@ def _filename(media: StoredMedia) -> str:
 
 
 async def _is_shown(
-    keeping: MediaKeeping, store: EventStore, media: StoredMedia, contributor: Contributor
+    keeping: MediaKeeping,
+    store: EventStore,
+    media: StoredMedia,
+    contributor: Contributor,
+    sees: Sees,
 ) -> bool:
     """True where some entry that this reader sees names it; before that, for who stored it."""
     named_by = await keeping.rows.named_by(media.plan_id, media.sha256)
@@ -246,14 +262,19 @@ async def _is_shown(
         entry = await store.load(entry_id, afresh=True)
         if entry is None or entry.is_in_error or entry.plan_id != media.plan_id:
             continue
-        if not is_withheld(contributor, entry.visibility, entry.origin, leaf):
+        if not withheld_of(sees, marks_of_entry(store.section, entry)).hides(leaf):
             return True
     return False
 
 
 def _must_be_allowed(decision: Decision) -> None:
     if decision.code is not None:
-        raise Problem(decision.code, decision.detail, policy_version=decision.policy_version)
+        raise Problem(
+            decision.code,
+            decision.detail,
+            retryable=decision.may_change,
+            policy_version=decision.policy_version,
+        )
 
 
 def _plan_asked(request: Request, plan_id: UUID | None) -> UUID:

@@ -4,9 +4,10 @@ Fed from the events of ``care_team``, and from the opening of plans. A copy may 
 so no refusal that rests on it is kept.
 """
 
+import asyncio
 import re
-from collections.abc import Callable, Collection, Iterable
-from dataclasses import replace
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Final
 from uuid import UUID
@@ -14,6 +15,7 @@ from uuid import UUID
 import orjson
 
 from shared.chassis.database.database import Connection, Database
+from shared.chassis.database.together import Together
 from shared.chassis.policy.access import Access
 from shared.chassis.policy.asking_again import AskingAgain
 from shared.chassis.policy.decide import Action, Decision, Facts, decide
@@ -25,14 +27,38 @@ from shared.chassis.policy.relationships import (
     known_from,
 )
 from shared.chassis.settings import Settings
+from shared.chassis.wire.remembered import Remembered
 from shared.ledger import Contributor, RecordedEvent
 
 COPIED: Final = "|".join(map(re.escape, (PLAN_EVENTS, RELATIONSHIP_EVENTS)))
 """The topics that local copies are fed from, as a pattern."""
 
+_HELD_SECONDS: Final = 1.0
+_HELD_BYTES: Final = 16 * 1024 * 1024
+_OF_EACH_PLAN: Final = 400
+_OF_EACH_ENTRY: Final = 1_000
+_AS_READ: Final = 6
+"""A leaf as Python objects takes so much more than as bytes, roughly."""
+
+
+_Rows = tuple[tuple[UUID, str, bytes], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """What the copy said of a plan, and when it was asked, in seconds of the loop's clock."""
+
+    asked_at: float
+    rows: _Rows
+    access: Access
+
 
 class AccessCopy:
-    """What is known of access to each plan; of each leaf of an entry the newest word counts."""
+    """What is known of access to each plan; of each leaf of an entry the newest word counts.
+
+    Many who ask at once are answered by one statement, and what it says may let somebody in for a
+    second; nobody is refused by an answer from before they asked.
+    """
 
     def __init__(
         self, database: Database, *, wait_seconds: float, registration: Collection[str] = ()
@@ -41,6 +67,8 @@ class AccessCopy:
         self._wait_seconds = wait_seconds
         self._registration = registration
         self._asking = AskingAgain()
+        self._together: Together[UUID, Access] = Together(self._ask)
+        self._held: Remembered[UUID, _Held] = Remembered(_HELD_BYTES)
 
     async def of(
         self,
@@ -50,9 +78,7 @@ class AccessCopy:
         wait: bool = True,
     ) -> Access:
         """Who may see this plan and act for its person, asked again while that does not hold."""
-        return await self._asking.until(
-            lambda: self._read(plan_id), holds, self._wait_seconds if wait else 0
-        )
+        return await self._until(plan_id, holds, self._wait_seconds if wait else 0)
 
     async def decide(
         self,
@@ -73,41 +99,83 @@ class AccessCopy:
         if plan_id is None or not (decision.may_change or decision.override):
             return decision
 
-        def with_what_is(known: Access) -> Decision:
+        def permits(access: Access) -> bool:
+            nonlocal decision
             now = datetime.now(UTC)
-            return decide(contributor, action, replace(facts, access=known, at=now), purpose)
+            decision = decide(contributor, action, replace(facts, access=access, at=now), purpose)
+            return not decision.may_change
 
-        known = await self._asking.until(
-            lambda: self._read(plan_id),
-            lambda access: not with_what_is(access).may_change,
-            self._wait_seconds if patience is None else patience,
+        held = self._held.get(plan_id)
+        if (
+            held is None
+            or self._now() - held.asked_at > _HELD_SECONDS
+            or not permits(held.access)
+            or decision.override
+        ):
+            await self._until(
+                plan_id, permits, self._wait_seconds if patience is None else patience
+            )
+        return decision
+
+    async def _until(
+        self, plan_id: UUID, holds: Callable[[Access], bool], patience: float
+    ) -> Access:
+        return await self._asking.until(lambda: self._together(plan_id), holds, patience)
+
+    async def _ask(self, plan_ids: Sequence[UUID]) -> list[Access]:
+        """What is known of each of these plans; what is as it was is not read again."""
+        asked_at = self._now()
+        found: dict[UUID, list[tuple[UUID, str, bytes]]] = {plan_id: [] for plan_id in plan_ids}
+        for row in await self._database.pool.fetch(
+            "SELECT plan_id, entry_id, kind, leaves FROM access_entry"
+            " WHERE plan_id = ANY($1) ORDER BY entry_id, kind",
+            list(found),
+        ):
+            found[row["plan_id"]].append((row["entry_id"], row["kind"], row["leaves"]))
+        known = {plan_id: self._known(plan_id, tuple(rows)) for plan_id, rows in found.items()}
+        for plan_id, (rows, access) in known.items():
+            weight = _OF_EACH_PLAN + sum(_OF_EACH_ENTRY + _AS_READ * len(row[2]) for row in rows)
+            self._held.put(plan_id, _Held(asked_at, rows, access), weight)
+        return [known[plan_id][1] for plan_id in plan_ids]
+
+    def _known(self, plan_id: UUID, rows: _Rows) -> tuple[_Rows, Access]:
+        held = self._held.get(plan_id)
+        if held is not None and held.rows == rows:
+            return held.rows, held.access
+        known = (
+            Known(plan_id, entry_id, kind, orjson.loads(leaves)) for entry_id, kind, leaves in rows
         )
-        return with_what_is(known)
+        return rows, access_of(known, self._registration)
+
+    def _now(self) -> float:
+        return asyncio.get_running_loop().time()
 
     async def learn(self, connection: Connection, events: Iterable[RecordedEvent]) -> set[UUID]:
         """Fold events into the copy, in the caller's transaction."""
-        said: dict[UUID, Known] = {}
+        said: dict[tuple[UUID, str], Known] = {}
         for event in events:
             known = known_from(event)
             if known is not None:
-                before = said.get(known.entry_id)
-                said[known.entry_id] = known if before is None else before.having(known)
+                key = known.entry_id, known.kind
+                before = said.get(key)
+                said[key] = known if before is None else before.having(known)
         if not said:
             return set()
         held = await connection.fetch(
             "SELECT plan_id, entry_id, kind, leaves FROM access_entry"
-            " WHERE entry_id = ANY($1) ORDER BY entry_id FOR UPDATE",
-            list(said),
+            " WHERE entry_id = ANY($1) ORDER BY entry_id, kind FOR UPDATE",
+            [entry_id for entry_id, _ in said],
         )
         for row in held:
-            leaves = orjson.loads(row["leaves"])
-            before = Known(row["plan_id"], row["entry_id"], row["kind"], leaves)
-            said[row["entry_id"]] = before.having(said[row["entry_id"]])
-        ordered = [said[entry_id] for entry_id in sorted(said)]
+            key = row["entry_id"], row["kind"]
+            if key in said:
+                leaves = orjson.loads(row["leaves"])
+                said[key] = Known(row["plan_id"], *key, leaves).having(said[key])
+        ordered = [said[key] for key in sorted(said)]
         await connection.execute(
             "INSERT INTO access_entry (entry_id, plan_id, kind, leaves)"
             " SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::bytea[])"
-            " ON CONFLICT (entry_id) DO UPDATE SET leaves = excluded.leaves",
+            " ON CONFLICT (entry_id, kind) DO UPDATE SET leaves = excluded.leaves",
             [one.entry_id for one in ordered],
             [one.plan_id for one in ordered],
             [one.kind for one in ordered],
@@ -115,18 +183,10 @@ class AccessCopy:
         )
         return {one.plan_id for one in ordered}
 
-    async def _read(self, plan_id: UUID) -> Access:
-        rows = await self._database.pool.fetch(
-            "SELECT plan_id, entry_id, kind, leaves FROM access_entry WHERE plan_id = $1", plan_id
-        )
-        known = (
-            Known(row["plan_id"], row["entry_id"], row["kind"], orjson.loads(row["leaves"]))
-            for row in rows
-        )
-        return access_of(known, self._registration)
-
     def learned(self, plan_ids: Collection[UUID]) -> None:
         """Wake up whoever waits; after the commit."""
+        for plan_id in plan_ids:
+            self._held.forget(plan_id)
         if plan_ids:
             self._asking.wake()
 

@@ -4,7 +4,7 @@ What is known of an entry is its leaves, each with the version that set it last.
 in any order and any number of times; what has not come yet permits nothing.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -75,6 +75,11 @@ def known_from(event: RecordedEvent) -> Known | None:
     return _known(event, event.entry_type, said)
 
 
+def leaves_taken(kind: str, content: Mapping[str, Any]) -> Leaves:
+    """What a copy would keep of the content of a relationship or a Proxy, as it stands."""
+    return {name: (1, take(content.get(name))) for name, take in _FROM[kind].items()}
+
+
 def _known(event: RecordedEvent, kind: str, said: Mapping[str, Any]) -> Known:
     leaves = {name: (event.entry_version, value) for name, value in said.items()}
     return Known(event.plan_id, event.entry_id, kind, leaves)
@@ -121,7 +126,7 @@ def _who(party: Any) -> Any:
     return {"name": given.get("name"), "identifiers": numbers}
 
 
-_FROM: Final[Mapping[str, Mapping[str, Any]]] = {
+_FROM: Final[Mapping[str, Mapping[str, Callable[[Any], Any]]]] = {
     RELATIONSHIP: {
         "organisation": _code,
         "kind": _as_it_is,

@@ -32,6 +32,7 @@ STATUS: Final[Mapping[str, int]] = {
     "role-may-not-contribute": 403,
     "no-live-relationship": 403,
     "proxy-not-live": 403,
+    "withheld": 403,
     "organisation-claim-differs": 403,
     # What is not there
     "not-found": 404,
@@ -112,6 +113,7 @@ TITLES: Final[Mapping[str, str]] = {
     "not-permitted": "Not permitted",
     "no-live-relationship": "The organisation has no live relationship with this person",
     "proxy-not-live": "The proxy is not live",
+    "withheld": "This is withheld",
     "entry-unknown": "This plan has no such entry",
     "plan-unknown": "No such plan",
     "contribution-unknown": "No such contribution",

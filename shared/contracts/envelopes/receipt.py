@@ -85,8 +85,12 @@ def _members_of_a_receipt(event: Schema) -> Schema:
             },
             "by": {**by, **words("By", "Who recorded it.")},
             "at": {**AT, **words("At", "When it was recorded, in UTC.")},
+            "withheld": {
+                "type": "boolean",
+                **words("Withheld", "True where all of it is withheld from whoever contributes."),
+            },
         },
-        "required": ["entry_version", "fields", "by", "at"],
+        "required": ["entry_version"],
     }
     return {
         "contribution_id": {**ID, **words("Contribution", "The contribution that it answers.")},

@@ -66,6 +66,10 @@ class Entry(Aggregate):
     """The member of a refusal that names the entry which has it."""
     opens_plan: ClassVar[str | None] = None
     """The command that opens the plan, on the one entry that decides about plans."""
+    gives_access: ClassVar[str | None] = None
+    """The command that lets an organisation begin to see the plan, which needs no access yet."""
+    proxies_agree: ClassVar[bool] = False
+    """True where to contribute for the person is to agree for them, which few Proxies may."""
     carries: ClassVar[tuple[str, ...]] = ()
     """The groups of the standard that it stands for; its fields carry what is in them."""
     provenance_carries: ClassVar[Mapping[str, str]] = MappingProxyType({})
@@ -171,6 +175,11 @@ class Entry(Aggregate):
     ) -> UUID | None:
         """The entry's id where it follows from the plan and what a command says; else ``None``."""
         return cls.fixed_id(plan_id)
+
+    @property
+    def is_shared_with_person(self) -> bool:
+        """True unless its own rules keep it from the person for the time being."""
+        return True
 
     def judge_every_change(self, provenance: Provenance) -> None:
         """What each of its own commands asks before its rules; those of every entry do not."""

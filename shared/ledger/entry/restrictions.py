@@ -3,7 +3,7 @@
 from typing import Final
 
 from shared.ledger.errors import ROLE_MAY_NOT, Refusal, Refused, need_reason
-from shared.ledger.provenance import PROFESSIONAL, Provenance, ServiceRole
+from shared.ledger.provenance import PROFESSIONAL, RELATED_PERSON, Provenance, ServiceRole
 from shared.ledger.values.shape import is_blank
 from shared.ledger.values.visibility import Visibility
 
@@ -17,7 +17,8 @@ NOT_YOURS_TO_LIFT: Final = Refusal(
     "restriction-is-not-yours-to-lift",
     "Somebody else restricted it",
     "Only whoever restricted this, a privacy officer or a Caldicott guardian may lift or narrow "
-    "the restriction. The person may not, where it is withheld from them.",
+    "the restriction. The person may not, where it is withheld from them; who acts for them never "
+    "may.",
 )
 NEEDS_AN_APPROVER: Final = Refusal(
     "withholding-needs-an-approver",
@@ -32,8 +33,11 @@ def must_be_theirs_to_lift(
     provenance: Provenance,
     granted: frozenset[str],
 ) -> None:
-    """Refuse whoever takes from a restriction that others made."""
-    is_hidden_from_them = standing.withheld_from_person and provenance.is_from_the_persons_side
+    """Refuse whoever takes from a restriction that others made, or that is from themselves."""
+    is_a_proxys = provenance.recorded_by.kind == RELATED_PERSON  # each restriction is from them too
+    is_hidden_from_them = is_a_proxys or (
+        standing.withheld_from_person and provenance.is_from_the_persons_side
+    )
     is_theirs = provenance.origin is not None and provenance.origin == restricted_by
     if is_hidden_from_them or not (is_theirs or LIFTING.name in granted):
         raise Refused(NOT_YOURS_TO_LIFT)

@@ -8,7 +8,9 @@ from typing import TypeVar
 from uuid import UUID, uuid4
 
 from shared.chassis.contribute.contribute import Contributions
+from shared.chassis.contribute.rights import Rights
 from shared.chassis.database.database import Database
+from shared.chassis.policy.access_copy import access_copy
 from shared.chassis.policy.plan_states import PlanStates
 from shared.chassis.store.event_store import EventStore
 from shared.chassis.store.rows import appends
@@ -65,7 +67,8 @@ async def contributions_of(bench: Bench) -> AsyncIterator[Contributions]:
     async with Database(settings.database_url) as database, appends(database.url) as commits:
         store = EventStore(database, commits, bench.section)
         plan_states = PlanStates(database, wait_seconds=settings.copy_wait_seconds)
-        yield Contributions(bench.section, store, plan_states, settings)
+        rights = Rights(bench.section, plan_states, access_copy(database, settings), settings)
+        yield Contributions(bench.section, store, rights, settings)
 
 
 async def side_by_side(doing: Iterable[Awaitable[Answered]], at_once: int = 200) -> list[Answered]:

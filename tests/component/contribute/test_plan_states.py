@@ -10,7 +10,7 @@ from shared.ledger.topics import events_topic
 from shared.testing.events import History
 from shared.testing.eventually import LONG_ENOUGH, eventually
 from shared.testing.service import contribution
-from tests.component.contribute.running import AGREE, GOAL, NURSE, Running
+from tests.component.contribute.running import AGREE, GOAL, GP, Running
 
 pytestmark = [pytest.mark.component, pytest.mark.asyncio(loop_scope="session")]
 
@@ -18,11 +18,11 @@ pytestmark = [pytest.mark.component, pytest.mark.asyncio(loop_scope="session")]
 async def test_a_plan_not_yet_heard_of_is_taken_later_under_the_same_id(goals: Running) -> None:
     history = History()
     given = contribution(AGREE, GOAL, history.plan_id)
-    told = (await goals.door.contribute(given, NURSE)).json()
+    told = (await goals.door.contribute(given, GP)).json()
     assert (told["code"], told["retryable"]) == ("plan-unknown", True)
     await goals.publish(history, "plan-opened")
     await until_known(goals, history.plan_id, "open")
-    answer = await goals.door.contribute(given, NURSE)
+    answer = await goals.door.contribute(given, GP)
     assert answer.status_code == 201, answer.text
 
 
@@ -40,7 +40,7 @@ async def test_who_asks_a_moment_too_early_is_kept_waiting_and_not_refused(
     monkeypatch.setattr(PlanStates, "_read", and_say_so)
     async with goals.bench.running("patient", copy_wait_seconds=LONG_ENOUGH) as patient:
         given = contribution(AGREE, GOAL, history.plan_id)
-        asking = asyncio.create_task(patient.contribute(given, NURSE))
+        asking = asyncio.create_task(patient.contribute(given, GP))
         await asyncio.wait_for(has_asked.wait(), LONG_ENOUGH)
         assert not asking.done()
         await goals.publish(history, "plan-opened")
@@ -61,7 +61,7 @@ async def test_a_plan_takes_contributions_while_it_is_open(goals: Running) -> No
     history = History()
 
     async def asked() -> tuple[int, str | None]:
-        answer = await goals.door.contribute(contribution(AGREE, GOAL, history.plan_id), NURSE)
+        answer = await goals.door.contribute(contribution(AGREE, GOAL, history.plan_id), GP)
         return answer.status_code, answer.json().get("code")
 
     for name, wanted in (
@@ -87,7 +87,7 @@ async def test_a_plan_takes_contributions_while_it_is_open(goals: Running) -> No
     after = History()
     await goals.publish(after, "plan-opened")
     await until_known(goals, after.plan_id, "open")
-    answer = await goals.door.contribute(contribution(AGREE, GOAL, after.plan_id), NURSE)
+    answer = await goals.door.contribute(contribution(AGREE, GOAL, after.plan_id), GP)
     assert answer.status_code == 201
     await eventually(
         lambda: goals.bench.pool.fetchval(

@@ -136,6 +136,9 @@ async def test_a_file_is_given_to_who_may_see_what_names_it(about_me: AboutMe) -
         )
         assert answer.status_code == 201, answer.text
         assert await seen_by(NURSE, COUNCIL, person) == wanted, restriction
+    # Who acts for the person sees what the person sees, and only by a Proxy.
+    assert await seen_by(close) == [403]
+    await about_me.bench.appoint(plan_id, "close")
     assert await seen_by(close) == [404]
 
 

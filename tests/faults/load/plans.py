@@ -16,6 +16,8 @@ from tests.faults.load.sent import NAME, Party
 from tests.faults.load.stories import restriction
 
 _COMMANDS: Final = "careplan.person.commands."
+_ESTABLISH: Final = "careplan.care-team.commands.relationship-establish.v1"
+_REGISTRATION: Final = Party("professional", "ZZP01", role="registration-service")
 _LEAVES: Final = ("aliases", "addresses", "nhs_number", "contact")
 _FROM_THE_START: Final = 0.15
 
@@ -59,10 +61,40 @@ class PlanDeeds(Deeds):
         if not sent.is_accepted:
             return None
         plan.practices = {content["gp_practices"][0]["ods"]}
+        known_to = {
+            *ORGANISATIONS,
+            *(step.organisation for one in self._stories for step in one.steps),
+        }
+        await asyncio.gather(
+            *(self._relate(rng, plan, org) for org in sorted(filter(None, known_to)))
+        )
         self.opened.append(plan.id)
         if is_shared and self.takes_up_new_plans:
             self.plans.append(plan)
         return plan
+
+    async def _relate(self, rng: Random, plan: Plan, org: str) -> None:
+        """A registration service says that an organisation looks after the person."""
+        nonce = nonce_of(rng)
+        content = {
+            "organisation": {"ods": org} if org[0] != "x" else {"local_id": org},
+            "kind": "registration",
+            "reason": f"They are registered there: {nonce}",
+            "lawful_basis": {"value": "direct-care"},
+            "live_from": "2020-01-01T00:00:00Z",
+            "scope": {"labels": ["address", "mental-health"]},
+        }
+        said = Said(
+            section="care_team",
+            command=_ESTABLISH,
+            content=content,
+            plan_id=plan.id,
+            entry_id=identifier(rng),
+            nonce=nonce,
+            by=_REGISTRATION,
+        )
+        sent = self._new(rng, said)
+        await self._http.send(sent, rng)
 
     async def end_and_reopen(self, rng: Random, _: Plan, door: str) -> None:
         """A plan of somebody whom nobody else knows: written in, ended, perhaps opened again."""

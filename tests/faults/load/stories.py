@@ -78,8 +78,10 @@ def stories() -> tuple[Story, ...]:
     for name, section in sections.items():
         for example in discover.examples(name) or ():
             command = section.commands[example.command]
-            # Whoever acts for somebody names an entry of another plan, which no plan here has.
-            if command.entry.opens_plan is None and "on_behalf_of" not in example.provenance:
+            # Whoever acts for somebody names an entry of another plan, which no plan here has. And
+            # what everybody's access rests on is said when a plan is opened, and stays.
+            begins = command.entry.opens_plan or command.entry.gives_access
+            if begins is None and "on_behalf_of" not in example.provenance:
                 # Entries of two types may have one label; each has its own story.
                 label = (name, example.plan, example.entry, command.entry)
                 steps = found.setdefault(label, [])

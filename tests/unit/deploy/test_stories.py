@@ -10,7 +10,6 @@ from uuid import UUID
 import pytest
 
 from deploy.examples.story import (
-    PROXIES,
     STORIES,
     Said,
     Story,
@@ -69,8 +68,7 @@ def test_what_is_dark_waits_for_a_section_that_is_not_declared(story: Story) -> 
     for said in story.dark(HERE):
         missing = story.asks(said) - HERE
         assert missing, named(said)
-        asked = OF_THE_STANDARD | {PROXIES}
-        assert missing <= asked, f"{named(said)} asks a section that no standard has"
+        assert missing <= OF_THE_STANDARD, f"{named(said)} asks a section that no standard has"
     assert len(story.lit(HERE)) + len(story.dark(HERE)) == len(story.said)
 
 

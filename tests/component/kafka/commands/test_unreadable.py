@@ -208,6 +208,7 @@ async def test_an_event_that_cannot_be_read_holds_up_no_copy(goals: Goals) -> No
         )
         await goals.bench.producer.send_and_wait(topic, value, key)
     given = agree(history.plan_id)
+    await goals.bench.relate([history.plan_id], "ZZC01")
     await goals.bench.command(given, "ZZC01")
     assert (await goals.told(given))["outcome"] == "accepted"
     letter = await goals.letter(odd)

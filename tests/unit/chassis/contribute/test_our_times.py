@@ -12,6 +12,7 @@ import pytest
 from services.about_me.section import SECTION
 from shared.chassis.contribute.decisions import Decisions
 from shared.chassis.contribute.prepare import contribution_from_json, prepare
+from shared.chassis.policy.decide import Decision
 from shared.chassis.settings import Settings
 from shared.chassis.wire.problem import Problem
 from shared.chassis.wire.shapes import command_shape, event_schema
@@ -43,8 +44,8 @@ class Held:
         if self.entry is not None:
             given["based_on"] = self.entry.version
         prepared = prepare(SECTION, contribution_from_json(given), EDITH)
-        store, plans = cast("Any", self), cast("Any", None)
-        decided = await Decisions(SECTION, store, plans, Settings()).decide(prepared)
+        store = cast("Any", self)
+        decided = await Decisions(SECTION, store, Settings()).decide(prepared, Decision(True))
         assert decided.moved is not None, decided.refused
         self.entry = decided.moved.entry
         self.entry.collect_events()

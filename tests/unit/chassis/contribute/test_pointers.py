@@ -9,7 +9,9 @@ from services.goals.section import SECTION as GOALS
 from shared.chassis.contribute.decisions import Decisions
 from shared.chassis.contribute.prepare import contribution_from_json, prepare
 from shared.chassis.contribute.receipts import Reply, refusal
+from shared.chassis.contribute.rights import refused_by
 from shared.chassis.http.contributions import refusal as problem_of
+from shared.chassis.policy.decide import Decision
 from shared.chassis.settings import Settings
 from shared.ledger import Contributor, Organisation, Section
 
@@ -33,8 +35,6 @@ OF_THE_PERSON = {"stated_by": {"kind": "person"}}
         (GOALS, AGREE, {"content": AIM, "visibility": NO_APPROVER}, "/visibility/approved_by"),
         (GOALS, AGREE, {"content": AIM, "provenance": {"stated_at": "2200-01-01T00:00:00Z"}},
          "/provenance/stated_at"),
-        (GOALS, AGREE, {"content": AIM, "provenance": {"on_behalf_of": {"name": "Edith"}}},
-         "/provenance/on_behalf_of"),
         (ABOUT_ME, BEGIN, {"content": WORDS}, "/provenance/stated_by"),
         (ABOUT_ME, BEGIN, {"content": WORDS, "provenance": OF_THE_PERSON},
          "/provenance/supported_by"),
@@ -48,8 +48,19 @@ async def test_a_refusal_points_at_what_was_sent(
     given = contribution_from_json({**ids, "command": command, **members})
     prepared = prepare(section, given, NURSE)
     nothing = cast("Any", None)
-    decided = await Decisions(section, nothing, nothing, Settings()).decide(prepared)
+    decided = await Decisions(section, nothing, Settings()).decide(prepared, Decision(True))
     assert decided.refused is not None
     receipt = refusal(section, prepared, decided.refused).as_json()
     (error,) = problem_of(Reply(receipt, kept=True)).errors
     assert (error["pointer"], error["rule"]) == (pointer, decided.refused.code)
+
+
+def test_a_proxy_that_is_not_live_is_pointed_at_where_it_is_named() -> None:
+    ids = {"contribution_id": f"{IDS}0d", "plan_id": f"{IDS}0a"}
+    prepared = prepare(
+        GOALS, contribution_from_json({**ids, "command": AGREE, "content": AIM}), NURSE
+    )
+    for code, pointers in (("proxy-not-live", ["/provenance/on_behalf_of"]), ("withheld", [])):
+        receipt = refusal(GOALS, prepared, refused_by(Decision(False, code, "No."))).as_json()
+        problem = problem_of(Reply(receipt, kept=False))
+        assert [error["pointer"] for error in problem.errors] == pointers

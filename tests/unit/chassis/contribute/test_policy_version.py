@@ -10,12 +10,15 @@ import orjson
 import pytest
 
 from services.goals.section import SECTION
-from shared.chassis.contribute import decisions
 from shared.chassis.contribute.contribute import Contributions
 from shared.chassis.contribute.prepare import contribution_from_json
+from shared.chassis.contribute.rights import Rights
 from shared.chassis.contribute.validate import Validations
+from shared.chassis.database.database import Database
 from shared.chassis.http.contributions import refusal
-from shared.chassis.policy.decide import Action, Decision
+from shared.chassis.policy import access_copy
+from shared.chassis.policy.access_copy import AccessCopy
+from shared.chassis.policy.decide import Decision
 from shared.chassis.settings import Settings
 from shared.chassis.store.event_store import EventStore
 from shared.chassis.store.rows import Append, Appended
@@ -65,11 +68,10 @@ def agree(*needs: Any) -> Contribution:
 
 
 def decided_then(monkeypatch: pytest.MonkeyPatch, code: str | None) -> None:
-    def of_that_day(_: Contributor, action: Action, *__: Any) -> Decision:
-        no = code if action is Action.CONTRIBUTE else None
-        return Decision(no is None, no, "No.", policy_version=THEN)
+    def of_that_day(*_: Any) -> Decision:
+        return Decision(code is None, code, "No.", policy_version=THEN)
 
-    monkeypatch.setattr(decisions, "decide", of_that_day)
+    monkeypatch.setattr(access_copy, "decide", of_that_day)
 
 
 @pytest.fixture
@@ -77,9 +79,11 @@ def kept() -> Kept:
     return Kept()
 
 
-def made(of: type[Any], kept: Kept) -> Any:
-    anything = cast("Any", kept)
-    return of(SECTION, EventStore(anything, anything, SECTION), anything, Settings())
+def made(of: type[Any], kept: Kept, *others: Any) -> Any:
+    anything, settings = cast("Any", kept), Settings()
+    access = AccessCopy(Database(""), wait_seconds=0)
+    rights = Rights(SECTION, anything, access, settings)
+    return of(SECTION, EventStore(anything, anything, SECTION), rights, settings, *others)
 
 
 @pytest.mark.asyncio
@@ -116,9 +120,8 @@ async def test_with_a_look_and_with_one_that_is_denied(
     kept: Kept, monkeypatch: pytest.MonkeyPatch, code: str | None
 ) -> None:
     decided_then(monkeypatch, code)
-    anything, accesses = cast("Any", kept), ListedAccesses()
-    store = EventStore(anything, anything, SECTION)
-    await Validations(SECTION, store, anything, Settings(), accesses).validate(agree(NEED), TOM)
+    accesses = ListedAccesses()
+    await made(Validations, kept, accesses).validate(agree(NEED), TOM)
     (row,) = accesses.rows
     told = orjson.loads(row.record)
     assert (told["policy_version"], told["code"] if code else None) == (THEN, code)

@@ -38,10 +38,11 @@ CREATE TABLE dead_letter_count (
 -- The service's own copy of relationships, Proxies and openings of plans: what decides who may see a
 -- plan and act for its person. Of each leaf the version that set it last is kept beside its value.
 CREATE TABLE access_entry (
-    entry_id uuid PRIMARY KEY,
+    entry_id uuid NOT NULL,
     plan_id  uuid NOT NULL,
     kind     text NOT NULL CHECK (kind IN ('relationship', 'proxy', 'opening')),
-    leaves   bytea NOT NULL                  -- JSON: {leaf: [entry_version, value]}
+    leaves   bytea NOT NULL,                 -- JSON: {leaf: [entry_version, value]}
+    PRIMARY KEY (entry_id, kind)             -- ids are chosen, and unique in one section alone
 );
 CREATE INDEX access_entry_plan ON access_entry (plan_id);
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from services.plan.reads.together import Together
+from shared.chassis.database.together import Together
 
 pytestmark = pytest.mark.asyncio
 
