@@ -99,23 +99,18 @@ class AccessCopy:
         if plan_id is None or not (decision.may_change or decision.override):
             return decision
 
-        def permits(access: Access) -> bool:
-            nonlocal decision
+        def by(access: Access) -> Decision:
             now = datetime.now(UTC)
-            decision = decide(contributor, action, replace(facts, access=access, at=now), purpose)
-            return not decision.may_change
+            return decide(contributor, action, replace(facts, access=access, at=now), purpose)
 
         held = self._held.get(plan_id)
-        if (
-            held is None
-            or self._now() - held.asked_at > _HELD_SECONDS
-            or not permits(held.access)
-            or decision.override
-        ):
-            await self._until(
-                plan_id, permits, self._wait_seconds if patience is None else patience
-            )
-        return decision
+        if held is not None and self._now() - held.asked_at <= _HELD_SECONDS:
+            decision = by(held.access)
+            if not (decision.may_change or decision.override):
+                return decision
+        patience = self._wait_seconds if patience is None else patience
+        known = await self._until(plan_id, lambda access: not by(access).may_change, patience)
+        return by(known)
 
     async def _until(
         self, plan_id: UUID, holds: Callable[[Access], bool], patience: float
