@@ -7,7 +7,7 @@ STACK := $(or $(CAREPLAN_STACK_DIR),.stack)
 WANTED := $(shell { cat requirements/dev.txt pyproject.toml; pwd; } | cksum)
 
 .DEFAULT_GOAL := help
-.PHONY: help run stop logs seed reset test test-unit test-component test-e2e test-properties lint format \
+.PHONY: help run stop logs seed reset test test-unit test-component test-browser test-e2e test-properties lint format \
 	contracts check-contracts new-section bench faults lock clean set-up
 
 ##@ The stack
@@ -37,6 +37,9 @@ test-unit: set-up ## seconds: no database, no broker
 
 test-component: set-up ## one service at a time on real PostgreSQL and Kafka
 	$(BIN)/pytest tests/component
+
+test-browser: set-up ## every screen in Chromium, where there is one
+	$(BIN)/pytest tests/browser
 
 test-e2e: set-up ## the whole stack
 	$(BIN)/pytest tests/e2e

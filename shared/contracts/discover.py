@@ -39,6 +39,12 @@ def services() -> tuple[str, ...]:
     return (*(section.name for section in sections()), *readers())
 
 
+def apis() -> tuple[str, ...]:
+    """The services that answer programs: whatever can be run but what has ``pages`` for people."""
+    for_people = set(_folders_with("pages"))
+    return tuple(name for name in services() if name not in for_people)
+
+
 def examples(section: str) -> Any:
     """The ``EXAMPLES`` that a section declares, or ``None`` where it has none yet."""
     name = f"services.{section}.examples"

@@ -59,6 +59,19 @@ OF_A_READER = {
         "queries": {"records.py", "evidence.py"},
         "doors": {"events.py", "api.py", "answers.py", "evidence.py", "log.py"},
     },
+    "viewer": {
+        "": {
+            "app.py", "settings.py", "clients.py", "sessions.py", "people.py", "templates",
+            "static",
+        },
+        "shown": {
+            "words.py", "times.py", "who.py", "values.py", "entries.py", "parts.py", "plan.py",
+            "emergency.py", "versions.py", "history.py", "contributions.py",
+        },
+        "pages": {
+            "screens.py", "start.py", "plan.py", "past.py", "history.py", "contributing.py",
+        },
+    },
 }  # fmt: skip
 """The permitted files of each package of a reader; beside them `__init__.py` and `migrations/`."""
 

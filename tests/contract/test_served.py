@@ -14,7 +14,7 @@ from shared.ledger.names import kebab
 
 pytestmark = pytest.mark.asyncio
 
-SERVICES = discover.services()
+SERVICES = discover.apis()
 
 
 @cache

@@ -38,12 +38,13 @@ class Issuer:
         self.folder.mkdir(parents=True, exist_ok=True)
         if not self.private_key.exists():
             key = ECKey.generate_key("P-256", {"use": "sig", "alg": ALGORITHM}, auto_kid=True)
-            _write(self.private_key, json.dumps(key.as_dict(private=True)))
+            write_private(self.private_key, json.dumps(key.as_dict(private=True)))
         known = import_key(json.loads(self.private_key.read_bytes()))
-        _write(self.jwks, json.dumps(KeySet([known]).as_dict(private=False), indent=2))
+        write_private(self.jwks, json.dumps(KeySet([known]).as_dict(private=False), indent=2))
 
 
-def _write(path: Path, text: str) -> None:
+def write_private(path: Path, text: str) -> None:
+    """Writes what only its owner may read; readers see the old or the new, never a part."""
     # Under another name first, so that an interrupted start leaves no half of a key.
     unfinished = path.with_suffix(".unfinished")
     unfinished.touch(mode=0o600)

@@ -26,6 +26,11 @@ class Service:
     is_section: bool
 
     @property
+    def owns_data(self) -> bool:
+        """False for what only shows what others have: it has no database and no topics."""
+        return self.is_section or (ROOT / "services" / self.name / "migrations").is_dir()
+
+    @property
     def migrations(self) -> tuple[Path, ...]:
         """The folders of its migrations, in order."""
         shared = ROOT / "shared" / "chassis" / "database" / "migrations"
@@ -58,7 +63,7 @@ def service_child(
         command=[sys.executable, "-m", "shared.chassis.run", service.name],
         environment={"PYTHONUNBUFFERED": "1", **environment},
         ready=ready,
-        after=("postgres", "kafka"),
+        after=("postgres", "kafka") if service.owns_data else (),
         grace=4.5,
         worth_showing=_WORTH_SHOWING,
     )

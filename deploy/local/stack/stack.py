@@ -1,9 +1,11 @@
 """One start of everything: what starts in which order, top to bottom, and how it stops again."""
 
 import asyncio
+import json
 import os
 import time
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Final
 
 import httpx
 
@@ -19,12 +21,16 @@ from deploy.local.servers.both import kafka_child, postgres_child
 from deploy.local.servers.databases import create_service_database
 from deploy.local.settings import StackSettings
 from deploy.local.stack import place, welcome
-from deploy.local.stack.issuer import ISS, Issuer
+from deploy.local.stack.example_people import VALID_FOR, example_people
+from deploy.local.stack.issuer import ISS, Issuer, write_private
 from deploy.local.stack.log import ORIGIN, DevelopmentLog
 from deploy.local.stack.services import Service, found, service_child
 from deploy.local.stack.stack_file import StackFile
 from deploy.organisations import organisations
 from shared.contracts.topics import declared_topics
+from shared.ledger.names import kebab
+
+VIEWER: Final = "viewer"
 
 # Services and broker leave at least 2 s of it to PostgreSQL, for its last checkpoint.
 _ALL_DOWN_WITHIN = 9.2
@@ -33,17 +39,20 @@ _ALL_DOWN_WITHIN = 9.2
 class Stack:
     """One start of everything, in one folder."""
 
-    def __init__(self, settings: StackSettings, terminal: Terminal) -> None:
+    def __init__(
+        self, settings: StackSettings, terminal: Terminal, services: Sequence[Service] | None = None
+    ) -> None:
         self.settings = settings
         self.terminal = terminal
         self.folder = settings.folder
-        self.services = found()
+        self.services = found() if services is None else services
         ports = settings.service_ports([service.name for service in self.services])
         self.ports = dict(sorted(ports.items(), key=lambda item: item[1]))
         self.urls = {name: f"http://127.0.0.1:{port}" for name, port in self.ports.items()}
         self.organisations = organisations()
         self.issuer = Issuer(self.folder / "issuer")
         self.log = DevelopmentLog(self.folder / "log", settings.witness_port)
+        self.people = self.issuer.folder / "people.json"
         self.cluster = postgres.Cluster(self.folder / "postgres", settings.postgres_port)
         self.broker = kafka.Broker(
             self.folder / "kafka", settings.kafka_port, settings.cache_folder
@@ -67,6 +76,7 @@ class Stack:
         place.check_ports(self.needed_ports())
         self.file.remove()  # left by a start that was killed
         self.issuer.prepare()
+        self.list_people()
         self.log.prepare()
         for witness in self.log.witnesses(self.client):
             self.supervisor.start(witness)
@@ -78,7 +88,7 @@ class Stack:
         databases = preparing.result()
 
         for service in self.services:
-            environment = self.environment(service, databases[service.name])
+            environment = self.environment(service, databases.get(service.name, ""))
             url = self.urls[service.name]
             self.supervisor.start(service_child(service, environment, url, self.client))
         await self.supervisor.until_ready(*self.urls)
@@ -102,6 +112,7 @@ class Stack:
                         create_service_database(self.admin_url, service.name, service.migrations)
                     )
                     for service in self.services
+                    if service.owns_data
                 }
         return {name: task.result() for name, task in made.items()}
 
@@ -122,6 +133,19 @@ class Stack:
         created = await ensure_topics(self.kafka_servers, declared)
         self.terminal.say(f"{len(declared)} topics ({len(created)} new)")
 
+    def list_people(self) -> None:
+        """Writes down who can sign in to the viewer: the people of the examples, with tokens."""
+        try:
+            told = stories()
+        except StoryUnusable:
+            told = ()  # said when they are loaded
+        signer = self.issuer.signer
+
+        def sign(claims: dict[str, Any]) -> str:
+            return signer.sign(claims, valid_for=VALID_FOR)
+
+        write_private(self.people, json.dumps(example_people(told, sign)))
+
     async def load_examples(self) -> None:
         """Loads the five stories over HTTP; without them the stack still runs."""
         self.terminal.write("")
@@ -141,6 +165,8 @@ class Stack:
         if service.name == "audit":
             own["CAREPLAN_LOG_KEY"] = str(self.log.key_file)
             own["CAREPLAN_LOG_POLICY"] = str(self.log.policy_file)
+        if service.name == VIEWER:
+            own |= self.addresses()
         return {
             **own,
             "CAREPLAN_SERVICE": service.name,
@@ -152,6 +178,17 @@ class Stack:
             "CAREPLAN_JWKS": str(self.issuer.jwks),
             "CAREPLAN_INSTANCE": f"{service.name}-1",
             "CAREPLAN_MEDIA_STORE": str(self.folder / "media"),
+        }
+
+    def addresses(self) -> dict[str, str]:
+        """What the viewer is told: where the APIs are, and who may sign in."""
+        doors = {kebab(one.name): self.urls[one.name] for one in self.services if one.is_section}
+        return {
+            "CAREPLAN_VIEWER_PLAN_ADDRESS": self.urls["plan"],
+            "CAREPLAN_VIEWER_AUDIT_ADDRESS": self.urls["audit"],
+            "CAREPLAN_VIEWER_SECTION_ADDRESSES": json.dumps(doors),
+            "CAREPLAN_VIEWER_EXAMPLE_PEOPLE": str(self.people),
+            "CAREPLAN_VIEWER_SECURE_COOKIES": "false",
         }
 
     def needed_ports(self) -> dict[str, int]:
@@ -205,8 +242,8 @@ class Stack:
                 "key": str(self.log.verifier),
                 "policy": str(self.log.policy_file),
             }
-        if "viewer" in self.urls:
-            content["viewer"] = self.urls["viewer"]
+        if VIEWER in self.urls:
+            content["viewer"] = self.urls[VIEWER]
         return content
 
     async def shut_down(self) -> None:

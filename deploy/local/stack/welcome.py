@@ -10,6 +10,7 @@ from deploy.examples.story import Somebody, Story
 from deploy.local.processes.output import Terminal
 from shared.cli.running_stack import DEFAULT_FOLDER, without_password
 
+_VIEWER = "viewer"
 _OFFICER = "Nell Ward-Synth"
 
 
@@ -18,6 +19,8 @@ def addresses(
 ) -> None:
     """Where everything is; the password of PostgreSQL stays in its file."""
     terminal.write(f"\nEverything is running, after {seconds:.1f} s:\n")
+    if _VIEWER in urls:
+        terminal.write(f"  Open {urls[_VIEWER]} and sign in as one of the example people.\n")
     for name, url in urls.items():
         terminal.write(f"  {name:<17} {url}")
     terminal.write(f"  {'PostgreSQL':<17} {without_password(stack['postgres']['url'])}")

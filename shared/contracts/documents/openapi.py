@@ -75,8 +75,7 @@ _LINKS: Final = {
 def files(named: Mapping[str, str]) -> dict[str, Json]:
     """The documents by their paths below ``contracts/``; ``named`` has each type's newest file."""
     return {
-        f"openapi/{name.replace('_', '-')}.json": document(name, named)
-        for name in discover.services()
+        f"openapi/{name.replace('_', '-')}.json": document(name, named) for name in discover.apis()
     }
 
 

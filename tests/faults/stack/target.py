@@ -21,7 +21,7 @@ from deploy.local.processes.supervisor import Child, Supervisor
 from deploy.local.servers.kafka import Listener
 from deploy.local.settings import StackSettings
 from deploy.local.stack import place
-from deploy.local.stack.services import Service
+from deploy.local.stack.services import Service, found
 from deploy.local.stack.stack import Stack
 from shared.cli.readiness import every_part_ready
 from shared.contracts import discover
@@ -61,7 +61,9 @@ class _TestStack(Stack):
     """`make run` without the example, and with addresses that lead through proxies."""
 
     def __init__(self, settings: StackSettings, guard: str | None) -> None:
-        super().__init__(settings, Terminal(None, colour=False))
+        # The pages own nothing that could be lost.
+        services = [one for one in found() if one.owns_data]
+        super().__init__(settings, Terminal(None, colour=False), services)
         self.to_postgres: dict[str, Proxy] = {}
         self.to_kafka: dict[str, Proxy] = {}
         self.told: dict[str, dict[str, str]] = {}

@@ -1,0 +1,139 @@
+"""The APIs that the pages are made from, asked with the reader's own token."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+from uuid import UUID
+
+import httpx
+import orjson
+
+Json = Mapping[str, Any]
+
+ANSWER_LIMIT: Final = 16 * 1024 * 1024
+WAIT: Final = "wait=2"
+"""How long the plan may wait for what this reader has just contributed (RFC 7240)."""
+
+_UNAVAILABLE: Final = "unavailable"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What an API has answered: its status, its JSON, and its headers."""
+
+    status: int
+    body: Json
+    headers: Mapping[str, str]
+
+    @property
+    def is_good(self) -> bool:
+        """True for what was asked for."""
+        return 200 <= self.status < 300  # noqa: PLR2004 - the range of success
+
+    @property
+    def code(self) -> str:
+        """The code of a problem; empty where there is none."""
+        return "" if self.is_good else str(self.body.get("code", ""))
+
+
+@dataclass(frozen=True)
+class Apis:
+    """The APIs of the plan, of the audit and of the sections."""
+
+    client: httpx.AsyncClient
+    plan_address: str
+    audit_address: str
+    section_addresses: Mapping[str, str]
+
+    async def plan(self, token: str, plan_id: UUID, position: str = "") -> Answer:
+        """The plan as it stands, at least as new as ``position``, with all that a page shows."""
+        headers = {"Ledger-Min-Position": position, "Prefer": WAIT} if position else {}
+        return await self._get(token, f"/v1/plans/{plan_id}", {"include": _ALL}, headers)
+
+    async def emergency(self, token: str, plan_id: UUID) -> Answer:
+        """What an emergency opens of a plan; the whole plan where its API has no such view."""
+        answer = await self._get(token, f"/v1/plans/{plan_id}/emergency", {}, _IN_EMERGENCY)
+        return await self.plan(token, plan_id) if answer.code == "not-found" else answer
+
+    async def version(self, token: str, plan_id: UUID, version: int) -> Answer:
+        """The plan of a version."""
+        return await self._get(token, f"/v1/plans/{plan_id}/versions/{version}", {"include": _ALL})
+
+    async def versions(self, token: str, plan_id: UUID, cursor: str = "") -> Answer:
+        """The versions of a plan, newest first."""
+        return await self._get(token, f"/v1/plans/{plan_id}/versions", _page(cursor))
+
+    async def history(self, token: str, plan_id: UUID, cursor: str = "") -> Answer:
+        """The contributions to a plan, newest first."""
+        return await self._get(token, f"/v1/plans/{plan_id}/history", _page(cursor))
+
+    async def contribute(self, token: str, section: str, contribution: Json) -> Answer:
+        """Send a contribution to the front door of its section."""
+        return await self._post(token, section, "/v1/contributions", contribution)
+
+    async def validate(self, token: str, section: str, contribution: Json) -> Answer:
+        """Ask what would be recorded; nothing is."""
+        return await self._post(token, section, "/v1/contributions:validate", contribution)
+
+    async def _get(
+        self,
+        token: str,
+        path: str,
+        parameters: Mapping[str, str],
+        headers: Mapping[str, str] | None = None,
+    ) -> Answer:
+        request = self.client.build_request(
+            "GET",
+            self.plan_address + path,
+            params=dict(parameters),
+            headers={**_headers(token), **(headers or {})},
+        )
+        return await self._ask(request)
+
+    async def _post(self, token: str, section: str, path: str, contribution: Json) -> Answer:
+        address = self.section_addresses.get(section)
+        if address is None:
+            return Answer(503, {"code": _UNAVAILABLE}, {})
+        request = self.client.build_request(
+            "POST",
+            address + path,
+            content=orjson.dumps(contribution),
+            headers={**_headers(token), "Content-Type": "application/json"},
+        )
+        return await self._ask(request)
+
+    async def _ask(self, request: httpx.Request) -> Answer:
+        """An API that cannot be reached, or says what is no JSON, is unavailable."""
+        try:
+            answer = await self.client.send(request, stream=True)
+            try:
+                content = await _bounded(answer)
+            finally:
+                await answer.aclose()
+            body = orjson.loads(content)
+        except (httpx.HTTPError, ValueError):
+            return Answer(503, {"code": _UNAVAILABLE}, {})
+        return Answer(answer.status_code, body if isinstance(body, dict) else {}, answer.headers)
+
+
+_IN_EMERGENCY: Final = {"Ledger-Purpose": "emergency"}
+_ALL: Final = "authorship,derived,findings,reviews"
+_OF_A_PAGE: Final = "50"
+
+
+def _page(cursor: str) -> dict[str, str]:
+    return {"limit": _OF_A_PAGE, **({"cursor": cursor} if cursor else {})}
+
+
+def _headers(token: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token}", "Accept": "application/json"}
+
+
+async def _bounded(answer: httpx.Response) -> bytes:
+    parts, size = [], 0
+    async for part in answer.aiter_bytes():
+        size += len(part)
+        if size > ANSWER_LIMIT:
+            raise ValueError("the answer is too long")
+        parts.append(part)
+    return b"".join(parts)

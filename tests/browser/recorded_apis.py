@@ -1,0 +1,64 @@
+"""The APIs as they once answered: what a stack with the five example plans said, kept in files."""
+
+import copy
+import gzip
+import json
+import re
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+RECORDED = Path(__file__).with_name("recorded")
+EDITH = "3ae6ef81-5ace-5780-905e-b4f26c5d67dc"
+
+_PLAN = re.compile(r"/v1/plans/([0-9a-f-]{36})(/.*)?")
+
+
+@cache
+def recorded() -> dict[str, dict[str, Any]]:
+    """What was answered about each plan, by its id and the rest of the path."""
+    told: dict[str, dict[str, Any]] = {}
+    for path in sorted(RECORDED.glob("*.json.gz")):
+        one = json.loads(gzip.decompress(path.read_bytes()))
+        told[one["plan_id"]] = one["answers"]
+    return told
+
+
+class RecordedApis:
+    """Answers as the APIs did. ``asked`` has every request; ``lag`` and ``refuses`` change them."""
+
+    def __init__(self) -> None:
+        self.asked: list[httpx.Request] = []
+        self.lag = "0"
+        self.is_away = False
+        self.change: Callable[[dict[str, Any]], None] | None = None
+        self.refuses: tuple[int, dict[str, Any]] | None = None
+        self.posts: dict[str, tuple[int, dict[str, Any]]] = {}
+
+    @property
+    def transport(self) -> httpx.AsyncBaseTransport:
+        """In place of the network."""
+        return httpx.MockTransport(self._answer)
+
+    def _answer(self, request: httpx.Request) -> httpx.Response:
+        self.asked.append(request)
+        if self.is_away:
+            raise httpx.ConnectError("away")
+        if self.refuses is not None:
+            status, body = self.refuses
+            return httpx.Response(status, json=body)
+        if request.method == "POST":
+            status, body = self.posts[request.url.path]
+            return httpx.Response(status, json=body)
+        found = _PLAN.fullmatch(request.url.path)
+        answers = recorded().get(found[1], {}) if found else {}
+        known = answers.get((found[2] or "") if found else "")
+        if known is None:
+            return httpx.Response(404, json={"code": "not-found", "title": "Not found"})
+        if self.change is not None:
+            known = copy.deepcopy(known)
+            self.change(known)
+        return httpx.Response(200, json=known, headers={"Ledger-Lag": self.lag})

@@ -1,0 +1,128 @@
+"""Every screen in a real browser: easy to use by axe's rules, wide and narrow, with and without
+JavaScript."""
+
+import re
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser
+
+from tests.browser.recorded_apis import EDITH, RecordedApis, recorded
+from tests.browser.visits import PRIYA, visit
+
+pytestmark = pytest.mark.browser
+
+TARIQ = "b4ddc87b-4f24-56b6-b4a1-3c6d611ea281"
+LEANNE = "0643d5ee-0113-5cc2-a335-b47ed3e8cb91"
+SCREENS = {
+    "sign-in": ("", "/sign-in"),
+    "home": (PRIYA, "/"),
+    "plan": (PRIYA, f"/plans/{EDITH}"),
+    "own plan": ("PCSP-EX-01/edith", f"/plans/{EDITH}"),
+    "another plan": ("PCSP-EX-05/anita", f"/plans/{LEANNE}"),
+    "emergency": (PRIYA, f"/plans/{EDITH}/emergency"),
+    "nothing there": (PRIYA, "/nowhere"),
+}
+RULES = {
+    "runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"],
+}
+READERS = {
+    "3ae6ef81-5ace-5780-905e-b4f26c5d67dc": "PCSP-EX-01/priya",
+    TARIQ: "PCSP-EX-02/claire",
+    "cacd5415-063b-5914-82c6-6ab2b371b7fe": "PCSP-EX-03/kofi",
+    "bd274cc0-0c75-56ee-a75c-a2b2245f355c": "PCSP-EX-04/moira",
+    LEANNE: "PCSP-EX-05/anita",
+}
+
+
+@pytest.mark.parametrize("width", [320, 1100])
+@pytest.mark.parametrize("screen", SCREENS)
+def test_a_screen_breaks_no_rule_of_axe_and_does_not_scroll_sideways(
+    chromium: Browser, address: str, screen: str, width: int
+) -> None:
+    who, path = SCREENS[screen]
+    with visit(chromium, address, who, width=width) as page:
+        page.goto(address + path)
+        broken = [
+            f"{rule['id']}: {rule['nodes'][0]['html'][:200]}"
+            for rule in Axe().run(page, options=RULES).response["violations"]
+        ]
+        assert not broken
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        assert page.locator("h1").count() == 1
+        assert page.locator("html[lang]").count() == 1
+
+
+@pytest.mark.parametrize("screen", ["plan", "emergency", "sign-in"])
+def test_a_screen_says_the_same_without_javascript(
+    chromium: Browser, address: str, screen: str
+) -> None:
+    who, path = SCREENS[screen]
+    said = []
+    for scripts in (True, False):
+        with visit(chromium, address, who, scripts=scripts) as page:
+            page.goto(address + path)
+            said.append(page.locator("main").inner_text())
+    assert said[0] == said[1]
+
+
+@pytest.mark.parametrize("plan_id", recorded())
+def test_a_paramedics_five_questions_are_answered_on_one_screen_of_a_telephone(
+    chromium: Browser, address: str, plan_id: str
+) -> None:
+    with visit(chromium, address, READERS[plan_id], width=390, height=844) as page:
+        page.goto(f"{address}/plans/{plan_id}/emergency")
+        answers = {
+            "who this is": page.locator(".em-who"),
+            "whom to call": page.locator(".em-call li").last,
+            "what to do": page.locator(".em-plan .em-do").first,
+        }
+        # Who has said nothing under About me, or has nothing to avoid, has no such part.
+        answers["what matters now"] = page.locator(".em-matters, main > .nothing").first
+        if page.locator(".em-plan").first.locator(".em-avoid").count():
+            answers["what not to do"] = page.locator(".em-plan .em-avoid").first
+        for question, answer in answers.items():
+            box = answer.bounding_box()
+            assert box is not None, question
+            assert box["y"] + box["height"] <= 844, f"{question} is below the first screen"
+
+
+def test_the_emergency_view_prints_on_one_page(chromium: Browser, address: str) -> None:
+    for plan_id, who in READERS.items():
+        with visit(chromium, address, who) as page:
+            page.goto(f"{address}/plans/{plan_id}/emergency")
+            printed = page.pdf(prefer_css_page_size=True)
+            assert len(re.findall(rb"/Type /Page\b(?!s)", printed)) == 1, plan_id
+
+
+def test_a_telephone_is_reached_by_keyboard_and_the_content_first(
+    chromium: Browser, address: str
+) -> None:
+    with visit(chromium, address) as page:
+        page.goto(f"{address}/plans/{EDITH}")
+        page.keyboard.press("Tab")
+        assert page.evaluate("document.activeElement.textContent") == "Skip to the content"
+        page.keyboard.press("Enter")
+        assert page.evaluate("document.activeElement.id") == "main"
+
+
+def test_who_said_a_sentence_stands_beside_it(chromium: Browser, address: str) -> None:
+    with visit(chromium, address) as page:
+        page.goto(f"{address}/plans/{EDITH}")
+        beside = page.locator(".run", has_text="I work nights and I am worn out").first
+        assert "Ruth Marlow-Synth" in beside.locator(".who").inner_text()
+        said, who = (beside.locator(part).bounding_box() for part in (".statements", ".said-by"))
+        assert said is not None
+        assert who is not None
+        assert who["x"] >= said["x"] + said["width"]
+
+
+def test_a_plan_that_is_behind_is_seen_to_be(
+    chromium: Browser, address: str, apis: RecordedApis
+) -> None:
+    apis.lag = "720"
+    with visit(chromium, address) as page:
+        page.goto(f"{address}/plans/{EDITH}")
+        assert page.locator(".currency.behind").is_visible()
+        page.goto(f"{address}/plans/{EDITH}/emergency")
+        assert "out of date by 12 minutes" in page.locator(".em-behind").inner_text()
