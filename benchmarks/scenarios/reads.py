@@ -8,6 +8,7 @@ from tempfile import TemporaryDirectory
 
 import asyncpg
 import httpx
+import orjson
 from uuid_utils.compat import uuid7
 
 from benchmarks.measuring.clusters import Servers
@@ -147,6 +148,7 @@ async def _door(
                 if read.multiplied > 1:
                     await _multiply(made, read.multiplied)
                     await servers.checkpoint()
+                await _relate(made)
                 # What the relay has before it would count as work of the readers.
                 await _until(made, _ALL_IS_PUBLISHED)
                 load = Load(
@@ -187,6 +189,24 @@ async def _multiply(made: TestDatabase, times: int) -> None:
             )
         await connection.execute("ANALYZE")
         must_be("plans", await connection.fetchval("SELECT count(*) % $1 FROM plan", times), 0)
+    finally:
+        await connection.close()
+
+
+async def _relate(made: TestDatabase) -> None:
+    """A relationship with each plan for whoever reads, as if the care team had told of it."""
+    leaves = {
+        "organisation": [1, NURSE.organisation.code if NURSE.organisation else None],
+        "kind": [1, "caseload"],
+        "live_from": [1, "2026-01-01T00:00:00Z"],
+    }
+    connection = await asyncpg.connect(made.owner_url)
+    try:
+        await connection.execute(
+            "INSERT INTO access_entry (entry_id, plan_id, kind, leaves)"
+            " SELECT gen_random_uuid(), plan_id, 'relationship', $1 FROM plan",
+            orjson.dumps(leaves),
+        )
     finally:
         await connection.close()
 

@@ -9,6 +9,7 @@ from fastapi import FastAPI
 from services.plan.doors.api import plan_routes
 from services.plan.doors.events import BATCH, CONSUMER, Folded, FoldEvents
 from services.plan.doors.findings import findings_routes
+from services.plan.doors.readers import Readers
 from services.plan.doors.release import Release
 from services.plan.reads.derived import PlanDerived
 from services.plan.reads.findings import PlanFindings
@@ -69,10 +70,11 @@ def create_app(settings: Settings) -> FastAPI:
         max_records=BATCH,
     )
 
+    access = access_copy(database, settings)
     reader = f"{CONSUMER}-copies"
     copies = BatchConsumer(
         consumer=reader,
-        handle=LocalCopies([access_copy(database, settings)], reader),
+        handle=LocalCopies([access], reader),
         database=database,
         settings=settings,
         pattern=COPIED,
@@ -91,8 +93,8 @@ def create_app(settings: Settings) -> FastAPI:
     zone = ZoneInfo(settings.time_zone)
     findings = PlanFindings(database, zone)
     derived = PlanDerived(database, zone, declared_fields())
-    reading = database, identity, settings.roles
     release = Release(accesses, events.behind_seconds)
+    reading = database, identity, Readers(access, settings, release)
     routes = plan_routes(*reading, folded, release, (findings, derived))
     return service_app(
         "The shared plan",

@@ -38,6 +38,8 @@ def history_of(
         content: dict[str, Any] = {
             key: _value(random) for key in random.sample(_KEYS, random.randrange(4))
         }
+        if "visibility" in content:  # one that keeps it from nobody
+            content["visibility"] = random.choice((None, {"reason": _value(random)}))
         fields = list(content)
         if _rarely(random):
             key = random.choice(("responses", "a"))

@@ -45,7 +45,7 @@ OF_A_READER = {
         "reads/differences": {"between.py", "fields.py", "words.py", "patch.py"},
         "doors": {
             "events.py", "api.py", "answers.py", "findings.py", "feed.py", "fhir.py", "release.py",
-            "which.py", "past.py", "remembered.py",
+            "which.py", "readers.py", "past.py", "remembered.py",
         },
     },
     "audit": {

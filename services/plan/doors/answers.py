@@ -90,8 +90,14 @@ class AgreementStands(TypedDict):
     plan_version: Annotated[
         int | None, titled("Plan version", "The version of the plan that was agreed to.")
     ]
-    changed_since: Annotated[
-        bool, titled("Changed since", "Whether it has changed since it was agreed to.")
+    changed_since: NotRequired[
+        Annotated[
+            bool,
+            titled(
+                "Changed since",
+                "Whether it has changed since it was agreed to; left out where that is withheld.",
+            ),
+        ]
     ]
 
 
@@ -168,6 +174,9 @@ class ShownEntry(TypedDict):
     derived: NotRequired[
         Annotated[DerivedOfEntry, titled("Derived", "What follows from it; with `derived`.")]
     ]
+    withheld: NotRequired[
+        Annotated[list[str], titled("Withheld", "The fields that you are not shown, by path.")]
+    ]
 
 
 class Parked(TypedDict):
@@ -227,8 +236,15 @@ class DerivedOfPlan(TypedDict):
     last_stated_at: Annotated[
         datetime | None, titled("Last stated", "When the newest of it was said.")
     ]
-    sendable: Annotated[
-        bool, titled("Sendable", "Whether every element is there that the standard demands.")
+    sendable: NotRequired[
+        Annotated[
+            bool,
+            titled(
+                "Sendable",
+                "Whether every element is there that the standard demands; left out where one of "
+                "them is withheld.",
+            ),
+        ]
     ]
     missing: Annotated[list[str], titled("Missing", "The mandatory elements that are missing.")]
     not_recorded: Annotated[
@@ -282,6 +298,16 @@ class Finding(TypedDict):
     words: Annotated[str, titled("Words", "What it means, for a clinician to read.")]
 
 
+class EntriesWithheld(TypedDict):
+    """How many entries of a section you are not shown; nothing else is said of them."""
+
+    section: SectionName
+    entries: Annotated[_Version, titled("Entries", "How many.")]
+
+
+Withheld = Annotated[Literal[True], titled("Withheld", "You are not shown what this is about.")]
+
+
 class Plan(TypedDict):
     """A plan, as it stands or as it was."""
 
@@ -319,6 +345,12 @@ class Plan(TypedDict):
     reviews: NotRequired[
         Annotated[list[ReviewDue], titled("Reviews", "The overdue first; with `reviews`.")]
     ]
+    withheld: NotRequired[
+        Annotated[
+            list[EntriesWithheld],
+            titled("Withheld", "The entries that you are not shown, where there are any."),
+        ]
+    ]
 
 
 class VersionListed(TypedDict):
@@ -340,6 +372,13 @@ class VersionListed(TypedDict):
     by: RecordedBy
 
 
+class VersionWithheld(TypedDict):
+    """A version that you are not shown."""
+
+    plan_version: PlanVersion
+    withheld: Withheld
+
+
 class EventListed(TypedDict):
     """One event of a contribution."""
 
@@ -349,6 +388,9 @@ class EventListed(TypedDict):
     change: Change
     fields: Annotated[list[str], titled("Fields", "The paths of what it set or removed.")]
     content: Annotated[dict[str, Any], titled("Content", "As the contract of the event has it.")]
+    withheld: NotRequired[
+        Annotated[list[str], titled("Withheld", "The fields that you are not shown, by path.")]
+    ]
 
 
 class ContributionListed(TypedDict):
@@ -364,20 +406,31 @@ class ContributionListed(TypedDict):
     by: RecordedBy
     stated_by: Said
     reason: Annotated[Any, titled("Reason", "Why it was done, where anybody said so.")]
-    events: Annotated[list[EventListed], titled("Events", "What was recorded, oldest first.")]
+    events: Annotated[
+        list[EventListed | VersionWithheld], titled("Events", "What was recorded, oldest first.")
+    ]
+
+
+class ContributionWithheld(TypedDict):
+    """A contribution that you are not shown."""
+
+    plan_versions: Annotated[list[_Version], titled("Plan versions", "The versions it made.")]
+    withheld: Withheld
 
 
 class Versions(TypedDict):
     """A page of the versions of a plan, newest first."""
 
-    items: Annotated[list[VersionListed], titled("Items", "Those of this page.")]
+    items: Annotated[list[VersionListed | VersionWithheld], titled("Items", "Those of this page.")]
     next: Next
 
 
 class History(TypedDict):
     """A page of the contributions to a plan, newest first."""
 
-    items: Annotated[list[ContributionListed], titled("Items", "Those of this page.")]
+    items: Annotated[
+        list[ContributionListed | ContributionWithheld], titled("Items", "Those of this page.")
+    ]
     next: Next
 
 
@@ -386,3 +439,9 @@ class FindingsListed(TypedDict):
 
     items: Annotated[list[Finding], titled("Items", "All of them.")]
     next: Next
+    withheld: NotRequired[
+        Annotated[
+            _Version,
+            titled("Withheld", "How many more there are, which rest on what you are not shown."),
+        ]
+    ]

@@ -1,10 +1,10 @@
 """The HTTP door of the plan: what it says now, what it said in a version, and who said it when."""
 
 import asyncio
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import partial
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Request, Response
@@ -12,12 +12,12 @@ from fastapi import APIRouter, Depends, Request, Response
 from services.plan.doors.answers import History as HistoryPage
 from services.plan.doors.answers import Plan, Versions
 from services.plan.doors.events import Folded
+from services.plan.doors.readers import OF_A_READER, Readers, Reading
 from services.plan.doors.release import Release
 from services.plan.doors.which import (
     SECTION,
     WHICH_PLAN,
     Which,
-    must_be_known,
     names_in,
     no_such_version,
     plan_then,
@@ -26,35 +26,29 @@ from services.plan.doors.which import (
 )
 from services.plan.reads.as_at import PastPlans
 from services.plan.reads.current import CurrentPlans
-from services.plan.reads.history import History
-from services.plan.reads.view import EVERYTHING, Beside, PlanView, Wanted
+from services.plan.reads.history import History, Page
+from services.plan.reads.redaction import MarksOfToday
+from services.plan.reads.view import EVERYTHING, Beside, ListView, PlanView, Wanted
 from services.plan.store.values import dumps
-from shared.chassis.accesses.record import Asked, What
+from shared.chassis.accesses.record import What
 from shared.chassis.database.database import Database
 from shared.chassis.http.identity import Identity
 from shared.chassis.http.parameters import (
-    LONGEST_WAIT,
     OF_A_PAGE,
-    OF_A_READ,
-    PURPOSES,
     cursor_of,
     described,
     described_names,
     has_parameters,
-    judge_parameters,
-    judge_purpose,
     one_header,
     page_of,
     parameter_invalid,
     seconds_to_wait,
     whole_number,
 )
-from shared.chassis.policy.access import open_to
-from shared.chassis.policy.decide import Action, Facts, Roles, decide
 from shared.chassis.wire.described import Answers, answered, unchanged
 from shared.chassis.wire.position import Position
 from shared.chassis.wire.problem import Problem
-from shared.ledger import Contributor, id_in
+from shared.ledger import Contributor
 
 INCLUDES: Final = frozenset({"authorship", "derived", "findings", "reviews", "withdrawn"})
 
@@ -78,16 +72,11 @@ _OF_A_PLAN: Final = {
             "contributed then. Until it does, the answer is `projection-behind`.",
             place="header",
         ),
-        described(
-            "Prefer",
-            f"`wait=5` waits so many seconds, at most {LONGEST_WAIT:.0f}, for the position.",
-            place="header",
-        ),
-        *OF_A_READ,
+        *OF_A_READER,
     ]
 }
-_OF_A_PAST_PLAN: Final = {"parameters": [_ASKED_FOR, SECTION, *OF_A_READ]}
-_OF_A_LIST: Final = {"parameters": [*OF_A_PAGE, *OF_A_READ]}
+_OF_A_PAST_PLAN: Final = {"parameters": [_ASKED_FOR, SECTION, *OF_A_READER]}
+_OF_A_LIST: Final = {"parameters": [*OF_A_PAGE, *OF_A_READER]}
 
 _LIST_HEADERS: Final = ("Ledger-Access-Id", "Ledger-Lag", "Ledger-Policy")
 _PLAN_HEADERS: Final = ("ETag", "Ledger-Position", "Ledger-Version", *_LIST_HEADERS)
@@ -120,7 +109,7 @@ _LOOK_AGAIN: Final = 0.25  # what another replica has folded is seen by looking
 def plan_routes(
     database: Database,
     identity: Identity,
-    roles: Roles,
+    readers: Readers,
     folded: Folded,
     release: Release,
     beside: Sequence[Beside] = (),
@@ -129,41 +118,42 @@ def plan_routes(
 
     ``beside`` add to a plan what ``include`` asks for beyond its entries.
     """
-    plans, past, lists = CurrentPlans(database), PastPlans(database), History(database)
-    past_view = partial(_past_view, database, past, plans)
-    readers = Readers(roles, release)
+    marks = MarksOfToday(database)
+    past, lists = PastPlans(database, marks), History(database, marks)
+    plans = CurrentPlans(database)
+    past_view = partial(_past_view, past, plans)
     router = APIRouter(tags=["plans"])
     Caller = Annotated[Contributor, Depends(identity)]  # noqa: N806 - a type
 
     @router.get("/v1/plans/{plan_id}", openapi_extra=_OF_A_PLAN, responses=_PLAN_ANSWERED)
     async def current_plan(plan_id: str, request: Request, contributor: Caller) -> Response:
         """The plan as it stands, at least as new as ``Ledger-Min-Position`` asks, or as it was."""
-        asked, access = await readers.permitted(
+        reading = await readers.permitted(
             _kind_of(request), plan_id, request, contributor, _WHICH, repeatable=_SHOWN
         )
-        wanted, which = _wanted_of(request), which_of(request)
-        waited = await _wait_for(request, asked, plans, folded, release)
-        if which.is_past:
-            then = await past_view(asked, which, wanted)
-            then = await _with_more(then, wanted.include, beside, which.at)
-            return await release.plan(request, access, then, waited=waited)
-        view = await plans.shown(asked, wanted)
-        if view is None:
-            raise Problem("plan-unknown")
-        view = await _with_more(view, wanted.include, beside, datetime.now(UTC))
-        return await release.plan(request, access, view, waited=waited)
+        async with readers.answering(reading):
+            wanted, which = _wanted_of(request), which_of(request)
+            waited = await _wait_for(request, reading.plan_id, plans, folded, release)
+            if which.is_past:
+                then = await past_view(reading, which, wanted)
+                then = await _with_more(then, wanted.include, beside, which.at)
+                return await release.plan(request, reading.asked, then, waited=waited)
+            view = await plans.shown(reading.plan_id, reading.sees, wanted)
+            if view is None:
+                raise Problem("plan-unknown")
+            view = await _with_more(view, wanted.include, beside, datetime.now(UTC))
+            return await release.plan(request, reading.asked, view, waited=waited)
 
     @router.get(
         "/v1/plans/{plan_id}/versions", openapi_extra=_OF_A_LIST, responses=_VERSIONS_ANSWERED
     )
     async def versions(plan_id: str, request: Request, contributor: Caller) -> Response:
         """The versions of the plan, newest first."""
-        asked, access = await readers.permitted(What.VERSIONS, plan_id, request, contributor, _PAGE)
-        limit, before = page_of(request, "versions", str(asked))
-        items, following = await lists.versions(asked, before, limit)
-        if not items:
-            await must_be_known(plans, asked)
-        return await release.list(access, page(items, _cursor("versions", asked, following)))
+        reading = await readers.permitted(What.VERSIONS, plan_id, request, contributor, _PAGE)
+        async with readers.answering(reading):
+            limit, before = page_of(request, "versions", plan_id)
+            page = await lists.versions(reading.plan_id, before, limit, reading.sees)
+            return await release.list(reading.asked, _listed("versions", plan_id, page))
 
     @router.get(
         "/v1/plans/{plan_id}/versions/{version}",
@@ -174,77 +164,29 @@ def plan_routes(
         plan_id: str, version: str, request: Request, contributor: Caller
     ) -> Response:
         """The plan of that version."""
-        asked, access = await readers.permitted(
+        reading = await readers.permitted(
             What.VERSION, plan_id, request, contributor, _SHOWN, repeatable=_SHOWN
         )
-        wanted, number = _wanted_of(request), whole_number(version)
-        if number is None:
-            raise await no_such_version(plans, asked)
-        view = await past_view(asked, Which(version=number), wanted)
-        view = await _with_more(view, wanted.include, beside)
-        return await release.plan(request, access, view)
+        async with readers.answering(reading):
+            wanted, number = _wanted_of(request), whole_number(version)
+            if number is None:
+                raise await no_such_version(plans, reading.plan_id)
+            view = await past_view(reading, Which(version=number), wanted)
+            view = await _with_more(view, wanted.include, beside)
+            return await release.plan(request, reading.asked, view)
 
     @router.get(
         "/v1/plans/{plan_id}/history", openapi_extra=_OF_A_LIST, responses=_HISTORY_ANSWERED
     )
     async def history(plan_id: str, request: Request, contributor: Caller) -> Response:
         """The contributions to the plan, newest first."""
-        asked, access = await readers.permitted(What.HISTORY, plan_id, request, contributor, _PAGE)
-        limit, before = page_of(request, "history", str(asked))
-        items, following = await lists.contributions(asked, before, limit)
-        if not items:
-            await must_be_known(plans, asked)
-        return await release.list(access, page(items, _cursor("history", asked, following)))
+        reading = await readers.permitted(What.HISTORY, plan_id, request, contributor, _PAGE)
+        async with readers.answering(reading):
+            limit, before = page_of(request, "history", plan_id)
+            page = await lists.contributions(reading.plan_id, before, limit, reading.sees)
+            return await release.list(reading.asked, _listed("history", plan_id, page))
 
     return router
-
-
-class Readers:
-    """Judges who asks for something of a plan, before everything else that could be said."""
-
-    def __init__(self, roles: Roles, release: Release) -> None:
-        self._roles = roles
-        self._release = release
-
-    async def permitted(
-        self,
-        what: What,
-        plan_id: str,
-        request: Request,
-        contributor: Contributor,
-        parameters: Collection[str],
-        *,
-        repeatable: Collection[str] = ("include",),
-    ) -> tuple[UUID, Asked]:
-        """The plan that is asked for, and what the record of the access begins with.
-
-        Whoever may not is told so when that is recorded.
-        """
-        plan = id_in(plan_id)
-        purpose = one_header(request, "Ledger-Purpose")
-        known = purpose if purpose in PURPOSES else None
-        now = datetime.now(UTC)
-        facts = Facts(self._roles, plan_id=plan, access=open_to(contributor, now), at=now)
-        decision = decide(contributor, Action.READ_PLAN, facts, known)
-        asked = Asked(contributor, decision, what, plan, known, query=_query_of(request))
-        if not decision.allowed:
-            raise await self._release.denied(asked)
-        if plan is None:
-            raise Problem(
-                "plan-unknown",
-                "The id of a plan is a UUID in lower case, as "
-                "0199c0de-0000-7000-8000-000000000001.",
-            )
-        judge_purpose(request, purpose)
-        judge_parameters(request, parameters, repeatable=repeatable)
-        return plan, asked
-
-
-def _query_of(request: Request) -> str:
-    """What was asked for, so that it can be answered again."""
-    query = request.scope["query_string"].decode("ascii", "replace")
-    path: str = request.scope["path"]
-    return f"{path}?{query}" if query else path
 
 
 def _kind_of(request: Request) -> What:
@@ -263,23 +205,19 @@ def _wanted_of(request: Request) -> Wanted:
     return Wanted(frozenset(include), sections) if include or sections else EVERYTHING
 
 
-def _cursor(of: str, plan_id: UUID, before: int | None) -> str | None:
-    if before is None:
-        return None
-    return cursor_of(before, of, str(plan_id))
+def _listed(of: str, plan_id: str, page: Page | None) -> ListView:
+    if page is None:
+        raise Problem("plan-unknown")
+    following = None if page.following is None else cursor_of(page.following, of, plan_id)
+    return ListView(page_bytes(page.items, following), page.redactions)
 
 
 async def _past_view(
-    database: Database,
-    past: PastPlans,
-    plans: CurrentPlans,
-    plan_id: UUID,
-    which: Which,
-    wanted: Wanted,
+    past: PastPlans, plans: CurrentPlans, reading: Reading, which: Which, wanted: Wanted
 ) -> PlanView:
     with_leaves = "authorship" in wanted.include
-    then = await plan_then(past, plans, plan_id, which, with_leaves=with_leaves)
-    return await then.view(database, wanted)
+    then = await plan_then(past, plans, reading.plan_id, which, with_leaves=with_leaves)
+    return await past.shown(then, wanted, reading.sees)
 
 
 async def _with_more(
@@ -325,6 +263,7 @@ async def _wait_for(
     return patience is not None
 
 
-def page(items: Sequence[bytes], following: str | None) -> bytes:
-    """A page of a list, and where the next one begins."""
-    return b'{"items":[%b],"next":%b}' % (b",".join(items), dumps(following))
+def page_bytes(items: Sequence[bytes], following: str | None, **more: Any) -> bytes:
+    """A page of a list, and where the next one begins; ``more`` stands beside them."""
+    beside = b"".join(b',"%b":%b' % (name.encode(), dumps(more[name])) for name in more)
+    return b'{"items":[%b],"next":%b%b}' % (b",".join(items), dumps(following), beside)

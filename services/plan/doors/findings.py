@@ -1,29 +1,28 @@
 """The HTTP door to what a plan says about itself."""
 
 from typing import Annotated, Final
-from uuid import UUID
 
 from fastapi import APIRouter, Depends, Request, Response
 
 from services.plan.doors.answers import FindingsListed
-from services.plan.doors.api import Readers, page
+from services.plan.doors.api import page_bytes
+from services.plan.doors.readers import OF_A_READER, Readers, Reading
 from services.plan.doors.release import Release
 from services.plan.doors.which import no_such_version
 from services.plan.fold.findings.rules import RULES_BEHIND
 from services.plan.reads.current import CurrentPlans
 from services.plan.reads.findings import Findings, PlanFindings
+from services.plan.reads.view import ListView
 from services.plan.store.values import dumps
 from shared.chassis.accesses.record import What
 from shared.chassis.database.database import Database
 from shared.chassis.http.identity import Identity
 from shared.chassis.http.parameters import (
-    OF_A_READ,
     described,
     described_names,
     parameter_invalid,
     whole_number,
 )
-from shared.chassis.policy.decide import Roles
 from shared.chassis.wire.described import Answers, answered
 from shared.ledger import Contributor
 
@@ -41,7 +40,7 @@ _WHICH: Final = (
         minimum=1,
     ),
 )
-_OF_FINDINGS: Final = {"parameters": [*_WHICH, *OF_A_READ]}
+_OF_FINDINGS: Final = {"parameters": [*_WHICH, *OF_A_READER]}
 _NAMES: Final = described_names(*_WHICH)
 _ANSWERED: Final[Answers] = {
     200: answered(
@@ -51,38 +50,45 @@ _ANSWERED: Final[Answers] = {
 
 
 def findings_routes(
-    database: Database, identity: Identity, roles: Roles, release: Release, findings: PlanFindings
+    database: Database,
+    identity: Identity,
+    readers: Readers,
+    release: Release,
+    findings: PlanFindings,
 ) -> APIRouter:
     """``GET /v1/plans/{plan_id}/findings``."""
     plans = CurrentPlans(database)
-    readers = Readers(roles, release)
     router = APIRouter(tags=["plans"])
     Caller = Annotated[Contributor, Depends(identity)]  # noqa: N806 - a type
 
     @router.get("/v1/plans/{plan_id}/findings", openapi_extra=_OF_FINDINGS, responses=_ANSWERED)
     async def plan_findings(plan_id: str, request: Request, contributor: Caller) -> Response:
         """What the plan says about itself, oldest first: now, or in one of its versions."""
-        asked, access = await readers.permitted(
+        reading = await readers.permitted(
             What.FINDINGS, plan_id, request, contributor, _NAMES, repeatable={"code"}
         )
-        codes = _codes_in(request)
-        found = await _asked_for(request, asked, findings)
-        if found is None:
-            raise await no_such_version(plans, asked)
-        items = [dumps(item) for item in found.items if not codes or item["code"] in codes]
-        return await release.list(access, page(items, None))
+        async with readers.answering(reading):
+            codes = _codes_in(request)
+            found = await _asked_for(request, reading, findings)
+            if found is None:
+                raise await no_such_version(plans, reading.plan_id)
+            items = [dumps(item) for item in found.items if not codes or item["code"] in codes]
+            # Whatever is asked for: by asking for one code after the other nobody learns which.
+            more = {"withheld": found.withheld} if found.withheld else {}
+            view = ListView(page_bytes(items, None, **more), found.redactions)
+            return await release.list(reading.asked, view)
 
     return router
 
 
-async def _asked_for(request: Request, plan_id: UUID, findings: PlanFindings) -> Findings | None:
+async def _asked_for(request: Request, reading: Reading, findings: PlanFindings) -> Findings | None:
     given = request.query_params.get("version")
     if given is None:
-        return await findings.now(plan_id)
+        return await findings.now(reading.plan_id, reading.sees)
     version = whole_number(given)
     if version is None:
         raise parameter_invalid("version", "`version` must be a whole number from 1.")
-    return await findings.of(plan_id, version)
+    return await findings.of(reading.plan_id, version, reading.sees)
 
 
 def _codes_in(request: Request) -> frozenset[str]:

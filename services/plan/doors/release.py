@@ -10,7 +10,7 @@ from typing import Final
 
 from fastapi import Request, Response
 
-from services.plan.reads.view import PlanView
+from services.plan.reads.view import ListView, PlanView
 from shared.chassis.accesses.record import Asked, Shown
 from shared.chassis.accesses.recording import ACCESS_ID, AccessRecords
 from shared.chassis.http.parameters import PRIVATE, list_header
@@ -42,6 +42,7 @@ class Release:
             status=304 if has_it else 200,
             plan_version=view.version,
             sections=view.sections,
+            redactions=view.redactions,
         )
         headers = {**view.headers, **await self._recorded(asked, shown)}
         if waited:
@@ -50,10 +51,11 @@ class Release:
             return Response(status_code=304, headers=headers)
         return Response(view.body, headers=headers, media_type=_JSON)
 
-    async def list(self, asked: Asked, body: bytes) -> Response:
+    async def list(self, asked: Asked, view: ListView) -> Response:
         """A page of a plan's versions, of the contributions to it, or of what it finds."""
-        headers = await self._recorded(asked, Shown.of(body))
-        return Response(body, headers=headers, media_type=_JSON)
+        shown = Shown.of(view.body, redactions=view.redactions)
+        headers = await self._recorded(asked, shown)
+        return Response(view.body, headers=headers, media_type=_JSON)
 
     async def denied(self, asked: Asked) -> Problem:
         """The no of a decision, when it is recorded."""

@@ -67,7 +67,8 @@ class PlanEvent:
     """One event as the plan folds and stores it.
 
     Its values, who recorded it (``by``), who said it (``stated_by``) and why (``reason``) are JSON
-    ready to be shown; ``source`` is what another system calls the entry. ``value`` has the bytes
+    ready to be shown; ``source`` is what another system calls the entry. ``origin`` is the code of
+    the organisation that recorded it, or ``person`` for the person's side. ``value`` has the bytes
     that were published.
     """
 
@@ -91,6 +92,7 @@ class PlanEvent:
     traceparent: str | None = None
     leaf_hash: bytes | None = None
     schema: str | None = None
+    origin: str | None = None
     value: bytes = b""
 
     @property
@@ -125,6 +127,7 @@ class PlanEntry:
     its visibility. ``leaves`` names for each leaf and item the entry version that set it.
     ``applies_from`` is when its first event took effect, ``latest_effect`` when the latest did.
     ``updated_at`` is when the last event was recorded that is an update of the plan.
+    ``origin`` is where it came from: that of its first event, or of the one that began it again.
     """
 
     section: str
@@ -145,6 +148,7 @@ class PlanEntry:
     applies_from: datetime | None = None
     latest_effect: datetime | None = None
     updated_at: datetime | None = None
+    origin: str | None = None
 
     @property
     def state(self) -> str:
@@ -242,6 +246,7 @@ def _accept(plan: Plan, event: PlanEvent, note: Note) -> None:
             stated_at=event.stated_at,
             by=event.by,
             stated_by=event.stated_by,
+            origin=event.origin,
         )
     apply(entry, event)
     name = event.name
@@ -268,7 +273,8 @@ def apply(entry: PlanEntry, event: PlanEvent) -> None:
     entry.version = event.entry_version
     if name.endswith(_IN_ERROR):
         entry.is_in_error = True
-    elif event.change == Change.RESTORED.value:  # begun again
+    elif event.change == Change.RESTORED.value:
+        entry.origin = event.origin if entry.is_in_error else entry.origin  # begun again
         entry.is_in_error = False
     entry.current = _IN_PLAN.get(event.change, entry.current) and not entry.is_in_error
     if name.endswith(_CONFIRMED):

@@ -16,6 +16,8 @@ from services.plan.fold.findings.facts import (
     GOAL,
     NEED,
     OUTCOME,
+    PERSON,
+    PERSONAL_CONTACT,
     REVIEW,
     STAGE_GOAL,
     STRENGTH,
@@ -46,6 +48,13 @@ _PLAN: Final = "plan"
 # Whoever may not see a person's sex learns not even whether it is recorded (H-13).
 _TOLD_TO_FEW: Final = frozenset({("person", "sex")})
 _DUE_SOON_DAYS: Final = 30
+_OF_A_REVIEW: Final = ("subject", "due_on", "interval", "held")
+_MANDATORY: Final[Mapping[tuple[str, str], tuple[str, ...]]] = {
+    PERSON: ("name", "date_of_birth", "addresses", "gp_practices"),
+    PERSONAL_CONTACT: ("name",),
+    CONTINGENCY_PLAN: ("triggers",),
+}
+"""The fields without which the plan cannot be sent, by the entries that have them."""
 
 DERIVES: Final[Mapping[str, str]] = {
     "About me > Date": "the latest stated_at of what set a heading of about_me.AboutMe",
@@ -130,7 +139,7 @@ def of_an_entry(plan: PlanFacts, said: Said, today: Today) -> dict[str, Any]:
     ``below`` names what stands under it in the tree of needs, goals, actions and stage goals.
     """
     derived: dict[str, Any] = {"changed_at": plan.changed_at(said)}
-    if said.kind in _CLOSED:
+    if said.kind in _CLOSED and not plan.hidden.hides(said.key, "status"):
         derived["closed"] = said.status in _CLOSED[said.kind]
     if said.key in plan.below:
         derived["below"] = [
@@ -154,26 +163,34 @@ def of_the_plan(
     sections and the fields without a value, so that silence is not read as "none".
     """
     missing = sorted({f"{one.section}.{one.field}" for one in missing_elements(plan)})
+    sendable = plan.person is not None and not missing
     current = [said for said in plan.entries.values() if said.is_current]
     derived: dict[str, Any] = {
         "changed_at": last_updated,
         "last_stated_at": max((said.stated_at for said in current), default=None),
-        "sendable": plan.person is not None and not missing,
+        "sendable": sendable,
         "missing": missing,
-        "not_recorded": _not_recorded(current, fields),
+        "not_recorded": _not_recorded(plan, current, fields),
         "contributors": _contributors(beside.recorded),
     }
     derived |= _agreement(plan, _PLAN) | _review(plan, _PLAN, today)
     lead = next((one.content.get("lead") for one in _reviews(plan, _PLAN)), None)
-    for name, given in (("lead", lead or beside.opened_by), ("location", beside.location)):
-        if given:
-            derived[name] = given
+    if not plan.lacks(REVIEW, "subject", "lead", "held"):
+        for name, given in (("lead", lead or beside.opened_by), ("location", beside.location)):
+            if given:
+                derived[name] = given
+    if (sendable or plan.lacks(PERSON)) and _may_miss_something(plan):
+        del derived["sendable"]
     return derived
 
 
 def reviews(plan: PlanFacts, today: Today) -> list[dict[str, Any]]:
     """The reviews of the plan: what is overdue first, contingency plans first among equals."""
-    listed_ = [_one_review(plan, review, today) for review in plan.current(REVIEW)]
+    listed_ = [
+        _one_review(plan, review, today)
+        for review in plan.current(REVIEW)
+        if not plan.hidden.hides(review.key, *_OF_A_REVIEW)
+    ]
     order = ("overdue", "without-date", "due", "later")
     return sorted(
         listed_,
@@ -216,21 +233,26 @@ def _state(due_on: Any, today: Today) -> str:
 def _agreement(plan: PlanFacts, subject: EntryKey | str) -> dict[str, Any]:
     """The latest agreement to the plan or to an entry."""
     latest = [one for one in plan.current(AGREEMENT) if _subject_of(one) == subject]
-    if not latest:
+    if not latest or plan.lacks(AGREEMENT, "subject", "outcome", "plan_version"):
         return {}
     to = latest[-1].content.get("plan_version")
-    return {
-        "agreement": {
-            "entry_id": latest[-1].entry_id,
-            "outcome": latest[-1].content.get("outcome"),
-            "plan_version": to,
-            "changed_since": isinstance(to, int) and changed_since(plan, subject, to),
-        }
+    has_changed = isinstance(to, int) and changed_since(plan, subject, to)
+    agreement = {
+        "entry_id": latest[-1].entry_id,
+        "outcome": latest[-1].content.get("outcome"),
+        "plan_version": to,
+        "changed_since": has_changed,
     }
+    later = isinstance(to, int) and any(version > to for version in plan.hidden.versions)
+    if subject == _PLAN and later and not has_changed:
+        del agreement["changed_since"]  # what has changed since is withheld
+    return {"agreement": agreement}
 
 
 def _review(plan: PlanFacts, subject: EntryKey | str, today: Today) -> dict[str, Any]:
     for review in _reviews(plan, subject):
+        if plan.hidden.hides(review.key, *_OF_A_REVIEW):
+            continue
         due_on = next_due(plan, review, today)
         told = {"entry_id": review.entry_id, "due_on": due_on, "state": _state(due_on, today)}
         return {"review": told}
@@ -248,6 +270,8 @@ def _subject_of(said: Said) -> EntryKey | str | None:
 
 def _stale_after(plan: PlanFacts, said: Said, today: Today) -> datetime | None:
     """When nobody should take the entry for up to date any more: its review or a year is over."""
+    if plan.lacks(REVIEW, *_OF_A_REVIEW):
+        return None
     due = [
         today.after(due_on)
         for review in _reviews(plan, said.key)
@@ -258,21 +282,37 @@ def _stale_after(plan: PlanFacts, said: Said, today: Today) -> datetime | None:
     return min(due, default=None)
 
 
-def _not_recorded(current: Iterable[Said], fields: Mapping[str, Iterable[str]]) -> list[str]:
+def _not_recorded(
+    plan: PlanFacts, current: Iterable[Said], fields: Mapping[str, Iterable[str]]
+) -> list[str]:
+    """Sections and fields without a value; of what is withheld nobody is told whether it has."""
     held: dict[str, set[str]] = {}
+    hidden = {section for section, _ in plan.hidden.entries}
+    withheld = {
+        (section, name) for (section, _), names in plan.hidden.leaves.items() for name in names
+    }
     for said in current:
         told = (name for name, given in said.content.items() if given not in (None, [], {}, ""))
         held.setdefault(said.section, set()).update(told)
     lacking = []
     for section, names in fields.items():
+        if section in hidden:
+            continue
         if section not in held:
             lacking.append(section)
         else:
             unsaid = (name for name in names if name not in held[section])
             lacking += [
-                f"{section}.{name}" for name in unsaid if (section, name) not in _TOLD_TO_FEW
+                f"{section}.{name}"
+                for name in unsaid
+                if (section, name) not in _TOLD_TO_FEW | withheld
             ]
     return lacking
+
+
+def _may_miss_something(plan: PlanFacts) -> bool:
+    """True where something is withheld without which the plan could not be sent."""
+    return any(plan.lacks(kind, *names) for kind, names in _MANDATORY.items())
 
 
 def _contributors(recorded: Iterable[Recorded]) -> list[dict[str, Any]]:

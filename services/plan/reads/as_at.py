@@ -14,9 +14,11 @@ from services.plan.reads.past.late import with_late
 from services.plan.reads.past.parked import waiting_by_effect, waiting_in
 from services.plan.reads.past.then import EntryThen, PlanThen
 from services.plan.reads.past.without import with_the_rest, without
-from services.plan.reads.view import EVERYTHING, PlanView, Wanted
+from services.plan.reads.redaction import MarksOfToday
+from services.plan.reads.view import PlanView, Wanted
 from shared.chassis.database.database import Database
 from shared.chassis.database.together import Together
+from shared.chassis.policy.sees import Sees
 
 Row = Mapping[str, Any]
 _Asked = tuple[UUID, Any, bool]
@@ -30,8 +32,9 @@ _IS_OUT: Final = b'"current":false,"state":"withdrawn"'
 class PastPlans:
     """Reads plans as they were; no version and no instant costs more than another."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, marks: MarksOfToday) -> None:
         self._database = database
+        self._marks = marks
         self._by_version = Together(self._asking(clocks.BY_VERSION))
         self._by_clock = {
             Clock.RECORDED: Together(self._asking(clocks.RECORDED)),
@@ -40,18 +43,23 @@ class PastPlans:
         }
 
     async def version(
-        self, plan_id: UUID, version: int, wanted: Wanted = EVERYTHING
+        self, plan_id: UUID, version: int, wanted: Wanted, sees: Sees
     ) -> PlanView | None:
         """The plan of that version as it is given; ``None`` where it has no such one."""
         then = await self.of_version(plan_id, version, with_leaves="authorship" in wanted.include)
-        return await then.view(self._database, wanted) if then else None
+        return await self.shown(then, wanted, sees) if then else None
 
     async def at(
-        self, plan_id: UUID, clock: Clock, at: datetime, wanted: Wanted = EVERYTHING
+        self, plan_id: UUID, clock: Clock, at: datetime, wanted: Wanted, sees: Sees
     ) -> PlanView | None:
         """The plan at an instant by a clock; ``None`` where no event of it counts by then."""
         then = await self.of_instant(plan_id, clock, at, with_leaves="authorship" in wanted.include)
-        return await then.view(self._database, wanted) if then else None
+        return await self.shown(then, wanted, sees) if then else None
+
+    async def shown(self, then: PlanThen, wanted: Wanted, sees: Sees) -> PlanView:
+        """A past plan as such a reader is shown it: what is withheld today is withheld of it."""
+        redaction = (await self._marks.today(then.plan_id)).withheld_from(sees)
+        return await then.view(self._database, redaction, wanted)
 
     async def of_version(
         self, plan_id: UUID, version: int, *, with_leaves: bool = False

@@ -1,41 +1,49 @@
 """The current plan: one row ready to send, kept beside its revision while it is asked for."""
 
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 from uuid import UUID
 
 import orjson
 
-from services.plan.reads.authorship import authorship_of
+from services.plan.reads.redaction import Left, marks_of_plan, seen
 from services.plan.reads.view import EVERYTHING, PlanView, Wanted
-from services.plan.store.document import Shown, document_with, entries_of
+from services.plan.store.document import current_entries, document_with, entries_of
 from shared.chassis.database.database import Database
 from shared.chassis.database.together import Together
+from shared.chassis.policy.redaction.of_a_plan import PlanMarks
+from shared.chassis.policy.sees import Sees
 from shared.chassis.wire.position import Position
 
 _KEPT_BYTES: Final = 32_000_000
+_MARKS_BYTES: Final = 500  # of an entry that not everybody is shown alike
+_FORMS_OF_A_PLAN: Final = 8
 
 # Who was merged into a plan stands in the rows of the others, and moves no revision of this one.
 _MERGED_FROM: Final = """(SELECT array_agg(other.plan_id) FROM plan other
                            WHERE other.merged_into = plan.plan_id) AS merged_from"""
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Kept:
-    """A plan as it was last given, and what it was made from."""
+    """A plan as it was last stored, and the forms in which it was given: one for readers alike."""
 
     revision: int
+    version: int
     merged_from: frozenset[UUID]
+    position: Position
     document: bytes
-    view: PlanView
+    marks: PlanMarks
+    forms: OrderedDict[Hashable, PlanView] = field(default_factory=OrderedDict)
+    counted: int = 0
 
     @property
     def size(self) -> int:
-        """Bytes that it holds; mostly the document is what is given."""
-        is_the_same = self.view.body is self.document
-        return len(self.document) + (0 if is_the_same else len(self.view.body))
+        """Bytes that it holds, by and large; mostly the document is one of the forms."""
+        forms = (view.body for view in self.forms.values() if view.body is not self.document)
+        return len(self.document) + sum(map(len, forms)) + _MARKS_BYTES * len(self.marks)
 
 
 class CurrentPlans:
@@ -48,35 +56,32 @@ class CurrentPlans:
         self._limit = kept_bytes
         self.kept_bytes = 0
 
-    async def current(self, plan_id: UUID) -> PlanView | None:
-        """The plan as it stands; ``None`` where there is none."""
+    async def current(self, plan_id: UUID, sees: Sees) -> PlanView | None:
+        """The plan as it stands, as such a reader is shown it; ``None`` where there is none."""
         row, known = await self._ask(plan_id)
         if row is None or row["revision"] == 0:
             return None
-        merged_from = frozenset(row["merged_from"] or ())
-        if row["document"] is None and known is not None and known.revision == row["revision"]:
-            if known.merged_from == merged_from:
-                if plan_id in self._kept:
-                    self._kept.move_to_end(plan_id)
-                return known.view
-            document = known.document
-        else:
-            document = row["document"]
-        if document is None:
+        kept = _as_stored(row, known)
+        if kept is None:
             return None
-        position = Position(plan_id, orjson.loads(row["positions"]))
-        body = document_with(document, merged_from=merged_from)
-        view = PlanView(plan_id, row["version"], body, position)
-        self._keep(plan_id, _Kept(row["revision"], merged_from, document, view))
+        alike = kept.marks.alike(sees)
+        view = kept.forms.get(alike)
+        if view is None:
+            view = kept.forms[alike] = await self._form(kept, sees)
+            while len(kept.forms) > _FORMS_OF_A_PLAN:
+                kept.forms.popitem(last=False)
+            self._keep(plan_id, kept)
+        elif plan_id in self._kept:
+            self._kept.move_to_end(plan_id)
         return view
 
-    async def shown(self, plan_id: UUID, wanted: Wanted) -> PlanView | None:
+    async def shown(self, plan_id: UUID, sees: Sees, wanted: Wanted) -> PlanView | None:
         """The plan as it stands, with what is wanted of it."""
         if wanted is EVERYTHING:
-            return await self.current(plan_id)
-        return await self.in_detail(plan_id, wanted)
+            return await self.current(plan_id, sees)
+        return await self.in_detail(plan_id, sees, wanted)
 
-    async def in_detail(self, plan_id: UUID, wanted: Wanted) -> PlanView | None:
+    async def in_detail(self, plan_id: UUID, sees: Sees, wanted: Wanted) -> PlanView | None:
         """The plan with what is wanted of it: sections, entries withdrawn, who said what."""
         row = await self._database.pool.fetchrow(
             f"""SELECT version, positions, document, rest, {_MERGED_FROM}
@@ -85,14 +90,27 @@ class CurrentPlans:
         )
         if row is None or row["document"] is None:
             return None
-        entries = [
-            entry for entry in entries_of(row["document"], row["rest"]) if wanted.shows(entry)
-        ]
-        bodies = await self._bodies(entries, with_authorship="authorship" in wanted.include)
-        merged_from = frozenset(row["merged_from"] or ())
-        body = document_with(row["document"], bodies=bodies, merged_from=merged_from)
+        entries = entries_of(row["document"], row["rest"])
+        redaction = marks_of_plan(entries).withheld_from(sees)
+        with_authorship = "authorship" in wanted.include
+        shown = await seen(
+            self._database,
+            redaction,
+            [
+                (*entry.key, entry.body, entry.leaves if with_authorship else {})
+                for entry in entries
+                if wanted.shows(entry)
+            ],
+        )
+        body = document_with(
+            row["document"],
+            bodies=await shown.bodies(self._database, with_authorship=with_authorship),
+            merged_from=frozenset(row["merged_from"] or ()),
+            parked=redaction.shows,
+            **shown.more,
+        )
         position = Position(plan_id, orjson.loads(row["positions"]))
-        return PlanView(plan_id, row["version"], body, position)
+        return PlanView(plan_id, row["version"], body, position, redaction, shown.left_out)
 
     async def has_reached(self, position: Position) -> bool:
         """True where the plan shows at least what the position speaks of."""
@@ -113,13 +131,24 @@ class CurrentPlans:
         )
         return found
 
-    async def _bodies(
-        self, entries: Sequence[Shown], *, with_authorship: bool
-    ) -> Iterable[tuple[str, bytes]]:
-        if not with_authorship:
-            return [(entry.section, entry.body) for entry in entries]
-        return await authorship_of(
-            self._database, [(*entry.key, entry.body, entry.leaves) for entry in entries]
+    async def _form(self, kept: _Kept, sees: Sees) -> PlanView:
+        redaction = kept.marks.withheld_from(sees)
+        body = kept.document
+        left_out: tuple[Left, ...] = ()
+        if redaction:
+            shown = await seen(self._database, redaction, current_entries(kept.document))
+            left_out = shown.left_out
+            body = document_with(
+                body,
+                bodies=await shown.bodies(self._database, with_authorship=False),
+                merged_from=kept.merged_from,
+                parked=redaction.shows,
+                **shown.more,
+            )
+        else:
+            body = document_with(body, merged_from=kept.merged_from)
+        return PlanView(
+            kept.position.plan_id, kept.version, body, kept.position, redaction, left_out
         )
 
     async def _rows_of(
@@ -133,7 +162,9 @@ class CurrentPlans:
         rows = await self._database.pool.fetch(
             f"""SELECT plan_id, version, plan.revision, positions,
                        CASE WHEN plan.revision = asked.revision THEN NULL ELSE document END
-                       AS document, {_MERGED_FROM}
+                       AS document,
+                       CASE WHEN plan.revision = asked.revision THEN NULL ELSE rest END AS rest,
+                       {_MERGED_FROM}
                   FROM unnest($1::uuid[], $2::bigint[]) AS asked (plan_id, revision)
                   JOIN plan USING (plan_id)""",  # noqa: S608 - our own words
             list(known),
@@ -145,9 +176,30 @@ class CurrentPlans:
     def _keep(self, plan_id: UUID, kept: _Kept) -> None:
         before = self._kept.pop(plan_id, None)
         if before is not None:
-            self.kept_bytes -= before.size
+            self.kept_bytes -= before.counted
+            kept = before if before.revision > kept.revision else kept
         self._kept[plan_id] = kept
-        self.kept_bytes += kept.size
+        kept.counted = kept.size
+        self.kept_bytes += kept.counted
         while self.kept_bytes > self._limit:
             _, oldest = self._kept.popitem(last=False)
-            self.kept_bytes -= oldest.size
+            self.kept_bytes -= oldest.counted
+
+
+def _as_stored(row: Mapping[str, Any], known: _Kept | None) -> _Kept | None:
+    """What is known of a plan where it is still so, else what its row says."""
+    merged_from = frozenset(row["merged_from"] or ())
+    if row["document"] is None:
+        if known is None or known.revision != row["revision"]:
+            return None
+        if known.merged_from == merged_from:
+            return known
+        return replace(known, merged_from=merged_from, forms=OrderedDict(), counted=0)
+    return _Kept(
+        row["revision"],
+        row["version"],
+        merged_from,
+        Position(row["plan_id"], orjson.loads(row["positions"])),
+        row["document"],
+        marks_of_plan(entries_of(row["document"], row["rest"])),
+    )

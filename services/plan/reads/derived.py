@@ -7,7 +7,7 @@ from uuid import UUID
 
 import orjson
 
-from services.plan.fold.findings.facts import REVIEW, PlanFacts, Today
+from services.plan.fold.findings.facts import PERSON, REVIEW, PlanFacts, Today
 from services.plan.fold.standard import (
     Beside,
     Recorded,
@@ -17,7 +17,9 @@ from services.plan.fold.standard import (
 )
 from services.plan.reads.facts import facts_of
 from services.plan.reads.view import PlanView
+from services.plan.store.redacted import is_withheld
 from shared.chassis.database.database import Database
+from shared.chassis.policy.redaction.of_a_plan import Redaction
 
 DERIVED: Final = "derived"
 REVIEWS: Final = "reviews"
@@ -41,7 +43,7 @@ class PlanDerived:
         """The plan with what was asked for, of its very version; ``at``, or when it came."""
         if not include & {DERIVED, REVIEWS}:
             return view
-        known = await facts_of(self._database, view.plan_id, view.version)
+        known = await facts_of(self._database, view.plan_id, view.redaction, view.version)
         if known is None:
             return view
         plan, document = known.facts, orjson.loads(view.body)
@@ -54,14 +56,14 @@ class PlanDerived:
                     said = plan.entries[section, entry["entry_id"]]
                     entry[DERIVED] = of_an_entry(plan, said, today)
             last_updated = _instant(document["last_updated"])
-            told = await self._beside(view.plan_id, plan)
+            told = await self._beside(view.plan_id, plan, view.redaction)
             document[DERIVED] = of_the_plan(plan, today, self._fields, told, last_updated)
         return view.with_document(document)
 
-    async def _beside(self, plan_id: UUID, plan: PlanFacts) -> Beside:
-        """What stands in the provenance of single contributions."""
+    async def _beside(self, plan_id: UUID, plan: PlanFacts, redaction: Redaction) -> Beside:
+        """What stands in the provenance of single contributions, those that are withheld apart."""
         rows = await self._database.pool.fetch(
-            """SELECT section, entry_id, entry_type, "by", recorded_at
+            """SELECT section, entry_id, entry_type, "by", recorded_at, fields
                  FROM ledger.plan_ledger WHERE plan_id = $1 AND plan_version <= $2
                 ORDER BY plan_version""",
             plan_id,
@@ -75,8 +77,9 @@ class PlanDerived:
                 row["recorded_at"],
             )
             for row in rows
+            if not is_withheld(row["fields"], redaction.of(row["section"], row["entry_id"]))
         ]
-        opened = await self._provenance(plan_id, 1)
+        opened = {} if plan.lacks(PERSON) else await self._provenance(plan_id, 1)
         held = await self._last_review(plan_id, plan)
         who = opened.get("stated_by", opened.get("recorded_by", {}))
         return Beside(

@@ -1,7 +1,7 @@
 """A plan at one of its versions as the rules of the standard look at it, and what came before."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from time import monotonic
@@ -12,9 +12,14 @@ import msgspec
 import orjson
 
 from services.plan.fold.domain import is_update
-from services.plan.fold.findings.facts import Changed, EntryKey, PlanFacts, Said
-from services.plan.store.document import entries_of
+from services.plan.fold.findings.facts import Changed, EntryKey, Hidden, PlanFacts, Said
+from services.plan.reads.redaction import marks_of_plan
+from services.plan.store.document import Shown, entries_of
+from services.plan.store.redacted import content_without
 from shared.chassis.database.database import Database
+from shared.chassis.policy.redaction.marks import NOTHING, Withheld
+from shared.chassis.policy.redaction.of_a_plan import Redaction
+from shared.chassis.policy.sees import Sees
 
 _PAGE: Final = 200
 _AT_ONCE_SECONDS: Final = 0.004
@@ -30,6 +35,10 @@ _BEFORE: Final = """
             ORDER BY e.plan_version DESC LIMIT 1) before ON true
      WHERE l.plan_id = $1 AND l.plan_version <= $2 AND l.plan_version > $3
      ORDER BY l.plan_version DESC LIMIT $4
+"""
+_CHANGES: Final = """
+    SELECT plan_version, section, entry_id, entry_type, type, recorded_at, projected_at, fields
+      FROM ledger.plan_ledger WHERE plan_id = $1 AND plan_version <= $2 ORDER BY plan_version
 """
 
 
@@ -47,13 +56,21 @@ _body_of = msgspec.json.Decoder(_Body).decode
 
 @dataclass(frozen=True)
 class Known:
-    """A plan at a version: its facts, and when readers could first see each version up to it."""
+    """A plan at a version as one reader may know it, and what is withheld from them of all of it.
+
+    ``recorded_at`` and ``seen_at`` have, for each version up to it, when a section stored it and
+    when readers could first see it.
+    """
 
     facts: PlanFacts
+    redaction: Redaction
+    recorded_at: Mapping[int, datetime]
     seen_at: Mapping[int, datetime]
 
 
-async def facts_of(database: Database, plan_id: UUID, version: int | None = None) -> Known | None:
+async def facts_of(
+    database: Database, plan_id: UUID, shown_to: Sees | Redaction, version: int | None = None
+) -> Known | None:
     """The plan as it stands, or in one of its versions; ``None`` where there is no such one."""
     row = await database.pool.fetchrow(
         "SELECT version, document, rest FROM plan WHERE plan_id = $1", plan_id
@@ -63,32 +80,45 @@ async def facts_of(database: Database, plan_id: UUID, version: int | None = None
     wanted = row["version"] if version is None else version
     if not 0 < wanted <= row["version"]:
         return None
-    entries = {
-        (one.section, str(one.entry_id)): said_of(one.section, str(one.entry_id), one.body)
-        for one in entries_of(row["document"], row["rest"])
-    }
-    changes, seen_at = await _changes(database, plan_id, row["version"])
-    plan = PlanFacts(row["version"], entries, changes, _waiting(row["document"]))
+    listed = entries_of(row["document"], row["rest"])
+    redaction = (
+        shown_to
+        if isinstance(shown_to, Redaction)
+        else marks_of_plan(listed).withheld_from(shown_to)
+    )
+    entries, hidden = _told(listed, redaction)
+    rows = await database.pool.fetch(_CHANGES, plan_id, row["version"])
+    changes, versions = _changes(rows, redaction)
+    waiting = _waiting(row["document"], redaction)
+    hidden = replace(hidden, versions=versions)
+    plan = PlanFacts(row["version"], entries, changes, waiting, hidden)
     if wanted < row["version"]:
         plan = replace(plan, waiting={})
-        async for before, _ in facts_before(database, plan_id, plan, wanted):
+        async for before, _ in facts_before(database, plan_id, plan, redaction, wanted):
             plan = before
-    return Known(plan, seen_at)
+    return Known(
+        plan,
+        redaction,
+        {one["plan_version"]: one["recorded_at"] for one in rows[:wanted]},
+        {one["plan_version"]: one["projected_at"] for one in rows[:wanted]},
+    )
 
 
 async def facts_before(
-    database: Database, plan_id: UUID, plan: PlanFacts, until: int = 0
-) -> AsyncIterator[tuple[PlanFacts, Changed]]:
+    database: Database, plan_id: UUID, plan: PlanFacts, redaction: Redaction, until: int = 0
+) -> AsyncIterator[tuple[PlanFacts, Changed | None]]:
     """The plan before its last event, before the one before that, and so on down to a version.
 
-    Beside each stands the event that was undone. Each shares its entries with the one before it,
-    and holds until the next is asked for. The event loop is given back every few milliseconds.
+    Beside each stands the event that was undone, ``None`` for one that is withheld. Each shares its
+    entries with the one before it, and holds until the next is asked for. The event loop is given
+    back every few milliseconds.
     """
     entries, changes = dict(plan.entries), list(plan.changes)
     version, busy_since = plan.version, monotonic()
     while version > until:
         for row in await database.pool.fetch(_BEFORE, plan_id, version, until, _PAGE):
-            undone = _undo(entries, changes, row)
+            withheld = redaction.of(row["section"], row["entry_id"])
+            undone = None if withheld.rule else _undo(entries, changes, row, withheld)
             version -= 1
             yield replace(plan, version=version, entries=entries, changes=changes), undone
             if monotonic() - busy_since > _AT_ONCE_SECONDS:
@@ -96,62 +126,90 @@ async def facts_before(
                 busy_since = monotonic()
 
 
-async def _changes(
-    database: Database, plan_id: UUID, version: int
-) -> tuple[list[Changed], Mapping[int, datetime]]:
-    """The events up to a version, and when readers could first see each."""
-    rows = await database.pool.fetch(
-        """SELECT plan_version, section, entry_id, entry_type, type, recorded_at,
-                  projected_at, fields
-             FROM ledger.plan_ledger WHERE plan_id = $1 AND plan_version <= $2
-            ORDER BY plan_version""",
-        plan_id,
-        version,
-    )
-    changes = [
-        Changed(
-            plan_version=row["plan_version"],
-            section=row["section"],
-            entry_id=str(row["entry_id"]),
-            entry_type=row["entry_type"],
-            type=row["type"],
-            recorded_at=row["recorded_at"],
-            fields=tuple(path.partition(".")[0] for path in row["fields"]),
-            is_update=is_update(row["type"]),
+def _told(listed: Sequence[Shown], redaction: Redaction) -> tuple[dict[EntryKey, Said], Hidden]:
+    """What the reader is told of each entry, and what is hidden of all."""
+    entries: dict[EntryKey, Said] = {}
+    gone: set[EntryKey] = set()
+    kinds: set[tuple[str, str]] = set()
+    leaves: dict[EntryKey, frozenset[str]] = {}
+    for one in listed:
+        key = one.section, str(one.entry_id)
+        withheld = redaction.of(*key)
+        said = said_of(*key, one.body, withheld)
+        if withheld.rule is None:
+            entries[key] = said
+        else:
+            gone.add(key)
+            if withheld.by_itself:
+                kinds.add(said.kind)
+        if withheld.leaves:
+            firsts = (name.partition(".")[0] for name in withheld.leaves)
+            leaves[key] = frozenset((*withheld.leaves, *firsts))
+    return entries, Hidden(frozenset(gone), frozenset(kinds), leaves)
+
+
+def _changes(
+    rows: Sequence[Mapping[str, Any]], redaction: Redaction
+) -> tuple[list[Changed], list[int]]:
+    """The events of entries that the reader is shown, and the versions that the others made."""
+    changes: list[Changed] = []
+    hidden: list[int] = []
+    for row in rows:
+        withheld = redaction.of(row["section"], row["entry_id"])
+        if withheld.rule is not None:
+            hidden.append(row["plan_version"])
+            continue
+        changes.append(
+            Changed(
+                plan_version=row["plan_version"],
+                section=row["section"],
+                entry_id=str(row["entry_id"]),
+                entry_type=row["entry_type"],
+                type=row["type"],
+                recorded_at=row["recorded_at"],
+                fields=tuple(
+                    path.partition(".")[0] for path in row["fields"] if not withheld.hides(path)
+                ),
+                is_update=is_update(row["type"]),
+            )
         )
-        for row in rows
-    ]
-    return changes, {row["plan_version"]: row["projected_at"] for row in rows}
+    return changes, hidden
 
 
-def _waiting(document: bytes) -> dict[EntryKey, datetime]:
+def _waiting(document: bytes, redaction: Redaction) -> dict[EntryKey, datetime]:
     return {
         (one["section"], one["entry_id"]): datetime.fromisoformat(one["since"])
         for one in orjson.loads(document)["parked"]
+        if redaction.shows(one["section"], one["entry_id"])
     }
 
 
-def said_of(section: str, entry_id: str, body: bytes) -> Said:
-    """An entry as the rules look at it, from its JSON."""
+def said_of(section: str, entry_id: str, body: bytes, withheld: Withheld = NOTHING) -> Said:
+    """An entry as the rules look at it, from its JSON, without what is withheld of it."""
     told = _body_of(body)
     return Said(
         section=section,
         entry_id=entry_id,
         entry_type=told.entry_type,
         is_current=told.current,
-        content=told.content,
+        content=content_without(told.content, withheld) if withheld.leaves else told.content,
         recorded_at=told.recorded_at,
         stated_at=told.stated_at,
         confirmed_at=told.confirmed_at,
     )
 
 
-def _undo(entries: dict[EntryKey, Said], changes: list[Changed], row: Mapping[str, Any]) -> Changed:
+def _undo(
+    entries: dict[EntryKey, Said],
+    changes: list[Changed],
+    row: Mapping[str, Any],
+    withheld: Withheld,
+) -> Changed:
     """Plan and history as they were before an event; answers with that event."""
     undone = changes.pop()
     key = row["section"], str(row["entry_id"])
     if row["entry"] is None:
         del entries[key]
     else:
-        entries[key] = said_of(*key, row["entry"])
+        entries[key] = said_of(*key, row["entry"], withheld)
     return undone

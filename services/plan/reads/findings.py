@@ -1,8 +1,8 @@
 """What a plan says about itself now, and since which of its versions."""
 
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, tzinfo
 from typing import Any, Final
 from uuid import UUID, uuid5
@@ -12,10 +12,13 @@ import orjson
 
 from services.plan.fold.findings.all_rules import findings_of, rules
 from services.plan.fold.findings.facts import PlanFacts, Today
-from services.plan.fold.findings.rules import RULES_BEHIND, Found, Name, Rule
-from services.plan.reads.facts import facts_before, facts_of, said_of
+from services.plan.fold.findings.rules import RULES_BEHIND, Found, Name, Rule, is_certain
+from services.plan.reads.facts import Known, facts_before, facts_of, said_of
+from services.plan.reads.redaction import Left, left_out
 from services.plan.reads.view import PlanView
 from shared.chassis.database.database import Database
+from shared.chassis.policy.redaction.of_a_plan import Redaction
+from shared.chassis.policy.sees import Sees
 
 FINDINGS: Final = "findings"
 _REMEMBERED_PLANS: Final = 1_000
@@ -35,10 +38,16 @@ _NOTHING_KNOWN: Final = _Remembered(0, {})
 
 @dataclass(frozen=True)
 class Findings:
-    """The findings of a plan at one of its versions, oldest first, each ready to be shown."""
+    """The findings of a plan at one of its versions, oldest first, each ready to be shown.
+
+    ``withheld`` is how many are left out because they rest on what is withheld.
+    """
 
     version: int
     items: Sequence[dict[str, Any]]
+    redaction: Redaction = field(compare=False)
+    redactions: tuple[Left, ...] = ()
+    withheld: int = 0
 
 
 class PlanFindings:
@@ -50,15 +59,17 @@ class PlanFindings:
         self._database = database
         self._zone = zone
         self._rules = rules(everybody_has_a_key_worker=everybody_has_a_key_worker)
-        self._remembered: OrderedDict[UUID, _Remembered] = OrderedDict()
+        self._remembered: OrderedDict[Hashable, _Remembered] = OrderedDict()
 
-    async def now(self, plan_id: UUID, at: datetime | None = None) -> Findings | None:
+    async def now(self, plan_id: UUID, sees: Sees, at: datetime | None = None) -> Findings | None:
         """The findings of the plan as it stands; ``None`` where there is no such plan."""
-        return await self._found(plan_id, None, at or datetime.now(UTC))
+        return await self._counted(plan_id, None, sees, at or datetime.now(UTC))
 
-    async def of(self, plan_id: UUID, version: int, at: datetime | None = None) -> Findings | None:
+    async def of(
+        self, plan_id: UUID, version: int, sees: Sees, at: datetime | None = None
+    ) -> Findings | None:
         """Those of one of its versions, judged as of ``at``; left out, as of when it came."""
-        return await self._found(plan_id, version, at)
+        return await self._counted(plan_id, version, sees, at)
 
     async def beside(
         self, view: PlanView, include: frozenset[str], at: datetime | None = None
@@ -66,14 +77,37 @@ class PlanFindings:
         """The plan with its findings, where they were asked for."""
         if FINDINGS not in include:
             return view
-        found = await self._found(view.plan_id, view.version, at)
+        found = await self._found(view.plan_id, view.version, view.redaction, at)
         document = orjson.loads(view.body)
         return view.with_document({**document, FINDINGS: found.items if found else []})
 
-    async def _found(
-        self, plan_id: UUID, version: int | None, at: datetime | None
+    async def _counted(
+        self, plan_id: UUID, version: int | None, sees: Sees, at: datetime | None
     ) -> Findings | None:
-        known = await facts_of(self._database, plan_id, version)
+        """Those that the reader is shown, and how many they are not.
+
+        Nobody's sex counts: who may not see it is not told whether it is recorded either.
+        """
+        found = await self._found(plan_id, version, sees, at)
+        if found is None or not found.redaction.but_sex:
+            return found
+        known = await facts_of(self._database, plan_id, found.redaction.only_sex, found.version)
+        if known is None:
+            return found
+        there = {one["finding_id"] for one in found.items}
+        today = Today(at or known.seen_at[found.version], self._zone)
+        every = (one for rule in self._rules for one in rule.find(known.facts, today))
+        ids = {_id_of(plan_id, one) for one in every}
+        return replace(found, withheld=len(ids - there))
+
+    async def _found(
+        self,
+        plan_id: UUID,
+        version: int | None,
+        shown_to: Sees | Redaction,
+        at: datetime | None,
+    ) -> Findings | None:
+        known = await facts_of(self._database, plan_id, shown_to, version)
         if known is None:
             return None
         plan = known.facts
@@ -81,29 +115,34 @@ class PlanFindings:
         found: dict[Name, Found] = {}
         wanted: dict[Rule, set[Name]] = {}
         for rule in self._rules:
-            by_name = {one.name: one for one in rule.find(plan, today)}
+            by_name = {one.name: one for one in rule.find(plan, today) if is_certain(one, plan)}
             wanted[rule] = by_name.keys() - found.keys()
             found = {**by_name, **found}
-        began = await self._began(plan_id, plan, today, wanted)
-        recorded = {change.plan_version: change.recorded_at for change in plan.changes}
-        items = [_item(plan_id, one, began[one.name], recorded) for one in found.values()]
+        began = await self._began(plan_id, known, today, wanted)
+        items = [_item(plan_id, one, began[one.name], known.recorded_at) for one in found.values()]
         items.sort(key=lambda item: (item["since"], item["code"], item["finding_id"]))
-        return Findings(plan.version, items)
+        hidden = sorted({*plan.hidden.entries, *plan.hidden.leaves})
+        left = (one for key in hidden for one in left_out(*key, known.redaction.of(*key)))
+        return Findings(plan.version, items, known.redaction, tuple(left))
 
     async def _began(
-        self, plan_id: UUID, plan: PlanFacts, today: Today, wanted: Mapping[Rule, set[Name]]
+        self, plan_id: UUID, seen: Known, today: Today, wanted: Mapping[Rule, set[Name]]
     ) -> Mapping[Name, int]:
         """The version with which each of these findings began, undoing event by event.
 
-        What was found out for an earlier version holds on: an event is never changed.
+        What was found out for an earlier version holds on for readers from whom the same is
+        withheld: an event is never changed.
         """
-        known = self._remembered.get(plan_id, _NOTHING_KNOWN)
+        plan = seen.facts
+        of = plan_id, seen.redaction.but_sex.fingerprint
+        known = self._remembered.get(of, _NOTHING_KNOWN)
         began: dict[Name, int] = {}
         if known.version == plan.version:
             _recall(known, wanted, began)
-        async for earlier, undone in facts_before(self._database, plan_id, plan):
+        before = facts_before(self._database, plan_id, plan, seen.redaction)
+        async for earlier, undone in before:
             for rule, names in wanted.items():
-                if names and rule.concerns(undone.kind):
+                if names and undone is not None and rule.concerns(undone.kind):
                     held = rule.still_holds(names, earlier, today, undone.key)
                     began |= dict.fromkeys(names - held, undone.plan_version)
                     names.intersection_update(held)
@@ -113,14 +152,14 @@ class PlanFindings:
                 break
         began |= {name: 1 for names in wanted.values() for name in names}
         if plan.version >= known.version:
-            self._remember(plan_id, _Remembered(plan.version, began))
+            self._remember(of, _Remembered(plan.version, began))
         return began
 
-    def _remember(self, plan_id: UUID, told: _Remembered) -> None:
+    def _remember(self, of: Hashable, told: _Remembered) -> None:
         if len(told.began) > _REMEMBERED_OF_A_PLAN:
             return
-        self._remembered[plan_id] = told
-        self._remembered.move_to_end(plan_id)
+        self._remembered[of] = told
+        self._remembered.move_to_end(of)
         while len(self._remembered) > _REMEMBERED_PLANS:
             self._remembered.popitem(last=False)
 
@@ -139,9 +178,8 @@ def _item(
     if found.since is not None and found.since > since:
         since = found.since.astimezone(UTC)
         version = max(one for one, at in recorded.items() if at <= since)
-    concerned = ",".join(sorted({f"{one.section}/{one.entry_id}" for one in found.entries}))
     return {
-        "finding_id": uuid5(plan_id, f"{found.code}/{concerned}"),
+        "finding_id": _id_of(plan_id, found),
         "code": found.code,
         "rule": RULES_BEHIND[found.code],
         "since": since,
@@ -156,6 +194,11 @@ def _item(
         ],
         "words": found.words,
     }
+
+
+def _id_of(plan_id: UUID, found: Found) -> UUID:
+    concerned = ",".join(sorted({f"{one.section}/{one.entry_id}" for one in found.entries}))
+    return uuid5(plan_id, f"{found.code}/{concerned}")
 
 
 def found_in(plan: Mapping[str, Any], now: datetime) -> Iterator[dict[str, Any]]:

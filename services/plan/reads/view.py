@@ -11,7 +11,9 @@ from uuid import UUID
 
 import orjson
 
+from services.plan.reads.redaction import Left
 from services.plan.store.values import dumps
+from shared.chassis.policy.redaction.of_a_plan import Redaction
 from shared.chassis.wire.position import Position
 
 _HASHED: Final = 16
@@ -67,16 +69,19 @@ class Beside(Protocol):
 
 @dataclass(frozen=True)
 class PlanView:
-    """A plan as it is given: its version, its bytes, and how far it has got in each section.
+    """A plan as one reader is given it: its version, its bytes, and how far each section has got.
 
-    ``more_headers`` are those that a past plan has beside the others. Wanted follows from the bytes
-    is worked out once, however many are given them.
+    ``redaction`` is what is withheld from that reader of all that the plan has, and ``redactions``
+    what of that would stand here. ``more_headers`` are those that a past plan has beside the
+    others. What follows from the bytes is worked out once, however many are given them.
     """
 
     plan_id: UUID
     version: int
     body: bytes
     position: Position
+    redaction: Redaction
+    redactions: tuple[Left, ...] = ()
     more_headers: Mapping[str, str] = field(default_factory=dict)
 
     @cached_property
@@ -107,3 +112,11 @@ class PlanView:
             "Ledger-Version": str(self.version),
             **self.more_headers,
         }
+
+
+@dataclass(frozen=True)
+class ListView:
+    """A page of what a plan has, as one reader is given it, and what of it was left out."""
+
+    body: bytes
+    redactions: tuple[Left, ...] = ()

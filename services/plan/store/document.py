@@ -1,6 +1,6 @@
 """A plan as bytes ready to send, and its stored pieces: the one place where its JSON is made."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
@@ -11,6 +11,7 @@ from asyncpg.pgproto.pgproto import UUID as DriversUUID  # noqa: N811 - made, ha
 
 from services.plan.fold.domain import EntryKey, Plan, PlanEntry
 from services.plan.store.values import Json, dumps, object_of
+from shared.chassis.policy.redaction.marks import MARKING, Marks, marks_of
 from shared.chassis.wire.plain_json import fitted
 
 _NOTHING: Final = b"null"
@@ -35,6 +36,15 @@ class Shown(msgspec.Struct, gc=False):
         """The version that set each leaf and item."""
         return _rest_of(self.rest).leaves
 
+    @property
+    def marks(self) -> Marks:
+        """What access to it rests on."""
+        told = _marked_of(self.body)
+        content = {
+            name: orjson.loads(bytes(raw)) for name, raw in told.content.items() if name in MARKING
+        }
+        return marks_of(self.section, told.entry_type, _rest_of(self.rest).origin, content)
+
 
 class _Item(msgspec.Struct, gc=False):
     """The members of a body."""
@@ -52,6 +62,13 @@ class _Item(msgspec.Struct, gc=False):
     external_refs: list[msgspec.Raw] = []
 
 
+class _Marked(msgspec.Struct, gc=False):
+    """Of a body, what access to it rests on."""
+
+    entry_type: str
+    content: dict[str, msgspec.Raw]
+
+
 class _Rest(msgspec.Struct, gc=False, array_like=True):
     """What the fold needs and the document lacks; ``body`` is there where the document has none."""
 
@@ -63,11 +80,16 @@ class _Rest(msgspec.Struct, gc=False, array_like=True):
     applies_from: datetime | None
     latest_effect: datetime | None
     updated_at: datetime | None
+    origin: str | None
 
 
 class _Stored(msgspec.Struct, gc=False, array_like=True):
     rest: msgspec.Raw
     body: msgspec.Raw
+
+
+class _NamedEntry(msgspec.Struct, gc=False):
+    entry_id: str
 
 
 class _Named(msgspec.Struct, gc=False, array_like=True):
@@ -84,8 +106,10 @@ class _Ref(msgspec.Struct, gc=False):
 
 
 _item_of = msgspec.json.Decoder(_Item).decode
+_marked_of = msgspec.json.Decoder(_Marked).decode
 _rest_of = msgspec.json.Decoder(_Rest).decode
 _stored_of = msgspec.json.Decoder(list[_Stored]).decode
+_named_entry_of = msgspec.json.Decoder(_NamedEntry).decode
 _named_of = msgspec.json.Decoder(_Named).decode
 _document_of = msgspec.json.Decoder(_Document).decode
 _ref_of = msgspec.json.Decoder(_Ref).decode
@@ -119,6 +143,7 @@ def shown(entry: PlanEntry) -> Shown:
         entry.applies_from,
         entry.latest_effect,
         entry.updated_at,
+        entry.origin,
     )
     return Shown(
         entry.section, entry.entry_id, entry.current, fitted(dumps(item)), fitted(dumps(rest))
@@ -147,13 +172,24 @@ def entry_from(stored: Shown) -> PlanEntry:
         applies_from=rest.applies_from,
         latest_effect=rest.latest_effect,
         updated_at=rest.updated_at,
+        origin=rest.origin,
     )
 
 
 def entry_then(section: str, entry_id: UUID, body: bytes, leaves: Mapping[str, int]) -> PlanEntry:
     """An entry as a row of the ledger has it, to be folded further."""
     item = _item_of(body)
-    rest = (section, str(entry_id), 0, item.state == "entered-in-error", leaves, None, None, None)
+    rest = (
+        section,
+        str(entry_id),
+        0,
+        item.state == "entered-in-error",
+        leaves,
+        None,
+        None,
+        None,
+        None,
+    )
     return entry_from(Shown(section, entry_id, item.current, body, dumps(rest)))
 
 
@@ -235,8 +271,13 @@ def document_with(
     *,
     bodies: Iterable[tuple[str, bytes]] | None = None,
     merged_from: Iterable[UUID] = (),
+    parked: Callable[[str, str], bool] = lambda *_: True,
+    **more: Any,
 ) -> bytes:
-    """The default document with other entries, and with the plans that were merged into it."""
+    """The default document with other entries, and with the plans that were merged into it.
+
+    Of what waits those are named, by section and id, for which ``parked`` is true.
+    """
     others = sorted(merged_from)
     if bodies is None and not others:
         return document
@@ -246,7 +287,20 @@ def document_with(
         for section, body in bodies:
             sections.setdefault(section, []).append(orjson.Fragment(body))
         told["sections"] = sections
-    return dumps({**told, "merged_from": others} if others else told)
+        told["parked"] = [one for one in told["parked"] if parked(one["section"], one["entry_id"])]
+    return dumps({**told, **({"merged_from": others} if others else {}), **more})
+
+
+def current_entries(document: bytes) -> list[tuple[str, UUID, bytes, Mapping[str, int]]]:
+    """Section, id and body of each entry of a document, in the order of its sections.
+
+    Who set what of it the document does not say: the last is empty.
+    """
+    return [
+        (section, DriversUUID(_named_entry_of(raw).entry_id), bytes(raw), {})
+        for section, bodies in _document_of(document).sections.items()
+        for raw in bodies
+    ]
 
 
 def with_authorship(body: bytes, authorship: Mapping[str, bytes]) -> bytes:

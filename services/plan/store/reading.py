@@ -11,7 +11,7 @@ from services.plan.fold.domain import PlanEvent
 from services.plan.store.values import Json, json_of
 from shared.chassis.kafka.dead_letters import Record
 from shared.chassis.kafka.event_message import event_of
-from shared.ledger import RecordedEvent
+from shared.ledger import PERSON, RELATED_PERSON, RecordedEvent
 from shared.ledger.topics import events_topic
 
 _LONGEST_NAME: Final = 200  # of another system
@@ -90,6 +90,7 @@ def _plan_event(event: RecordedEvent, record: Record) -> PlanEvent:
         if leaf_hash and _LEAF_HASH.fullmatch(leaf_hash)
         else None,
         schema=schema.decode() if schema and _SCHEMA.fullmatch(schema) else None,
+        origin=_origin_of(provenance),
         value=record.value or b"",
     )
 
@@ -111,6 +112,19 @@ def _reason_of(event: RecordedEvent) -> Json | None:
     """Why it was done, where anybody said so: in the content, or of the whole contribution."""
     reason = event.content.get("reason") or event.provenance.get("reason")
     return None if reason is None else json_of(reason)
+
+
+def _origin_of(provenance: Mapping[str, Any]) -> str | None:
+    """The organisation that recorded it, or the person's side, where they recorded it."""
+    by = provenance.get("recorded_by")
+    by = by if isinstance(by, dict) else {}
+    kind = by.get("kind")
+    if kind == PERSON or (kind == RELATED_PERSON and provenance.get("on_behalf_of")):
+        return PERSON
+    organisation = by.get("organisation")
+    organisation = organisation if isinstance(organisation, dict) else {}
+    code = organisation.get("ods") or organisation.get("local_id")
+    return code if isinstance(code, str) else None
 
 
 def _source_of(provenance: Mapping[str, Any]) -> tuple[str, Json] | None:

@@ -29,12 +29,14 @@ from shared.chassis.policy.decide import POLICY_VERSION
 from shared.chassis.settings import Settings
 from shared.cli.token import professional
 from shared.ledger import RecordedEvent
+from shared.ledger.recorded_event import PLAN_OPENED
 from shared.ledger.topics import EVENTS_PATTERN
 from shared.testing.contracts.holding import holding_to
 from shared.testing.events import History, headers_of, record_of, value_of
 from shared.testing.eventually import eventually
 from shared.testing.plain_fold import Taken, plan_of
 from shared.testing.stack import TestDatabase, fresh_prefix
+from tests.component.plan.withheld.readers import let_in, related
 from tests.faults.judge.published import difference
 
 EVERY_SERVICE = Path(shared.chassis.__path__[0]) / "database" / "migrations" / "every_service"
@@ -103,6 +105,9 @@ class Bench:
         return any(consumer.has_stopped.is_set() for consumer in self._made)
 
     async def publish(self, *given: RecordedEvent | Message, partition: int | None = None) -> None:
+        """Publish events. Whoever the service's client is has a relationship with each new plan."""
+        opened = [one.plan_id for one in given if isinstance(one, RecordedEvent) and _opens(one)]
+        await let_in(self.database, map(related, opened))
         async with AIOKafkaProducer(bootstrap_servers=self.servers) as producer:
             sent = []
             for one in given:
@@ -191,6 +196,10 @@ class Bench:
             claims = professional("ZZG01", "gp", "Dr A. Quill-Synth")
             client.headers["Authorization"] = f"Bearer {self.issuer.signer.sign(claims)}"
             yield client
+
+
+def _opens(event: RecordedEvent) -> bool:
+    return event.type.rpartition(".v")[0] == PLAN_OPENED
 
 
 def short_history(history: History) -> list[RecordedEvent]:

@@ -13,6 +13,9 @@ from shared.cli.token import person, related_person
 from shared.testing.events import History
 from shared.testing.eventually import eventually
 from tests.component.plan.bench import Bench, codes, fold_directly, plan_store, short_history, shown
+from tests.component.plan.withheld.readers import EVERYTHING, let_in, proxy, related
+
+AT_ONCE = {"Prefer": "wait=0"}
 
 pytestmark = [pytest.mark.component, pytest.mark.asyncio(loop_scope="session")]
 
@@ -93,11 +96,11 @@ async def test_what_cannot_be_asked_is_a_problem_that_names_it(bench: Bench) -> 
         urgent = {"Ledger-Purpose": "emergency", "Ledger-Reason": "cannot-ask"}
         assert (await client.get(base, headers=urgent)).status_code == 200
         unknown = [
-            await client.get(f"/v1/plans/{uuid4()}{end}")
+            await client.get(f"/v1/plans/{uuid4()}{end}", headers=AT_ONCE)
             for end in ("", "/versions", "/versions/1", "/history")
         ]
         unknown.append(await client.get("/v1/plans/not-an-id"))
-        assert codes(unknown) == [(404, "plan-unknown")] * 5
+        assert codes(unknown) == [(403, "no-live-relationship")] * 5
         assert codes([await client.get(f"{base}/")]) == [(404, "not-found")]
 
 
@@ -111,7 +114,10 @@ async def test_a_person_opens_their_own_plan_and_no_other(bench: Bench) -> None:
         own = {"Authorization": f"Bearer {bench.issuer.signer.sign(claims)}"}
         assert (await client.get(f"/v1/plans/{history.plan_id}", headers=own)).status_code == 200
         claims = related_person(str(history.plan_id), "Ruth Marlow-Synth")
-        near = {"Authorization": f"Bearer {bench.issuer.signer.sign(claims)}"}
+        near = {"Authorization": f"Bearer {bench.issuer.signer.sign(claims)}", **AT_ONCE}
+        nobody = await client.get(f"/v1/plans/{history.plan_id}", headers=near)
+        assert codes([nobody]) == [(403, "proxy-not-live")]
+        await let_in(bench.database, [proxy(history.plan_id, str(claims["sub"]))])
         assert (await client.get(f"/v1/plans/{history.plan_id}", headers=near)).status_code == 200
         elsewhere = await client.get(f"/v1/plans/{other.plan_id}", headers=near)
         assert codes([elsewhere]) == [(403, "not-permitted")]
@@ -121,6 +127,11 @@ async def test_a_person_opens_their_own_plan_and_no_other(bench: Bench) -> None:
             for end in ("", "/versions", "/versions/1", "/history")
         ]
         assert codes(refused) == [(403, "not-permitted")] * 8
+        nowhere = str(uuid4())
+        claims = person(nowhere, "Nobody Marlow-Synth")
+        new = {"Authorization": f"Bearer {bench.issuer.signer.sign(claims)}"}
+        unknown = await client.get(f"/v1/plans/{nowhere}", headers=new)
+        assert codes([unknown]) == [(404, "plan-unknown")]
         del client.headers["Authorization"]
         assert codes([await client.get(f"/v1/plans/{history.plan_id}")]) == [(401, "token-missing")]
 
@@ -149,6 +160,7 @@ async def test_a_reader_waits_for_what_was_just_written(bench: Bench) -> None:
         assert answer.headers["preference-applied"] == "wait"
         assert answer.json()["plan_version"] == 2
         assert (await client.get(base, headers=asked)).status_code == 200
+        await let_in(bench.database, [related(other.plan_id)])
         elsewhere = {"Ledger-Min-Position": Position(other.plan_id, {"goals": 1}).encode()}
         wrong = await client.get(base, headers=elsewhere)
         assert codes([wrong]) == [(400, "position-of-another-plan")]
@@ -195,16 +207,16 @@ async def test_what_is_kept_of_plans_is_bounded_by_its_bytes_and_never_old(bench
     size = max(len(orjson.dumps(document)) for document in stored.values())
     plans = CurrentPlans(bench.database, kept_bytes=3 * size)
     for _ in range(2):
-        views = await asyncio.gather(*(plans.current(plan_id) for plan_id in stored))
+        views = await asyncio.gather(*(plans.current(plan_id, EVERYTHING) for plan_id in stored))
         assert [orjson.loads(view.body) for view in views if view] == list(stored.values())
         assert 0 < plans.kept_bytes <= 3 * size
     last = histories[-1]
-    again = await plans.current(last.plan_id)
+    again = await plans.current(last.plan_id, EVERYTHING)
     assert again is not None
-    assert (await plans.current(last.plan_id)) is again
+    assert (await plans.current(last.plan_id, EVERYTHING)) is again
     found = last.event("needs", "found", uuid4(), "created", {"what": 1})
     await fold_directly(bench, store, [found])
-    view = await plans.current(last.plan_id)
+    view = await plans.current(last.plan_id, EVERYTHING)
     assert view is not None
     assert view.version == 2
-    assert await plans.current(uuid4()) is None
+    assert await plans.current(uuid4(), EVERYTHING) is None

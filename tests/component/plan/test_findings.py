@@ -14,6 +14,7 @@ from shared.ledger import RecordedEvent
 from shared.testing.events import History
 from shared.testing.stack import create_topics
 from tests.component.plan.bench import Bench
+from tests.component.plan.withheld.readers import EVERYTHING
 
 pytestmark = [pytest.mark.component, pytest.mark.asyncio(loop_scope="session")]
 
@@ -90,9 +91,9 @@ async def test_a_finding_began_where_it_was_first_found_and_has_been_ever_since(
     remembering = PlanFindings(bench.database, LONDON)
     for version in range(1, len(events) + 1):
         fresh = PlanFindings(bench.database, LONDON)
-        found = await fresh.of(history.plan_id, version, NOW)
+        found = await fresh.of(history.plan_id, version, EVERYTHING, NOW)
         # What is remembered of earlier versions changes nothing of the answer.
-        assert found == await remembering.of(history.plan_id, version, NOW)
+        assert found == await remembering.of(history.plan_id, version, EVERYTHING, NOW)
         assert found is not None
         at_version.append({str(item["finding_id"]) for item in found.items})
         for item in found.items:
@@ -104,7 +105,7 @@ async def test_a_finding_began_where_it_was_first_found_and_has_been_ever_since(
             assert told == (began if since == recorded[began] else version), item["code"]
     codes = {item["code"] for item in found.items} if found else set()
     assert {"no-agreement-recorded", "mandatory-element-missing", "review-overdue"} <= codes
-    assert found == await remembering.now(history.plan_id, NOW)
+    assert found == await remembering.now(history.plan_id, EVERYTHING, NOW)
 
 
 async def test_findings_are_read_now_by_code_and_of_a_version(bench: Bench) -> None:
@@ -133,8 +134,9 @@ async def test_findings_are_read_now_by_code_and_of_a_version(bench: Bench) -> N
         assert wrong.status_code == 400
         wrong = await http.get(address, params={"version": 999})
         assert (wrong.status_code, wrong.json()["code"]) == (404, "version-unknown")
-        wrong = await http.get(f"/v1/plans/{uuid4()}/findings")
-        assert (wrong.status_code, wrong.json()["code"]) == (404, "plan-unknown")
+        nowhere = f"/v1/plans/{uuid4()}/findings"
+        wrong = await http.get(nowhere, headers={"Prefer": "wait=0"})
+        assert (wrong.status_code, wrong.json()["code"]) == (403, "no-live-relationship")
 
 
 async def test_a_plan_has_beside_its_entries_what_is_asked_for(bench: Bench) -> None:

@@ -13,6 +13,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from services.plan.reads.as_at import PastPlans
 from services.plan.reads.current import CurrentPlans
 from services.plan.reads.history import History as Lists
+from services.plan.reads.redaction import MarksOfToday
 from services.plan.reads.view import Wanted
 from shared.chassis import telemetry
 from shared.ledger import RecordedEvent
@@ -28,6 +29,7 @@ from tests.component.plan.bench import (
     plan_store,
     short_history,
 )
+from tests.component.plan.withheld.readers import EVERYTHING
 
 pytestmark = [pytest.mark.component, pytest.mark.asyncio(loop_scope="session")]
 
@@ -147,11 +149,12 @@ async def test_five_consumers_meet_on_one_plan_and_its_versions_follow_on(bench:
 
 async def all_pages(lists: Lists, plan_id: UUID) -> list[bytes]:
     """The history of a plan, a few contributions at a time."""
-    found, following = await lists.contributions(plan_id, None, 4)
-    while following is not None:
-        more, following = await lists.contributions(plan_id, following, 4)
-        found += more
-    return found
+    found: list[bytes] = []
+    page = await lists.contributions(plan_id, None, 4, EVERYTHING)
+    while page is not None and page.following is not None:
+        found += page.items
+        page = await lists.contributions(plan_id, page.following, 4, EVERYTHING)
+    return [*found, *(page.items if page is not None else ())]
 
 
 async def test_three_members_of_the_group_apply_everything_once(bench: Bench) -> None:
@@ -189,14 +192,15 @@ async def test_whatever_comes_the_plan_is_that_of_the_plain_fold(bench: Bench) -
     # Wanted has come last of all settles whose each entry is.
     came += events
     stores = [plan_store(name) for name in ("one", "two")]
-    plans, past = CurrentPlans(bench.database), PastPlans(bench.database)
-    lists = Lists(bench.database)
+    marks = MarksOfToday(bench.database)
+    plans, past = CurrentPlans(bench.database), PastPlans(bench.database, marks)
+    lists = Lists(bench.database, marks)
     # Whether a version was complete depends on what waited when it was first shown.
     was_complete: dict[tuple[UUID, int], bool] = {}
     for start in range(0, len(came), BATCH):  # looked at after each: the next may change what waits
         await fold_directly(bench, random.choice(stores), came[start : start + BATCH])
         for plan_id in plan_ids:
-            if (seen := await plans.current(plan_id)) is not None:
+            if (seen := await plans.current(plan_id, EVERYTHING)) is not None:
                 shown = orjson.loads(seen.body)
                 was_complete.setdefault((plan_id, shown["plan_version"]), shown["complete"])
     assert len(set(was_complete.values())) == 2
@@ -206,13 +210,13 @@ async def test_whatever_comes_the_plan_is_that_of_the_plain_fold(bench: Bench) -
         order = [(row["section"], row["entry_id"], row["entry_version"]) for row in rows]
         told = plain_fold.Taken([told_of(of_the_plan[key]) for key in order])
         assert len(order) == 25
-        view = await plans.current(plan_id)
+        view = await plans.current(plan_id, EVERYTHING)
         assert view is not None
         assert view.body == plain_fold.document(str(plan_id), told)
         assert await all_pages(lists, plan_id) == plain_fold.history(told)
         what = Wanted(frozenset({"withdrawn", "authorship"}))
         for version in (1, 13, 25):
-            then = await past.version(plan_id, version, what)
+            then = await past.version(plan_id, version, what, EVERYTHING)
             assert then is not None
             told_then = plain_fold.Taken(told.events[:version])
             wanted = plain_fold.plan_of(str(plan_id), told_then, withdrawn=True)

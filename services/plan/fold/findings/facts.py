@@ -125,14 +125,41 @@ class Today:
 
 
 @dataclass(frozen=True)
+class Hidden:
+    """What of a plan is withheld from its reader, and stands in none of its facts.
+
+    ``kinds`` are those of entries that are withheld for what they are, and not because of what
+    they are about; ``leaves`` are the fields withheld of entries that are shown. ``versions`` are
+    those of the plan that set only what is withheld.
+    """
+
+    entries: frozenset[EntryKey] = frozenset()
+    kinds: frozenset[tuple[str, str]] = frozenset()
+    leaves: Mapping[EntryKey, frozenset[str]] = field(default_factory=dict)
+    versions: Sequence[int] = ()
+
+    def hides(self, key: EntryKey, *names: str) -> bool:
+        """True where one of these fields of an entry is withheld, or a part of it."""
+        withheld = self.leaves.get(key)
+        return withheld is not None and not withheld.isdisjoint(names)
+
+
+NOTHING_HIDDEN: Final = Hidden()
+
+
+@dataclass(frozen=True)
 class PlanFacts:
-    """A plan at one of its versions, with the events that led to it, oldest first."""
+    """A plan at one of its versions, with the events that led to it, oldest first.
+
+    What is ``hidden`` from its reader is left out of all else.
+    """
 
     version: int
     entries: Mapping[EntryKey, Said]
     changes: Sequence[Changed]
     waiting: Mapping[EntryKey, datetime] = field(default_factory=dict)
     """Entries of which a version is missing, and since when."""
+    hidden: Hidden = NOTHING_HIDDEN
 
     def current(self, *kinds: tuple[str, str]) -> Iterator[Said]:
         """The entries of these kinds that are on the plan, in the order in which they came."""
@@ -148,9 +175,21 @@ class PlanFacts:
         return self.entries.get(key_of(ref)) if is_ref(ref) else None
 
     def is_on_the_plan(self, ref: Any) -> bool:
-        """True where a reference leads to an entry that is on the plan."""
+        """True where a reference leads to an entry that is on the plan, as far as can be told."""
         said = self.at(ref)
-        return said is not None and said.is_current
+        return self.is_hidden(ref) if said is None else said.is_current
+
+    def is_hidden(self, ref: Any) -> bool:
+        """True where a reference leads to an entry that is withheld."""
+        return is_ref(ref) and key_of(ref) in self.hidden.entries
+
+    def lacks(self, kind: tuple[str, str], *names: str) -> bool:
+        """True where entries of a kind are withheld, or one of these fields of some of them."""
+        return kind in self.hidden.kinds or any(
+            self.hidden.hides(key, *names) and self.entries[key].kind == kind
+            for key in self.hidden.leaves
+            if key in self.entries
+        )
 
     @cached_property
     def below(self) -> Mapping[EntryKey, Sequence[EntryKey]]:

@@ -50,7 +50,7 @@ def leads_nowhere(plan: PlanFacts, _: Today) -> Iterator[Found]:
         for field, ref in _links(plan, said):
             named = plan.at(ref)
             if named is None:
-                unknown.append(field)
+                unknown += [] if plan.is_hidden(ref) else [field]
             elif not named.is_current and (said.kind, field) not in _SPEAKS_OF_IT:
                 withdrawn.append(field)
         if unknown:

@@ -38,7 +38,13 @@ def mandatory(plan: PlanFacts, _: Today) -> Iterator[Found]:
 
 
 def missing_elements(plan: PlanFacts) -> Iterator[Concerned]:
-    """The fields that carry mandatory elements and are empty, by entry."""
+    """The fields that carry mandatory elements and are empty, by entry; none that is withheld."""
+    for concerned in _empty_elements(plan):
+        if concerned.field is None or not plan.hidden.hides(concerned.key, concerned.field):
+            yield concerned
+
+
+def _empty_elements(plan: PlanFacts) -> Iterator[Concerned]:
     person = plan.person
     if person is not None:
         told = person.content

@@ -6,7 +6,15 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
-from services.plan.fold.findings.facts import EntryKey, PlanFacts, Said, Today
+from services.plan.fold.findings.facts import (
+    AGREEMENT,
+    PROFESSIONAL_CONTACT,
+    REVIEW,
+    EntryKey,
+    PlanFacts,
+    Said,
+    Today,
+)
 
 Name = tuple[str, tuple[EntryKey, ...]]
 """What makes a finding the same in another version: its code and its entries."""
@@ -111,6 +119,64 @@ RULES_BEHIND: Final[Mapping[str, str]] = MappingProxyType(
         "contributed-while-not-open": "P8",
     }
 )
+
+
+class RestsOn(NamedTuple):
+    """What a finding rests on beside the fields that it names.
+
+    ``fields`` are those of the entries that it names; ``all_of`` is a kind of which every entry
+    has to be seen, with its ``of_each``: the finding says that there is none, or which is the last.
+    """
+
+    fields: tuple[str, ...] = ()
+    all_of: tuple[str, str] | None = None
+    of_each: tuple[str, ...] = ()
+
+
+_EVERY_REVIEW: Final = RestsOn((), REVIEW, ("subject", "due_on", "interval", "held"))
+_EVERY_AGREEMENT: Final = RestsOn((), AGREEMENT, ("subject", "outcome", "plan_version"))
+_THE_REVIEW: Final = RestsOn(("subject", "due_on", "interval", "held"))
+_THE_COMMENT: Final = RestsOn(("kind", "target", "answer"))
+
+RESTS_ON: Final[Mapping[str, RestsOn]] = MappingProxyType(
+    {
+        "goal-to-look-at-again": RestsOn(("status", "need_ids", "strength_ids")),
+        "low-confidence-on-important-goal": RestsOn(("status", "goal_ids")),
+        "action-without-owner": RestsOn(("status",)),
+        "action-overdue": RestsOn(("status",)),
+        "assignee-has-left": RestsOn(("status", "ends_at")),
+        "two-key-workers": RestsOn(("ends_at",)),
+        "no-key-worker": RestsOn((), PROFESSIONAL_CONTACT, ("key_worker", "ends_at")),
+        "no-review-date": _EVERY_REVIEW,
+        "review-due-soon": _THE_REVIEW,
+        "review-overdue": _THE_REVIEW,
+        "support-plan-review-overdue": _THE_REVIEW,
+        "responsible-has-left": RestsOn(("ends_at",)),
+        "review-advised": _EVERY_REVIEW,
+        "no-agreement-recorded": _EVERY_AGREEMENT,
+        "not-agreed": _EVERY_AGREEMENT,
+        "changed-since-agreement": _EVERY_AGREEMENT,
+        "agreement-to-unknown-version": _EVERY_AGREEMENT,
+        "contradictory-instructions": RestsOn(("triggers",)),
+        "excluded-contact-named": RestsOn(("name",)),
+        "support-plan-stale": RestsOn(("label",)),
+        "open-proposal": _THE_COMMENT,
+        "open-disagreement": _THE_COMMENT,
+        "open-correction-request": _THE_COMMENT,
+    }
+)
+"""By code; a finding that is not here rests on the fields that it names alone."""
+
+
+def is_certain(found: Found, plan: PlanFacts) -> bool:
+    """True where a finding holds whatever the things say that are withheld from the reader."""
+    on = RESTS_ON.get(found.code, RestsOn())
+    if on.all_of is not None and plan.lacks(on.all_of, *on.of_each):
+        return False
+    return not any(
+        plan.hidden.hides(one.key, *on.fields, *((one.field,) if one.field else ()))
+        for one in found.entries
+    )
 
 
 def about(said: Said, field: str | None = None) -> Concerned:

@@ -9,10 +9,11 @@ from uuid import UUID
 
 import orjson
 
-from services.plan.reads.authorship import authorship_of
+from services.plan.reads.redaction import seen
 from services.plan.reads.view import EVERYTHING, PlanView, Wanted
 from services.plan.store.document import document_of
 from shared.chassis.database.database import Database
+from shared.chassis.policy.redaction.of_a_plan import Redaction
 from shared.chassis.wire.position import Position
 
 
@@ -45,24 +46,39 @@ class PlanThen:
     as_at: Mapping[str, Any]
     parked: Sequence[Mapping[str, Any]] = field(default_factory=tuple)
 
-    async def view(self, database: Database, wanted: Wanted = EVERYTHING) -> PlanView:
-        """The plan as it is given, with what is wanted of it."""
-        entries = [entry for entry in self.entries if wanted.shows(entry)]
-        if "authorship" in wanted.include:
-            bodies = await authorship_of(
-                database,
-                [
-                    (one.section, one.entry_id, one.body, orjson.loads(one.leaves or b"{}"))
-                    for one in entries
-                ],
-            )
-        else:
-            bodies = [(one.section, one.body) for one in entries]
-        document = document_of(
-            self.plan_id, self.version, self.head, bodies, self.parked, as_at=self.as_at
+    async def view(
+        self, database: Database, redaction: Redaction, wanted: Wanted = EVERYTHING
+    ) -> PlanView:
+        """The plan as it is given, with what is wanted of it and without what is withheld."""
+        shown = await seen(
+            database,
+            redaction,
+            [
+                (one.section, one.entry_id, one.body, orjson.loads(one.leaves or b"{}"))
+                for one in self.entries
+                if wanted.shows(one)
+            ],
         )
-        position = Position(self.plan_id, self.positions)
-        return PlanView(self.plan_id, self.version, document, position, self.headers(wanted))
+        bodies = await shown.bodies(database, with_authorship="authorship" in wanted.include)
+        parked = [one for one in self.parked if redaction.shows(one["section"], one["entry_id"])]
+        document = document_of(
+            self.plan_id,
+            self.version,
+            self.head,
+            bodies,
+            parked,
+            as_at=self.as_at,
+            **shown.more,
+        )
+        return PlanView(
+            self.plan_id,
+            self.version,
+            document,
+            Position(self.plan_id, self.positions),
+            redaction,
+            shown.left_out,
+            self.headers(wanted),
+        )
 
     def headers(self, wanted: Wanted = EVERYTHING) -> dict[str, str]:
         """Wanted a past answer says of itself (RFC 7089).

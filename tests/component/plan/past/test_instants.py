@@ -13,6 +13,7 @@ from hypothesis import settings
 
 from services.plan.reads.as_at import PastPlans
 from services.plan.reads.past.clocks import Clock
+from services.plan.reads.redaction import MarksOfToday
 from services.plan.reads.view import PlanView, Wanted
 from shared.ledger import RecordedEvent, instant
 from shared.testing import hostile
@@ -20,6 +21,7 @@ from shared.testing.events import told_of
 from shared.testing.plain_fold import Event, Key, Taken
 from tests.component.plan.bench import Bench, fold_directly, plan_store
 from tests.component.plan.past import plain_past
+from tests.component.plan.withheld.readers import EVERYTHING
 
 pytestmark = [pytest.mark.component, pytest.mark.asyncio(loop_scope="session")]
 
@@ -76,7 +78,7 @@ def must_be(view: PlanView | None, wanted: dict[str, Any], basis: str, at: datet
 
 async def test_every_instant_is_what_the_plainest_fold_says(bench: Bench) -> None:
     number, random = of_the_run(200)
-    past, store = PastPlans(bench.database), plan_store("one")
+    past, store = PastPlans(bench.database, MarksOfToday(bench.database)), plan_store("one")
     looked_at = 0
     for _ in range(0, number, AT_ONCE):
         made = [one for one in histories(random, AT_ONCE) if one]
@@ -99,17 +101,19 @@ async def must_be_at_every_instant(
         (Clock.RECORDED, plain_past.recorded_plan),
         (Clock.EFFECTIVE, plain_past.effective_plan),
     ):
-        views = await asyncio.gather(*(past.at(plan_id, clock, at, ALL_OF_IT) for at in ordered))
+        views = await asyncio.gather(
+            *(past.at(plan_id, clock, at, ALL_OF_IT, EVERYTHING) for at in ordered)
+        )
         for at, view in zip(ordered, views, strict=True):
             wanted = plain(str(plan_id), told, at, withdrawn=True, authorship=True)
             must_be(view, wanted, clock, at)
     for at in {*seen, seen[0] - MICROSECOND, seen[-1] + MICROSECOND}:
         version = sum(one <= at for one in seen)
-        view = await past.at(plan_id, Clock.VISIBLE, at, ALL_OF_IT)
+        view = await past.at(plan_id, Clock.VISIBLE, at, ALL_OF_IT, EVERYTHING)
         if version == 0:
             assert view is None
             continue
-        of_it = await past.version(plan_id, version, ALL_OF_IT)
+        of_it = await past.version(plan_id, version, ALL_OF_IT, EVERYTHING)
         assert view is not None
         assert of_it is not None
         shown, same = orjson.loads(view.body), orjson.loads(of_it.body)

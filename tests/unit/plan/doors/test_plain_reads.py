@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from hashlib import sha256
 from typing import Any, cast
 from uuid import UUID
 
@@ -15,26 +16,38 @@ from starlette.requests import Request
 from starlette.types import Message
 
 from services.plan.doors.api import plan_routes
+from services.plan.doors.readers import Readers
 from services.plan.doors.release import Release
 from shared.chassis.http.answers import CorrelationIds, HeadLikeGet, problem_handlers
 from shared.chassis.http.overload import InHand, Overload
 from shared.chassis.http.plain_requests import PlainRequests, plain_reads
 from shared.chassis.http.spans import HttpSpans
+from shared.chassis.policy.access_copy import AccessCopy
+from shared.chassis.settings import Settings
 from shared.chassis.wire.position import Position
 from shared.chassis.wire.problem import Problem
 from shared.ledger import Contributor, Organisation
 from tests.unit.listed_accesses import ListedAccesses
 
 KNOWN, UNKNOWN = UUID(int=1), UUID(int=2)
-ETAG = '"3-44136fa355b3678a"'
+DOCUMENT = b'{"sections":{},"parked":[]}'
+ETAG = f'"3-{sha256(DOCUMENT).hexdigest()[:16]}"'
 NOW = {"plan_id": KNOWN, "version": 3, "revision": 3, "positions": b'{"goals":7}',
-       "document": b"{}", "merged_from": None}  # fmt: skip
-THEN = {"plan_id": KNOWN, "version": 2, "newest": 3, "positions": b'{"goals":6}',
+       "document": DOCUMENT, "rest": b"[]", "merged_from": None}  # fmt: skip
+THEN = {"plan_id": KNOWN, "asked_for": 2, "version": 2, "newest": 3,
+        "positions": b'{"goals":6}',
         "head": b'{"state":"open","opened_at":null,"last_updated":null,"complete":true,'
                 b'"merged_into":null}',
         "projected_at": datetime(2026, 11, 30, tzinfo=UTC), "policy_version": "1",
         "sections": ["goals"], "entry_ids": [UUID(int=3)], "current": [True], "bodies": [b"{}"],
         "leaves": [b"{}"]}  # fmt: skip
+RELATED = {
+    "plan_id": KNOWN,
+    "entry_id": UUID(int=4),
+    "kind": "relationship",
+    "leaves": b'{"organisation":[1,"ZZC01"],"kind":[1,"referral"],'
+    b'"live_from":[1,"2026-01-01T00:00:00Z"]}',
+}
 Head = list[tuple[bytes, bytes]]
 
 
@@ -48,13 +61,16 @@ class OnePlan:
     async def fetch(self, sql: str, *asked: Any) -> Sequence[Mapping[str, Any]]:
         if "asked.revision" in sql:
             return [NOW] if KNOWN in asked[0] else []
+        if "access_entry" in sql:
+            plans = asked[0] if isinstance(asked[0], list) else [asked[0]]
+            return [RELATED] if KNOWN in plans else []
         if "asked.with_leaves" in sql:
             keys = zip(*asked, strict=True)
             return [{**THEN, "with_leaves": key[2]} for key in keys if key[:2] == (KNOWN, 2)]
         return []
 
-    async def fetchrow(self, *_: Any) -> None:
-        return None
+    async def fetchrow(self, sql: str, plan_id: UUID) -> Any:
+        return NOW if "revision" in sql and plan_id == KNOWN else None
 
     async def fetchval(self, sql: str, plan_id: UUID) -> Any:
         if plan_id != KNOWN:
@@ -75,7 +91,9 @@ class Proving:
 def service(*, short: bool) -> Any:
     proving = cast("Any", Proving())
     release = Release(ListedAccesses(), lambda: 0.5)
-    routes = plan_routes(cast("Any", OnePlan()), proving, {}, cast("Any", None), release)
+    database = cast("Any", OnePlan())
+    readers = Readers(AccessCopy(database, wait_seconds=0), Settings(), release)
+    routes = plan_routes(database, proving, readers, cast("Any", None), release)
     in_hand = InHand(100, 5.0)
     chain = [
         Middleware(CorrelationIds),
@@ -176,7 +194,7 @@ def test_a_read_is_answered_the_short_way_as_by_its_declared_route(
 
 def test_what_is_compared_is_an_answer() -> None:
     started, given_ = ask(SHORT, "GET", PATHS[0], b"", [GOOD])
-    assert (started["status"], given_["body"]) == (200, b"{}")
+    assert (started["status"], given_["body"]) == (200, DOCUMENT)
     started, given_ = ask(SHORT, "GET", f"{PATHS[0]}/versions/2", b"", [GOOD])
     assert (started["status"], b'"goals":[{}]' in given_["body"]) == (200, True)
     unchanged = [GOOD, (b"if-none-match", ETAG.encode())]

@@ -11,17 +11,26 @@ import pytest
 from starlette.requests import Request
 
 from services.plan.doors.release import Release
-from services.plan.reads.view import PlanView
+from services.plan.reads.view import ListView, PlanView
 from shared.chassis.accesses.record import Asked, What
 from shared.chassis.policy.decide import POLICY_VERSION, Decision
+from shared.chassis.policy.redaction.of_a_plan import PlanMarks
 from shared.chassis.wire.position import Position
 from shared.chassis.wire.problem import Problem
 from shared.ledger import Contributor, Organisation
+from tests.component.plan.withheld.readers import EVERYTHING
 from tests.unit.listed_accesses import ListedAccesses
 
 PLAN_ID = UUID(int=1)
 BODY = b'{"sections":{"goals":[],"needs":[]}}'
-VIEW = PlanView(PLAN_ID, 3, BODY, Position(PLAN_ID, {"goals": 7}), {"Link": "<x>"})
+LEFT = {"section": "needs", "entry_id": "1", "field": None, "rule": "label"}
+NOTHING_WITHHELD = PlanMarks(()).withheld_from(EVERYTHING)
+VIEW = PlanView(
+    *(PLAN_ID, 3, BODY, Position(PLAN_ID, {"goals": 7}), NOTHING_WITHHELD),
+    redactions=(LEFT,),
+    more_headers={"Link": "<x>"},
+)
+LIST = ListView(b"[]", (LEFT,))
 NURSE = Contributor("professional", "a", "Ann Synth", "nurse", Organisation("ZZC01"))
 ALLOWED = Asked(NURSE, Decision(allowed=True), What.PLAN, PLAN_ID)
 REFUSED = Asked(NURSE, Decision(allowed=False, code="not-permitted"), What.PLAN, PLAN_ID)
@@ -47,7 +56,7 @@ def test_a_refusal_releases_nothing() -> None:
         with pytest.raises(PermissionError):
             asyncio.run(door.plan(request(*held), REFUSED, VIEW))
     with pytest.raises(PermissionError):
-        asyncio.run(door.list(REFUSED, b"[]"))
+        asyncio.run(door.list(REFUSED, LIST))
     assert not accesses.rows
 
 
@@ -65,6 +74,7 @@ def test_a_plan_leaves_with_what_it_was_decided_on() -> None:
     (told,) = recorded(accesses)
     assert (told["operation"], told["what"], told["status"]) == ("read", "plan", 200)
     assert (told["plan_version"], told["sections"]) == (3, ["goals", "needs"])
+    assert told["redactions"] == [LEFT]
     assert (told["body_sha256"], told["body_length"]) == (sha256(BODY).hexdigest(), len(BODY))
 
 
@@ -79,15 +89,16 @@ def test_who_has_it_already_is_recorded_with_what_they_have() -> None:
 
 def test_a_list_is_recorded_with_its_own_bytes() -> None:
     door, accesses = release()
-    answer = asyncio.run(door.list(ALLOWED, b"[]"))
+    answer = asyncio.run(door.list(ALLOWED, LIST))
     assert answer.headers["ledger-lag"] == "0"
-    assert recorded(accesses)[0]["body_sha256"] == sha256(b"[]").hexdigest()
+    (told,) = recorded(accesses)
+    assert (told["body_sha256"], told["redactions"]) == (sha256(b"[]").hexdigest(), [LEFT])
 
 
 def test_what_cannot_be_recorded_does_not_leave() -> None:
     door, accesses = release()
     accesses.is_away = True
-    for answer in (door.plan(request(), ALLOWED, VIEW), door.list(ALLOWED, b"[]")):
+    for answer in (door.plan(request(), ALLOWED, VIEW), door.list(ALLOWED, LIST)):
         with pytest.raises(Problem, match="unavailable"):
             asyncio.run(answer)
     with pytest.raises(Problem, match="unavailable"):

@@ -1,0 +1,182 @@
+"""Nothing that is withheld from a reader shows in any answer, and nothing follows from it."""
+
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Any, Final
+from uuid import UUID
+
+import httpx
+import orjson
+import pytest
+
+from services.plan.doors.api import INCLUDES
+from shared.chassis.database.database import Database
+from shared.cli.token import person, professional, related_person
+from shared.testing.stack import fresh_database
+from tests.component.plan.bench import EVERY_SERVICE, OWN, Bench, fold_directly, plan_store
+from tests.component.plan.withheld.plans import Planted, PlantedPlan
+from tests.component.plan.withheld.readers import let_in, proxy, related
+
+pytestmark = [pytest.mark.component, pytest.mark.asyncio(loop_scope="session")]
+
+NARROW: Final = frozenset({"goals", "stewardship"})
+_CLOCK: Final = ("projected_at", "resolved_at", "Memento-Datetime")
+
+
+@dataclass(frozen=True)
+class Asking:
+    """A reader: who they are, and which restrictions keep something from them."""
+
+    name: str
+    organisation: str | None
+    kept_by: frozenset[str]
+    sections: frozenset[str] | None = None
+    role: str = "nurse"
+
+    def sees(self, one: Planted) -> bool:
+        """True where the rules show it; written here once more, from the words of the standard."""
+        if self.sections is not None and one.section not in self.sections:
+            return False
+        return not any(self._is_kept_by(kind, one.origin) for kind in one.kinds)
+
+    def _is_kept_by(self, kind: str, origin: str) -> bool:
+        name, _, rest = kind.partition("@")
+        of, _, section = rest.partition("@")
+        if name == "scope":
+            return self.sections is not None and section not in self.sections
+        is_label = name in ("label", "other-label")
+        return name in self.kept_by and not (is_label and (of or origin) == self.organisation)
+
+    def token(self, bench: Bench, plan_id: UUID) -> dict[str, str]:
+        """How they prove who they are."""
+        if self.name == "person":
+            claims = person(str(plan_id), "Edith Marlow-Synth")
+        elif self.name == "proxy":
+            claims = related_person(str(plan_id), "Ruth Marlow-Synth")
+        else:
+            claims = professional(str(self.organisation), self.role, "Reader-Synth")
+        return {"Authorization": f"Bearer {bench.issuer.signer.sign(claims)}"}
+
+
+LABELS: Final = frozenset({"label", "other-label"})
+SEX: Final = frozenset({"sex"})
+READERS: Final = (
+    Asking("origin", "ZZG01", LABELS, role="gp"),
+    Asking("nurse", "ZZC01", LABELS | SEX),
+    Asking("cleared", "ZZM02", frozenset({"other-label"}) | SEX),
+    Asking("narrow", "ZZL09", LABELS | SEX, NARROW),
+    Asking("person", None, frozenset({"from-person", "not-shared"})),
+    Asking("proxy", None, LABELS | SEX | {"from-person", "not-shared", "third-party"}),
+)
+
+
+def addresses(plan_id: UUID, versions: int) -> Iterator[str]:
+    """Everything that can be asked of a plan."""
+    base = f"/v1/plans/{plan_id}"
+    asked = ["", *(f"?include={one}" for one in sorted(INCLUDES))]
+    asked += [f"?include={','.join(pair)}" for pair in combinations(sorted(INCLUDES), 2)]
+    asked.append(f"?include={','.join(sorted(INCLUDES))}")
+    for query in asked:
+        yield base + query
+        yield f"{base}/versions/{versions}{query}"
+    for version in range(1, versions):
+        yield f"{base}/versions/{version}?include={('authorship', 'withdrawn')[version % 2]}"
+    for end in ("/versions?limit=200", "/history?limit=200", "/versions?limit=3", "/findings"):
+        yield base + end
+    for version in range(1, versions + 1, 7):
+        yield f"{base}/findings?version={version}"
+
+
+async def answers(
+    bench: Bench, client: httpx.AsyncClient, reader: Asking, plan_id: UUID, versions: int
+) -> Mapping[str, httpx.Response]:
+    token = reader.token(bench, plan_id)
+    given = {}
+    for address in addresses(plan_id, versions):
+        answer = await client.get(address, headers=token)
+        assert answer.status_code == 200, (reader.name, address, answer.text)
+        given[address] = answer
+    return given
+
+
+async def told(bench: Bench, planted: PlantedPlan) -> tuple[UUID, int]:
+    """Fold the plan, and let all readers in."""
+    events = planted.events()
+    plan_id = events[0].plan_id
+    await fold_directly(bench, plan_store("one"), events)
+    sub = str(related_person(str(plan_id), "Ruth Marlow-Synth")["sub"])
+    labelled = {"labels": ["address"]}
+    narrow = {"sections": sorted(NARROW)}
+    known = [related(plan_id, ods) for ods in ("ZZG01", "ZZC01")]
+    known += [related(plan_id, "ZZM02", labelled), related(plan_id, "ZZL09", narrow)]
+    await let_in(bench.database, [*known, proxy(plan_id, sub)])
+    return plan_id, len(events)
+
+
+@pytest.mark.parametrize("seed", range(3))
+async def test_what_is_withheld_stands_in_no_answer_and_all_else_in_some(
+    bench: Bench, seed: int
+) -> None:
+    planted = PlantedPlan(seed, "left")
+    plan_id, versions = await told(bench, planted)
+    async with bench.service() as client:
+        for reader in READERS:
+            given = await answers(bench, client, reader, plan_id, versions)
+            everything = b"".join(
+                one.content + repr(one.headers).encode() for one in given.values()
+            )
+            for one in planted.planted:
+                is_there = one.text.encode() in everything
+                assert is_there == reader.sees(one), (reader.name, one)
+            if not all(map(reader.sees, planted.planted)):
+                assert b'"withheld"' in given[f"/v1/plans/{plan_id}"].content
+
+
+@pytest.mark.parametrize("seed", [7])
+@pytest.mark.parametrize("reader", READERS, ids=lambda reader: reader.name)
+async def test_plans_that_differ_in_what_is_withheld_are_answered_alike(
+    bench: Bench, postgres_url: str, seed: int, reader: Asking
+) -> None:
+    one = PlantedPlan(seed, "left")
+    one.events()
+    seen = frozenset(number for number, it in enumerate(one.planted) if reader.sees(it))
+    assert len(seen) < len(one.planted)
+    both = [PlantedPlan(seed, tag, seen) for tag in ("left", "right-and-longer-")]
+    given = []
+    async with another(bench, postgres_url) as other:
+        for planted, place in zip(both, (bench, other), strict=True):
+            plan_id, versions = await told(place, planted)
+            async with place.service() as client:
+                given.append(await answers(place, client, reader, plan_id, versions))
+    left, right = given
+    assert left.keys() == right.keys()
+    for address, answer in left.items():
+        assert comparable(answer) == comparable(right[address]), (reader.name, address)
+        if "/versions/" not in address and "versions?" not in address:
+            assert answer.content == right[address].content
+            assert answer.headers.get("etag") == right[address].headers.get("etag")
+
+
+def comparable(answer: httpx.Response) -> Any:
+    """What was said, without when it could first be seen: the two were not folded at once."""
+    return _without_clock(orjson.loads(answer.content)), len(answer.content)
+
+
+def _without_clock(given: Any) -> Any:
+    if isinstance(given, dict):
+        return {key: _without_clock(one) for key, one in given.items() if key not in _CLOCK}
+    return [_without_clock(one) for one in given] if isinstance(given, list) else given
+
+
+@asynccontextmanager
+async def another(bench: Bench, postgres_url: str) -> AsyncIterator[Bench]:
+    """A second service on a database of its own."""
+    async with (
+        fresh_database(postgres_url, "plan", EVERY_SERVICE, OWN) as made,
+        Database(made.url, size=12) as database,
+    ):
+        other = Bench(made, database, bench.servers, bench.issuer)
+        other.prefix = bench.prefix
+        yield other
