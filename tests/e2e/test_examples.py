@@ -248,7 +248,7 @@ def evidence(stack: StackProcess) -> Evidence:
             kafka_servers=stack.file["kafka"]["bootstrap"],
             plan_url=services["plan"]["url"],
             audit_url=services["audit"]["url"],
-            reader="",
+            reader=lambda _: "",
             auditor="",
         )
     )

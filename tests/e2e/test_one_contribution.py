@@ -321,7 +321,7 @@ def surroundings(stack: StackProcess) -> Surroundings:
         kafka_servers=stack.file["kafka"]["bootstrap"],
         plan_url=services["plan"]["url"],
         audit_url=services["audit"]["url"],
-        reader=reader(stack),
+        reader=lambda _: reader(stack),
         auditor=stack.professional("ZZG01", "auditor"),
     )
 

@@ -13,7 +13,7 @@ from time import monotonic
 
 import asyncpg
 
-from shared.cli.token import Signer, professional
+from shared.cli.token import Signer, person, professional
 from shared.testing.eventually import eventually
 from tests.faults.catalogue import Broken, Fault
 from tests.faults.guards.in_database import prepare
@@ -74,7 +74,7 @@ class Bench:
                 kafka_servers=target.kafka_servers,
                 plan_url=target.stack.urls["plan"],
                 audit_url=target.stack.urls["audit"],
-                reader=reader.sign(professional("ZZG01", "care-coordinator", "Reader-Synth")),
+                reader=lambda plan_id: reader.sign(person(plan_id, "Reader-Synth")),
                 auditor=reader.sign(professional("ZZG01", "auditor", "Reader-Synth")),
             ),
             settled_within=patience,

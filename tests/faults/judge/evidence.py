@@ -22,19 +22,23 @@ EVENT_TOPICS: Final = [f"careplan.{wire}.events.v1" for wire in SECTIONS.values(
 
 _READ_WITHIN: Final = 90.0
 _ASKED_AGAIN_FOR: Final = 60.0
+_LENGTH_OF_AN_ID: Final = 36
 _ASKED_AT_ONCE: Final = 8
 _OF_THE_LIBRARY: Final = {"timestamp", "originator_topic", "class_version", "provenance"}
 
 
 @dataclass(frozen=True)
 class Surroundings:
-    """Where everything is, for somebody with a superuser's password and a reader's token."""
+    """Where everything is, for somebody with a superuser's password.
+
+    ``reader`` gives a token for each plan, of somebody who may read it.
+    """
 
     database: Callable[[str], str]
     kafka_servers: str
     plan_url: str
     audit_url: str
-    reader: str
+    reader: Callable[[str], str]
     auditor: str
 
 
@@ -213,17 +217,18 @@ class Doors:
 
     async def plan(self, path: str) -> httpx.Response:
         """What readers of plans get at this address below ``/v1/plans``."""
-        return await self._get(f"{self._where.plan_url}/v1/plans/{path}", self._where.reader)
+        token = self._where.reader(path[:_LENGTH_OF_AN_ID])
+        return await self._get(f"{self._where.plan_url}/v1/plans/{path}", token)
 
     async def versions(self, plan_id: str) -> list[dict[str, Any]]:
         """The versions of a plan, newest first."""
         url = f"{self._where.plan_url}/v1/plans/{plan_id}/versions"
-        return await self._pages(url, self._where.reader)
+        return await self._pages(url, self._where.reader(plan_id))
 
     async def history(self, plan_id: str) -> list[dict[str, Any]]:
         """The contributions to a plan, newest first."""
         url = f"{self._where.plan_url}/v1/plans/{plan_id}/history"
-        return await self._pages(url, self._where.reader)
+        return await self._pages(url, self._where.reader(plan_id))
 
     async def audit(self, query: str = "") -> list[dict[str, Any]]:
         """The audit's records, newest first."""

@@ -12,6 +12,7 @@ from tests.faults.judge.evidence import Doors
 from tests.faults.judge.findings import Findings
 from tests.faults.judge.plans import Ledger, Version, item_of
 from tests.faults.judge.published import difference, members
+from tests.faults.judge.withheld import listed_as_shown, plan_as_shown
 
 _OF_A_PAST_PLAN: Final = "as_at"
 _OF_THE_CURRENT_PLAN: Final = "merged_from"
@@ -39,7 +40,8 @@ async def _judge_plan(doors: Doors, plan_id: str, versions: Sequence[Version]) -
     for answer in (current, newest):
         if not _is_of(answer, last, where, found):
             return found
-        another = difference(_plain(answer), wanted)
+        told = _plain(answer)
+        another = difference(told, plan_as_shown(told, wanted))
         found.unless(
             not another, "wrong", f"{where}: {answer.url.path} is not what it folds to: {another}"
         )
@@ -50,7 +52,8 @@ async def _judge_plan(doors: Doors, plan_id: str, versions: Sequence[Version]) -
     for include in _INCLUDED[1:]:
         answer = await doors.plan(f"{plan_id}?include={include}")
         if _is_of(answer, last, where, found):
-            another = difference(_plain(answer), _folded(plan_id, versions, include))
+            told = _plain(answer)
+            another = difference(told, plan_as_shown(told, _folded(plan_id, versions, include)))
             found.unless(not another, "wrong", f"{where} with {include}: {another}")
     await _judge_lists(doors, plan_id, versions, found)
     return found
@@ -72,7 +75,7 @@ async def _judge_past(doors: Doors, plan_id: str, versions: Sequence[Version]) -
         # What then waited is not known any more; that nothing did is told truly.
         if wanted["complete"]:
             wanted["complete"] = bool(shown["complete"])
-        another = difference(shown, wanted) or difference(
+        another = difference(shown, plan_as_shown(shown, wanted)) or difference(
             answer.json()[_OF_A_PAST_PLAN], _as_at(number, versions[number - 1]), "/as_at"
         )
         found.unless(not another, "wrong", f"{where}: {another}")
@@ -89,15 +92,19 @@ async def _judge_lists(
     """Its versions, and its history: each contribution once, with all that it said."""
     listed, history = await asyncio.gather(doors.versions(plan_id), doors.history(plan_id))
     wanted = [item_of(number, one) for number, one in enumerate(versions, 1)][::-1]
-    another = difference(listed, wanted)
+    another = difference(listed, listed_as_shown(listed, wanted))
     found.unless(not another, "wrong", f"plan {plan_id}: its versions are listed as {another}")
-    contributions = contributions_to(Taken([one.event for one in versions]))
+    contributions = listed_as_shown(
+        history, contributions_to(Taken([one.event for one in versions]))
+    )
     found.each_once(f"the history of {plan_id}", map(_named, contributions), map(_named, history))
     another = difference(history, contributions)
     found.unless(not another, "wrong", f"the history of {plan_id} tells another: {another}")
 
 
 def _named(item: Mapping[str, Any]) -> tuple[str, str]:
+    if item.get("withheld") is True:
+        return "withheld", str(item["plan_versions"])
     return item["section"], item["contribution_id"]
 
 

@@ -11,7 +11,7 @@ WHERE = Surroundings(
     kafka_servers="",
     plan_url="http://plan",
     audit_url="http://audit",
-    reader="",
+    reader=lambda _: "",
     auditor="",
 )
 

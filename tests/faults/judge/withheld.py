@@ -1,0 +1,95 @@
+"""What is expected of a reader from whom something is withheld: all else, and as much of it left
+out as the answer says."""
+
+from collections.abc import Mapping, Sequence
+from copy import deepcopy
+from typing import Any, Final
+
+_OF_WHAT_IS_LEFT: Final = ("by", "stated_by", "recorded_at", "stated_at", "withheld")
+_MARK: Final = "visibility"
+
+
+def plan_as_shown(told: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str, Any]:
+    """A plan without the entries and fields that the answer counts and names."""
+    left = deepcopy(dict(wanted))
+    shown = {
+        (section, one["entry_id"]): one
+        for section, entries in told.get("sections", {}).items()
+        for one in entries
+    }
+    counted = {one["section"]: one["entries"] for one in told.get("withheld", ())}
+    for section, entries in list(left["sections"].items()):
+        there = [one for one in entries if (section, one["entry_id"]) in shown]
+        if len(entries) - len(there) != counted.get(section, 0):
+            continue  # a difference, which is told as one
+        left["sections"][section] = there
+        if not there:
+            del left["sections"][section]
+        for one in there:
+            _leave_out(one, shown[section, one["entry_id"]])
+    if counted:
+        left["withheld"] = told["withheld"]
+    return left
+
+
+def listed_as_shown(
+    told: Sequence[Mapping[str, Any]], wanted: Sequence[Mapping[str, Any]]
+) -> list[Mapping[str, Any]]:
+    """The items of a list of versions, or of contributions, as far as they are shown."""
+    if len(told) != len(wanted):
+        return list(wanted)
+    return [_item_as_shown(one, other) for one, other in zip(told, wanted, strict=True)]
+
+
+def _item_as_shown(told: Mapping[str, Any], wanted: Mapping[str, Any]) -> Mapping[str, Any]:
+    names = [name for name in ("plan_version", "plan_versions") if name in told]
+    if any(told[name] != wanted.get(name) for name in names):
+        return wanted
+    if told.get("withheld") is True:
+        return told
+    if "events" not in told or len(told["events"]) != len(wanted["events"]):
+        return wanted
+    events = [
+        _event_as_shown(one, other)
+        for one, other in zip(told["events"], wanted["events"], strict=True)
+    ]
+    is_cut = any("withheld" in event for event in events)
+    return {**wanted, "events": events, **({"reason": told["reason"]} if is_cut else {})}
+
+
+def _event_as_shown(told: Mapping[str, Any], wanted: Mapping[str, Any]) -> Mapping[str, Any]:
+    if told.get("withheld") is True:
+        return told
+    if "withheld" not in told:
+        return wanted
+    keys = {path.partition(".")[0] for path in told["fields"]}
+    content = deepcopy({name: one for name, one in wanted["content"].items() if name in keys})
+    for path in told["withheld"]:
+        _remove(content, path)
+    fields = [path for path in wanted["fields"] if path in told["fields"]]
+    return {**wanted, "fields": fields, "content": content, "withheld": told["withheld"]}
+
+
+def _leave_out(entry: dict[str, Any], told: Mapping[str, Any]) -> None:
+    if "withheld" not in told:
+        return
+    names = [*told["withheld"], *(() if _MARK in told["content"] else (_MARK,))]
+    for path in names:
+        _remove(entry["content"], path)
+    if "authorship" in entry:
+        entry["authorship"] = {
+            path: said
+            for path, said in entry["authorship"].items()
+            if not any(path == name or path.startswith(f"{name}.") for name in names)
+        }
+    entry.update({name: told[name] for name in _OF_WHAT_IS_LEFT})
+
+
+def _remove(content: dict[str, Any], path: str) -> None:
+    first, _, below = path.partition(".")
+    if not below:
+        content.pop(first, None)
+    elif isinstance(content.get(first), dict):
+        _remove(content[first], below)
+        if not content[first]:
+            del content[first]

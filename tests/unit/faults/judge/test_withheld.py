@@ -1,0 +1,37 @@
+"""The judge expects of a reader all that is not withheld, and no more left out than is said."""
+
+from typing import Any
+
+from tests.faults.judge.withheld import listed_as_shown, plan_as_shown
+
+BY: dict[str, Any] = {"by": {"name": "A"}, "stated_by": {}, "recorded_at": "1", "stated_at": "1"}
+GOAL = {"entry_id": "g", "content": {"aim": 1, "why": 2, "visibility": {}}, **BY}
+NEED = {"entry_id": "n", "content": {"what": 1}, **BY}
+WANTED = {"sections": {"goals": [GOAL], "needs": [NEED]}}
+
+
+def test_what_the_answer_counts_and_names_is_left_out_of_what_is_expected() -> None:
+    goal = {"entry_id": "g", "content": {"aim": 1}, **BY, "by": {"name": "B"}, "withheld": ["why"]}
+    told = {"sections": {"goals": [goal]}, "withheld": [{"section": "needs", "entries": 1}]}
+    assert plan_as_shown(told, WANTED) == told
+    assert plan_as_shown(WANTED, WANTED) == WANTED
+
+
+def test_what_is_left_out_without_a_word_is_missed() -> None:
+    assert plan_as_shown({"sections": {"goals": [GOAL]}}, WANTED) == WANTED
+    goal = {**GOAL, "content": {"aim": 1}}
+    told = {"sections": {"goals": [goal], "needs": [NEED]}}
+    assert plan_as_shown(told, WANTED) == WANTED
+
+
+def test_a_list_is_expected_as_far_as_it_is_shown() -> None:
+    event = {"fields": ["aim", "why"], "content": {"aim": 1, "why": 2, "reason": "r"}}
+    wanted: list[dict[str, Any]] = [
+        {"plan_versions": [2], "reason": "r", "events": [event]},
+        {"plan_versions": [1]},
+    ]
+    cut = {"fields": ["aim"], "content": {"aim": 1}, "withheld": ["why"]}
+    told: list[dict[str, Any]] = [{"plan_versions": [2], "reason": None, "events": [cut]},
+            {"plan_versions": [1], "withheld": True}]  # fmt: skip
+    assert listed_as_shown(told, wanted) == told
+    assert listed_as_shown(told[:1], wanted) == wanted
