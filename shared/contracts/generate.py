@@ -17,10 +17,12 @@ from pathlib import Path
 from typing import Any, Final
 
 from shared.contracts import discover, topic_files
-from shared.contracts.compat import WAY_OUT, breaks
 from shared.contracts.documents import asyncapi, openapi
 from shared.contracts.envelopes.parts import Schema
 from shared.contracts.examples.corpus import Corpus, corpus_of
+from shared.contracts.gate.compat import breaks
+from shared.contracts.gate.judging import broken
+from shared.contracts.gate.sentences import WAY_OUT, Break
 from shared.contracts.schemas import name_and_major, schemas
 from shared.ledger import Section
 from shared.ledger.text import CAN_BE_SEEN
@@ -101,9 +103,11 @@ def write(
         newest[type_] = _next(folder, now, type_, kept, released)
         texts[_path(type_, newest[type_])] = now.schema_text(type_, newest[type_])
     refused += _gone(folder, now, released if redraft else None)
+    named = now.files(newest)
+    refused += broken(folder, now.sections, now.schemas, named, only_released=redraft)
     if refused:
         return refused
-    wanted = {**texts, **_beside(released, now.files(newest))}
+    wanted = {**texts, **_beside(released, named)}
     if redraft:
         _remove_drafts(folder, released)
     for path in _stale(folder, wanted):
@@ -134,12 +138,16 @@ def problems_with_committed(folder: Path = CONTRACTS, now: Generated | None = No
             found.append(f"{type_}: there is no schema yet; run make contracts")
             continue
         newest[type_] = committed[-1]
-        broken = [b for version in committed for b in _breaks(folder, now, type_, version)]
+        breaking = [b for version in committed for b in _breaks(folder, now, type_, version)]
         path = _path(type_, committed[-1])
-        found += broken or _differs(folder, path, now.schema_text(type_, committed[-1]))
+        found += breaking or _differs(folder, path, now.schema_text(type_, committed[-1]))
     found += [*_gone(folder, now, None), *now.corpus.broken, *_edited(folder)]
+    if found:
+        return found
     # The other files follow from the schemas and examples: not worth a line each before these.
-    return found or list(_other_differences(folder, now.files(newest)))
+    files = now.files(newest)
+    found += broken(folder, now.sections, now.schemas, files)
+    return found or list(_other_differences(folder, files))
 
 
 def _edited(folder: Path) -> Iterator[str]:
@@ -210,7 +218,7 @@ def _gone(folder: Path, now: Generated, only: Mapping[str, str] | None) -> Itera
             v for v in versions_in(folder / name) if only is None or _under(name, v) in only
         ]
         for type_ in sorted({f"{name}.v{major}" for major, _ in published} - now.schemas.keys()):
-            yield f"{type_}: type-removed: nothing declares it any more; it is read for ever"
+            yield f"{type_}: {Break('', 'type-removed', 'nothing declares it any more').said}"
 
 
 def _next(

@@ -9,7 +9,7 @@ import pytest
 
 from shared.contracts import discover
 from shared.contracts.examples.corpus import without_example
-from shared.contracts.gate import main
+from shared.contracts.gate.__main__ import main
 from shared.contracts.generate import (
     CONTRACTS,
     generated,

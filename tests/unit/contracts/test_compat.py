@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from shared.contracts.compat import breaks
+from shared.contracts.gate.compat import breaks
 
 Schema = dict[str, Any]
 

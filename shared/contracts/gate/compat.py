@@ -6,9 +6,10 @@ generated here, so the few keywords below are all there is; one not known must s
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Any, Final
+
+from shared.contracts.gate.sentences import Break
 
 Schema = Mapping[str, Any]
 
@@ -39,21 +40,7 @@ _WALKED: Final = frozenset(
     }
 )
 _PARTS: Final = {"items": "0", "additionalProperties": "*", "propertyNames": "*"}
-WAY_OUT: Final = (
-    "Keep the field as it was and add an optional one beside it, or publish the next major."
-)
-
-
-@dataclass(frozen=True)
-class Break:
-    """One difference that is not allowed within a major version."""
-
-    pointer: str
-    rule: str
-    message: str
-
-    def __str__(self) -> str:
-        return f"{self.pointer or '/'}: {self.rule}: {self.message}"
+_JUDGED_APART: Final = frozenset({"x-may-contribute"})
 
 
 def breaks(old: Schema, new: Schema) -> list[Break]:
@@ -76,7 +63,8 @@ class _Comparison:
                 return  # a definition within itself: judged where it began
             self._open.add(pair)
         old, new = _resolved(self._old, old), _resolved(self._new, new)
-        if "anyOf" in old or "anyOf" in new or "oneOf" in old or "oneOf" in new:
+        yield from _rights(old, new, at)
+        if any(word in one for one in (old, new) for word in ("anyOf", "oneOf")):
             yield from self._alternatives(old, new, at)
         else:
             yield from self._keywords(old, new, at)
@@ -86,7 +74,7 @@ class _Comparison:
         self._open.discard(pair)
 
     def _keywords(self, old: Schema, new: Schema, at: str) -> Iterator[Break]:
-        for name in sorted((old.keys() | new.keys()) - _SAID_ONLY - _WALKED):
+        for name in sorted((old.keys() | new.keys()) - _SAID_ONLY - _WALKED - _JUDGED_APART):
             before, after = old.get(name), new.get(name)
             if before != after or isinstance(before, bool) is not isinstance(after, bool):
                 yield Break(at, f"{name}-changed", f"{_said(before)} became {_said(after)}")
@@ -131,8 +119,19 @@ class _Comparison:
                 yield Break(at, f"{keyword}-changed", f"{_said(before)} became {_said(after)}")
 
     def _alternatives(self, old: Schema, new: Schema, at: str) -> Iterator[Break]:
-        if old.get("default") != new.get("default"):
-            yield Break(at, "default-changed", "what is left out would mean something else")
+        """One of several forms. What stands beside them holds for each, so it is judged as well."""
+        beside_old, beside_new = _beside_choices(old), _beside_choices(new)
+        if _is_choice(old) == _is_choice(new):
+            yield from self._keywords(beside_old, beside_new, at)
+            yield from self._enumeration(beside_old, beside_new, at)
+            yield from self._fields(beside_old, beside_new, at)
+            yield from self._parts(beside_old, beside_new, at)
+        elif old.get("default") != new.get("default"):
+            said = f"{_said(old.get('default'))} became {_said(new.get('default'))}"
+            yield Break(at, "default-changed", said)
+        if _is_choice(old) and _is_choice(new) and ("oneOf" in old) is not ("oneOf" in new):
+            word, other = ("oneOf", "anyOf") if "oneOf" in old else ("anyOf", "oneOf")
+            yield Break(at, "choice-changed", f"`{word}` became `{other}`")
         before, after = self._by_kind(self._old, old), self._by_kind(self._new, new)
         for kind in sorted(before.keys() | after.keys()):
             for one, other in zip_longest(before.get(kind, ()), after.get(kind, ())):
@@ -153,6 +152,25 @@ class _Comparison:
             else:
                 kinds.setdefault(str(held.get("type", "anything")), []).append(choice)
         return kinds
+
+
+def _is_choice(schema: Schema) -> bool:
+    return "anyOf" in schema or "oneOf" in schema
+
+
+def _beside_choices(schema: Schema) -> Schema:
+    return {word: held for word, held in schema.items() if word not in ("anyOf", "oneOf")}
+
+
+def _rights(old: Schema, new: Schema, at: str) -> Iterator[Break]:
+    """Whoever could use a command still can; others may be let in."""
+    before, after = old.get("x-may-contribute"), new.get("x-may-contribute")
+    if before is None:
+        return
+    gone = [rule for rule in before if rule not in (after or ())]
+    if gone:
+        said = ", ".join(_said(rule) for rule in gone)
+        yield Break(at, "may-contribute-narrowed", f"{said} may not use the command any more")
 
 
 def _resolved(root: Schema, schema: Schema) -> Schema:

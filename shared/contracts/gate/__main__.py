@@ -2,7 +2,7 @@
 
 import sys
 
-from shared.contracts.compat import WAY_OUT
+from shared.contracts.gate.sentences import WAY_OUT
 from shared.contracts.generate import problems_with_committed
 
 

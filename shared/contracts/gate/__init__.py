@@ -1,0 +1,1 @@
+"""The compatibility gate: what is declared now may break nobody who relies on a contract."""
