@@ -130,8 +130,8 @@ class _Comparison:
             said = f"{_said(old.get('default'))} became {_said(new.get('default'))}"
             yield Break(at, "default-changed", said)
         if _is_choice(old) and _is_choice(new) and ("oneOf" in old) is not ("oneOf" in new):
-            word, other = ("oneOf", "anyOf") if "oneOf" in old else ("anyOf", "oneOf")
-            yield Break(at, "choice-changed", f"`{word}` became `{other}`")
+            word, now = ("oneOf", "anyOf") if "oneOf" in old else ("anyOf", "oneOf")
+            yield Break(at, "choice-changed", f"`{word}` became `{now}`")
         before, after = self._by_kind(self._old, old), self._by_kind(self._new, new)
         for kind in sorted(before.keys() | after.keys()):
             for one, other in zip_longest(before.get(kind, ()), after.get(kind, ())):
