@@ -45,6 +45,7 @@ def command_to_everybody(in_flight: int) -> Scenario:
             section = await opened.enter_async_context(bench.in_a_process())
             plans = [uuid7() for _ in range(PLANS)]
             await _open(bench, plans)
+            await bench.relate(plans, "ZZC01")
             await _until(bench.database.owner_url, "SELECT count(*) FROM plan_state", PLANS)
             await _until(readers.plans.owner_url, "SELECT count(*) FROM plan", PLANS)
 

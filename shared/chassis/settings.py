@@ -263,6 +263,9 @@ class Settings(BaseSettings):
         default="", description="a file that names the log's witnesses and its quorum"
     )
 
+    opener_days: int = Field(
+        default=30, ge=0, le=3_650, description="how long whoever opened a plan may use it by that"
+    )
     restricting_labels: tuple[str, ...] = Field(
         default=("address", "mental-health"), description="labels that limit who sees something"
     )

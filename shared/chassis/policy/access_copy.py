@@ -8,7 +8,7 @@ import asyncio
 import re
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Final
 from uuid import UUID
 
@@ -21,6 +21,7 @@ from shared.chassis.policy.asking_again import AskingAgain
 from shared.chassis.policy.decide import Action, Decision, Facts, decide
 from shared.chassis.policy.plan_states import PLAN_EVENTS
 from shared.chassis.policy.relationships import (
+    OPENERS_TIME,
     RELATIONSHIP_EVENTS,
     Known,
     access_of,
@@ -61,11 +62,17 @@ class AccessCopy:
     """
 
     def __init__(
-        self, database: Database, *, wait_seconds: float, registration: Collection[str] = ()
+        self,
+        database: Database,
+        *,
+        wait_seconds: float,
+        registration: Collection[str] = (),
+        openers_time: timedelta = OPENERS_TIME,
     ) -> None:
         self._database = database
         self._wait_seconds = wait_seconds
         self._registration = registration
+        self._openers_time = openers_time
         self._asking = AskingAgain()
         self._together: Together[UUID, Access] = Together(self._ask)
         self._held: Remembered[UUID, _Held] = Remembered(_HELD_BYTES)
@@ -140,7 +147,7 @@ class AccessCopy:
         known = (
             Known(plan_id, entry_id, kind, orjson.loads(leaves)) for entry_id, kind, leaves in rows
         )
-        return rows, access_of(known, self._registration)
+        return rows, access_of(known, self._registration, self._openers_time)
 
     def _now(self) -> float:
         return asyncio.get_running_loop().time()
@@ -192,4 +199,5 @@ def access_copy(database: Database, settings: Settings) -> AccessCopy:
         database,
         wait_seconds=settings.copy_wait_seconds,
         registration=settings.roles["registration"],
+        openers_time=timedelta(days=settings.opener_days),
     )

@@ -23,7 +23,7 @@ PROXY: Final = "proxy"
 OPENING: Final = "opening"
 
 OPENERS_TIME: Final = timedelta(days=30)
-"""How long whoever opened a plan may use it for that alone."""
+"""How long whoever opened a plan may use it for that alone, where no setting says otherwise."""
 
 Leaves = dict[str, tuple[int, Any]]
 """Each leaf of an entry with the version that set it and the value that it has since then."""
@@ -147,8 +147,12 @@ _FROM: Final[Mapping[str, Mapping[str, Callable[[Any], Any]]]] = {
 """The leaves that are taken of each type of entry, and what is taken of each."""
 
 
-def access_of(known: Iterable[Known], registration: Collection[str]) -> Access:
+def access_of(
+    known: Iterable[Known], registration: Collection[str], openers_time: timedelta = OPENERS_TIME
+) -> Access:
     """What entries amount to; ``registration`` are roles whose word about others is no claim.
+
+    Whoever opened the plan has a relationship for ``openers_time`` by that alone.
 
     An entry that has ended, or of which not enough has come, permits nothing and is left out.
     """
@@ -163,7 +167,7 @@ def access_of(known: Iterable[Known], registration: Collection[str]) -> Access:
             elif one.kind == PROXY:
                 proxies.append(_proxy(one))
             elif one.get(_RECORDED_BY) is not None:
-                found.append(_opening(one, registration))
+                found.append(_opening(one, registration, openers_time))
         except (ValueError, TypeError, AttributeError):
             continue
     return Access(_all_objected_to(found), tuple(proxies))
@@ -198,13 +202,13 @@ def _relationship(one: Known, registration: Collection[str]) -> Relationship:
     )
 
 
-def _opening(one: Known, registration: Collection[str]) -> Relationship:
+def _opening(one: Known, registration: Collection[str], openers_time: timedelta) -> Relationship:
     opened_at = _instant(one.get("opened_at"))
     return Relationship(
         one.entry_id,
         _text(one.get(_RECORDED_BY)),
         opened_at,
-        opened_at + OPENERS_TIME,
+        opened_at + openers_time,
         self_claimed=_is_claim(one, registration),
     )
 

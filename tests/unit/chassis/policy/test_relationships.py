@@ -177,6 +177,8 @@ def test_whoever_opens_a_plan_has_it_for_thirty_days() -> None:
         found = live(relationships, here, at, "goals", contributing=True)
         assert [one.self_claimed for one in found] == ([True] if is_live else [])
         assert live(relationships, elsewhere, at) == ()
+    (shorter,) = access_of(learned([opened]), REGISTRATION, timedelta(days=7)).relationships
+    assert shorter.live_until == opened.recorded_at + timedelta(days=7)
     # The person, who has opened it without an organisation, needs none.
     assert told([History().event(*("person", "plan-opened", ENTRY, "created"),
                                  recorded_by=PERSON)]) == Access()  # fmt: skip
