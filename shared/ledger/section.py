@@ -51,8 +51,8 @@ class Command:
 
     @property
     def gains_access(self) -> bool:
-        """True for what somebody has to be first with: to open a plan, to begin to see one."""
-        return self.opens_plan or self.entry.gives_access == self.method
+        """True for what needs no access yet: to open a plan, to begin to see one or to go on."""
+        return self.opens_plan or self.method in self.entry.gives_access
 
     @cached_property
     def parameters(self) -> Mapping[str, inspect.Parameter]:

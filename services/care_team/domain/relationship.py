@@ -182,7 +182,7 @@ _THEIR_OWN = (PERSON, PROXY, PROFESSIONAL, REGISTRATION)
 class Relationship(Entry):
     """Why one organisation may see the plan and contribute to it, between its two dates."""
 
-    gives_access = "establish"
+    gives_access = ("establish", "extend", "end")
     key_taken = ALREADY_LIVE
     already_out = Refusal(
         "relationship-ended",

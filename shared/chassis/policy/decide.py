@@ -227,7 +227,7 @@ def _any_relationship(
 
 
 def _by_role(contributor: Contributor, _: Action, facts: Facts, __: str | None) -> Decision:
-    sees = _organisation_sees(contributor, facts, _ALL)
+    sees = replace(_organisation_sees(contributor, facts, _ALL), restricting=frozenset())
     return _under_a_proxy(contributor, facts, Decision(True, sees=sees))
 
 

@@ -112,7 +112,7 @@ RULES: Final = (
     Rule(*(Caller.CLOSE, Action.GAIN_ACCESS, Needs.PROXY)),
     Rule(
         *(Caller.PROFESSIONAL, Action.GAIN_ACCESS, Needs.NOTHING),
-        in_words="Somebody has to be first: to open a plan, or to establish a relationship.",
+        in_words="To open a plan, or to establish, extend or end a relationship of their own.",
     ),
     Rule(*(Caller.SYSTEM, Action.GAIN_ACCESS, Needs.NOTHING), in_words="As a professional."),
     Rule(*(Caller.NATIONAL, Action.GAIN_ACCESS, Needs.ROLE)),

@@ -66,8 +66,9 @@ class Entry(Aggregate):
     """The member of a refusal that names the entry which has it."""
     opens_plan: ClassVar[str | None] = None
     """The command that opens the plan, on the one entry that decides about plans."""
-    gives_access: ClassVar[str | None] = None
-    """The command that lets an organisation begin to see the plan, which needs no access yet."""
+    gives_access: ClassVar[tuple[str, ...]] = ()
+    """The commands by which an organisation begins to see the plan, goes on or ends it: they need
+    no access that is live, or what has run out could never be extended."""
     proxies_agree: ClassVar[bool] = False
     """True where to contribute for the person is to agree for them, which few Proxies may."""
     carries: ClassVar[tuple[str, ...]] = ()

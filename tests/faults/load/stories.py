@@ -81,7 +81,7 @@ def stories() -> tuple[Story, ...]:
             # Whoever acts for somebody names an entry of another plan, which no plan here has. And
             # what everybody's access rests on is said when a plan is opened, and stays.
             begins = command.entry.opens_plan or command.entry.gives_access
-            if begins is None and "on_behalf_of" not in example.provenance:
+            if not begins and "on_behalf_of" not in example.provenance:
                 # Entries of two types may have one label; each has its own story.
                 label = (name, example.plan, example.entry, command.entry)
                 steps = found.setdefault(label, [])

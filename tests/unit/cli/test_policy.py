@@ -36,7 +36,9 @@ def test_the_table_has_every_rule_and_every_command() -> None:
     assert {one["command"] for one in told["commands"]} == commands
     gains = [one["command"] for one in told["commands"] if one["action"] == "gain-access"]
     assert gains == [
+        "careplan.care-team.commands.relationship-end.v1",
         "careplan.care-team.commands.relationship-establish.v1",
+        "careplan.care-team.commands.relationship-extend.v1",
         "careplan.person.commands.open-plan.v1",
     ]
     _, printed = run("table")

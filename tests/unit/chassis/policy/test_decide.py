@@ -292,6 +292,9 @@ def test_a_national_service_reaches_every_plan_and_an_officer_those_of_their_org
     granted = system(granted=("pds-connection",))
     for national in (professional("pds-connection"), granted):
         assert contributes(national, (DEMOGRAPHICS,), access=nobody).code is None
+        seen = contributes(national, (DEMOGRAPHICS,), access=nobody).sees
+        assert seen is not None
+        assert seen.has_labels("person", ["address"])
     told = Agent("professional", role="nurse")
     assert contributes(granted, stated_by=told, access=nobody).code == "no-live-relationship"
     officer = professional("privacy-officer")
