@@ -149,16 +149,6 @@ class Access:
     proxies: tuple[Proxy, ...] = ()
 
 
-def open_to(contributor: Contributor, at: datetime) -> Access:
-    """What would let somebody do everything at this instant."""
-    organisation = contributor.organisation
-    code = organisation.code if organisation else None
-    if code is not None:
-        return Access((Relationship(UUID(int=0), code, at),))
-    is_theirs = frozenset({("sub", contributor.sub)})
-    return Access(proxies=(Proxy(UUID(int=0), None, is_theirs, frozenset({Doing.VIEW}), at),))
-
-
 def live(
     relationships: Iterable[Relationship],
     organisation: Organisation | None,
