@@ -5,7 +5,7 @@ door accepts and what a contract says are the same object, so that they cannot d
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import MISSING, dataclass, fields
 from functools import cache
 from inspect import Parameter
@@ -43,6 +43,8 @@ from shared.ledger.words import AS_TITLED, VALUES
 
 ValueT = TypeVar("ValueT")
 _RESTRICT: Final = "restrict"
+NOT_REMOVABLE: Final = "not-removable"
+_NOT_REMOVABLE_HERE: Final = "This cannot be removed by a null: give it a value, or leave it out."
 
 _OF_THE_ENVELOPE = frozenset(
     {"originator_id", "originator_version", "originator_topic", "timestamp", "provenance"}
@@ -68,7 +70,7 @@ class CommandShape:
                 for name, given in content.items()
                 if given is not None or name not in known
             }
-        arguments: dict[str, Any] = _read(self.exact, content, "/content")
+        arguments: dict[str, Any] = _read(self.exact, content, "/content", self._may_stay)
         if self.command.is_empty_without_change and not arguments.keys() - {"reason"}:
             message = "Name at least one field to change."
             error = error_at("/content", "something-to-change", message)
@@ -80,6 +82,14 @@ class CommandShape:
                 message = f"Leave this out, or let `{other}` be `{needed}`."
                 raise _content_invalid(f"/content/{name}", "only-where", message)
         return arguments
+
+    @property
+    def _may_stay(self) -> Collection[str]:
+        """The fields that a change may leave as they are; a null means to remove one of them."""
+        if self.command.creates:
+            return ()
+        named = self.command.parameters.items()
+        return {name for name, one in named if one.default is not Parameter.empty}
 
     def json_schema(self) -> dict[str, Any]:
         """The JSON Schema of the content, closed: an unknown key is an error."""
@@ -208,16 +218,26 @@ def without_keep(annotation: Any) -> Any:
     return Union[given]  # noqa: UP007 - of types known only here
 
 
-def _read(exact: Exact[Any], given: Any, prefix: str) -> Any:
+def _read(exact: Exact[Any], given: Any, prefix: str, may_stay: Collection[str] = ()) -> Any:
     try:
         return exact.read(orjson.dumps(given))
     except ValidationError as error:
         errors = errors_from_validation(error, prefix, given=given)
+        _say_what_cannot_be_removed(errors, given, prefix, may_stay)
         for one in errors[:NAMED_IN_A_SENTENCE]:
             _add_what_is_known(one, exact, prefix)
         raise Problem("content-invalid", errors=errors) from None
     except orjson.JSONEncodeError:
         raise _content_invalid(prefix, "json", "This cannot be written as JSON.") from None
+
+
+def _say_what_cannot_be_removed(
+    errors: Iterable[dict[str, Any]], given: Any, prefix: str, may_stay: Collection[str]
+) -> None:
+    for error in errors:
+        name = error["pointer"].removeprefix(f"{prefix}/")
+        if name in may_stay and given.get(name, "") is None:
+            error.update(rule=NOT_REMOVABLE, message=_NOT_REMOVABLE_HERE)
 
 
 def _add_what_is_known(error: dict[str, Any], exact: Exact[Any], prefix: str) -> None:

@@ -460,3 +460,28 @@ def test_a_field_to_withhold_that_is_none_of_the_entry_is_told_those_that_are(
                              error["message"])  # fmt: skip
         assert named, (type_, error["message"])
         assert bool(named[1]) is bool(named[3]), (type_, error["message"])
+
+
+def test_a_null_for_what_cannot_be_removed_is_told_as_that() -> None:
+    """Kind: a null that is judged as a value of the wrong type, when it means to remove."""
+    reword = "careplan.goals.commands.reword.v1"
+    with pytest.raises(Problem) as caught:
+        prepared(**changing(command=reword, content={"aim": None, "why": 3}))
+    assert [(one["pointer"], one["rule"]) for one in caught.value.errors] == [
+        ("/content/aim", "not-removable"),
+        ("/content/why", "text"),
+    ]
+    assert caught.value.detail == (
+        "`aim` cannot be removed by a null: give it a value, or leave it out; `why` must be a text."
+    )
+
+
+def test_a_null_where_a_value_is_needed_is_told_what_would_be_right() -> None:
+    add = "careplan.about-me.commands.add-media.v1"
+    given_null = given(**changing(command=add, content={"heading": None}, entry_id=...))
+    with pytest.raises(Problem) as caught:
+        prepare(ABOUT_ME, contribution_from_json(given_null), GP)
+    assert [(one["pointer"], one["rule"]) for one in caught.value.errors] == [
+        ("/content/heading", "one-of"),
+        ("/content/media", "required"),
+    ]
