@@ -32,11 +32,16 @@ class Together(Generic[Question, Answer]):
 
     async def _ask_until_nobody_waits(self) -> None:
         try:
-            while self._waiting:
-                asked, self._waiting = self._waiting[:_AT_ONCE], self._waiting[_AT_ONCE:]
+            while asked := self._next():
                 await self._answer(asked)
         finally:
             self._asking = None
+
+    def _next(self) -> "Sequence[tuple[Question, asyncio.Future[Answer]]]":
+        """Those who have waited longest; nothing is asked for whoever has gone meanwhile."""
+        still = [one for one in self._waiting if not one[1].done()]
+        asked, self._waiting = still[:_AT_ONCE], still[_AT_ONCE:]
+        return asked
 
     async def _answer(self, asked: Sequence[tuple[Question, "asyncio.Future[Answer]"]]) -> None:
         try:

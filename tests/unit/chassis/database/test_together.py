@@ -61,6 +61,35 @@ async def test_who_goes_away_takes_nobody_along() -> None:
         await waiting[0]
 
 
+async def test_nothing_is_asked_for_those_who_went_while_they_waited() -> None:
+    asked = Asked()
+    together = Together(asked)
+    first = asyncio.create_task(together(1))
+    await asked.begun.wait()
+    rest = [asyncio.create_task(together(n)) for n in (2, 3)]
+    await asyncio.sleep(0)
+    rest[0].cancel()
+    await asyncio.sleep(0)
+    asked.let.set()
+    assert await asyncio.gather(first, rest[1]) == [10, 30]
+    assert asked.batches == [[1], [3]]
+
+
+async def test_nobody_is_asked_where_all_have_gone() -> None:
+    asked = Asked()
+    together = Together(asked)
+    first = asyncio.create_task(together(1))
+    await asked.begun.wait()
+    gone = asyncio.create_task(together(2))
+    await asyncio.sleep(0)
+    gone.cancel()
+    await asyncio.sleep(0)
+    asked.let.set()
+    assert await first == 10
+    assert await together(3) == 30
+    assert asked.batches == [[1], [3]]
+
+
 async def test_an_error_of_any_kind_comes_to_each() -> None:
     asked = Asked()
     together = Together(asked)
