@@ -2,7 +2,6 @@
 
 from collections import defaultdict
 from collections.abc import Callable
-from types import TracebackType
 from typing import Any, Self
 
 import orjson
@@ -31,12 +30,7 @@ class TopicReader:
         await self._consumer.start()
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         await self._consumer.stop()
 
     async def poll(self) -> list[Record]:

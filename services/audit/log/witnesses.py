@@ -5,7 +5,6 @@ from base64 import b64encode
 from collections.abc import Awaitable, Callable, Sequence
 from hashlib import sha256
 from pathlib import Path
-from types import TracebackType
 from typing import Final, Self, TypeVar
 
 import httpx
@@ -71,12 +70,7 @@ class Witnesses:
     async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         await self._client.aclose()
 
     async def cosign(self, note: Note, proof: Proof) -> list[Signature]:

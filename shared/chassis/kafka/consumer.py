@@ -11,7 +11,6 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from itertools import chain
 from time import monotonic, time
-from types import TracebackType
 from typing import Final, Self
 
 import stamina
@@ -145,12 +144,7 @@ class BatchConsumer:
         ]
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         for end in self._end_gauges:
             end()
         if self._subscription is not None:

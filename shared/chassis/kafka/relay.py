@@ -14,7 +14,6 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from time import monotonic, time
-from types import TracebackType
 from typing import Any, Final, Self
 
 import aiokafka.errors
@@ -86,12 +85,7 @@ class Relay:
         self._task = asyncio.create_task(self._run(), name="relay")
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         if self._task is not None:
             self._task.cancel()
             with suppress(asyncio.CancelledError):

@@ -9,7 +9,6 @@ import asyncio
 from collections.abc import Coroutine, Sequence
 from contextlib import AsyncExitStack
 from threading import Event, Thread
-from types import TracebackType
 from typing import Any, Final, Never, Self, TypeVar, cast
 from uuid import UUID
 
@@ -271,12 +270,7 @@ class AsyncApplication:
             self._opened = opened.pop_all()
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         await self._opened.aclose()
 
     async def save(self, *entries: Entry) -> list[Recording[UUID]]:

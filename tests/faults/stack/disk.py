@@ -5,7 +5,6 @@ import platform
 import subprocess
 import tempfile
 from pathlib import Path
-from types import TracebackType
 from typing import Final, Self
 
 _ROOMY: Final = 6 * 1024**3
@@ -22,12 +21,7 @@ class SmallDisk:
         _run("mount", "-t", "tmpfs", "-o", f"size={_ROOMY},mode=700", "tmpfs", str(self._folder))
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         _run("umount", "--lazy", str(self._folder))
 
     def fill(self) -> None:
