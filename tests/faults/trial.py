@@ -128,7 +128,10 @@ class Bench:
     async def judge(self, load: Load) -> Findings:
         """What became of this load, which has ended, and of all that came before it."""
         found = await self.checker.judge_unanswered(load.sent)
-        await load.send_abandoned_again()
+        try:
+            await load.send_abandoned_again()
+        except NotAnswered as error:
+            found.add("lost", str(error))
         self._sent += load.sent
         self._reused += load.reused
         found.all += (await self.checker.judge(self._sent, self._reused, load.opened)).all

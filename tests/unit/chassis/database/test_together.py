@@ -71,7 +71,7 @@ async def test_nothing_is_asked_for_those_who_went_while_they_waited() -> None:
     rest[0].cancel()
     await asyncio.sleep(0)
     asked.let.set()
-    assert await asyncio.gather(*(first, rest[1])) == [10, 30]
+    assert (await first, await rest[1]) == (10, 30)
     assert asked.batches == [[1], [3]]
 
 
