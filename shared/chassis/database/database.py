@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from types import TracebackType
 from typing import Any, Self, TypeAlias
 
 import asyncpg
@@ -42,6 +41,21 @@ TRANSIENT = (
 
 
 _OF_NO_USE = (*READ_ONLY, TimeoutError, asyncio.CancelledError)
+
+
+class NotConnected(OSError):
+    """The server failed within while it made a connection: its disk may be full."""
+
+
+async def connect(*where: Any, **how: Any) -> Connection:
+    """``asyncpg.connect``; ``NotConnected`` where the server fails within (class XX).
+
+    A statement that makes it fail so would do it again. To make a connection passes by itself.
+    """
+    try:
+        return await asyncpg.connect(*where, **how)
+    except asyncpg.InternalServerError as error:
+        raise NotConnected("the server failed to make a connection") from error
 
 
 class _PlainConnection(asyncpg.Connection):  # type: ignore[misc]  # no types
@@ -123,6 +137,7 @@ class Database:
                     max_size=self._size,
                     max_queries=50_000,
                     max_inactive_connection_lifetime=300.0,
+                    connect=connect,
                     loop=None,
                     connection_class=_PlainConnection,
                     record_class=asyncpg.Record,
@@ -131,12 +146,7 @@ class Database:
                 )
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         if self._pool is not None:
             self._pool.terminate()
         self._end_probe()
@@ -164,7 +174,7 @@ class Database:
         try:
             async with asyncio.timeout(2), self._probing:
                 if self._probe is None or self._probe.is_closed():
-                    self._probe = await asyncpg.connect(
+                    self._probe = await connect(
                         self.url, server_settings={"application_name": "careplan-probe"}
                     )
                 await self._probe.fetchval("SELECT 1")

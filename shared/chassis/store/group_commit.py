@@ -9,13 +9,12 @@ from collections import deque
 from collections.abc import Callable, Collection, Hashable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from types import TracebackType
 from typing import Any, Generic, Protocol, Self, TypeVar
 
 import asyncpg
 import stamina
 
-from shared.chassis.database.database import TRANSIENT
+from shared.chassis.database.database import TRANSIENT, Connection, connect
 from shared.chassis.telemetry import Part, log
 
 MAX_ROWS = 1_000
@@ -123,12 +122,7 @@ class GroupCommit(Generic[RequestT, AnswerT]):
         self._task.add_done_callback(self._ended)
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         if self._task is not None:
             self._task.cancel()
             with suppress(asyncio.CancelledError, Exception):
@@ -199,12 +193,12 @@ class GroupCommit(Generic[RequestT, AnswerT]):
         self._queue.clear()
         self._queued_bytes = 0
 
-    async def _connect(self) -> asyncpg.Connection:
+    async def _connect(self) -> Connection:
         async for attempt in stamina.retry_context(
             on=TRANSIENT, attempts=None, timeout=None, wait_initial=0.05, wait_max=1
         ):
             with attempt:
-                return await asyncpg.connect(self._url, timeout=5, command_timeout=30)
+                return await connect(self._url, timeout=5, command_timeout=30)
         raise RuntimeError("the retries have no end")
 
     async def _flush_for_ever(self) -> None:

@@ -20,6 +20,7 @@ ROOT = Path(shared.chassis.__path__[0]).parents[1]
 MIGRATIONS = Path(shared.chassis.__path__[0]) / "database" / "migrations"
 FOLDERS = (MIGRATIONS / "every_service", MIGRATIONS / "section")
 APPEND_LOCK = 7411
+_SSL_REQUEST = (80_877_103).to_bytes(4, "big")  # PostgreSQL's protocol, 54.7
 
 
 def event(entry_id: UUID, version: int, state: bytes = b"{}") -> EventRow:
@@ -84,6 +85,7 @@ class Proxy:
         self._open: set[asyncio.StreamWriter] = set()
         self._loses_next = False
         self.lost = asyncio.Event()
+        self.failed = asyncio.Event()
         self._port = 0
 
     async def __aenter__(self) -> Self:
@@ -111,6 +113,25 @@ class Proxy:
     async def come_back(self) -> None:
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", self._port)
         self._port = self._server.sockets[0].getsockname()[1]
+
+    async def fail_to_connect(self) -> None:
+        """As PostgreSQL does on a full disk: what is open ends, and nothing new is opened."""
+        await self.go_away()
+        self._server = await asyncio.start_server(self._fail, "127.0.0.1", self._port)
+
+    async def _fail(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._open.add(writer)
+        asked = await reader.readexactly(8)
+        if asked[4:] == _SSL_REQUEST:
+            writer.write(b"N")
+            asked = await reader.readexactly(8)
+        await reader.readexactly(int.from_bytes(asked[:4], "big") - len(asked))
+        said = b"SFATAL\0VFATAL\0CXX000\0Mcould not write init file\0\0"
+        writer.write(b"E" + (len(said) + 4).to_bytes(4, "big") + said)
+        await writer.drain()
+        writer.close()
+        self._open.discard(writer)
+        self.failed.set()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         there_reader, there_writer = await asyncio.open_connection(*self._there)

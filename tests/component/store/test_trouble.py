@@ -8,6 +8,7 @@ from uuid import uuid4
 import asyncpg
 import pytest
 
+from shared.chassis.database.database import TRANSIENT, Database
 from shared.chassis.database.outgoing import Outgoing
 from shared.chassis.store.group_commit import QueueFull, Unavailable
 from shared.chassis.store.rows import Append, Appends, StoredRow, appends
@@ -77,6 +78,26 @@ async def test_a_connection_that_is_ended_in_the_append_changes_nothing(
         answers = await asyncio.gather(*under_way)
     assert {answer.verdict for answer in answers} == {"stored"}
     assert len(await stored(owner)) == 5
+
+
+async def test_a_server_that_fails_to_make_a_connection_is_asked_again(
+    proxy: Proxy, owner: asyncpg.Connection
+) -> None:
+    """Kind: an error that is for good in a statement, and passes where a connection is made."""
+    async with appends(proxy.url) as commits, Database(proxy.url) as database:
+        await proxy.fail_to_connect()
+        waiting = asyncio.create_task(commits.append(Append([event(uuid4(), 1)], receipt())))
+        await asyncio.wait_for(proxy.failed.wait(), LONG_ENOUGH)
+        with pytest.raises(TRANSIENT):
+            await database.pool.fetchval("SELECT 1")
+        assert not await database.is_answering()
+        await proxy.go_away()
+        await proxy.come_back()
+        assert (await waiting).verdict == "stored"
+        assert commits.is_alive
+        assert await eventually(database.is_answering, "the database answers again")
+        assert await database.pool.fetchval("SELECT 1") == 1
+    assert len(await stored(owner)) == 1
 
 
 async def test_while_the_database_is_away_appends_wait(
