@@ -13,6 +13,7 @@ from shared.chassis.contribute.prepare import contribution_from_json
 from shared.chassis.wire.problem import Problem
 from shared.chassis.wire.shapes import command_shape
 from shared.contracts import discover
+from shared.contracts.examples.corpus import SENDERS
 from shared.contracts.generate import CONTRACTS, versions_in
 from shared.contracts.schemas import CONTRIBUTION, name_and_major
 from shared.contracts.validate import validate
@@ -93,6 +94,16 @@ def test_a_valid_example_has_the_shape_of_every_version_and_is_read_by_the_door(
                 assert validate(path.read_bytes()).is_valid, path
         except Problem as problem:
             pytest.fail(f"{named(path)}: {problem.errors}")
+
+
+def test_an_example_of_a_command_says_which_token_sends_it() -> None:
+    said = value_of(CONTRACTS / SENDERS)
+    shown = [path for path in examples("valid") if type_of(path) in (*COMMANDS, CONTRIBUTION)]
+    assert said.keys() <= {named(path) for path in shown}
+    assert {type_of(CONTRACTS / path) for path in said} == {type_of(path) for path in shown}
+    for path, claims in said.items():
+        works = claims["kind"] in ("professional", "system")
+        assert ("organisation" in claims) == works, path
 
 
 @pytest.mark.parametrize("folder", folders("examples/invalid/*.json"), ids=named)

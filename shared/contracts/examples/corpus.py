@@ -28,8 +28,12 @@ from shared.ledger import (
     instant,
     plain,
 )
+from shared.ledger.example import Example
 
 Json = dict[str, Any]
+
+SENDERS: Final = "examples-sent-by.json"
+"""Which token sends each valid example of a command."""
 
 COMMON: Final = frozenset({"mark_in_error", "restrict", "lift_restriction"})
 """What every entry has; an example of each, from any entry, shows them all."""
@@ -46,6 +50,7 @@ class Published:
     name: str
     contribution: Json
     events: tuple[Json, ...]
+    sent_by: Json
 
     @property
     def receipt(self) -> Json:
@@ -71,6 +76,8 @@ class Corpus:
     valid: dict[str, list[tuple[str, Any]]] = field(default_factory=dict)
     invalid: dict[str, list[tuple[str, Json]]] = field(default_factory=dict)
     histories: dict[str, list[Json]] = field(default_factory=dict)
+    sent_by: dict[tuple[str, str], Json] = field(default_factory=dict)
+    """By type and name of an example of a command: the claims of the token that sends it."""
     broken: list[str] = field(default_factory=list)
 
     def files(self) -> dict[str, Any]:
@@ -78,6 +85,7 @@ class Corpus:
         found: dict[str, Any] = {
             f"histories/{name}.json": history for name, history in self.histories.items()
         }
+        senders: dict[str, Json] = {}
         for kind, examples in (("valid", self.valid), ("invalid", self.invalid)):
             for type_, named in examples.items():
                 folder, major = name_and_major(type_)
@@ -85,7 +93,12 @@ class Corpus:
                 mark = "" if major == 1 else f"v{major}-"
                 for number, (name, value) in enumerate(named, 1):
                     file = f"{mark}{number:03}-{_slug(name)}.json"
-                    found[f"{folder}/examples/{kind}/{file}"] = value
+                    path = f"{folder}/examples/{kind}/{file}"
+                    found[path] = value
+                    if kind == "valid" and (type_, name) in self.sent_by:
+                        senders[path] = self.sent_by[type_, name]
+        if senders:
+            found[SENDERS] = dict(sorted(senders.items()))
         return dict(sorted(found.items()))
 
     def add(self, type_: str, name: str, value: Any) -> None:
@@ -102,6 +115,7 @@ def corpus_of(sections: Iterable[Section]) -> Corpus:
         played = _published_examples(section, corpus.broken)
         for one in played:
             corpus.add(one.contribution["command"], one.name, one.contribution["content"])
+            corpus.sent_by.setdefault((one.contribution["command"], one.name), one.sent_by)
             for event in one.events:
                 corpus.add(event["type"], one.name, event["content"])
         if played:
@@ -135,7 +149,18 @@ def _publish(section: Section, number: int, one: Answered) -> Published:
     provenance = {"stated_at": instant(stated_at), **one.contribution.get("provenance", {})}
     contribution = {**plain_json(one.contribution), "provenance": provenance}
     events = (_published(section, event, stated_at, recorded_at) for event in one.events)
-    return Published(one.example.name, contribution, tuple(events))
+    return Published(one.example.name, contribution, tuple(events), _sender_of(one.example))
+
+
+def _sender_of(example: Example) -> Json:
+    """What the token of whoever sends it has to say; a person's names the plan besides."""
+    works = example.recorded_by_kind in ("professional", "system")
+    said = {
+        "kind": example.recorded_by_kind,
+        "role": example.role if works else None,
+        "organisation": example.organisation if works else None,
+    }
+    return {name: told for name, told in said.items() if told is not None}
 
 
 def without_example(sections: Iterable[Section], corpus: Corpus) -> list[str]:
@@ -201,6 +226,7 @@ def _add_envelopes(corpus: Corpus, section: Section, played: list[Published]) ->
     for one in (*creates[:1], *changes[:1]):
         name = f"{section.wire_name} {one.name}"
         corpus.add(CONTRIBUTION, name, one.contribution)
+        corpus.sent_by[CONTRIBUTION, name] = one.sent_by
         corpus.add(RECEIPT, name, one.receipt)
         for event in one.events:
             corpus.add(EVENT, name, event)
