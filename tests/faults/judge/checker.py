@@ -84,10 +84,11 @@ class Checker:
         looked_at = {plan_id: ledger[plan_id] for plan_id in plans if plan_id in ledger}
         async with self._evidence.doors() as doors:
             await judge_doors(doors, looked_at, found)
+            listed = await doors.audit()
             log = await self._evidence.log()
             judge_commitments(log, found)
             kept = hashes_of(log)
-            records = [record | kept[record["idx"]] for record in await doors.audit()]
+            records = [record | kept[record["idx"]] for record in listed]
             judge_audit(everything, reused, events, first, records, found)
         return found
 
