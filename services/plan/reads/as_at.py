@@ -66,7 +66,7 @@ class PastPlans:
     ) -> PlanThen | None:
         """The plan of that version in its pieces.
 
-        ``complete`` is what readers were told when the version was new. Wanted then waited is kept
+        ``complete`` is what readers were told when the version was new. What then waited is kept
         in the ledger and not shown: ``parked`` is empty.
         """
         row = await self._by_version((plan_id, version, with_leaves))
@@ -212,7 +212,7 @@ def _marked(
     gaps: Sequence[Sequence[int]],
     policy_version: str | None = None,
 ) -> dict[str, Any]:
-    """Wanted marks a past answer as one, even where nothing has changed since."""
+    """What marks a past answer as one, even where nothing has changed since."""
     marked: dict[str, Any] = {
         "requested": asked,
         "basis": basis,

@@ -1,4 +1,4 @@
-"""Wanted a reader is given of a plan."""
+"""What a reader is given of a plan."""
 
 import hashlib
 from collections.abc import Mapping
@@ -33,7 +33,7 @@ class Entry(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Wanted a reader wants to see of a plan; without ``sections``, all of them."""
+    """What a reader wants to see of a plan; without ``sections``, all of them."""
 
     include: frozenset[str] = frozenset()
     sections: frozenset[str] | None = None
@@ -105,7 +105,7 @@ class PlanView:
 
     @cached_property
     def headers(self) -> Mapping[str, str]:
-        """Wanted is said of these bytes, whoever gets them."""
+        """What is said of these bytes, whoever gets them."""
         return {
             "ETag": self.etag,
             "Ledger-Position": self.position.encode(),

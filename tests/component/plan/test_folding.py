@@ -189,7 +189,7 @@ async def test_whatever_comes_the_plan_is_that_of_the_plain_fold(bench: Bench) -
         if event.entry_version > 1
     ]
     came = [event for batch in as_it_comes(random, [*events, *strays]) for event in batch]
-    # Wanted has come last of all settles whose each entry is.
+    # What has come last of all settles whose each entry is.
     came += events
     stores = [plan_store(name) for name in ("one", "two")]
     marks = MarksOfToday(bench.database)

@@ -81,7 +81,7 @@ class PlanThen:
         )
 
     def headers(self, wanted: Wanted = EVERYTHING) -> dict[str, str]:
-        """Wanted a past answer says of itself (RFC 7089).
+        """What a past answer says of itself (RFC 7089).
 
         Whoever follows ``prev`` or ``next`` is shown as much as before.
         """

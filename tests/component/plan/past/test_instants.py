@@ -51,7 +51,7 @@ def histories(random: Random, number: int) -> list[list[RecordedEvent]]:
 
 
 async def taken(bench: Bench, came: Sequence[RecordedEvent]) -> Taken:
-    """Wanted counts of a history, in the order of the ledger, and what waits."""
+    """What counts of a history, in the order of the ledger, and what waits."""
     rows = await bench.ledger(came[0].plan_id)
     by_key = {one.natural_key: told_of(one) for one in came}
     order = [(row["section"], row["entry_id"], row["entry_version"]) for row in rows]
