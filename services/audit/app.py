@@ -2,7 +2,9 @@
 
 from fastapi import FastAPI
 
+from services.audit.doors.accesses import access_routes
 from services.audit.doors.api import record_routes
+from services.audit.doors.asking import Questions
 from services.audit.doors.events import (
     CONSUMER,
     FETCH_MIN_BYTES,
@@ -20,11 +22,12 @@ from services.audit.log.witnesses import Witnesses, policy_of
 from services.audit.queries.evidence import LogReads
 from services.audit.queries.records import RecordList
 from services.audit.store.records import AuditStore
+from shared.chassis.accesses.recording import AccessRecords
 from shared.chassis.database.database import Database
 from shared.chassis.http.identity import Identity
 from shared.chassis.kafka.consumer import BatchConsumer
 from shared.chassis.kafka.relay import Relay
-from shared.chassis.kafka.streams import OutgoingStream
+from shared.chassis.kafka.streams import AccessStream, OutgoingStream
 from shared.chassis.service_app import service_app
 from shared.chassis.settings import Settings
 from shared.chassis.telemetry import Gauge, Part
@@ -44,7 +47,9 @@ def create_app(settings: Settings) -> FastAPI:
     )
     store = AuditStore(database)
     identity = Identity.of(settings)
-    relay = Relay(settings.database_url, settings, [OutgoingStream()])
+    relay = Relay(settings.database_url, settings, [OutgoingStream(), AccessStream(settings)])
+    accesses = AccessRecords(settings, database, lambda: relay.wake(AccessStream.name))
+    questions = Questions(accesses, settings.roles)
     gaps = GapWatch(store)
     records = BatchConsumer(
         consumer=CONSUMER,
@@ -70,21 +75,27 @@ def create_app(settings: Settings) -> FastAPI:
         database=database,
         relay=relay,
         routes=[
-            record_routes(listed, identity, settings.roles),
-            evidence_routes(log, listed, identity, settings.roles),
+            record_routes(listed, identity, questions),
+            access_routes(listed, identity, questions),
+            evidence_routes(log, listed, identity, questions),
             proof_routes(log, identity, policy),
             log_files(log, identity, settings.roles, policy),
         ],
         consumers={"records": records},
-        opens=[gaps, checks, *([sealer] if sealer else [])],
+        opens=[gaps, accesses, checks, *([sealer] if sealer else [])],
         parts={
             "positions": gaps.part,
+            "accesses": accesses.part,
             "log": sealer.part if sealer else unsigned,
             "fsck": checks.part,
         },
-        gauges={Gauge.LOG_WAITING: lambda: float(sealer.waiting if sealer else 0)},
+        gauges={
+            Gauge.LOG_WAITING: lambda: float(sealer.waiting if sealer else 0),
+            Gauge.ACCESSES_WAITING: lambda: float(accesses.waiting),
+        },
         stops={
             "log": lambda: sealer is not None and sealer.failure is not None,
             "fsck": lambda: checks.failure is not None,
         },
+        door=("database", "accesses"),
     )

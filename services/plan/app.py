@@ -17,6 +17,7 @@ from services.plan.store.ledger import ChangeStream
 from services.plan.store.projection import PlanStore
 from shared.chassis.accesses.recording import AccessRecords
 from shared.chassis.database.database import Database
+from shared.chassis.http.accesses.justify import justification_routes
 from shared.chassis.http.identity import Identity
 from shared.chassis.http.plain_requests import plain_reads
 from shared.chassis.kafka.consumer import BatchConsumer
@@ -50,7 +51,7 @@ def create_app(settings: Settings) -> FastAPI:
             AccessStream(settings),
         ],
     )
-    accesses = AccessRecords(settings, lambda: relay.wake(AccessStream.name))
+    accesses = AccessRecords(settings, database, lambda: relay.wake(AccessStream.name))
     plans = PlanStore(
         instance=settings.instance_id,
         policy_version=POLICY_VERSION,
@@ -101,7 +102,11 @@ def create_app(settings: Settings) -> FastAPI:
         settings,
         database=database,
         relay=relay,
-        routes=[routes, findings_routes(*reading, release, findings)],
+        routes=[
+            routes,
+            findings_routes(*reading, release, findings),
+            justification_routes(accesses, identity),
+        ],
         plain=[*plain_reads(routes, identity)],
         consumers={"events": events, "copies": copies},
         opens=[parked_counted(), accesses],

@@ -41,7 +41,7 @@ def create_app(section: Section, settings: Settings) -> FastAPI:
     )
     identity = Identity.of(settings)
     relay = Relay(settings.database_url, settings, streams_of(section, settings))
-    accesses = AccessRecords(settings, lambda: relay.wake(AccessStream.name))
+    accesses = AccessRecords(settings, database, lambda: relay.wake(AccessStream.name))
     commits = appends(
         settings.database_url,
         queue_limit=settings.queue_limit,

@@ -208,6 +208,13 @@ class Settings(BaseSettings):
         allow_inf_nan=False,
         description="how long a lagging copy is asked",
     )
+    override_seconds: float = Field(
+        default=3_600.0,
+        ge=60,
+        le=86_400,
+        allow_inf_nan=False,
+        description="how long one emergency lets a reader in",
+    )
     keys_trusted_seconds: float = Field(
         default=86_400.0, gt=0, description="how long keys are trusted that cannot be read again"
     )

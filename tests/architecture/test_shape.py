@@ -56,8 +56,11 @@ OF_A_READER = {
             "fsck.py",
         },
         "store": {"records.py", "positions.py", "log.py"},
-        "queries": {"records.py", "evidence.py"},
-        "doors": {"events.py", "api.py", "answers.py", "evidence.py", "log.py"},
+        "queries": {"records.py", "evidence.py", "own.py"},
+        "doors": {
+            "events.py", "api.py", "answers.py", "evidence.py", "log.py", "accesses.py",
+            "asking.py",
+        },
     },
     "viewer": {
         "": {
@@ -78,11 +81,13 @@ OF_A_READER = {
 OF_THE_CHASSIS = {
     "": {"run.py", "section_app.py", "service_app.py", "settings.py"},
     "http": {
-        "contributions.py", "identity.py", "tokens", "answers.py", "body.py", "health.py",
+        "accesses", "contributions.py", "identity.py", "tokens", "answers.py", "body.py",
+        "health.py",
         "parameters.py", "overload.py",
         "plain_requests.py", "spans.py", "media.py", "documents.py",
         "server.py",
     },
+    "http/accesses": {"justify.py"},
     "http/tokens": {"claims.py", "key_set.py", "sender.py", "signed.py"},
     "kafka": {
         "consumer.py", "running.py", "offsets.py", "dead_letters.py", "commands.py",

@@ -32,6 +32,10 @@ RULED_BY: Final = {
     "GET /v1/plans/{plan_id}/versions/{version}": _PLAN,
     "GET /v1/plans/{plan_id}/history": _PLAN,
     "GET /v1/plans/{plan_id}/findings": _PLAN,
+    # Whoever used an override says why, and nobody else.
+    "POST /v1/accesses/{access_id}:justify": frozenset({Action.READ_EMERGENCY}),
+    "GET /v1/audit/plans/{plan_id}/accesses": _AUDIT,
+    "GET /v1/audit/me/accesses": frozenset({Action.READ_OWN_ACCESSES}),
     "GET /v1/audit/records": _AUDIT,
     "GET /v1/audit/records/{idx}": _AUDIT,
     "GET /v1/audit/records/{idx}/proof": _AUDIT,

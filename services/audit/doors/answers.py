@@ -102,6 +102,52 @@ class AuditRecords(TypedDict):
     ]
 
 
+class Seer(TypedDict):
+    """Who looked: their role and organisation, and a name only where it was decided to show it."""
+
+    role: Annotated[str | None, titled("Role", "In which role they looked.")]
+    organisation: Annotated[Organisation | None, titled("Organisation", "For which organisation.")]
+    name: Annotated[str | None, titled("Name", "Their name; null unless it may be told.")]
+
+
+class Seen(TypedDict):
+    """What they were shown."""
+
+    view: Annotated[str | None, titled("View", "The kind of answer that they were given.")]
+    sections: Annotated[list[str], titled("Sections", "Whose entries were shown.")]
+    words: Annotated[str, titled("Words", "The same in words.")]
+
+
+class Reason(TypedDict):
+    """Why they looked."""
+
+    purpose: Annotated[str | None, titled("Purpose", "Their purpose.")]
+    words: Annotated[str, titled("Words", "The same in words.")]
+
+
+class OwnAccess(TypedDict):
+    """One access to the person's plan, in words that everybody knows."""
+
+    access_id: Annotated[str, titled("Access", "What it is known by.")]
+    at: Annotated[datetime, titled("At", "When it was, in UTC.")]
+    who: Annotated[Seer, titled("Who", "Who looked.")]
+    what: Annotated[Seen, titled("What", "What they were shown.")]
+    why: Annotated[Reason, titled("Why", "Why they looked.")]
+    how: Annotated[str, titled("How", "Whether they looked, took a copy or were sent it.")]
+    was_emergency: Annotated[
+        bool, titled("Emergency", "They had no relationship, or went against an objection.")
+    ]
+
+
+class OwnAccesses(TypedDict):
+    """A page of accesses to the person's plan, newest first."""
+
+    items: Annotated[list[OwnAccess], titled("Items", "Those of this page.")]
+    next: Annotated[
+        str | None, titled("Next page", "Send it as `cursor` for the next page; null on the last.")
+    ]
+
+
 _Base64 = Annotated[str, Shape(pattern="^[A-Za-z0-9+/]*={0,2}$")]
 _Size = Annotated[int, Shape(ge=1), titled("Size", "How many records the log has.")]
 _Root = Annotated[_Base64, titled("Root", "The root of the tree at that size, in base64.")]

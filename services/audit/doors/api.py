@@ -1,15 +1,12 @@
 """The audit's HTTP door: the list of records, newest first, for whoever may read the audit."""
 
 import re
-from collections.abc import Callable, Collection, Coroutine
 from datetime import date, datetime
 from typing import Annotated, Any, Final
 from uuid import UUID
 
-import orjson
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import APIRouter, Depends, Query, Response
 from pydantic import (
-    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -20,27 +17,23 @@ from pydantic import (
 )
 
 from services.audit.doors.answers import AuditRecords
-from services.audit.queries.records import RecordList, Wanted
+from services.audit.doors.asking import ASKED, Questions
+from services.audit.queries.records import UNJUSTIFIED, RecordList, Wanted
 from services.audit.record.model import Operation
+from shared.chassis.accesses.record import Asked, What
 from shared.chassis.http.identity import Identity
 from shared.chassis.http.parameters import (
     DEFAULT_LIMIT,
     HIGHEST_LIMIT,
     OF_A_READ,
-    PRIVATE,
-    PURPOSES,
     cursor_of,
-    judge_parameters,
-    judge_purpose,
-    one_header,
     parameter_invalid,
     place_in,
     whole_number,
 )
-from shared.chassis.policy.decide import AUTHN, Action, Decision, Facts, Roles, decide
+from shared.chassis.policy.decide import AUTHN
 from shared.chassis.wire.described import Answers, answered
-from shared.chassis.wire.problem import Problem
-from shared.ledger import ORGANISATION_CODE, Contributor, Instant, id_in
+from shared.ledger import ORGANISATION_CODE, Instant, id_in
 
 LIST: Final = ("records",)
 OPERATIONS: Final = tuple(word for word in Operation if word is not Operation.UNKNOWN)
@@ -48,14 +41,9 @@ OPERATIONS: Final = tuple(word for word in Operation if word is not Operation.UN
 _DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _instant: Final = TypeAdapter[datetime](Instant)
 
-_Organisation = Annotated[str, StringConstraints(pattern=f"^{ORGANISATION_CODE}$")]
-_Contributor = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f]{1,500}$")]
-_Word = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z-]{0,39}$")]
-
-
-def _must_be_a_cursor(text: str) -> str:
-    place_in(text, *LIST)
-    return text
+OrganisationCode = Annotated[str, StringConstraints(pattern=f"^{ORGANISATION_CODE}$")]
+Sub = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f]{1,500}$")]
+Word = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z-]{0,39}$")]
 
 
 def _must_be_an_id(text: str) -> str:
@@ -74,27 +62,11 @@ def _must_be_a_whole_number(text: str) -> int:
 _Id = Annotated[UUID, BeforeValidator(_must_be_an_id)]
 
 
-class RecordsQuery(BaseModel):
-    """Which records are asked for; ``from`` and ``to`` are instants or days, both included."""
+class OfAPage(BaseModel):
+    """Which part of a list; ``from`` and ``to`` are instants or days, both included."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    plan_id: _Id | None = Field(default=None, description="Only records about this plan.")
-    organisation: _Organisation | None = Field(
-        default=None, description="Only what this organisation did, by its code."
-    )
-    contributor: _Contributor | None = Field(
-        default=None, description="Only what this contributor did: the `sub` of their token."
-    )
-    contribution_id: _Id | None = Field(
-        default=None, description="Only what became of this contribution."
-    )
-    section: _Word | None = Field(default=None, description="Only what this section did.")
-    operation: str | None = Field(
-        default=None,
-        description="Only what was done in this way.",
-        json_schema_extra={"enum": [*OPERATIONS]},
-    )
     since: str | None = Field(
         default=None,
         alias="from",
@@ -109,49 +81,51 @@ class RecordsQuery(BaseModel):
         le=HIGHEST_LIMIT,
         description="How many records a page may have.",
     )
-    cursor: Annotated[str, AfterValidator(_must_be_a_cursor)] | None = Field(
-        default=None, description="The `next` of the page before."
+    cursor: str | None = Field(default=None, description="The `next` of the page before.")
+
+
+class RecordsQuery(OfAPage):
+    """Which records are asked for."""
+
+    plan_id: _Id | None = Field(default=None, description="Only records about this plan.")
+    organisation: OrganisationCode | None = Field(
+        default=None, description="Only what this organisation did, by its code."
+    )
+    contributor: Sub | None = Field(
+        default=None, description="Only what this contributor did: the `sub` of their token."
+    )
+    contribution_id: _Id | None = Field(
+        default=None, description="Only what became of this contribution."
+    )
+    section: Word | None = Field(default=None, description="Only what this section did.")
+    operation: str | None = Field(
+        default=None,
+        description="Only what was done in this way.",
+        json_schema_extra={"enum": [*OPERATIONS]},
+    )
+    override: str | None = Field(
+        default=None,
+        description="Only accesses by an override that nobody has given reasons for within a day.",
+        json_schema_extra={"enum": [UNJUSTIFIED]},
     )
 
 
-_ANSWERED: Final[Answers] = {200: answered("A page of records.", AuditRecords, "Ledger-Policy")}
+_ANSWERED: Final[Answers] = {200: answered("A page of records.", AuditRecords, *ASKED)}
 _NAMES: Final = frozenset(RecordsQuery.model_json_schema()["properties"])
 
 
-def who_reads(
-    identity: Identity, roles: Roles, names: Collection[str]
-) -> Callable[..., Coroutine[Any, Any, Decision]]:
-    """Whether the caller may read the audit, for ``Depends``; raises ``Problem``.
-
-    ``names`` are the parameters that the address takes.
-    """
-
-    async def reader(
-        request: Request, contributor: Annotated[Contributor, Depends(identity)]
-    ) -> Decision:
-        purpose = one_header(request, "Ledger-Purpose")
-        known = purpose if purpose in PURPOSES else None
-        decision = decide(contributor, Action.READ_AUDIT, Facts(roles), known)
-        if decision.code is not None:
-            raise Problem(decision.code, decision.detail, policy_version=decision.policy_version)
-        judge_purpose(request, purpose)
-        judge_parameters(request, names)
-        return decision
-
-    return reader
-
-
-def record_routes(records: RecordList, identity: Identity, roles: Roles) -> APIRouter:
+def record_routes(records: RecordList, identity: Identity, questions: Questions) -> APIRouter:
     """``GET /v1/audit/records``, for whoever may read the audit."""
     router = APIRouter(tags=["audit"])
-    reader = who_reads(identity, roles, _NAMES)
+
+    reader = questions.reader(identity, What.RECORDS, _NAMES)
 
     @router.get(
         "/v1/audit/records", openapi_extra={"parameters": [*OF_A_READ]}, responses=_ANSWERED
     )
     async def list_of_records(
         query: Annotated[RecordsQuery, Query()],
-        decision: Annotated[Decision, Depends(reader)],
+        asked: Annotated[Asked, Depends(reader)],
     ) -> Response:
         """Audit records, newest first; ``next`` goes on below the last one."""
         wanted = Wanted(
@@ -161,18 +135,39 @@ def record_routes(records: RecordList, identity: Identity, roles: Roles) -> APIR
             contribution_id=query.contribution_id,
             section=query.section,
             operation=_operation_in(query.operation),
-            since=_bound_in(query.since, "from"),
-            until=_bound_in(query.until, "to"),
-            after=None if query.cursor is None else place_in(query.cursor, *LIST),
+            override=_override_in(query.override),
+            since=bound_in(query.since, "from"),
+            until=bound_in(query.until, "to"),
+            after=must_be_a_cursor_of(query.cursor, *LIST),
             limit=query.limit + 1,
         )
-        found = await records.newest(wanted, shows_authn=AUTHN not in decision.redactions)
-        items, more = found[: query.limit], found[query.limit :]
-        body = {"items": items, "next": cursor_of(items[-1]["idx"], *LIST) if more else None}
-        headers = {**PRIVATE, "Ledger-Policy": decision.policy_version}
-        return Response(orjson.dumps(body), media_type="application/json", headers=headers)
+        found = await records.newest(wanted, shows_authn=AUTHN not in asked.decision.redactions)
+        return await questions.answer(asked, cut(found, query.limit, *LIST))
 
     return router
+
+
+def cut(found: list[dict[str, Any]], limit: int, *of: str) -> dict[str, Any]:
+    """A page of what was found, and where the next one begins if there is more."""
+    items = found[:limit]
+    return {"items": items, "next": cursor_of(items[-1]["idx"], *of) if found[limit:] else None}
+
+
+def must_be_a_cursor_of(cursor: str | None, *of: str) -> int | None:
+    """The place where a page begins; ``None`` for the first one."""
+    if cursor is None:
+        return None
+    try:
+        return place_in(cursor, *of)
+    except ValueError:
+        detail = "`cursor` must be the `next` of an earlier page of this list."
+        raise parameter_invalid("cursor", detail) from None
+
+
+def _override_in(text: str | None) -> str | None:
+    if text not in (None, UNJUSTIFIED):
+        raise parameter_invalid("override", f"`override` may be `{UNJUSTIFIED}`.", "one-of")
+    return text
 
 
 def _operation_in(text: str | None) -> Operation | None:
@@ -184,7 +179,7 @@ def _operation_in(text: str | None) -> Operation | None:
     return Operation(text)
 
 
-def _bound_in(text: str | None, name: str) -> date | datetime | None:
+def bound_in(text: str | None, name: str) -> date | datetime | None:
     """A day or an instant, told apart by how it is written."""
     if text is None:
         return None

@@ -5,14 +5,15 @@ from typing import Annotated, Any, Final
 from fastapi import APIRouter, Depends, Request, Response
 
 from services.audit.doors.answers import RecordEvidence
-from services.audit.doors.api import who_reads
+from services.audit.doors.asking import ASKED, Questions
 from services.audit.doors.log import TEXT, answer, inclusion_of, number_of, of_inclusion
 from services.audit.queries.evidence import LogReads, as_base64, proof_file
 from services.audit.queries.records import RecordList
 from services.audit.record.commitment import GROUPS
+from shared.chassis.accesses.record import Asked, Shown, What
 from shared.chassis.http.identity import Identity
-from shared.chassis.http.parameters import OF_A_READ, PRIVATE, described, parameter_invalid
-from shared.chassis.policy.decide import AUTHN, Decision, Roles
+from shared.chassis.http.parameters import OF_A_READ, described, parameter_invalid
+from shared.chassis.policy.decide import AUTHN
 from shared.chassis.wire.described import Answers, answered, as_bytes
 from shared.chassis.wire.problem import Problem
 from shared.tlog.checkpoint import size_of
@@ -21,28 +22,28 @@ from shared.tlog.notes import NoteUnusable
 _PROOF: Final = described("proof", "With `1`, its inclusion proof too.", type="string", enum=["1"])
 _GROUPS: Final = described("groups", "Show only these groups, with commas; others as hashes.")
 _SIZE: Final = described("size", "Of which log; left out, the newest.", type="integer", minimum=1)
-_EVIDENCE: Final[Answers] = {200: answered("The record.", RecordEvidence, "Ledger-Policy")}
+_EVIDENCE: Final[Answers] = {200: answered("The record.", RecordEvidence, *ASKED)}
 _PROOF_FILE: Final = as_bytes("The proof, as a file (C2SP tlog-proof).", "text/plain")
 _UNKNOWN: Final = "The audit has no record at this place."
 
 
 def evidence_routes(
-    log: LogReads, records: RecordList, identity: Identity, roles: Roles
+    log: LogReads, records: RecordList, identity: Identity, questions: Questions
 ) -> APIRouter:
     """``GET /v1/audit/records/{idx}`` and its proof."""
     router = APIRouter(prefix="/v1/audit/records", tags=["audit"])
-    reads = Depends(who_reads(identity, roles, ("proof", "groups")))
-    proves = Depends(who_reads(identity, roles, ("size",)))
+    reads = Depends(questions.reader(identity, What.RECORDS, ("proof", "groups")))
+    proves = Depends(questions.reader(identity, What.RECORDS, ("size",)))
 
     @router.get(
         "/{idx}",
         openapi_extra={"parameters": [_PROOF, _GROUPS, *OF_A_READ]},
         responses=_EVIDENCE,
     )
-    async def record(idx: str, request: Request, decision: Annotated[Decision, reads]) -> Response:
+    async def record(idx: str, request: Request, asked: Annotated[Asked, reads]) -> Response:
         """A record as the caller may see it, and with ``proof=1`` what proves it."""
         place, wanted = _place(idx), _groups_of(request)
-        forbids = {AUTHN} & {*decision.redactions}
+        forbids = {AUTHN} & {*asked.decision.redactions}
         is_proved = _is_proved(request)
         shows = GROUPS if wanted is None else wanted
         found = await log.evidence(place, shows=shows, forbids=forbids)
@@ -61,7 +62,7 @@ def evidence_routes(
         if proof is not None:
             told["proof"] = proof
         given = answer(told)
-        given.headers.update({**PRIVATE, "Ledger-Policy": decision.policy_version})
+        given.headers.update(await questions.recorded(asked, Shown.of(bytes(given.body))))
         return given
 
     @router.get(
@@ -70,14 +71,16 @@ def evidence_routes(
         openapi_extra={"parameters": [_SIZE, *OF_A_READ]},
         responses=_PROOF_FILE,
     )
-    async def proof(idx: str, request: Request, _: Annotated[Decision, proves]) -> Response:
+    async def proof(idx: str, request: Request, asked: Annotated[Asked, proves]) -> Response:
         """The inclusion proof of a record as a file, in the form of C2SP tlog-proof."""
         found = await inclusion_of(log, _place(idx), number_of(request, "size"))
         written = proof_file(found)
         if written is None:
             detail = "No checkpoint was signed at this size; `/v1/audit/checkpoints` lists them."
             raise Problem("tree-size-unknown", detail)
-        return Response(written, media_type=TEXT, headers=PRIVATE)
+        shown = Shown.of(written.encode(), media_type=TEXT)
+        headers = await questions.recorded(asked, shown)
+        return Response(written, media_type=TEXT, headers=headers)
 
     return router
 

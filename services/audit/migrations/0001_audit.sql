@@ -26,6 +26,11 @@ CREATE TABLE audit_record (
     purpose          text,
     policy_version   text,
     trace_id         text,
+    what             text,                   -- of an access: the kind of answer
+    sections         text[],                 -- that something was shown of
+    relationship     text,                   -- the kind of what it rested on
+    override         text,                   -- break-glass, or against an objection
+    override_id      uuid,
     source_topic     text NOT NULL,
     source_partition integer NOT NULL,
     source_offset    bigint NOT NULL,
@@ -49,6 +54,10 @@ CREATE INDEX audit_record_contribution ON audit_record (contribution_id, recorde
     WHERE contribution_id IS NOT NULL;
 CREATE INDEX audit_record_section ON audit_record (section, recorded_at, idx)
     WHERE section IS NOT NULL;
+CREATE INDEX audit_record_override ON audit_record (override_id, operation)
+    WHERE override_id IS NOT NULL;
+CREATE INDEX audit_record_overrides ON audit_record (recorded_at, idx)
+    WHERE override_id IS NOT NULL;
 CREATE INDEX audit_record_operation ON audit_record (operation, recorded_at, idx);
 
 -- What names somebody, or could be guessed from its hash: the salts of the twelve groups, one after

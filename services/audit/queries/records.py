@@ -35,6 +35,22 @@ _AS_TOLD: Final = {
 _MIDNIGHT: Final = "({}::timestamp AT TIME ZONE '{}')"
 _AUTHN: Final = ("jti", "client_id", "idp", "acr", "auth_time")
 
+NONE: Final = "none"
+"""Stands for records that rest on no relationship, or on no override."""
+
+UNJUSTIFIED: Final = "unjustified"
+_OVERRIDES: Final = {
+    "any": "r.override_id IS NOT NULL",
+    NONE: "r.override_id IS NULL",
+    UNJUSTIFIED: """r.override_id IS NOT NULL AND r.operation = 'read'
+       AND r.recorded_at < now() - interval '24 hours'
+       AND NOT EXISTS (SELECT FROM audit_record j WHERE j.override_id = r.override_id
+                          AND j.operation = 'justification')""",
+}
+
+ACCESSES: Final = ("read", "search", "delivery", "export", "denial", "justification")
+"""The operations that a list of accesses shows."""
+
 Groups = Mapping[str, Mapping[str, Any]]
 
 
@@ -42,6 +58,9 @@ Groups = Mapping[str, Mapping[str, Any]]
 class Wanted:
     """Which records are asked for; ``None`` is no filter.
 
+    ``nobody`` is whose records are left out. ``shown`` is a section that something was shown of,
+    ``relationship`` the kind of what an access rested on, or ``none``. ``override`` is its kind,
+    ``any``, ``none``, or ``unjustified``: one that nobody has given reasons for within a day.
     ``since`` and ``until`` are instants or days of ``zone``, both included. ``after`` is the place
     of the last record of the page before.
     """
@@ -49,9 +68,15 @@ class Wanted:
     plan_id: UUID | None = None
     organisation: str | None = None
     contributor: str | None = None
+    nobody: str | None = None
     contribution_id: UUID | None = None
     section: str | None = None
     operation: str | None = None
+    operations: tuple[str, ...] | None = None
+    shown: str | None = None
+    relationship: str | None = None
+    purpose: str | None = None
+    override: str | None = None
     since: date | datetime | None = None
     until: date | datetime | None = None
     after: int | None = None
@@ -97,9 +122,15 @@ def statement(wanted: Wanted, after_at: datetime | None) -> tuple[str, list[Any]
         "r.plan_id = {}": wanted.plan_id,
         "r.organisation = {}": wanted.organisation,
         "r.actor_id = {}": wanted.contributor,
+        "r.actor_id IS DISTINCT FROM {}": wanted.nobody,
         "r.contribution_id = {}": wanted.contribution_id,
         "r.section = {}": wanted.section,
         "r.operation = {}": wanted.operation,
+        "r.operation = ANY({})": wanted.operations,
+        "{} = ANY(r.sections)": wanted.shown,
+        "r.purpose = {}": wanted.purpose,
+        "r.relationship = {}": None if wanted.relationship == NONE else wanted.relationship,
+        "r.override = {}": None if wanted.override in _OVERRIDES else wanted.override,
     }
     times = {
         f"r.recorded_at >= {_begin(wanted.since, wanted.zone)}": wanted.since,
@@ -109,10 +140,14 @@ def statement(wanted: Wanted, after_at: datetime | None) -> tuple[str, list[Any]
     given = {condition: value for condition, value in narrowed.items() if value is not None}
     conditions = [condition.format(f"${number}") for number, condition in enumerate(given, 1)]
     values: list[Any] = list(given.values())
+    if wanted.relationship == NONE:
+        conditions.append("r.relationship IS NULL")
+    if wanted.override in _OVERRIDES:
+        conditions.append(_OVERRIDES[wanted.override])
     if after_at is not None:
         values += [after_at, wanted.after]
         conditions.append(f"(r.recorded_at, r.idx) < (${len(values) - 1}, ${len(values)})")
-    if not any(by.values()):
+    if not any(by.values()) and wanted.override in (None, NONE):
         conditions.append("r.idx >= 0")
     where = " AND ".join(conditions)
     # Only names of our own are put into the statement; every value is a parameter.

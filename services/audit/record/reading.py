@@ -4,7 +4,7 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 from services.audit.record.checks import (
@@ -61,6 +61,7 @@ HEADERS: Final = (
 )
 """The headers of an event that tell the audit more than the event does."""
 
+_WORD: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 _LARGEST_POSITION: Final = 2**63 - 1  # one more is the open end of a range
 _LONGEST_NUMBER: Final = 20
 
@@ -291,6 +292,39 @@ def record_of_unreadable(
         code=code,
         trace_id=trace_id,
     )
+
+
+class Accessed(NamedTuple):
+    """What accesses are found by; nothing where a record says nothing of it."""
+
+    what: str | None
+    sections: list[str] | None
+    relationship: str | None
+    override: str | None
+    override_id: UUID | None
+
+
+def accessed(groups: Mapping[str, Mapping[str, Any]]) -> Accessed:
+    """What a record can be found by as an access, as far as what it says has the form for it."""
+    told, why = groups.get("object", {}), groups.get("why", {})
+    relationship, override = _object(why.get("relationship")), _object(why.get("override"))
+    sections = told.get("sections")
+    names = [one for one in sections if _word(one)] if isinstance(sections, list) else []
+    return Accessed(
+        _word(told.get("what")),
+        names or None,
+        _word(relationship.get("kind")),
+        _word(override.get("kind")),
+        uuid_or_none(_word(override.get("override_id"))),
+    )
+
+
+def _object(given: Any) -> Mapping[str, Any]:
+    return given if isinstance(given, dict) else {}
+
+
+def _word(given: Any) -> str | None:
+    return given if isinstance(given, str) and _WORD.fullmatch(given) else None
 
 
 def change_id(section: str, entry_id: UUID, entry_version: int) -> str:

@@ -10,6 +10,7 @@ import orjson
 
 from services.audit.record.commitment import GROUPS, SALTS_BYTES
 from services.audit.record.model import AuditRecord, Sealed, digest_of, members_of, sealed
+from services.audit.record.reading import accessed
 from services.audit.store.positions import Gap, gaps, newly_lost, note_positions
 from shared.chassis.database.database import Connection, Database
 
@@ -38,6 +39,11 @@ _COLUMNS: Final = (
     "purpose",
     "policy_version",
     "trace_id",
+    "what",
+    "sections",
+    "relationship",
+    "override",
+    "override_id",
     "source_topic",
     "source_partition",
     "source_offset",
@@ -223,6 +229,7 @@ def _row(idx: int, record: AuditRecord, committed: Sealed, logged_at: datetime) 
         record.purpose,
         record.policy_version,
         record.trace_id,
+        *accessed(record.groups),
         source.topic,
         source.partition,
         source.offset,

@@ -6,13 +6,14 @@ answer is a problem and nothing leaves.
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Final
 
 from fastapi import Request, Response
 
 from services.plan.reads.view import ListView, PlanView
 from shared.chassis.accesses.record import Asked, Shown
-from shared.chassis.accesses.recording import ACCESS_ID, AccessRecords
+from shared.chassis.accesses.recording import AccessRecords
 from shared.chassis.http.parameters import PRIVATE, list_header
 from shared.chassis.wire.problem import Problem
 
@@ -61,14 +62,22 @@ class Release:
         """The no of a decision, when it is recorded."""
         return await self._accesses.denied(asked)
 
+    async def plan_unknown(self, asked: Asked) -> Problem:
+        """That there is no such plan; to whoever breaks the glass for it, when it is recorded."""
+        decision = asked.decision
+        if decision.override is None:
+            return Problem("plan-unknown")
+        no = replace(decision, allowed=False, code="plan-unknown", override=None)
+        return await self.denied(replace(asked, decision=no, more={"status": 404}))
+
     async def _recorded(self, asked: Asked, shown: Shown) -> dict[str, str]:
         """Head of an answer whose access is durable."""
-        access_id = await self._accesses.keep(asked, shown)
+        kept = await self._accesses.keep(asked, shown)
         behind = self.lag()
         told = "unknown" if behind is None else f"{behind:.1f}"
         return {
             **PRIVATE,
             "Ledger-Policy": asked.decision.policy_version,
             "Ledger-Lag": "0" if told == "0.0" else told,
-            ACCESS_ID: str(access_id),
+            **kept.headers,
         }

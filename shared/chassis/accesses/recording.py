@@ -1,25 +1,48 @@
 """Makes each access durable before its answer leaves: nobody is shown anything unrecorded."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
 from types import TracebackType
-from typing import Final, Self
+from typing import Final, NamedTuple, Self
 from uuid import UUID
 
 import asyncpg
 from uuid_utils.compat import uuid7
 
+from shared.chassis.accesses.overrides import Overrides
 from shared.chassis.accesses.record import Asked, Did, Shown, access_record, on_behalf_of, who_of
 from shared.chassis.accesses.rows import AccessRow, access_commits
-from shared.chassis.database.database import TRANSIENT
+from shared.chassis.database.database import TRANSIENT, Database
 from shared.chassis.settings import Settings
 from shared.chassis.store.group_commit import QueueFull, Unavailable
 from shared.chassis.telemetry import Part, inject
 from shared.chassis.wire.problem import Problem
+from shared.ledger import Contributor, instant
 from shared.ledger.names import trace_of
 
 ACCESS_ID: Final = "Ledger-Access-Id"
 """The header that names the record of an answer."""
+
+OVERRIDE_ENDS: Final = "Ledger-Override-Ends"
+"""The header that says until when an override lasts."""
+
+
+class Kept(NamedTuple):
+    """An access whose record is durable, and when the override ends that it rests on."""
+
+    access_id: UUID
+    override_ends: datetime | None = None
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """What the answer says of it."""
+        told = {ACCESS_ID: str(self.access_id)}
+        if self.override_ends is not None:
+            told[OVERRIDE_ENDS] = instant(self.override_ends)
+        return told
+
 
 _BETWEEN_WINDOWS: Final = 0.1
 """Seconds in which accesses gather before they are published: many share a message's way."""
@@ -32,7 +55,8 @@ class AccessRecords:
     What waits for a commit is bounded; whoever has waited as long as a reader does is told so.
     """
 
-    def __init__(self, settings: Settings, publish: Callable[[], None]) -> None:
+    def __init__(self, settings: Settings, database: Database, publish: Callable[[], None]) -> None:
+        self._overrides = Overrides(database, settings.override_seconds)
         self._publish = publish
         self._timer: asyncio.TimerHandle | None = None
         self._commits = access_commits(
@@ -66,15 +90,33 @@ class AccessRecords:
         """Accesses that wait for a commit."""
         return self._commits.waiting
 
-    async def keep(self, asked: Asked, shown: Shown, did: Did | None = None) -> UUID:
-        """The id of the access, once its record is durable; only then may what is shown leave.
+    async def keep(self, asked: Asked, shown: Shown, did: Did | None = None) -> Kept:
+        """The access, once its record is durable; only then may what is shown leave.
 
         Raises ``Problem`` (503) where it cannot be made durable. A caller who goes away meanwhile
         leaves a record, and is shown nothing.
         """
         if not asked.decision.allowed:
             raise PermissionError("nothing is shown on a decision that does not allow it")
-        return await self._kept(asked, shown, did)
+        if asked.decision.override is None:
+            return Kept(await self._kept(asked, shown, did))
+        with _troubles_as_problems():
+            kept = await self._overrides.keep(asked, shown)
+        self._committed()
+        return Kept(*kept)
+
+    async def justify(
+        self, access_id: UUID, contributor: Contributor, basis: str, text: str
+    ) -> UUID:
+        """The id of the record of why an override was used, once it is durable.
+
+        Raises ``Problem``: ``access-unknown`` where it is nobody's but theirs to say, or there is
+        no override, ``access-already-justified``.
+        """
+        with _troubles_as_problems():
+            kept = await self._overrides.justify(access_id, contributor, basis, text)
+        self._committed()
+        return kept
 
     async def deny(self, asked: Asked) -> UUID:
         """The id of a denial, once its record is durable."""
@@ -108,14 +150,8 @@ class AccessRecords:
 
     async def store(self, row: AccessRow) -> None:
         """Returns when the row is durable; raises ``Problem`` where it may not be."""
-        try:
+        with _troubles_as_problems():
             await self._commits.append(row)
-        except QueueFull:
-            raise Problem("overloaded", "Too much is waiting here. Send the same again.") from None
-        except (Unavailable, asyncpg.PostgresError, *TRANSIENT):
-            raise Problem(
-                "unavailable", "This read could not be recorded, so nothing is shown. Ask again."
-            ) from None
 
     def _committed(self) -> None:
         if self._timer is None:
@@ -125,3 +161,15 @@ class AccessRecords:
     def _tell(self) -> None:
         self._timer = None
         self._publish()
+
+
+@contextmanager
+def _troubles_as_problems() -> Iterator[None]:
+    try:
+        yield
+    except QueueFull:
+        raise Problem("overloaded", "Too much is waiting here. Send the same again.") from None
+    except (Unavailable, asyncpg.PostgresError, *TRANSIENT):
+        raise Problem(
+            "unavailable", "This could not be recorded, so nothing is shown. Ask again."
+        ) from None

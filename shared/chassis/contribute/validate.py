@@ -82,7 +82,8 @@ class Validations:
         if not asked.decision.allowed:
             return await self._accesses.deny(asked)
         sections = [receipt_json["section"]]
-        return await self._accesses.keep(asked, Shown.of(body, sections=sections))
+        kept = await self._accesses.keep(asked, Shown.of(body, sections=sections))
+        return kept.access_id
 
     async def _foreseen(self, prepared: Prepared, by: Decision) -> tuple[dict[str, Any], Decision]:
         """The receipt, and the decision that it rests on in the end."""

@@ -15,7 +15,7 @@ from fastapi import APIRouter, Depends, Request, Response
 from starlette.types import Receive, Scope, Send
 
 from shared.chassis.accesses.record import Asked, Shown, What
-from shared.chassis.accesses.recording import ACCESS_ID, AccessRecords
+from shared.chassis.accesses.recording import AccessRecords
 from shared.chassis.contribute.decisions import marks_of_entry
 from shared.chassis.contribute.media import who_may_store
 from shared.chassis.http.answers import IS_HEAD
@@ -136,7 +136,7 @@ def media_routes(
             await response.begin()
         # Of a part, too, hash and length are those of the whole file.
         shown = Shown(media.sha256, media.size, response.status_code, media.mime, None, [section])
-        response.headers[ACCESS_ID] = str(await accesses.keep(asked, shown))
+        response.headers.update((await accesses.keep(asked, shown)).headers)
         _log("media.delivered", media, contributor, section)
         return response
 

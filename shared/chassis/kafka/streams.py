@@ -206,12 +206,13 @@ class AccessStream(Stream):
     name = "accesses"
     rows = """
         SELECT next.position, next.access_id, next.recorded_at, next.plan_id, next.record, next.who,
-               override_id, o.kind, o.reason, o.ends_at, next.up_to
+               o.override_id, o.kind, o.reason, o.ends_at, j.basis, next.up_to
           FROM (SELECT *, sum(size) OVER (ORDER BY position) AS up_to
                   FROM (SELECT *, octet_length(record) + coalesce(octet_length(who), 0) AS size
                           FROM ledger.access_record WHERE position > $1
                          ORDER BY position LIMIT $2) AS sized) AS next
-          LEFT JOIN ledger.access_override o USING (override_id)
+          LEFT JOIN ledger.access_override o ON o.override_id = next.override_id
+          LEFT JOIN ledger.access_justification j ON j.access_id = next.access_id
          WHERE next.up_to - next.size < $3 ORDER BY next.position
     """
     to_go = """
@@ -252,14 +253,13 @@ class AccessStream(Stream):
 
 
 def _override_json(row: Any) -> bytes:
-    return orjson.dumps(
-        {
-            "override_id": str(row["override_id"]),
-            "kind": row["kind"],
-            "reason": row["reason"],
-            "ends_at": instant(row["ends_at"]),
-        }
-    )
+    told = {
+        "override_id": str(row["override_id"]),
+        "kind": row["kind"],
+        "reason": row["reason"],
+        "ends_at": instant(row["ends_at"]),
+    }
+    return orjson.dumps(told if row["basis"] is None else {**told, "basis": row["basis"]})
 
 
 def streams_of(section: Section, settings: Settings) -> list[Stream]:

@@ -52,6 +52,7 @@ _NO_RULE: Final[Mapping[Action, str]] = {
     Action.READ_PLAN: _NO_PLAN,
     Action.READ_EMERGENCY: _NO_PLAN,
     Action.READ_AUDIT: "This role may not read the audit.",
+    Action.READ_OWN_ACCESSES: "Only the person may read who has seen their plan.",
 }
 _NO_PLAN_FOR_IT: Final = "This purpose opens no plan."
 _NO_SUCH_PURPOSE: Final[Mapping[Action, str]] = {
@@ -74,6 +75,7 @@ _PROXY_TO_VIEW: Final = (
     "You see this plan only by a live Proxy that may view, and whose party has the `sub` of this "
     "token among its identifiers."
 )
+_NOT_VERIFIED: Final = "This needs a token that says that the NHS number was verified."
 _NAME_A_PROXY: Final = (
     "Name in `provenance.on_behalf_of.proxy` a Proxy of this plan that is live, covers this and "
     "whose party contributes."
@@ -140,6 +142,14 @@ def _own_plan(contributor: Contributor, _: Action, facts: Facts, __: str | None)
     return no_by_the_plan(contributor, facts) or Decision(
         True, relationship=OWN, sees=Sees(Reader.PERSON, scopes=_ALL, sex=True, third_party=True)
     )
+
+
+def _own_plan_verified(
+    contributor: Contributor, action: Action, facts: Facts, purpose: str | None
+) -> Decision:
+    if not contributor.nhs_number_verified:
+        return Decision(False, "not-permitted", _NOT_VERIFIED)
+    return _own_plan(contributor, action, facts, purpose)
 
 
 def _by_proxy(contributor: Contributor, action: Action, facts: Facts, __: str | None) -> Decision:
@@ -285,6 +295,7 @@ def _organisation_sees(
 
 _JUDGED: Final[Mapping[Needs, _Judge]] = {
     Needs.OWN_PLAN: _own_plan,
+    Needs.OWN_PLAN_VERIFIED: _own_plan_verified,
     Needs.PROXY: _by_proxy,
     Needs.RELATIONSHIP: _by_relationship,
     Needs.OR_BREAK_GLASS: _or_break_glass,

@@ -31,6 +31,7 @@ class Action(Enum):
     STORE_MEDIA = "store-media"
     READ_RECEIPT = "read-receipt"
     READ_AUDIT = "read-audit"
+    READ_OWN_ACCESSES = "read-own-accesses"
 
 
 class Needs(Enum):
@@ -42,6 +43,7 @@ class Needs(Enum):
     OR_BREAK_GLASS = "a live relationship of their organisation, or an emergency and its reason"
     ANY_RELATIONSHIP = "a relationship of their organisation, be it objected to or out of time"
     ROLE = "only their role, for the commands that name it"
+    OWN_PLAN_VERIFIED = "a token for this plan, and a verified NHS number"
     OWN_RECEIPT = "that they, or their organisation, contributed it"
     NOTHING = "nothing more"
 
@@ -125,6 +127,10 @@ RULES: Final = (
     Rule(
         *(Caller.OFFICER, Action.READ_AUDIT, Needs.NOTHING, AUDIT),
         "Only an auditor sees how somebody was authenticated.",
+    ),
+    Rule(
+        *(Caller.PERSON, Action.READ_OWN_ACCESSES, Needs.OWN_PLAN_VERIFIED),
+        in_words="Only the person is told who has seen their plan: it may be about a Proxy.",
     ),
 )
 """Every rule. Whatever is not here is refused."""

@@ -94,6 +94,7 @@ class Count(StrEnum):
     GAPS = "careplan.gaps"
     OFFSET_JUMPS = "careplan.offset.jumps"
     TOPICS_MADE_AGAIN = "careplan.topics.made_again"
+    OVERRIDES = "careplan.overrides"
     MEDIA_STORED = "careplan.media.stored"
     MEDIA_DELIVERED = "careplan.media.delivered"
     MEDIA_DAMAGED = "careplan.media.damaged"
@@ -116,6 +117,7 @@ UNITS_OF_COUNTS: Final[Mapping[str, str]] = {
     Count.GAPS: "{gap}",  # in the versions of an entry
     Count.OFFSET_JUMPS: "{batch}",  # that began above the stored offset
     Count.TOPICS_MADE_AGAIN: "{topic}",  # read from their beginning
+    Count.OVERRIDES: "{override}",  # begun, by code: break-glass, or against an objection
     Count.MEDIA_STORED: "{file}",  # taken, by outcome: new, or again
     Count.MEDIA_DELIVERED: "{answer}",  # by outcome: whole, part, or cut off
     Count.MEDIA_DAMAGED: "{file}",  # whose bytes are gone, or not those that were stored

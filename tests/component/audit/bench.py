@@ -109,6 +109,40 @@ def refusal(contribution: int = 1, **others: Any) -> Message:
     return Message(AUDIT_RECORDS, str(UUID(int=1)).encode(), orjson.dumps(value))
 
 
+def access(number: int, **others: Any) -> Message:
+    """A read of a plan, as a reader records it."""
+    value = {
+        "record_id": str(UUID(int=number)),
+        "operation": "read",
+        "type": "access.read",
+        "what": "plan",
+        "status": 200,
+        "via": "api",
+        "recorded_at": f"2024-11-2{number}T08:00:00Z",
+        "actor": {
+            "kind": "professional",
+            "id": "quill",
+            "name": "Dr A. Quill-Synth",
+            "role": "gp",
+            "organisation": {"ods": "ZZG01", "name": "Quill Surgery"},
+        },
+        "authn": {"jti": f"t-{number}"},
+        "purpose": "direct-care",
+        "purpose_of_use": "TREAT",
+        "relationship": {"id": str(UUID(int=70)), "kind": "registered", "self_claimed": False},
+        "decision": "permit",
+        "plan_id": str(UUID(int=1)),
+        "plan_version": 5,
+        "sections": ["goals", "needs"],
+        "redactions": [],
+        "body_sha256": f"{number:064x}",
+        "body_length": 100,
+        "media_type": "application/json",
+        **others,
+    }
+    return Message(AUDIT_RECORDS, str(value["plan_id"]).encode(), orjson.dumps(value))
+
+
 class Bench:
     """An audit's database, topics of its own, and consumers of them."""
 

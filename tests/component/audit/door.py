@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import httpx
 
 from deploy.local.stack.issuer import ISS, Issuer
 from services.audit.app import create_app
+from shared.chassis.kafka.relay import LOCK
 from shared.cli.token import professional
 from shared.ledger.topics import events_topic
 from shared.testing.contracts.holding import holding_to
@@ -25,7 +27,9 @@ class Door:
     issuer: Issuer
 
     def token(self, role: str = "auditor") -> dict[str, str]:
-        claims = professional("ZZG09", role, "Vera Auditor-Synth")
+        return self.bearer(professional("ZZG09", role, "Vera Auditor-Synth"))
+
+    def bearer(self, claims: dict[str, Any]) -> dict[str, str]:
         return {"Authorization": f"Bearer {self.issuer.signer.sign(claims)}"}
 
     async def get(self, query: str = "", **others: Any) -> httpx.Response:
@@ -39,7 +43,22 @@ class Door:
 
 
 @asynccontextmanager
-async def open_door(bench: Bench, folder: Path, **others: Any) -> AsyncIterator[Door]:
+async def open_door(
+    bench: Bench, folder: Path, *, publishes: bool = False, **others: Any
+) -> AsyncIterator[Door]:
+    """The door of an audit; that it was asked stays unpublished, unless that is what is tested."""
+    holder = await asyncpg.connect(bench.made.owner_url)
+    if not publishes:
+        await holder.execute("SELECT pg_advisory_lock($1)", LOCK)
+    try:
+        async with _running(bench, folder, **others) as door:
+            yield door
+    finally:
+        await holder.close()
+
+
+@asynccontextmanager
+async def _running(bench: Bench, folder: Path, **others: Any) -> AsyncIterator[Door]:
     issuer = Issuer(folder)
     issuer.prepare()
     app = create_app(bench.settings(jwks=str(issuer.jwks), issuer=ISS, **others))

@@ -100,6 +100,8 @@ CREATE INDEX access_override_of ON ledger.access_override (plan_id, sub, ends_at
 CREATE TABLE ledger.access_justification (
     override_id  uuid PRIMARY KEY REFERENCES ledger.access_override,
     access_id    uuid NOT NULL,              -- the record of the justification
+    basis        text NOT NULL CHECK (
+        basis IN ('consent', 'legal', 'public-interest', 'vital-interest')),
     justified_at timestamptz NOT NULL
 );
 
@@ -164,12 +166,13 @@ $$;
 
 -- Keeps why an override was used, with its record; false where that was said before.
 CREATE FUNCTION ledger.justify_override(
-    override_id_ uuid, plan_id_ uuid, access_id_ uuid, record_ bytea, who_ bytea, salt_ bytea
+    override_id_ uuid, plan_id_ uuid, basis_ text, access_id_ uuid, record_ bytea, who_ bytea,
+    salt_ bytea
 ) RETURNS boolean LANGUAGE plpgsql AS $$
 BEGIN
     PERFORM pg_advisory_xact_lock(7413);
     INSERT INTO ledger.access_justification
-    VALUES (override_id_, access_id_, clock_timestamp()) ON CONFLICT DO NOTHING;
+    VALUES (override_id_, access_id_, basis_, clock_timestamp()) ON CONFLICT DO NOTHING;
     IF NOT FOUND THEN
         RETURN false;
     END IF;

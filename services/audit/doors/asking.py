@@ -1,0 +1,87 @@
+"""Who asks the audit something: judged first, and recorded before they are answered."""
+
+from collections.abc import Callable, Collection, Coroutine
+from typing import Annotated, Any, Final
+from uuid import UUID
+
+import orjson
+from fastapi import Depends, Request, Response
+
+from shared.chassis.accesses.record import Asked, Did, Shown, What
+from shared.chassis.accesses.recording import AccessRecords
+from shared.chassis.http.identity import Identity
+from shared.chassis.http.parameters import (
+    PRIVATE,
+    PURPOSES,
+    judge_parameters,
+    judge_purpose,
+    one_header,
+)
+from shared.chassis.policy.decide import Action, Facts, Roles, decide
+from shared.ledger import Contributor, id_in
+
+ASKED: Final = ("Ledger-Access-Id", "Ledger-Policy")
+"""The headers of an answer of the audit."""
+
+_JSON: Final = "application/json"
+
+
+class Questions:
+    """Judges questions to the audit, and lets answers out when the question is recorded."""
+
+    def __init__(self, accesses: AccessRecords, roles: Roles) -> None:
+        self._accesses = accesses
+        self._roles = roles
+
+    def reader(
+        self, identity: Identity, what: What, names: Collection[str]
+    ) -> Callable[..., Coroutine[Any, Any, Asked]]:
+        """Whether the caller may read the audit, for ``Depends``; raises ``Problem``.
+
+        ``names`` are the parameters that the address takes.
+        """
+
+        async def reader(
+            request: Request, contributor: Annotated[Contributor, Depends(identity)]
+        ) -> Asked:
+            plan_id = id_in(request.query_params.get("plan_id"))
+            return await self.permitted(
+                Action.READ_AUDIT, what, request, contributor, names, plan_id
+            )
+
+        return reader
+
+    async def permitted(
+        self,
+        action: Action,
+        what: What,
+        request: Request,
+        contributor: Contributor,
+        parameters: Collection[str],
+        plan_id: UUID | None = None,
+    ) -> Asked:
+        """What the record of a question begins with; who may not ask is told so, recorded."""
+        purpose = one_header(request, "Ledger-Purpose")
+        known = purpose if purpose in PURPOSES else None
+        decision = decide(contributor, action, Facts(self._roles, plan_id=plan_id), known)
+        asked = Asked(contributor, decision, what, plan_id, known or "audit")
+        if not decision.allowed:
+            raise await self._accesses.denied(asked)
+        judge_purpose(request, purpose)
+        judge_parameters(request, parameters)
+        return asked
+
+    async def answer(self, asked: Asked, told: dict[str, Any]) -> Response:
+        """A page of items, once it is recorded who asked for it."""
+        body = orjson.dumps(told)
+        headers = await self.recorded(asked, Shown.of(body))
+        return Response(body, media_type=_JSON, headers=headers)
+
+    async def recorded(self, asked: Asked, shown: Shown) -> dict[str, str]:
+        """The head of an answer whose question is recorded."""
+        kept = await self._accesses.keep(asked, shown, Did.QUERY)
+        return {
+            **PRIVATE,
+            "Ledger-Policy": asked.decision.policy_version,
+            **kept.headers,
+        }
