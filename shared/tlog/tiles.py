@@ -90,35 +90,42 @@ def tiles_of(size: int) -> list[Tile]:
 class Nodes:
     """The hashes in one tile and those of all complete subtrees above them, within the tile."""
 
-    def __init__(self, hashes: bytes) -> None:
-        row = _hashes_in(hashes)
-        if not 0 < len(row) <= WIDTH or len(row[-1]) != HASH_BYTES:
+    def __init__(self, hashes: bytes, inner: bytes | None = None) -> None:
+        """``inner`` is what ``Nodes(hashes).inner`` was, where that is at hand."""
+        width, rest = divmod(len(hashes), HASH_BYTES)
+        if not 0 < width <= WIDTH or rest:
             raise ValueError("a tile has from 1 to 256 hashes of 32 bytes")
-        self._rows = [row]
-        while len(row) > 1:
-            pairs = zip(row[::2], row[1::2], strict=False)
-            row = [node_hash(left, right) for left, right in pairs]
-            self._rows.append(row)
+        self._starts = [0]
+        while width > 1:
+            self._starts.append(self._starts[-1] + width)
+            width >>= 1
+        self.hashes = hashes
+        self.inner = _inner_of(hashes) if inner is None else inner
+        if self._starts[-1] * HASH_BYTES + HASH_BYTES != len(hashes) + len(self.inner):
+            raise ValueError("these are not as many inner hashes as the tile has")
 
     def hash_of(self, subtree: Subtree) -> bytes:
         """The hash of a subtree whose tile this is."""
         rest = subtree.height % HEIGHT
-        return self._rows[rest][subtree.number % (WIDTH >> rest)]
+        at = (self._starts[rest] + subtree.number % (WIDTH >> rest)) * HASH_BYTES
+        if at < len(self.hashes):
+            return self.hashes[at : at + HASH_BYTES]
+        at -= len(self.hashes)
+        return self.inner[at : at + HASH_BYTES]
 
     @property
     def root(self) -> bytes:
         """The root of a full tile, which stands in the level above."""
-        if len(self._rows[0]) != WIDTH:
+        if len(self.hashes) != TILE_BYTES:
             raise ValueError("a partial tile has no root")
-        return self._rows[HEIGHT][0]
+        return self.inner[-HASH_BYTES:]
 
 
 class FullTile(NamedTuple):
-    """A tile that has become full, with its hashes and its root."""
+    """A tile that has become full, with its hashes."""
 
     tile: Tile
-    hashes: bytes
-    root: bytes
+    nodes: Nodes
 
 
 class TileWriter:
@@ -144,9 +151,9 @@ class TileWriter:
             row.append(hashed)
             if len(row) < WIDTH:
                 return found
-            hashes = b"".join(row)
-            hashed = Nodes(hashes).root
-            found.append(FullTile(Tile(level, self._numbers[level]), hashes, hashed))
+            nodes = Nodes(b"".join(row))
+            hashed = nodes.root
+            found.append(FullTile(Tile(level, self._numbers[level]), nodes))
             self._numbers[level] += 1
             row.clear()
             level += 1
@@ -187,3 +194,12 @@ def bundle(leaves: Iterable[bytes]) -> bytes:
 
 def _hashes_in(tile: bytes) -> list[bytes]:
     return [tile[at : at + HASH_BYTES] for at in range(0, len(tile), HASH_BYTES)]
+
+
+def _inner_of(tile: bytes) -> bytes:
+    """The hashes above those of a tile, row by row."""
+    row, found = _hashes_in(tile), []
+    while len(row) > 1:
+        row = [node_hash(left, right) for left, right in zip(row[::2], row[1::2], strict=False)]
+        found += row
+    return b"".join(found)

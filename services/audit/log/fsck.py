@@ -14,6 +14,7 @@ from services.audit.store.log import (
     all_checkpoints,
     count_of_records,
     stored_records,
+    stored_root,
     stored_tile,
 )
 from shared.chassis import telemetry
@@ -106,8 +107,9 @@ class FsckForEver:
 
 async def _compare(asked: Asked, full: FullTile) -> None:
     try:
-        stored = await stored_tile(asked, full.tile)
+        stored, root = await stored_tile(asked, full.tile), await stored_root(asked, full.tile)
     except TileMissing as error:
         raise Damaged(f"the tile {error} is missing") from None
-    if stored != (full.hashes, full.root):
+    known = full.nodes.hashes, full.nodes.inner, full.nodes.root
+    if (stored.hashes, stored.inner, root) != known:
         raise Damaged(f"the tile {full.tile.path} is not what its records give")

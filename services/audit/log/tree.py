@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from services.audit.record.commitment import leaf_hash
-from services.audit.store.log import Asked, leaves, tile_hashes
+from services.audit.store.log import Asked, leaves, roots_below, stored_tile
 from shared.chassis.wire.remembered import Remembered
 from shared.tlog.merkle import (
     Range,
@@ -27,9 +27,9 @@ from shared.tlog.tiles import (
 )
 
 REMEMBERED_BYTES: Final = 32 * 2**20
-"""Of tiles with their inner hashes: those of some 100,000 records, and all levels above them."""
+"""Of tiles with their inner hashes: those of some 500,000 records."""
 
-_OF_A_HASH: Final = 160  # two hashes for each of the tile, as Python keeps them
+_OF_A_TILE: Final = 600  # beside its hashes
 
 
 class StoredTree:
@@ -43,9 +43,7 @@ class StoredTree:
         """The bytes of a tile or of a bundle of leaves; raises ``TileMissing``."""
         if tile.level == ENTRIES:
             return bundle(await leaves(self._asked, tile))
-        if tile.level == 0 and tile.width < WIDTH:
-            return b"".join(map(leaf_hash, await leaves(self._asked, tile)))
-        return b"".join(await tile_hashes(self._asked, tile))
+        return (await self._nodes(tile)).hashes
 
     async def root(self, size: int) -> bytes:
         """The root over the first leaves; raises ``TileMissing``."""
@@ -77,9 +75,20 @@ class StoredTree:
         wanted = needed((one for each in ranges for one in subtrees(each)), size)
         at_hand: dict[Tile, Nodes] = {}
         for tile in wanted:
-            nodes = self._seen.get(tile)
-            if nodes is None:
-                nodes = Nodes(await self.tile(tile))
-                self._seen.put(tile, nodes, tile.width * _OF_A_HASH)
-            at_hand[tile] = nodes
+            at_hand[tile] = await self._nodes(tile)
         return TileHashes(size, at_hand)
+
+    async def _nodes(self, tile: Tile) -> Nodes:
+        nodes = self._seen.get(tile)
+        if nodes is None:
+            nodes = await self._read(tile)
+            weight = len(nodes.hashes) + len(nodes.inner) + _OF_A_TILE
+            self._seen.put(tile, nodes, weight)
+        return nodes
+
+    async def _read(self, tile: Tile) -> Nodes:
+        if tile.width == WIDTH:
+            return await stored_tile(self._asked, tile)
+        if tile.level:
+            return Nodes(b"".join(await roots_below(self._asked, tile)))
+        return Nodes(b"".join(map(leaf_hash, await leaves(self._asked, tile))))

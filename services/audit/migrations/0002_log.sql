@@ -1,15 +1,18 @@
 -- The tree over the leaves of the records. A full tile holds 256 hashes and is never changed; root is
--- its own hash, which stands in the level above. What a partial tile holds follows from the leaves,
+-- its own hash, which stands in the level above; inner_ is what leads from the one to the other, kept
+-- so that a proof needs no hashing. What a partial tile holds follows from the leaves,
 -- or from the roots of the level below, so it is kept nowhere.
 CREATE TABLE log_tile (
     level  smallint NOT NULL CHECK (level BETWEEN 0 AND 63),
     number bigint NOT NULL CHECK (number >= 0),
     hashes bytea NOT NULL CHECK (length(hashes) = 8192),
+    inner_ bytea NOT NULL CHECK (length(inner_) = 8160),
     root   bytea NOT NULL CHECK (length(root) = 32),
     PRIMARY KEY (level, number)
 );
 -- A hash is random: trying to compress it is work for nothing.
-ALTER TABLE log_tile ALTER COLUMN hashes SET STORAGE EXTERNAL;
+ALTER TABLE log_tile ALTER COLUMN hashes SET STORAGE EXTERNAL,
+                     ALTER COLUMN inner_ SET STORAGE EXTERNAL;
 
 -- What the log has signed of itself: a size is signed once.
 CREATE TABLE log_checkpoint (

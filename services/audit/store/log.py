@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, Final, Protocol
 
 from shared.chassis.database.database import Connection
-from shared.tlog.tiles import ENTRIES, WIDTH, FullTile, Tile
+from shared.tlog.tiles import FullTile, Nodes, Tile
 
 Row = Any
 """A row of asyncpg, which ships no types."""
@@ -72,32 +72,31 @@ async def leaves(asked: Asked, tile: Tile) -> list[bytes]:
     return [row["leaf"] for row in _all_of(tile, rows)]
 
 
-async def tile_hashes(asked: Asked, tile: Tile) -> list[bytes]:
-    """The stored hashes of a tile: its own, or the roots of those below; ``TileMissing``.
-
-    A partial tile of level 0 is stored nowhere: it is made from ``leaves``.
-    """
-    if tile.width == WIDTH:
-        query = "SELECT hashes FROM log_tile WHERE level = $1 AND number = $2"
-        rows = await asked.fetch(query, tile.level, tile.number)
-        if not rows:
-            raise TileMissing(tile.path)
-        return [rows[0]["hashes"]]
-    if tile.level in (0, ENTRIES):
-        raise ValueError("a partial tile of level 0 is made from its leaves")
+async def roots_below(asked: Asked, tile: Tile) -> list[bytes]:
+    """What a tile above level 0 holds: the roots of the full tiles below; ``TileMissing``."""
     query = """SELECT root FROM log_tile WHERE level = $1 AND number >= $2 AND number < $3
                 ORDER BY number"""
     rows = await asked.fetch(query, tile.level - 1, tile.first, tile.first + tile.width)
     return [row["root"] for row in _all_of(tile, rows)]
 
 
-async def stored_tile(asked: Asked, tile: Tile) -> tuple[bytes, bytes]:
-    """The hashes of a full tile and its root, as they are stored; raises ``TileMissing``."""
-    query = "SELECT hashes, root FROM log_tile WHERE level = $1 AND number = $2"
+async def stored_tile(asked: Asked, tile: Tile) -> Nodes:
+    """A full tile, as it is stored; raises ``TileMissing``."""
+    query = "SELECT hashes, inner_ FROM log_tile WHERE level = $1 AND number = $2"
     rows = await asked.fetch(query, tile.level, tile.number)
     if not rows:
         raise TileMissing(tile.path)
-    return rows[0]["hashes"], rows[0]["root"]
+    return Nodes(*rows[0])
+
+
+async def stored_root(asked: Asked, tile: Tile) -> bytes:
+    """The root of a full tile, as it is stored beside it; raises ``TileMissing``."""
+    query = "SELECT root FROM log_tile WHERE level = $1 AND number = $2"
+    rows = await asked.fetch(query, tile.level, tile.number)
+    if not rows:
+        raise TileMissing(tile.path)
+    root: bytes = rows[0]["root"]
+    return root
 
 
 async def all_checkpoints(asked: Asked) -> dict[int, bytes]:
@@ -145,8 +144,10 @@ async def add_tiles(connection: Connection, tiles: Sequence[FullTile]) -> None:
     """Add tiles that have become full."""
     await connection.copy_records_to_table(
         "log_tile",
-        records=[(*one.tile[:2], one.hashes, one.root) for one in tiles],
-        columns=("level", "number", "hashes", "root"),
+        records=[
+            (*one.tile[:2], one.nodes.hashes, one.nodes.inner, one.nodes.root) for one in tiles
+        ],
+        columns=("level", "number", "hashes", "inner_", "root"),
     )
 
 

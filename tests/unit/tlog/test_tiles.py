@@ -134,6 +134,20 @@ def test_nodes_when_the_bytes_are_no_tile_then_they_are_refused() -> None:
             Nodes(wrong)
     with pytest.raises(ValueError, match="has no root"):
         _ = Nodes(b"x" * 32).root
+    with pytest.raises(ValueError, match="not as many inner hashes"):
+        Nodes(b"x" * 64, b"")
+
+
+@pytest.mark.parametrize("width", [1, 2, 3, 7, 100, 255, 256])
+def test_nodes_when_given_what_they_were_before_then_they_are_the_same(width: int) -> None:
+    made = Nodes(bytes_of(Tile(0, 0, width)))
+    again = Nodes(made.hashes, made.inner)
+    for height in range(8):
+        for number in range(width >> height):
+            subtree = Subtree(height, number)
+            first = number << height
+            wanted = naive.root(LEAVES[first : first + (1 << height)])
+            assert made.hash_of(subtree) == again.hash_of(subtree) == wanted
 
 
 def test_bundle_when_leaves_are_written_then_each_has_its_length_before_it() -> None:
@@ -151,8 +165,9 @@ def test_writer_when_begun_anywhere_then_each_tile_is_given_away_once_and_as_def
     after = {tile for tile in tiles_of(LARGEST) if tile.width == 256}
     assert sorted(one.tile for one in written) == sorted(after - before)
     for one in written:
-        assert one.hashes == bytes_of(one.tile)
-        assert one.root == Nodes(one.hashes).root
+        assert one.nodes.hashes == bytes_of(one.tile)
+        first = one.tile.first * 256**one.tile.level
+        assert one.nodes.root == naive.root(LEAVES[first : first + 256 ** (one.tile.level + 1)])
 
 
 def test_writer_when_a_tile_of_level_one_becomes_full_then_both_are_given_away() -> None:
