@@ -825,6 +825,8 @@ def main(given: Sequence[str] | None = None) -> int:
         command.add_argument("--json", action="store_true", help="print JSON")
         if kind == "inclusion":
             command.add_argument("--record", help="the record that the proof is of")
+        if kind == "person":
+            command.add_argument("--complete", action="store_true")
         if kind == "checkpoint":
             command.add_argument("--fresh-within", type=float, metavar="HOURS")
     commands.add_parser("explain", help="what the words mean")

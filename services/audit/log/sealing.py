@@ -35,6 +35,10 @@ AT_MOST: Final = 64 * WIDTH
 """Records between two checkpoints, however many wait."""
 
 
+_IN_ONE_GO: Final = 64
+"""Records that are hashed before others have their turn: some five milliseconds of them."""
+
+
 class Superseded(Exception):
     """Another sealer has begun."""
 
@@ -153,7 +157,7 @@ class Sealing:
         return note
 
     async def _hash_up_to(self, size: int) -> list[FullTile]:
-        """Hash what is stored again, a tile at a time, so that requests are answered between."""
+        """Hash what is stored again, a tile at a time, with requests answered in between."""
         tiles: list[FullTile] = []
         while self.size < size:
             start, end = self.size, min(size, (self.size // WIDTH + 1) * WIDTH)
@@ -162,6 +166,8 @@ class Sealing:
                 found = {row["idx"] for row in rows}
                 raise Damaged(f"record {min(set(range(start, end)) - found)} is missing")
             for idx, row in enumerate(rows, start):
+                if idx % _IN_ONE_GO == 0:
+                    await asyncio.sleep(0)
                 hashed = hash_again(row, idx)
                 if self._logged_at is not None and row["logged_at"] < self._logged_at:
                     raise Damaged(f"record {idx} is older than the one before it")

@@ -7,6 +7,7 @@ from typing import Final
 import asyncpg
 
 from tests.faults.judge.audit import judge_audit
+from tests.faults.judge.checkpoints import judge_checkpoints
 from tests.faults.judge.commitments import hashes_of, judge_commitments
 from tests.faults.judge.evidence import EVENT_TOPICS, Evidence, Stored, Surroundings
 from tests.faults.judge.findings import Findings
@@ -85,8 +86,10 @@ class Checker:
         async with self._evidence.doors() as doors:
             await judge_doors(doors, looked_at, found)
             listed = await doors.audit()
+            signed = await self._evidence.checkpoints()  # before what they are about
             log = await self._evidence.log()
             judge_commitments(log, found)
+            judge_checkpoints(log, signed, found)
             kept = hashes_of(log)
             records = [record | kept[record["idx"]] for record in listed]
             judge_audit(everything, reused, events, first, records, found)
@@ -116,11 +119,13 @@ class Checker:
         [audit] = await self._evidence.ask(
             "audit",
             "SELECT count(*) FILTER (WHERE operation = 'change') AS changes,"
-            " count(*) FILTER (WHERE operation = 'refusal') AS refused FROM audit_record",
+            " count(*) FILTER (WHERE operation = 'refusal') AS refused, count(*) AS records,"
+            " (SELECT coalesce(max(size), 0) FROM log_checkpoint) AS signed FROM audit_record",
         )
         return (
             plan["events"] == there == audit["changes"]
             and audit["refused"] == refused
+            and audit["signed"] == audit["records"]
             and plan["changes_told"] == plan["changes"]
             and plan["told"] == plan["outgoing"]
             and not await self._behind()

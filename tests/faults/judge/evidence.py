@@ -200,6 +200,10 @@ class Evidence:
             " FROM audit_record LEFT JOIN audit_payload USING (idx) ORDER BY idx",
         )
 
+    async def checkpoints(self) -> Sequence[Mapping[str, Any]]:
+        """What the audit's log has signed of itself."""
+        return await self.ask("audit", "SELECT size, root FROM log_checkpoint")
+
     @asynccontextmanager
     async def doors(self) -> AsyncIterator["Doors"]:
         """What readers and auditors are shown by HTTP."""
