@@ -7,8 +7,7 @@ from typing import Final
 import asyncpg
 
 from tests.faults.judge.audit import judge_audit
-from tests.faults.judge.checkpoints import judge_checkpoints
-from tests.faults.judge.commitments import hashes_of, judge_commitments
+from tests.faults.judge.commitments import hashes_of, judge_checkpoints, judge_commitments
 from tests.faults.judge.evidence import EVENT_TOPICS, Evidence, Stored, Surroundings
 from tests.faults.judge.findings import Findings
 from tests.faults.judge.messages import judge_published

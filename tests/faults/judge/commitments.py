@@ -45,6 +45,28 @@ def judge_commitments(rows: Sequence[Mapping[str, Any]], found: Findings) -> Non
         found.unless(row["leaf"] == leaf, "wrong", f"{what} has the leaf of another")
 
 
+def judge_checkpoints(
+    rows: Sequence[Mapping[str, Any]], checkpoints: Sequence[Mapping[str, Any]], found: Findings
+) -> None:
+    """``rows`` are all records in the order of the log; a fork or a step back would be here."""
+    signed = {checkpoint["size"]: checkpoint["root"] for checkpoint in checkpoints}
+    is_there = max(signed, default=0) <= len(rows)
+    found.unless(is_there, "lost", "the log is shorter than what it signed")
+    heap: list[tuple[int, bytes]] = []
+    for size, row in enumerate(rows, 1):
+        hashed, leaves = hashlib.sha256(b"\0" + row["leaf"]).digest(), 1
+        while heap and heap[-1][0] == leaves:
+            hashed = hashlib.sha256(b"\1" + heap.pop()[1] + hashed).digest()
+            leaves *= 2
+        heap.append((leaves, hashed))
+        if size in signed:
+            root = heap[-1][1]
+            for _, left in reversed(heap[:-1]):
+                root = hashlib.sha256(b"\1" + left + root).digest()
+            is_it = signed[size] == root
+            found.unless(is_it, "wrong", f"the checkpoint of {size} is of another log")
+
+
 def hashes_of(rows: Sequence[Mapping[str, Any]]) -> dict[int, dict[str, str | None]]:
     """The two hashes that the groups of each record hold, by its place in the log."""
     kept = {}

@@ -1,4 +1,4 @@
-"""The judge's own computation of what an audit record commits to."""
+"""The judge's own computation of what an audit record commits to, and what the log signs."""
 
 import hashlib
 import json
@@ -9,8 +9,14 @@ from typing import Any
 
 import pytest
 
-from tests.faults.judge.commitments import GROUPS, hashes_of, judge_commitments
+from tests.faults.judge.commitments import (
+    GROUPS,
+    hashes_of,
+    judge_checkpoints,
+    judge_commitments,
+)
 from tests.faults.judge.findings import Findings
+from tests.unit.tlog import naive
 
 Row = dict[str, Any]
 
@@ -76,3 +82,38 @@ def test_one_that_does_not_is_found(spoil: Callable[[Row], object]) -> None:
 
 def test_a_salt_is_never_used_again() -> None:
     assert judged(row(0), row(0)) == ["wrong: the audit's record 0: a salt again"]
+
+
+SIGNED_LEAVES = [b"leaf %d" % number for number in range(40)]
+SIGNED_ROWS = [{"leaf": leaf} for leaf in SIGNED_LEAVES]
+
+
+def signed(*sizes: int) -> list[dict[str, Any]]:
+    return [{"size": size, "root": naive.root(SIGNED_LEAVES[:size])} for size in sizes]
+
+
+def judged_log(rows: list[dict[str, Any]], checkpoints: list[dict[str, Any]]) -> list[str]:
+    found = Findings()
+    judge_checkpoints(rows, checkpoints, found)
+    return found.lines()
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 7, 8, 31, 33])
+def test_checkpoints_that_are_the_roots_of_their_leaves(size: int) -> None:
+    assert judged_log(SIGNED_ROWS, signed(size, 40)) == []
+    assert judged_log([], []) == []
+
+
+def test_a_log_that_is_shorter_than_what_it_signed_is_found() -> None:
+    assert judged_log(SIGNED_ROWS, signed(5, 39)) == []  # the last one is to be signed yet
+    assert judged_log(SIGNED_ROWS[:3], signed(5)) == [
+        "lost: the log is shorter than what it signed"
+    ]
+
+
+def test_a_checkpoint_of_another_log_is_found() -> None:
+    rows = [*SIGNED_ROWS[:7], {"leaf": b"another"}, *SIGNED_ROWS[8:]]
+    assert judged_log(rows, signed(7, 8, 40)) == [
+        "wrong: the checkpoint of 8 is of another log",
+        "wrong: the checkpoint of 40 is of another log",
+    ]
