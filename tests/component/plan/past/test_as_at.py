@@ -106,7 +106,7 @@ async def test_what_cannot_be_asked_is_refused_by_name(bench: Bench) -> None:
             (400, "as-at-in-the-future"),
             (404, "version-unknown"),
             *[(404, "as-at-before-the-plan")] * 3,
-            *[(404, "plan-unknown")] * 2,
+            *[(403, "no-live-relationship")] * 2,
         ]
 
 
