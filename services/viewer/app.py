@@ -14,6 +14,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from services.viewer.clients import Answer, Apis
+from services.viewer.pages.about_me import about_me_routes
+from services.viewer.pages.comment import comment_routes
+from services.viewer.pages.history import history_routes
+from services.viewer.pages.past import past_routes
 from services.viewer.pages.plan import PlanScreens, plan_routes
 from services.viewer.pages.screens import Screens, SignInFirst
 from services.viewer.pages.start import start_routes
@@ -52,6 +56,10 @@ def create_app(
     app = FastAPI(title="Viewer", lifespan=lifespan, redirect_slashes=False, openapi_url=None)
     app.include_router(start_routes(screens, examples_in(told.example_people)))
     app.include_router(plan_routes(plans))
+    app.include_router(past_routes(plans))
+    app.include_router(about_me_routes(plans))
+    app.include_router(comment_routes(plans))
+    app.include_router(history_routes(plans))
     app.include_router(health_routes({"pages": _pages}, settings.service, door=("pages",)))
     app.exception_handlers.update(_handlers(screens))
     app.add_middleware(Overload, in_hand=InHand(settings.request_limit, settings.read_seconds))

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
@@ -58,6 +59,11 @@ class Apis:
     async def version(self, token: str, plan_id: UUID, version: int) -> Answer:
         """The plan of a version."""
         return await self._get(token, f"/v1/plans/{plan_id}/versions/{version}", {"include": _ALL})
+
+    async def as_at(self, token: str, plan_id: UUID, instant: datetime, basis: str) -> Answer:
+        """The plan as it was at an instant, by one of three clocks."""
+        asked = {"include": _ALL, "as_at": instant.isoformat(), "basis": basis}
+        return await self._get(token, f"/v1/plans/{plan_id}", asked)
 
     async def versions(self, token: str, plan_id: UUID, cursor: str = "") -> Answer:
         """The versions of a plan, newest first."""

@@ -73,6 +73,7 @@ OF_A_READER = {
         },
         "pages": {
             "screens.py", "start.py", "plan.py", "past.py", "history.py", "contributing.py",
+            "about_me.py", "comment.py",
         },
     },
 }  # fmt: skip

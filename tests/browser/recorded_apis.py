@@ -27,6 +27,10 @@ def recorded() -> dict[str, dict[str, Any]]:
     return told
 
 
+def _newest(answers: dict[str, Any]) -> dict[str, str]:
+    return {"Ledger-Current-Version": str(answers[""]["plan_version"])}
+
+
 class RecordedApis:
     """Answers as the APIs did. ``asked`` has every request; ``lag`` and ``refuses`` change them."""
 
@@ -50,6 +54,8 @@ class RecordedApis:
         if self.refuses is not None:
             status, body = self.refuses
             return httpx.Response(status, json=body)
+        if "as_at" in request.url.params:
+            request = httpx.Request("GET", f"{request.url.copy_with(query=None)}/versions/36")
         if request.method == "POST":
             status, body = self.posts[request.url.path]
             return httpx.Response(status, json=body)
@@ -61,4 +67,4 @@ class RecordedApis:
         if self.change is not None:
             known = copy.deepcopy(known)
             self.change(known)
-        return httpx.Response(200, json=known, headers={"Ledger-Lag": self.lag})
+        return httpx.Response(200, json=known, headers={"Ledger-Lag": self.lag, **_newest(answers)})

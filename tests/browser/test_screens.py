@@ -21,6 +21,13 @@ SCREENS = {
     "own plan": ("PCSP-EX-01/edith", f"/plans/{EDITH}"),
     "another plan": ("PCSP-EX-05/anita", f"/plans/{LEANNE}"),
     "emergency": (PRIYA, f"/plans/{EDITH}/emergency"),
+    "versions": (PRIYA, f"/plans/{EDITH}/versions"),
+    "a version": (PRIYA, f"/plans/{EDITH}/versions/36"),
+    "history": (PRIYA, f"/plans/{EDITH}/history"),
+    "entry": (PRIYA, f"/plans/{EDITH}/entries/83e4d4d7-4b02-53d3-a12f-578a55cf39f8"),
+    "own words": ("PCSP-EX-01/edith", f"/plans/{EDITH}/about-me"),
+    "writing": ("PCSP-EX-01/edith", f"/plans/{EDITH}/about-me?heading=my_wellness"),
+    "commenting": (PRIYA, f"/plans/{EDITH}/comment"),
     "nothing there": (PRIYA, "/nowhere"),
 }
 RULES = {
@@ -115,6 +122,36 @@ def test_who_said_a_sentence_stands_beside_it(chromium: Browser, address: str) -
         assert said is not None
         assert who is not None
         assert who["x"] >= said["x"] + said["width"]
+
+
+def test_a_past_plan_cannot_be_mistaken_for_todays(chromium: Browser, address: str) -> None:
+    with visit(chromium, address) as page:
+        page.goto(f"{address}/plans/{EDITH}")
+        assert page.locator("a[href^='tel:']").count()
+        page.get_by_role("link", name="Earlier versions").click()
+        page.get_by_role("button", name="Show the plan of that day").click()
+        bar = page.get_by_role("region", name="You are looking at the past")
+        assert "16 later changes are not shown." in bar.inner_text()
+        assert not page.locator("a[href^='tel:']").count(), "nobody is rung from a past plan"
+        assert not page.locator(".callout").count(), "no way to an emergency view from the past"
+        page.mouse.wheel(0, 5000)
+        box = bar.bounding_box()
+        assert box is not None
+        assert box["y"] >= 0, "the bar stays where it is seen"
+        bar.get_by_role("link", name="Back to today").click()
+        assert page.url == f"{address}/plans/{EDITH}"
+
+
+def test_who_said_a_sentence_and_how_it_came_about_is_one_step_away(
+    chromium: Browser, address: str
+) -> None:
+    with visit(chromium, address) as page:
+        page.goto(f"{address}/plans/{EDITH}")
+        goal = page.locator(".entry-goal", has_text="Walk to the shop by myself").first
+        goal.locator(":scope > .entry-links").get_by_role("link", name="How this came").click()
+        changes = page.locator(".change").all_inner_texts()
+        assert changes[-1] == "Goal agreed"
+        assert "Status recorded" in changes
 
 
 def test_a_plan_that_is_behind_is_seen_to_be(

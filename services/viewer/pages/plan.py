@@ -107,7 +107,7 @@ def plan_routes(of: PlanScreens) -> APIRouter:
 
 _SENT: Final = {
     "about-me": "Your words are in your plan, and everybody who reads it sees them.",
-    "comment": "Your comment is in the plan.",
+    "stewardship": "Your comment is in the plan.",
 }
 
 

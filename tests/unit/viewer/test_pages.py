@@ -1,7 +1,12 @@
 """The pages as a browser gets them: who sees what, under which headers, from which requests."""
 
+import html
+import json
 import re
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
 
 import httpx
 import pytest
@@ -154,3 +159,121 @@ async def test_the_person_opens_their_own_plan_and_a_plan_that_is_behind_says_so
     assert (
         "May be out of date by 12 minutes" in (await browser.get(f"/plans/{EDITH}/emergency")).text
     )
+
+
+async def test_a_day_is_asked_for_as_an_instant_of_london(
+    browser: httpx.AsyncClient, apis: RecordedApis
+) -> None:
+    await sign_in(browser)
+    path = f"/plans/{EDITH}/as-at"
+    answer = await browser.get(path, params={"day": "2026-07-01", "at": "15:05"})
+    assert answer.status_code == 200
+    asked = apis.asked[-1].url.params
+    assert (asked["as_at"], asked["basis"]) == ("2026-07-01T15:05:00+01:00", "recorded")
+    assert "You are looking at the past." in answer.text
+    today = datetime.now(ZoneInfo("Europe/London")).date().isoformat()
+    assert (await browser.get(path, params={"day": today})).status_code == 200
+    asked_at = datetime.fromisoformat(apis.asked[-1].url.params["as_at"])
+    assert asked_at <= datetime.now(UTC), "the end of today lies ahead, so that now is meant"
+    for wrong in ({"day": "yesterday"}, {"day": "2026-07-01", "basis": "guessed"}):
+        answer = await browser.get(path, params=wrong)
+        assert answer.status_code == 400
+
+
+async def test_an_entry_of_which_nothing_is_known_is_not_there(browser: httpx.AsyncClient) -> None:
+    await sign_in(browser)
+    for entry in ("x", "0199c0de-0000-7000-8000-0000000000d1"):
+        assert (await browser.get(f"/plans/{EDITH}/entries/{entry}")).status_code == 404
+
+
+def form_of(text: str) -> dict[str, str]:
+    """The hidden fields of the form that is written in."""
+    form = text[text.index('<form method="post" action="/plans/') :]
+    found = re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)">', form)
+    return {name: html.unescape(value) for name, value in found}
+
+
+ABOUT_ME = f"/plans/{EDITH}/about-me"
+
+
+async def test_the_person_sees_what_they_wrote_before_it_is_sent_and_sends_it_by_the_front_door(
+    browser: httpx.AsyncClient, apis: RecordedApis
+) -> None:
+    await sign_in(browser, "PCSP-EX-01/edith")
+    form = form_of((await browser.get(ABOUT_ME, params={"heading": "my_wellness"})).text)
+    form["text"] = "I sleep badly."
+    apis.posts["/v1/contributions:validate"] = 200, {"outcome": "accepted"}
+    preview = await browser.post(ABOUT_ME, data={**form, "step": "preview"})
+    assert "On a good day I get to the shops" in preview.text
+    assert "I sleep badly." in preview.text
+    assert not [one for one in apis.asked if one.url.path == "/v1/contributions"], "nothing yet"
+
+    apis.posts["/v1/contributions"] = 201, {"outcome": "accepted", "ledger_position": "here"}
+    answer = await browser.post(ABOUT_ME, data={**form_of(preview.text), "step": "send"})
+    assert (answer.status_code, answer.headers["location"]) == (
+        303,
+        f"/plans/{EDITH}?sent=about-me",
+    )
+    sent = json.loads(apis.asked[-1].content)
+    assert sent["command"] == "careplan.about-me.commands.reword.v1"
+    assert sent["content"] == {"responses": {"my_wellness": {"text": "I sleep badly."}}}
+    assert (sent["based_on"], sent["contribution_id"]) == (1, form["contribution_id"])
+    page = await browser.get(answer.headers["location"])
+    assert "Your words are in your plan" in page.text
+    assert apis.asked[-1].headers["ledger-min-position"] == "here"
+
+
+async def test_what_was_written_on_a_stale_version_stands_beside_what_is_there_now(
+    browser: httpx.AsyncClient, apis: RecordedApis
+) -> None:
+    await sign_in(browser, "PCSP-EX-01/edith")
+    form = form_of((await browser.get(ABOUT_ME, params={"heading": "my_wellness"})).text)
+    apis.posts["/v1/contributions"] = 412, {"code": "base-version-stale", "detail": "Changed."}
+
+    def changed(plan: dict[str, Any]) -> None:
+        entry = plan["sections"]["about-me"][0]
+        entry["entry_version"] = 2
+        entry["content"]["responses"]["my_wellness"]["text"] = "Ruth wrote this with me."
+
+    apis.change = changed
+    answer = await browser.post(ABOUT_ME, data={**form, "text": "Mine.", "step": "send"})
+    assert answer.status_code == 409
+    assert "Ruth wrote this with me." in answer.text
+    assert "Mine." in answer.text
+    again = form_of(answer.text)
+    assert again["based_on"] == "2"
+    assert again["contribution_id"] != form["contribution_id"], "the refused one is answered"
+
+
+async def test_a_comment_names_its_entry_and_a_no_keeps_what_was_written(
+    browser: httpx.AsyncClient, apis: RecordedApis
+) -> None:
+    await sign_in(browser)
+    path = f"/plans/{EDITH}/comment"
+    entry = "83e4d4d7-4b02-53d3-a12f-578a55cf39f8"
+    where = {"section": "contingency-plans", "entry_id": entry}
+    page = await browser.get(path, params=where)
+    assert "About: If I fall or cannot get up" in page.text
+    written = {**form_of(page.text), "name": "comment", "text": "She has a new pendant."}
+    apis.posts["/v1/contributions"] = 403, {"code": "not-permitted", "detail": "Not you."}
+    answer = await browser.post(path, data={**written, "step": "send"})
+    assert "Not you." in answer.text
+    assert "She has a new pendant." in answer.text
+    sent = json.loads(apis.asked[-2].content)
+    assert sent["content"] == {
+        "target": where,
+        "kind": "comment",
+        "text": "She has a new pendant.",
+    }
+
+
+async def test_a_form_that_was_tampered_with_is_not_sent(
+    browser: httpx.AsyncClient, apis: RecordedApis
+) -> None:
+    await sign_in(browser, "PCSP-EX-01/edith")
+    form = form_of((await browser.get(ABOUT_ME, params={"heading": "my_wellness"})).text)
+    asked = len(apis.asked)
+    for wrong in ({"name": "nonsense"}, {"based_on": "x"}, {"contribution_id": "1"}):
+        data = {**form, "text": "Mine.", "step": "send", **wrong}
+        assert (await browser.post(ABOUT_ME, data=data)).status_code == 400
+    assert len(apis.asked) == asked
