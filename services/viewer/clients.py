@@ -73,6 +73,11 @@ class Apis:
         """The contributions to a plan, newest first."""
         return await self._get(token, f"/v1/plans/{plan_id}/history", _page(cursor))
 
+    async def own_accesses(self, token: str, cursor: str = "") -> Answer:
+        """Who has looked at the plan of the person whose token it is."""
+        path = "/v1/audit/me/accesses"
+        return await self._get(token, path, _page(cursor), address=self.audit_address)
+
     async def contribute(self, token: str, section: str, contribution: Json) -> Answer:
         """Send a contribution to the front door of its section."""
         return await self._post(token, section, "/v1/contributions", contribution)
@@ -87,10 +92,12 @@ class Apis:
         path: str,
         parameters: Mapping[str, str],
         headers: Mapping[str, str] | None = None,
+        *,
+        address: str = "",
     ) -> Answer:
         request = self.client.build_request(
             "GET",
-            self.plan_address + path,
+            (address or self.plan_address) + path,
             params=dict(parameters),
             headers={**_headers(token), **(headers or {})},
         )

@@ -69,11 +69,11 @@ OF_A_READER = {
         },
         "shown": {
             "words.py", "times.py", "who.py", "values.py", "entries.py", "parts.py", "plan.py",
-            "emergency.py", "versions.py", "history.py", "contributions.py",
+            "emergency.py", "versions.py", "history.py", "contributions.py", "accesses.py",
         },
         "pages": {
             "screens.py", "start.py", "plan.py", "past.py", "history.py", "contributing.py",
-            "about_me.py", "comment.py",
+            "about_me.py", "comment.py", "accesses.py",
         },
     },
 }  # fmt: skip

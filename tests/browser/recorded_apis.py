@@ -31,12 +31,39 @@ def _newest(answers: dict[str, Any]) -> dict[str, str]:
     return {"Ledger-Current-Version": str(answers[""]["plan_version"])}
 
 
+ACCESSES: tuple[dict[str, Any], ...] = (
+    {
+        "access_id": "01a23020-8254-77f3-b103-c75973c57c60",
+        "at": "2026-11-21T03:58:00Z",
+        "who": {
+            "role": "paramedic",
+            "organisation": {"ods": "ZZA01", "name": "Northmoor Ambulance (synthetic)"},
+            "name": None,
+        },
+        "what": {"view": "emergency", "sections": [], "words": "Your emergency view"},
+        "why": {"purpose": "emergency", "words": "In an emergency"},
+        "how": "read",
+        "was_emergency": True,
+    },
+    {
+        "access_id": "01a23020-8254-77f3-b103-c75973c57c61",
+        "at": "2026-10-02T09:00:00Z",
+        "who": {"role": "gp", "organisation": {"ods": "ZZG01"}, "name": None},
+        "what": {"view": "plan", "sections": [], "words": "Your plan"},
+        "why": {"purpose": "direct-care", "words": "To care for you"},
+        "how": "read",
+        "was_emergency": False,
+    },
+)
+
+
 class RecordedApis:
     """Answers as the APIs did. ``asked`` has every request; ``lag`` and ``refuses`` change them."""
 
     def __init__(self) -> None:
         self.asked: list[httpx.Request] = []
         self.lag = "0"
+        self.accesses: list[dict[str, Any]] = list(ACCESSES)
         self.is_away = False
         self.change: Callable[[dict[str, Any]], None] | None = None
         self.refuses: tuple[int, dict[str, Any]] | None = None
@@ -59,6 +86,8 @@ class RecordedApis:
         if request.method == "POST":
             status, body = self.posts[request.url.path]
             return httpx.Response(status, json=body)
+        if request.url.path == "/v1/audit/me/accesses":
+            return httpx.Response(200, json={"items": self.accesses, "next": None})
         found = _PLAN.fullmatch(request.url.path)
         answers = recorded().get(found[1], {}) if found else {}
         known = answers.get((found[2] or "") if found else "")

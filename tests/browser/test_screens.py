@@ -28,6 +28,7 @@ SCREENS = {
     "own words": ("PCSP-EX-01/edith", f"/plans/{EDITH}/about-me"),
     "writing": ("PCSP-EX-01/edith", f"/plans/{EDITH}/about-me?heading=my_wellness"),
     "commenting": (PRIYA, f"/plans/{EDITH}/comment"),
+    "who has looked": ("PCSP-EX-01/edith", "/me/access"),
     "nothing there": (PRIYA, "/nowhere"),
 }
 RULES = {

@@ -47,7 +47,13 @@ class PlanScreens:
     ) -> Response:
         """A page about a plan, below the banner of whose it is."""
         return self.screens.page(
-            request, template, plan=plan, banner=plan.banner, tab=tab, tabs=tabs(plan), **said
+            request,
+            template,
+            plan=plan,
+            banner=plan.banner,
+            tab=tab,
+            tabs=tabs(plan, self.screens.session(request)),
+            **said,
         )
 
     def laid_out(self, answer: Answer, *, is_past: bool = False) -> PlanPage:
@@ -119,12 +125,14 @@ def plan_in(text: str) -> UUID:
     return found
 
 
-def tabs(plan: PlanPage) -> list[tuple[str, str, str]]:
+def tabs(plan: PlanPage, session: Session) -> list[tuple[str, str, str]]:
     """The pages about one plan: name, words and path."""
     here = f"/plans/{plan.plan_id}"
+    own = [("accesses", "Who has looked", "/me/access")] if session.kind == "person" else []
     return [
         ("plan", "Plan", here),
         ("emergency", "Emergency", f"{here}/emergency"),
         ("versions", "Earlier versions", f"{here}/versions"),
         ("history", "Who changed what", f"{here}/history"),
+        *own,
     ]

@@ -277,3 +277,22 @@ async def test_a_form_that_was_tampered_with_is_not_sent(
         data = {**form, "text": "Mine.", "step": "send", **wrong}
         assert (await browser.post(ABOUT_ME, data=data)).status_code == 400
     assert len(apis.asked) == asked
+
+
+async def test_the_person_sees_who_has_looked_and_nobody_else_does(
+    browser: httpx.AsyncClient, apis: RecordedApis
+) -> None:
+    await sign_in(browser, "PCSP-EX-01/edith")
+    page = await browser.get("/me/access")
+    assert apis.asked[-1].url.path == "/v1/audit/me/accesses"
+    said = ("November 2026", "Northmoor Ambulance", "without asking first", "October 2026")
+    places = [page.text.index(words) for words in said]
+    assert places == sorted(places), "newest first, the organisation before all else"
+    apis.accesses = []
+    assert "Nobody else has looked" in (await browser.get("/me/access")).text
+
+
+async def test_a_professional_has_no_such_page(browser: httpx.AsyncClient) -> None:
+    await sign_in(browser)
+    assert (await browser.get("/me/access")).status_code == 403
+    assert "/me/access" not in (await browser.get(f"/plans/{EDITH}")).text
