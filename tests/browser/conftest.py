@@ -14,7 +14,9 @@ from tests.browser.serving import served
 _NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 
-@pytest.fixture(scope="session")
+# Playwright keeps an event loop running in this thread for as long as it is open, and no other test
+# could begin one.
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
     """Chromium, from ``CHROMIUM`` or the path; without one every test here is skipped, loudly."""
     named = os.environ.get("CHROMIUM", "")
