@@ -25,6 +25,7 @@ _UUID: Final = {"type": "string", "format": "uuid"}
 _OF_A_PATH: Final[dict[str, tuple[str, Json]]] = {
     "plan_id": ("The id of the plan, in lower case.", _UUID),
     "contribution_id": ("The id that the contributor gave it, in lower case.", _UUID),
+    "access_id": ("The `Ledger-Access-Id` of the answer that showed something.", _UUID),
     "version": (
         "A version of the plan, from 1 to its newest.",
         {"type": "integer", "minimum": 1, "maximum": 10**18 - 1},

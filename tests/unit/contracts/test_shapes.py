@@ -224,7 +224,7 @@ def test_a_command_without_content_takes_none() -> None:
         ("begin", {**BEGUN, "code": "abc"}, "/content/code", "pattern"),
         ("begin", {**BEGUN, "words": {"a": "b"}}, "/content/words/a", "object"),
         ("alter", {}, "/content", "something-to-change"),
-        ("alter", {"aim": None}, "/content/aim", "object"),
+        ("alter", {"aim": None}, "/content/aim", "not-removable"),
         ("finish", {"why": "x"}, "/content/why", "unknown-key"),
         ("finish", [], "/content", "object"),
     ],
