@@ -33,11 +33,12 @@ from shared.chassis.http.parameters import (
 )
 from shared.chassis.policy.decide import AUTHN
 from shared.chassis.wire.described import Answers, answered
-from shared.ledger import ORGANISATION_CODE, Instant, id_in
+from shared.ledger import ORGANISATION_CODE, Instant, Misshapen, id_in
 
 LIST: Final = ("records",)
 OPERATIONS: Final = tuple(word for word in Operation if word is not Operation.UNKNOWN)
 
+_AN_ID: Final = "must be a UUID in lower case, as 0199c0de-0000-7000-8000-000000000001"
 _DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _instant: Final = TypeAdapter[datetime](Instant)
 
@@ -48,14 +49,14 @@ Word = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z-]{0,39}$")]
 
 def _must_be_an_id(text: str) -> str:
     if id_in(text) is None:
-        raise ValueError("not an id")
+        raise Misshapen(_AN_ID)
     return text
 
 
-def _must_be_a_whole_number(text: str) -> int:
+def _must_be_a_limit(text: str) -> int:
     number = whole_number(text)
-    if number is None:
-        raise ValueError("not a whole number")
+    if number is None or number > HIGHEST_LIMIT:
+        raise Misshapen(f"must be a whole number from 1 to {HIGHEST_LIMIT}")
     return number
 
 
@@ -75,7 +76,7 @@ class OfAPage(BaseModel):
     until: str | None = Field(
         default=None, alias="to", description="Until this instant, or until the end of this day."
     )
-    limit: Annotated[int, BeforeValidator(_must_be_a_whole_number)] = Field(
+    limit: Annotated[int, BeforeValidator(_must_be_a_limit)] = Field(
         default=DEFAULT_LIMIT,
         ge=1,
         le=HIGHEST_LIMIT,

@@ -198,3 +198,16 @@ async def test_list_when_an_operation_is_no_word_of_ours_then_the_right_ones_are
         assert word in detail
     assert "refused" not in detail
     assert "unknown" not in detail
+
+
+async def test_list_when_an_id_or_a_limit_is_wrong_then_it_says_what_would_be_right(
+    door: Door,
+) -> None:
+    for query, right in (
+        ("?plan_id=mine", "`plan_id` must be a UUID in lower case"),
+        ("?contribution_id=mine", "`contribution_id` must be a UUID in lower case"),
+        ("?limit=0", "`limit` must be a whole number from 1 to 200."),
+        ("?limit=many", "`limit` must be a whole number from 1 to 200."),
+        ("?limit=201", "`limit` must be a whole number from 1 to 200."),
+    ):
+        assert (await door.get(query)).json()["detail"].startswith(right), query

@@ -80,7 +80,7 @@ def _reasons_in(given: Any) -> tuple[str, str]:
     if basis not in BASES:
         errors.append(error_at("/basis", "one-of", f"This is one of {', '.join(BASES)}."))
     if not isinstance(text, str) or not text.strip() or len(text) > _LONGEST:
-        message = f"This must be a text of at most {_LONGEST} characters."
+        message = f"This must be a text of 1 to {_LONGEST} characters."
         errors.append(error_at("/text", "text", message))
     if errors:
         raise Problem("content-invalid", errors=errors)

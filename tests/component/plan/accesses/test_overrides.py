@@ -100,9 +100,13 @@ async def test_whoever_used_it_says_why_and_only_once(bench: Bench) -> None:
         why = {"basis": "vital-interest", "text": "Unconscious at the door"}
         unreadable = [
             await client.post(path, json=body, headers=crew)
-            for body in ({**why, "basis": "hunch"}, {"basis": "legal"}, {**why, "x": 1}, 7)
+            for body in (
+                *({**why, "basis": "hunch"}, {"basis": "legal"}, {**why, "x": 1}, 7),
+                {**why, "text": ""},
+            )
         ]
-        assert codes(unreadable) == [(422, "content-invalid")] * 4
+        assert codes(unreadable) == [(422, "content-invalid")] * 5
+        assert unreadable[-1].json()["detail"] == "`text` must be a text of 1 to 2000 characters."
         missed = [
             await client.post(path, json=why),
             await client.post(f"/v1/accesses/{uuid4()}:justify", json=why, headers=crew),
