@@ -41,6 +41,7 @@ def requests(
     if "plan" in urls:
         terminal.write(f"\n# {first.about}: the plan of {_name(first)}, who is invented.")
         terminal.write(f"export TOKEN=$({_token(folder, reader)})")
+        terminal.write(f"export PLAN={first.plan_id}")
         terminal.write(_curl("$TOKEN", urls["plan"] + plan))
         terminal.write(_curl("$TOKEN", f"{urls['plan']}{plan}/history"))
     if "audit" in urls:
