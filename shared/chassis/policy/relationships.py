@@ -195,7 +195,7 @@ def _relationship(one: Known, registration: Collection[str]) -> Relationship:
         _text(one.get("organisation")),
         _instant(one.get("live_from")),
         _instant_if(one.get("live_until")),
-        _scope(one.get("scope")),
+        _scope_granted(one, registration),
         () if objection is None else (Objection(_scope(objection["scope"]), released),),
         _is_claim(one, registration),
         _text(one.get("kind")),
@@ -211,6 +211,20 @@ def _opening(one: Known, registration: Collection[str], openers_time: timedelta)
         opened_at + openers_time,
         self_claimed=_is_claim(one, registration),
     )
+
+
+def _scope_granted(one: Known, registration: Collection[str]) -> Scope:
+    """The scope, without labels that an organisation has only claimed for itself.
+
+    A label keeps out whom nobody has let in: naming it in one's own claim lets nobody in. An
+    officer may add it later, in a version of their own.
+    """
+    scope = _scope(one.get("scope"))
+    begun, scoped = one.leaves.get(_RECORDED_BY), one.leaves.get("scope")
+    is_as_claimed = begun is not None and scoped is not None and begun[0] == scoped[0]
+    if is_as_claimed and _is_claim(one, registration):
+        return replace(scope, labels=frozenset())
+    return scope
 
 
 def _is_claim(one: Known, registration: Collection[str]) -> bool:

@@ -41,7 +41,10 @@ def proxy(plan_id: UUID, sub: str, **scope: Any) -> RecordedEvent:
 
 def _said(plan_id: UUID, kind: str, content: Mapping[str, Any]) -> RecordedEvent:
     return History(plan_id).event(
-        *("care-team", f"{kind}-established", uuid4(), "created"), content, entry_type=kind
+        *("care-team", f"{kind}-established", uuid4(), "created"),
+        content,
+        entry_type=kind,
+        stated_by={"kind": "person"},
     )
 
 

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.care_team.domain import Proxy, Relationship
-from shared.chassis.policy.access import Access, Doing, live
+from shared.chassis.policy.access import Access, Doing, Scope, live
 from shared.chassis.policy.relationships import _FROM, OPENERS_TIME, Known, access_of, known_from
 from shared.ledger import Organisation, RecordedEvent
 from shared.ledger.entry.fields import hints_of, wire_field
@@ -158,6 +158,37 @@ def test_a_relationship_is_a_claim_but_for_the_person_and_a_registration_service
     )
     (one,) = told([event]).relationships
     assert one.self_claimed is claimed
+
+
+@pytest.mark.parametrize(
+    ("recorded_by", "stated_by", "opened"),
+    [
+        (GP, None, set()),
+        (GP, {"kind": "related-person"}, set()),
+        (GP, PERSON, {"address"}),
+        ({**GP, "role": "registration-service"}, None, {"address"}),
+        (PERSON, None, {"address"}),
+    ],
+)
+def test_what_an_organisation_claims_for_itself_opens_no_label_until_somebody_else_adds_it(
+    recorded_by: dict[str, Any], stated_by: dict[str, Any] | None, opened: set[str]
+) -> None:
+    story = Story()
+    scope = {"sections": ["goals"], "labels": ["address"], "contribute": True}
+    begun = story.tell(
+        "relationship-established",
+        recorded_by=recorded_by,
+        stated_by=stated_by,
+        content={**CLAIMED, "scope": scope},
+    )
+    extended = story.tell("relationship-extended", content={"live_until": "2999-01-01T00:00:00Z"})
+    (one,) = told([extended, begun]).relationships
+    assert one.scope == Scope(frozenset({"goals"}), frozenset(opened))
+
+    by_an_officer = story.tell("relationship-scope-changed", content={"scope": scope})
+    for events in ([begun, extended, by_an_officer], [by_an_officer, extended, begun]):
+        (one,) = told(events).relationships
+        assert one.scope == Scope(frozenset({"goals"}), frozenset({"address"}))
 
 
 def test_whoever_opens_a_plan_has_it_for_thirty_days() -> None:
