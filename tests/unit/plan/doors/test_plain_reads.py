@@ -39,7 +39,7 @@ THEN = {"plan_id": KNOWN, "asked_for": 2, "version": 2, "newest": 3,
         "head": b'{"state":"open","opened_at":null,"last_updated":null,"complete":true,'
                 b'"merged_into":null}',
         "projected_at": datetime(2026, 11, 30, tzinfo=UTC), "policy_version": "1",
-        "sections": ["goals"], "entry_ids": [UUID(int=3)], "current": [True], "bodies": [b"{}"],
+        "sections": ["goals"], "entry_ids": [UUID(int=3)], "current": [True], "bodies": [b'{"current":true}'],
         "leaves": [b"{}"]}  # fmt: skip
 RELATED = {
     "plan_id": KNOWN,
@@ -196,6 +196,6 @@ def test_what_is_compared_is_an_answer() -> None:
     started, given_ = ask(SHORT, "GET", PATHS[0], b"", [GOOD])
     assert (started["status"], given_["body"]) == (200, DOCUMENT)
     started, given_ = ask(SHORT, "GET", f"{PATHS[0]}/versions/2", b"", [GOOD])
-    assert (started["status"], b'"goals":[{}]' in given_["body"]) == (200, True)
+    assert (started["status"], b'"goals":[{"current":true}]' in given_["body"]) == (200, True)
     unchanged = [GOOD, (b"if-none-match", ETAG.encode())]
     assert ask(SHORT, "GET", PATHS[0], b"", unchanged)[0]["status"] == 304
