@@ -39,7 +39,8 @@ THEN = {"plan_id": KNOWN, "asked_for": 2, "version": 2, "newest": 3,
         "head": b'{"state":"open","opened_at":null,"last_updated":null,"complete":true,'
                 b'"merged_into":null}',
         "projected_at": datetime(2026, 11, 30, tzinfo=UTC), "policy_version": "1",
-        "sections": ["goals"], "entry_ids": [UUID(int=3)], "current": [True], "bodies": [b'{"current":true}'],
+        "sections": ["goals"], "entry_ids": [UUID(int=3)], "current": [True],
+        "bodies": [b'{"current":true}'],
         "leaves": [b"{}"]}  # fmt: skip
 RELATED = {
     "plan_id": KNOWN,
