@@ -117,6 +117,7 @@ async def test_the_audit_has_a_record_of_every_change_once(stack: StackProcess) 
 async def test_the_requests_it_prints_work_as_they_stand(stack: StackProcess) -> None:
     told = stack.told.splitlines()
     pasted = [line for line in told if line.startswith(("export ", "curl "))]
+    assert f"export PLAN={PLAN_ID}" in pasted
     requests = [f"{line} --fail; echo" if line.startswith("curl ") else line for line in pasted]
     shell = await asyncio.create_subprocess_shell(
         "set -e\n" + "\n".join(requests),
