@@ -17,6 +17,7 @@ from shared.ledger import (
     ChangeReason,
     Code,
     Creation,
+    InAnEmergency,
     Media,
     Provenance,
     Refusal,
@@ -154,6 +155,13 @@ class AboutMe(CanBeSetAside, CanBeConfirmed):
     """The one About me of a plan: spoken by the person, or on their behalf, and by nobody else."""
 
     carries = ("About me",)
+    in_an_emergency = InAnEmergency(
+        (
+            "responses.what_is_most_important",
+            "responses.how_i_communicate",
+            "responses.please_do_and_please_dont",
+        )
+    )
     persons = ONLY_THE_PERSON_WRITES
     already_exists = Refusal(
         "about-me-already-begun",

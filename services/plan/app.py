@@ -7,11 +7,13 @@ from zoneinfo import ZoneInfo
 from fastapi import FastAPI
 
 from services.plan.doors.api import plan_routes
+from services.plan.doors.emergency import emergency_routes
 from services.plan.doors.events import BATCH, CONSUMER, Folded, FoldEvents
 from services.plan.doors.findings import findings_routes
 from services.plan.doors.readers import Readers
 from services.plan.doors.release import Release
 from services.plan.reads.derived import PlanDerived
+from services.plan.reads.emergency import EmergencyPlans
 from services.plan.reads.findings import PlanFindings
 from services.plan.store.ledger import ChangeStream
 from services.plan.store.projection import PlanStore
@@ -30,7 +32,7 @@ from shared.chassis.service_app import service_app
 from shared.chassis.settings import Settings
 from shared.chassis.telemetry import Gauge, Reading
 from shared.ledger.topics import EVENTS_PATTERN
-from shared.standard.declared import declared_fields
+from shared.standard.declared import declared_fields, shown_in_an_emergency
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -97,6 +99,8 @@ def create_app(settings: Settings) -> FastAPI:
     release = Release(accesses, events.behind_seconds)
     reading = database, identity, Readers(access, settings, release)
     routes = plan_routes(*reading, folded, release, (findings, derived))
+    emergency = EmergencyPlans(database, shown_in_an_emergency())
+    in_emergency = emergency_routes(*reading[1:], release, emergency, derived)
     return service_app(
         "The shared plan",
         settings,
@@ -105,6 +109,7 @@ def create_app(settings: Settings) -> FastAPI:
         routes=[
             routes,
             findings_routes(*reading, release, findings),
+            in_emergency,
             justification_routes(accesses, identity),
         ],
         plain=[*plain_reads(routes, identity)],

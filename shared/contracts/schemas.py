@@ -1,6 +1,7 @@
 """The schema of every command, event and envelope, from the declarations."""
 
 from collections.abc import Iterable, Iterator
+from copy import deepcopy
 from typing import Final
 
 from shared.chassis.wire.shapes import command_shape, event_schema
@@ -8,10 +9,10 @@ from shared.contracts.envelopes.contribution import contribution
 from shared.contracts.envelopes.event import event, plan_changed
 from shared.contracts.envelopes.parts import Schema
 from shared.contracts.envelopes.receipt import receipt
-from shared.ledger import Section
+from shared.ledger import InAnEmergency, Section
 from shared.ledger.entry.fields import hints_of, of_the_change, wire_field
 from shared.ledger.provenance import ServiceRole
-from shared.ledger.words import titled, titled_of
+from shared.ledger.words import VALUES, titled, titled_of
 
 CONTRIBUTION: Final = "careplan.contribution.v1"
 RECEIPT: Final = "careplan.receipt.v1"
@@ -64,9 +65,28 @@ def _contents(sections: Iterable[Section]) -> Iterator[tuple[str, Schema]]:
                 "x-entry-type": entry,
                 "x-change": str(kind.change.value),
                 "x-sets": sorted({*map(wire_field, hints_of(kind))} - of_the_change(kind)),
-                **event_schema(kind),
+                **deepcopy(event_schema(kind)),
             }
+            _mark_emergency(schema, section.entry_of_event(type_).in_an_emergency)
             yield type_, schema
+
+
+def _mark_emergency(schema: Schema, shown: InAnEmergency | None) -> None:
+    """Put the mark on the fields that are shown in an emergency."""
+    for path in () if shown is None else shown.fields or schema["x-sets"]:
+        place: Schema | None = schema
+        for step in path.split("."):
+            place = None if place is None else _below(schema, place).get(step)
+        if place is not None and path != "visibility":
+            place["x-emergency"] = True
+
+
+def _below(schema: Schema, place: Schema) -> Schema:
+    """What stands below a place of a schema by its name; of a map, the words for each key."""
+    while "$ref" in place:
+        place = schema["$defs"][place["$ref"].rpartition("/")[2]]
+    keys: Schema = place.get("propertyNames", {}).get(VALUES, {})
+    return {**keys, **place.get("properties", {})}
 
 
 def _who(rule: str | ServiceRole) -> str | Schema:

@@ -33,6 +33,7 @@ from shared.ledger.entry.checks import (
     must_say_something,
 )
 from shared.ledger.entry.declared import changes, command, creates, restores, withdraws
+from shared.ledger.entry.emergency import InAnEmergency
 from shared.ledger.entry.entry import Entry
 from shared.ledger.entry.events import Amendment, Creation, Restoration, Withdrawal, change_of
 from shared.ledger.entry.fields import DERIVED, OF_THE_CHANGE, ChangeReason
@@ -217,6 +218,7 @@ __all__ = [
     "EntryRef",
     "GoalRef",
     "Identifier",
+    "InAnEmergency",
     "Instant",
     "ItemIdUnusable",
     "Keep",

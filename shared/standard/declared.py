@@ -6,6 +6,7 @@ from importlib import import_module
 from typing import Any
 
 from shared.contracts.discover import readers, sections
+from shared.ledger import InAnEmergency
 from shared.standard.coverage import Coverage, carrying_fields, coverage
 
 
@@ -17,6 +18,16 @@ def declared_coverage() -> Coverage:
 def declared_fields() -> Mapping[str, tuple[str, ...]]:
     """The fields of each section that carry elements of the standard, by its name on the wire."""
     return {section.wire_name: carrying_fields(section) for section in sections()}
+
+
+def shown_in_an_emergency() -> Mapping[tuple[str, str], InAnEmergency]:
+    """What is shown then, by section and type of entry as the wire names them."""
+    return {
+        (section.wire_name, section.entry_type(entry)): entry.in_an_emergency
+        for section in sections()
+        for entry in section.entries
+        if entry.in_an_emergency is not None
+    }
 
 
 def findings_in(plan: Mapping[str, Any], now: datetime) -> list[dict[str, Any]]:

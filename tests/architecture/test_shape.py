@@ -38,14 +38,15 @@ OF_A_READER = {
         },
         "reads": {
             "current.py", "as_at.py", "history.py", "diff.py", "authorship.py", "redaction.py",
-            "view.py", "facts.py", "findings.py", "derived.py", "past", "entries.py",
+            "view.py", "facts.py", "findings.py", "derived.py", "emergency.py", "past",
+            "entries.py",
             "differences", "contributions.py",
         },
         "reads/past": {"clocks.py", "then.py", "late.py", "parked.py", "without.py"},
         "reads/differences": {"between.py", "fields.py", "words.py", "patch.py"},
         "doors": {
             "events.py", "api.py", "answers.py", "findings.py", "feed.py", "fhir.py", "release.py",
-            "which.py", "readers.py", "past.py", "remembered.py",
+            "which.py", "readers.py", "emergency.py", "past.py", "remembered.py",
         },
     },
     "audit": {

@@ -36,6 +36,7 @@ RULED_BY: Final = {
     "POST /v1/accesses/{access_id}:justify": frozenset({Action.READ_EMERGENCY}),
     "GET /v1/audit/plans/{plan_id}/accesses": _AUDIT,
     "GET /v1/audit/me/accesses": frozenset({Action.READ_OWN_ACCESSES}),
+    "GET /v1/plans/{plan_id}/emergency": frozenset({Action.READ_EMERGENCY}),
     "GET /v1/audit/records": _AUDIT,
     "GET /v1/audit/records/{idx}": _AUDIT,
     "GET /v1/audit/records/{idx}/proof": _AUDIT,

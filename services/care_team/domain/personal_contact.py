@@ -15,6 +15,7 @@ from shared.ledger import (
     ChangeReason,
     CodedText,
     Creation,
+    InAnEmergency,
     Instant,
     Keep,
     Provenance,
@@ -79,6 +80,7 @@ class PersonalContact(CanBeSetAside):
     """Somebody close to the person. This gives nobody access: that takes a Proxy."""
 
     carries = ("Personal contacts > Personal contacts record entry",)
+    in_an_emergency = InAnEmergency()
     already_out = Refusal(
         "contact-already-set-aside",
         "The contact was set aside",

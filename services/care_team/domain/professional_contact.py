@@ -15,6 +15,7 @@ from shared.ledger import (
     CodedText,
     Creation,
     Entry,
+    InAnEmergency,
     Instant,
     Keep,
     Name,
@@ -84,6 +85,7 @@ class ProfessionalContact(Entry):
     """Somebody of a service who looks after the person, until they leave."""
 
     carries = ("Professional contacts > Professional contacts record entry",)
+    in_an_emergency = InAnEmergency(where={"key_worker": (True,)})
     already_out = Refusal(
         "contact-has-left", "The contact has left", "This contact has left; let them rejoin first."
     )

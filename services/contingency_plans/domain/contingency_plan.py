@@ -27,6 +27,7 @@ from shared.ledger import (
     ChangeReason,
     CodedText,
     Creation,
+    InAnEmergency,
     Instant,
     Keep,
     Refusal,
@@ -126,6 +127,7 @@ class ContingencyPlan(CanEnd, CanBeConfirmed):
     """One plan for one thing that may happen, from when it is prepared until it ends."""
 
     carries = ("Contingency/safety plans",)
+    in_an_emergency = InAnEmergency()
     provenance_carries = who_and_where()
     already_out = Refusal(
         "contingency-plan-ended",

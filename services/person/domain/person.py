@@ -63,6 +63,7 @@ from shared.ledger import (
     PROXY,
     ChangeReason,
     Entry,
+    InAnEmergency,
     Instant,
     OdsCode,
     Origins,
@@ -86,6 +87,7 @@ class Person(Entry):
     key_taken = PLAN_ALREADY_OPEN
     key_holder: ClassVar[str] = "existing_plan_id"
     opens_plan: ClassVar[str | None] = "open_plan"
+    in_an_emergency = InAnEmergency(("name", "date_of_birth", "nhs_number", "contact"))
 
     @titled("Plan opened")
     class PlanOpened(DemographicsGiven):

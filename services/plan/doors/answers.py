@@ -345,6 +345,11 @@ class Plan(TypedDict):
     reviews: NotRequired[
         Annotated[list[ReviewDue], titled("Reviews", "The overdue first; with `reviews`.")]
     ]
+    view: NotRequired[
+        Annotated[
+            Literal["emergency"], titled("View", "That it shows what an emergency needs alone.")
+        ]
+    ]
     withheld: NotRequired[
         Annotated[
             list[EntriesWithheld],

@@ -17,6 +17,7 @@ from shared.chassis.http.parameters import (
     judge_parameters,
     judge_purpose,
     one_header,
+    reason_of,
     seconds_to_wait,
 )
 from shared.chassis.policy.access_copy import AccessCopy
@@ -79,7 +80,8 @@ class Readers:
         decision = await self._access.decide(
             contributor, action, facts, known, patience=seconds_to_wait(request)
         )
-        asked = Asked(contributor, decision, what, plan, known, query=_query_of(request))
+        reason = reason_of(request, known)
+        asked = Asked(contributor, decision, what, plan, known, None, reason, _query_of(request))
         if not decision.allowed or decision.sees is None:
             raise await self._release.denied(asked)
         otherwise = decide(contributor, action, facts, known)
@@ -98,9 +100,10 @@ class Readers:
         return _Answering(lambda: self._no_such(reading.asked, reading.otherwise))
 
     async def _no_such(self, asked: Asked, otherwise: Decision) -> Problem:
+        asked = replace(asked, decision=otherwise)
         if otherwise.allowed:
-            return Problem("plan-unknown")
-        return await self._release.denied(replace(asked, decision=otherwise))
+            return await self._release.plan_unknown(asked)
+        return await self._release.denied(asked)
 
 
 class _Answering:

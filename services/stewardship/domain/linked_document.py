@@ -10,6 +10,7 @@ from shared.ledger import (
     Creation,
     Document,
     Entry,
+    InAnEmergency,
     Refusal,
     Refused,
     Withdrawal,
@@ -61,6 +62,17 @@ class LinkedDocument(Entry):
     """One document beside the plan, until it is unlinked."""
 
     carries = ("Care and support plan",)
+    in_an_emergency = InAnEmergency(
+        where={
+            "kind": (
+                DocumentKind.RESPECT,
+                DocumentKind.ADRT,
+                DocumentKind.END_OF_LIFE_PLAN,
+                DocumentKind.REASONABLE_ADJUSTMENTS,
+                DocumentKind.SAFEGUARDING_MARKER,
+            )
+        }
+    )
     already_out = Refusal(
         "document-unlinked",
         "The document was unlinked",

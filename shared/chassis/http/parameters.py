@@ -26,6 +26,7 @@ PURPOSES: Final = ("direct-care", "emergency", "review", "audit", "support")
 REASONS: Final = ("cannot-ask", "life-at-risk", "others-at-risk")
 """Why somebody reads in an emergency: a closed list, so that no text about a person is sent."""
 
+_EMERGENCY: Final = "emergency"
 # Eighteen digits stay below 2^63, and `\d` would take digits of every script.
 _WHOLE_NUMBER: Final = re.compile(r"[1-9][0-9]{0,17}")
 _WAIT: Final = re.compile(r"\bwait\s*=\s*\"?([0-9]{1,4})\"?(?=\s*(?:[,;]|$))", re.IGNORECASE)
@@ -179,9 +180,15 @@ def judge_purpose(request: Request, purpose: str | None) -> None:
     if purpose is not None and purpose not in PURPOSES:
         detail = f"`Ledger-Purpose` must be one of {', '.join(PURPOSES)}."
         raise parameter_invalid("Ledger-Purpose", detail)
-    if purpose == "emergency" and one_header(request, "Ledger-Reason") not in REASONS:
+    if purpose == _EMERGENCY and reason_of(request, purpose) is None:
         detail = f"An emergency needs a `Ledger-Reason`: one of {', '.join(REASONS)}."
         raise parameter_invalid("Ledger-Reason", detail)
+
+
+def reason_of(request: Request, purpose: str | None) -> str | None:
+    """Why it is an emergency, where that is the purpose; ``None`` for what is no such reason."""
+    given = one_header(request, "Ledger-Reason") if purpose == _EMERGENCY else None
+    return given if given in REASONS else None
 
 
 def seconds_to_wait(request: Request) -> float | None:

@@ -39,6 +39,10 @@ HEADERS: Final[dict[str, tuple[str, dict[str, Any]]]] = {
         "The id of the record in the audit that this was shown.",
         {"type": "string", "format": "uuid"},
     ),
+    "Ledger-Override-Ends": (
+        "Until when the override lasts by which this was shown, where it was.",
+        {"type": "string", "format": "date-time"},
+    ),
     "Memento-Datetime": (
         "Of which instant this past plan is (RFC 7089).",
         {"type": "string"},

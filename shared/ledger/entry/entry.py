@@ -11,6 +11,7 @@ from eventsourcing.domain import Aggregate
 
 from shared.ledger.entry.change import Change
 from shared.ledger.entry.declared import common
+from shared.ledger.entry.emergency import InAnEmergency
 from shared.ledger.entry.fields import ChangeReason
 from shared.ledger.entry.origins import NOT_THE_ORIGIN
 from shared.ledger.entry.restrictions import (
@@ -64,6 +65,8 @@ class Entry(Aggregate):
     """What an entry is refused with that needs a key which another one has."""
     key_holder: ClassVar[str] = "existing_entry_id"
     """The member of a refusal that names the entry which has it."""
+    in_an_emergency: ClassVar[InAnEmergency | None] = None
+    """What of it is shown in an emergency; nothing, where nothing is said."""
     opens_plan: ClassVar[str | None] = None
     """The command that opens the plan, on the one entry that decides about plans."""
     gives_access: ClassVar[tuple[str, ...]] = ()

@@ -4,8 +4,8 @@ A restriction that names leaves withholds those, one that names none the whole e
 about a thing (a comment, an agreement, a review) is withheld with the thing that it is about.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any, Final
 
@@ -82,6 +82,11 @@ class Withheld:
 
     def __bool__(self) -> bool:
         return self.rule is not None or bool(self.leaves)
+
+    def within(self, shown: Callable[[str], bool]) -> "Withheld":
+        """What of it concerns the leaves for which that is true."""
+        leaves = {leaf: rule for leaf, rule in self.leaves.items() if shown(leaf)}
+        return replace(self, leaves=leaves)
 
     def hides(self, leaf: str) -> bool:
         """True for a leaf that is withheld, for one below it, and for the restriction itself."""
