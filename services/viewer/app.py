@@ -17,6 +17,7 @@ from services.viewer.clients import Answer, Apis
 from services.viewer.pages.about_me import about_me_routes
 from services.viewer.pages.accesses import access_routes
 from services.viewer.pages.comment import comment_routes
+from services.viewer.pages.emergency import emergency_routes
 from services.viewer.pages.history import history_routes
 from services.viewer.pages.past import past_routes
 from services.viewer.pages.plan import PlanScreens, plan_routes
@@ -57,6 +58,7 @@ def create_app(
     app = FastAPI(title="Viewer", lifespan=lifespan, redirect_slashes=False, openapi_url=None)
     app.include_router(start_routes(screens, examples_in(told.example_people)))
     app.include_router(plan_routes(plans))
+    app.include_router(emergency_routes(plans))
     app.include_router(access_routes(plans))
     app.include_router(past_routes(plans))
     app.include_router(about_me_routes(plans))

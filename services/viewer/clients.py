@@ -51,10 +51,10 @@ class Apis:
         headers = {"Ledger-Min-Position": position, "Prefer": WAIT} if position else {}
         return await self._get(token, f"/v1/plans/{plan_id}", {"include": _ALL}, headers)
 
-    async def emergency(self, token: str, plan_id: UUID) -> Answer:
-        """What an emergency opens of a plan; the whole plan where its API has no such view."""
-        answer = await self._get(token, f"/v1/plans/{plan_id}/emergency", {}, _IN_EMERGENCY)
-        return await self.plan(token, plan_id) if answer.code == "not-found" else answer
+    async def emergency(self, token: str, plan_id: UUID, reason: str = "") -> Answer:
+        """What an emergency needs of a plan; with a ``reason`` also without a relationship."""
+        urgent = {"Ledger-Purpose": "emergency", "Ledger-Reason": reason} if reason else {}
+        return await self._get(token, f"/v1/plans/{plan_id}/emergency", {}, urgent)
 
     async def version(self, token: str, plan_id: UUID, version: int) -> Answer:
         """The plan of a version."""
@@ -129,7 +129,6 @@ class Apis:
         return Answer(answer.status_code, body if isinstance(body, dict) else {}, answer.headers)
 
 
-_IN_EMERGENCY: Final = {"Ledger-Purpose": "emergency"}
 _ALL: Final = "authorship,derived,findings,reviews"
 _OF_A_PAGE: Final = "50"
 

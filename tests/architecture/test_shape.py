@@ -74,7 +74,7 @@ OF_A_READER = {
         },
         "pages": {
             "screens.py", "start.py", "plan.py", "past.py", "history.py", "contributing.py",
-            "about_me.py", "comment.py", "accesses.py",
+            "about_me.py", "comment.py", "accesses.py", "emergency.py",
         },
     },
 }  # fmt: skip

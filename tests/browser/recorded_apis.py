@@ -58,7 +58,10 @@ ACCESSES: tuple[dict[str, Any], ...] = (
 
 
 class RecordedApis:
-    """Answers as the APIs did. ``asked`` has every request; ``lag`` and ``refuses`` change them."""
+    """Answers as the APIs did. ``asked`` has every request; ``lag`` and ``refuses`` change them.
+
+    With ``override_ends`` nobody has a relationship; whoever breaks the glass is let in until then.
+    """
 
     def __init__(self) -> None:
         self.asked: list[httpx.Request] = []
@@ -67,6 +70,7 @@ class RecordedApis:
         self.is_away = False
         self.change: Callable[[dict[str, Any]], None] | None = None
         self.refuses: tuple[int, dict[str, Any]] | None = None
+        self.override_ends = ""
         self.posts: dict[str, tuple[int, dict[str, Any]]] = {}
 
     @property
@@ -93,7 +97,12 @@ class RecordedApis:
         known = answers.get((found[2] or "") if found else "")
         if known is None:
             return httpx.Response(404, json={"code": "not-found", "title": "Not found"})
+        headers = {"Ledger-Lag": self.lag, **_newest(answers)}
+        if self.override_ends:
+            if request.headers.get("ledger-purpose") != "emergency":
+                return httpx.Response(403, json={"code": "no-live-relationship"})
+            headers["Ledger-Override-Ends"] = self.override_ends
         if self.change is not None:
             known = copy.deepcopy(known)
             self.change(known)
-        return httpx.Response(200, json=known, headers={"Ledger-Lag": self.lag, **_newest(answers)})
+        return httpx.Response(200, json=known, headers=headers)

@@ -11,7 +11,6 @@ from starlette.responses import Response
 from services.viewer.clients import Answer, Apis
 from services.viewer.pages.screens import Screens
 from services.viewer.sessions import Session
-from services.viewer.shown.emergency import emergency_page
 from services.viewer.shown.plan import Asked, PlanPage, plan_page
 from services.viewer.shown.times import Clock
 from services.viewer.shown.words import Words
@@ -95,18 +94,6 @@ def plan_routes(of: PlanScreens) -> APIRouter:
                 f"/v1/plans/{asked}?include=authorship,derived,findings,reviews"
             ),
         )
-
-    @router.get("/plans/{plan_id}/emergency")
-    async def emergency(request: Request, plan_id: str) -> Response:
-        """What matters now, on one screen."""
-        session, asked = of.screens.session(request), plan_in(plan_id)
-        answer = await of.apis.emergency(session.token, asked)
-        if not answer.is_good:
-            return of.screens.problem(request, answer)
-        clock = of.clock()
-        page = emergency_page(of.asked(answer), of.words, clock)
-        shown_at = clock.instant(clock.now.isoformat())
-        return of.screens.page(request, "emergency.html", page=page, shown_at=shown_at)
 
     return router
 

@@ -9,7 +9,7 @@ from tests.unit.viewer.laid_out import CLOCK, PLANS, answered, words
 
 
 def page_of(plan_id: str = EDITH) -> EmergencyPage:
-    return emergency_page(Asked(answered(plan_id)), words(), CLOCK)
+    return emergency_page(Asked(answered(plan_id, "/emergency")), words(), CLOCK)
 
 
 @pytest.mark.parametrize("plan_id", PLANS)
