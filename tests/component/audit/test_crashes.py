@@ -17,8 +17,9 @@ from services.audit.store.records import AuditStore
 from shared.chassis.database.database import Connection, Database
 from shared.ledger.topics import dead_letters_topic, events_topic
 from shared.testing.eventually import LONG_ENOUGH, eventually
+from shared.testing.stack import create_topics
 from tests.component.audit.bench import ROOT, Bench, Message, history, ids_of
-from tests.component.audit.door import Door, fill, open_door
+from tests.component.audit.door import fill, open_door
 
 pytestmark = [pytest.mark.component, pytest.mark.asyncio(loop_scope="session")]
 
@@ -141,20 +142,23 @@ async def _consumed_as(admin: asyncpg.Connection) -> int:
 
 
 async def test_service_when_something_was_unreadable_then_its_dead_letter_is_published(
-    door: Door,
+    bench: Bench, tmp_path: Path
 ) -> None:
-    await fill(door)
+    await bench.topics("goals", "needs")
+    await create_topics(bench.servers, [bench.prefix + dead_letters_topic("audit")])
 
     async def published() -> int:
-        return await _end_of(door.bench, dead_letters_topic("audit"))
+        return await _end_of(bench, dead_letters_topic("audit"))
 
-    await eventually(published, "the dead letter published", holds=lambda n: n == 1)
+    async with open_door(bench, tmp_path, publishes=True) as door:
+        await fill(door)
+        await eventually(published, "the dead letter published", holds=lambda n: n == 1)
 
-    async def is_ready() -> bool:
-        said = (await door.client.get("/readyz")).json()
-        return bool(said["ready"]) and all(part["ready"] for part in said["parts"].values())
+        async def is_ready() -> bool:
+            said = (await door.client.get("/readyz")).json()
+            return bool(said["ready"]) and all(part["ready"] for part in said["parts"].values())
 
-    await eventually(is_ready, "every part ready")
+        await eventually(is_ready, "every part ready")
 
 
 async def test_service_when_the_broker_is_away_then_its_door_is_open(
