@@ -7,7 +7,9 @@ from zoneinfo import ZoneInfo
 from fastapi import FastAPI
 
 from services.plan.doors.api import plan_routes
+from services.plan.doors.differences import difference_routes
 from services.plan.doors.emergency import emergency_routes
+from services.plan.doors.entries import entry_history_routes, entry_routes
 from services.plan.doors.events import BATCH, CONSUMER, Folded, FoldEvents
 from services.plan.doors.findings import findings_routes
 from services.plan.doors.readers import Readers
@@ -111,6 +113,9 @@ def create_app(settings: Settings) -> FastAPI:
             findings_routes(*reading, release, findings),
             in_emergency,
             justification_routes(accesses, identity),
+            difference_routes(*reading, release),
+            entry_routes(*reading, release),
+            entry_history_routes(*reading, release),
         ],
         plain=[*plain_reads(routes, identity)],
         consumers={"events": events, "copies": copies},

@@ -46,7 +46,8 @@ OF_A_READER = {
         "reads/differences": {"between.py", "fields.py", "words.py", "patch.py"},
         "doors": {
             "events.py", "api.py", "answers.py", "findings.py", "feed.py", "fhir.py", "release.py",
-            "which.py", "readers.py", "emergency.py", "past.py", "remembered.py",
+            "which.py", "readers.py", "emergency.py", "differences.py", "entries.py",
+            "remembered.py",
         },
     },
     "audit": {

@@ -41,6 +41,7 @@ class Release:
             body_sha256=view.sha256,
             body_length=len(view.body),
             status=304 if has_it else 200,
+            media_type=view.media_type,
             plan_version=view.version,
             sections=view.sections,
             redactions=view.redactions,
@@ -50,7 +51,7 @@ class Release:
             headers["Preference-Applied"] = "wait"
         if has_it:
             return Response(status_code=304, headers=headers)
-        return Response(view.body, headers=headers, media_type=_JSON)
+        return Response(view.body, headers=headers, media_type=view.media_type)
 
     async def list(self, asked: Asked, view: ListView) -> Response:
         """A page of a plan's versions, of the contributions to it, or of what it finds."""
@@ -61,6 +62,12 @@ class Release:
     async def denied(self, asked: Asked) -> Problem:
         """The no of a decision, when it is recorded."""
         return await self._accesses.denied(asked)
+
+    async def withheld(self, asked: Asked) -> Problem:
+        """That what is asked for by its name is withheld from the caller, when it is recorded."""
+        detail = "It is on the plan, and you are not shown it."
+        no = replace(asked.decision, allowed=False, code="withheld", detail=detail, override=None)
+        return await self.denied(replace(asked, decision=no))
 
     async def plan_unknown(self, asked: Asked) -> Problem:
         """That there is no such plan; to whoever breaks the glass for it, when it is recorded."""

@@ -64,10 +64,11 @@ async def _said(
         [entry_id for _, entry_id, _ in keys],
         [version for _, _, version in keys],
     )
-    return {(row["section"], row["entry_id"], row["entry_version"]): _said_by(row) for row in rows}
+    return {(row["section"], row["entry_id"], row["entry_version"]): said_by(row) for row in rows}
 
 
-def _said_by(row: Mapping[str, Any]) -> bytes:
+def said_by(row: Mapping[str, Any]) -> bytes:
+    """Who said what a row of the ledger set, as authorship has it."""
     said: dict[str, Any] = {
         "entry_version": row["entry_version"],
         "contribution_id": row["contribution_id"],

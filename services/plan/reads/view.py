@@ -83,6 +83,8 @@ class PlanView:
     redaction: Redaction
     redactions: tuple[Left, ...] = ()
     more_headers: Mapping[str, str] = field(default_factory=dict)
+    media_type: str = "application/json"
+    of_sections: tuple[str, ...] | None = None
 
     @cached_property
     def sha256(self) -> str:
@@ -92,6 +94,8 @@ class PlanView:
     @cached_property
     def sections(self) -> tuple[str, ...]:
         """The sections that something is shown of."""
+        if self.of_sections is not None:
+            return self.of_sections
         return tuple(sorted(orjson.loads(self.body).get("sections", ())))
 
     @cached_property
@@ -99,9 +103,11 @@ class PlanView:
         """It follows from whatever changes the bytes."""
         return f'"{self.version}-{self.sha256[:_HASHED]}"'
 
-    def with_document(self, document: Mapping[str, Any]) -> "PlanView":
-        """The same plan with more in its document."""
-        return replace(self, body=dumps(document))
+    def with_document(
+        self, document: Mapping[str, Any], of_sections: tuple[str, ...] | None = None
+    ) -> "PlanView":
+        """The same plan with more in its document, or with less of it."""
+        return replace(self, body=dumps(document), of_sections=of_sections)
 
     @cached_property
     def headers(self) -> Mapping[str, str]:

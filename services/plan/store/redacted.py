@@ -47,6 +47,18 @@ def is_withheld(fields: Sequence[str], withheld: Withheld) -> bool:
     return bool(fields) and all(map(withheld.hides, fields))
 
 
+def withheld_among(fields: Sequence[str], withheld: Withheld) -> list[str]:
+    """Which withheld leaves an event also sets: it names them, and its reason goes with them.
+
+    Whether a person's sex was said is not told either.
+    """
+    return sorted(
+        name
+        for name, rule in withheld.leaves.items()
+        if rule is not Rule.SEX and any(_is_at(field, name) for field in fields)
+    )
+
+
 def version_withheld(plan_version: int) -> bytes:
     """What the list of versions says of one that is withheld."""
     return dumps({"plan_version": plan_version, "withheld": True})
@@ -72,12 +84,7 @@ def _event_without(event: dict[str, Any], withheld: Withheld) -> dict[str, Any]:
         return {"plan_version": event["plan_version"], "withheld": True}
     left = [name for name in fields if not withheld.hides(name)]
     content = content_without(event["content"], withheld)
-    named = sorted(
-        name
-        for name, rule in withheld.leaves.items()
-        # Whether a person's sex was said is not told either.
-        if rule is not Rule.SEX and any(_is_at(field, name) for field in fields)
-    )
+    named = withheld_among(fields, withheld)
     if not named and len(left) == len(fields):
         return {**event, "content": content}
     if named or event["change"] != "created":

@@ -1,5 +1,6 @@
 """What OpenAPI says of an answer: its form, and the headers that stand beside it."""
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 from shared.chassis.wire.shapes import schema_of
@@ -83,15 +84,22 @@ def headers_described(*names: str) -> dict[str, Any]:
     return {name: {"description": HEADERS[name][0], "schema": HEADERS[name][1]} for name in names}
 
 
-def answered(description: str, form: Any, *headers: str) -> dict[str, Any]:
+def answered(
+    description: str, form: Any, *headers: str, also: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
     """An answer with a body of this type, for the ``responses`` of a route.
 
-    Its schema is open: a reader passes over what a later version adds.
+    ``also`` has the types of its other bodies, by their media types. A schema is open: a reader
+    passes over what a later version adds.
     """
+    forms = {"application/json": form, **(also or {})}
     return {
         "description": description,
         "headers": headers_described(*headers),
-        "content": {"application/json": {"schema": schema_of(form, is_open=True)}},
+        "content": {
+            media_type: {"schema": schema_of(one, is_open=True)}
+            for media_type, one in forms.items()
+        },
     }
 
 

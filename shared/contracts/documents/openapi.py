@@ -24,6 +24,7 @@ _MOST_OF_A_BATCH: Final = 100
 _UUID: Final = {"type": "string", "format": "uuid"}
 _OF_A_PATH: Final[dict[str, tuple[str, Json]]] = {
     "plan_id": ("The id of the plan, in lower case.", _UUID),
+    "entry_id": ("The id of the entry, in lower case; unique within its section.", _UUID),
     "contribution_id": ("The id that the contributor gave it, in lower case.", _UUID),
     "access_id": ("The `Ledger-Access-Id` of the answer that showed something.", _UUID),
     "version": (

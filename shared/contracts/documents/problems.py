@@ -49,6 +49,11 @@ def problem_schema(service: str, receipt: Json) -> Json:
         "existing_plan_id": (an_id, "Existing plan", "The open plan that the person has."),
         "existing_entry_id": (an_id, "Existing entry", "The entry that is there already."),
         "policy_version": (_TEXT, "Rules", "The version of the rules that did not allow it."),
+        "sections": (
+            {"type": "array", "items": _TEXT},
+            "Sections",
+            "The sections that have an entry of this id; say which is meant with `section`.",
+        ),
         "parameter": (_TEXT, "Parameter", "The parameter or header that cannot be read."),
         "behind_seconds": (
             {"type": ["number", "null"], "minimum": 0},

@@ -1,7 +1,7 @@
 """A plan as it was, in pieces, before it is given to anybody."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from email.utils import format_datetime
 from typing import Any
@@ -9,7 +9,7 @@ from uuid import UUID
 
 import orjson
 
-from services.plan.reads.redaction import seen
+from services.plan.reads.redaction import Seen, seen
 from services.plan.reads.view import EVERYTHING, PlanView, Wanted
 from services.plan.store.document import document_of
 from shared.chassis.database.database import Database
@@ -45,6 +45,24 @@ class PlanThen:
     positions: Mapping[str, int]
     as_at: Mapping[str, Any]
     parked: Sequence[Mapping[str, Any]] = field(default_factory=tuple)
+
+    def only(self, entry_id: UUID) -> "PlanThen":
+        """The same plan with no other entries than those of this id."""
+        return replace(self, entries=[one for one in self.entries if one.entry_id == entry_id])
+
+    async def redacted(self, database: Database, redaction: Redaction) -> tuple["PlanThen", Seen]:
+        """The same plan without what is withheld, and what that was."""
+        given = [
+            (one.section, one.entry_id, one.body, orjson.loads(one.leaves or b"{}"))
+            for one in self.entries
+        ]
+        shown = await seen(database, redaction, given)
+        current = {(one.section, one.entry_id): one.current for one in self.entries}
+        entries = [
+            EntryThen(section, entry_id, current[section, entry_id], body, orjson.dumps(leaves))
+            for section, entry_id, body, leaves in shown.entries
+        ]
+        return replace(self, entries=entries), shown
 
     async def view(
         self, database: Database, redaction: Redaction, wanted: Wanted = EVERYTHING

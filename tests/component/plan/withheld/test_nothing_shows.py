@@ -1,6 +1,6 @@
 """Nothing that is withheld from a reader shows in any answer, and nothing follows from it."""
 
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from itertools import combinations
@@ -12,17 +12,21 @@ import orjson
 import pytest
 
 from services.plan.doors.api import INCLUDES
+from services.plan.doors.differences import JSON_PATCH
 from shared.chassis.database.database import Database
 from shared.cli.token import person, professional, related_person
 from shared.testing.stack import fresh_database
-from tests.component.plan.bench import EVERY_SERVICE, OWN, Bench, fold_directly, plan_store
+from tests.component.plan.bench import EVERY_SERVICE, OWN, Bench, codes, fold_directly, plan_store
 from tests.component.plan.withheld.plans import Planted, PlantedPlan
 from tests.component.plan.withheld.readers import let_in, proxy, related
 
 pytestmark = [pytest.mark.component, pytest.mark.asyncio(loop_scope="session")]
 
 NARROW: Final = frozenset({"goals", "stewardship"})
-_CLOCK: Final = ("projected_at", "resolved_at", "Memento-Datetime")
+JSON: Final = "application/json"
+_CLOCK: Final = ("projected_at", "resolved_at", "Memento-Datetime", "at", "correlation_id")
+_WITH_CLOCK: Final = ("/versions/", "versions?", "?version=", "/diff", "/history?")
+"""Addresses whose answers say when a version could first be seen."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +64,15 @@ class Asking:
         return {"Authorization": f"Bearer {bench.issuer.signer.sign(claims)}"}
 
 
+@dataclass(frozen=True)
+class Told:
+    """A plan that was folded: how many versions it has, and of each entry which fields were set."""
+
+    plan_id: UUID
+    versions: int
+    entries: Mapping[str, list[str]]
+
+
 LABELS: Final = frozenset({"label", "other-label"})
 SEX: Final = frozenset({"sex"})
 READERS: Final = (
@@ -87,21 +100,42 @@ def addresses(plan_id: UUID, versions: int) -> Iterator[str]:
         yield base + end
     for version in range(1, versions + 1, 7):
         yield f"{base}/findings?version={version}"
+    for version in range(0, versions, 5):
+        yield f"{base}/diff?from={version}"
+        yield f"{base}/diff?from={version}&to={min(version + 7, versions)}"
 
 
 async def answers(
-    bench: Bench, client: httpx.AsyncClient, reader: Asking, plan_id: UUID, versions: int
+    bench: Bench, client: httpx.AsyncClient, reader: Asking, plan: Told
 ) -> Mapping[str, httpx.Response]:
-    token = reader.token(bench, plan_id)
+    token = reader.token(bench, plan.plan_id)
     given = {}
-    for address in addresses(plan_id, versions):
-        answer = await client.get(address, headers=token)
-        assert answer.status_code == 200, (reader.name, address, answer.text)
-        given[address] = answer
+    for address in addresses(plan.plan_id, plan.versions):
+        kinds = (JSON, JSON_PATCH) if "/diff" in address else (JSON,)
+        for kind in kinds:
+            answer = await client.get(address, headers={**token, "Accept": kind})
+            assert answer.status_code == 200, (reader.name, address, answer.text)
+            given[f"{address} {kind}"] = answer
+    whole = orjson.loads(given[f"/v1/plans/{plan.plan_id}?include=withdrawn {JSON}"].content)
+    shown = {one["entry_id"] for entries in whole["sections"].values() for one in entries}
+    for entry_id, fields in plan.entries.items():
+        for end in (
+            "",
+            "?version=20",
+            "/history?limit=200",
+            *(f"/history?field={f}" for f in fields),
+        ):
+            address = f"/v1/plans/{plan.plan_id}/entries/{entry_id}{end}"
+            answer = await client.get(address, headers=token)
+            given[f"{address} {JSON}"] = answer
+            if entry_id not in shown:
+                assert codes([answer]) == [(403, "withheld")], (reader.name, address)
+            elif "=" not in end or "limit" in end:
+                assert answer.status_code == 200, (reader.name, address, answer.text)
     return given
 
 
-async def told(bench: Bench, planted: PlantedPlan) -> tuple[UUID, int]:
+async def told(bench: Bench, planted: PlantedPlan) -> Told:
     """Fold the plan, and let all readers in."""
     events = planted.events()
     plan_id = events[0].plan_id
@@ -112,7 +146,11 @@ async def told(bench: Bench, planted: PlantedPlan) -> tuple[UUID, int]:
     known = [related(plan_id, ods) for ods in ("ZZG01", "ZZC01")]
     known += [related(plan_id, "ZZM02", labelled), related(plan_id, "ZZL09", narrow)]
     await let_in(bench.database, [*known, proxy(plan_id, sub)])
-    return plan_id, len(events)
+    fields: dict[str, set[str]] = {}
+    for event in events:
+        fields.setdefault(str(event.entry_id), set()).update(event.fields)
+    entries = {entry_id: sorted(names) for entry_id, names in fields.items()}
+    return Told(plan_id, len(events), entries)
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -120,10 +158,10 @@ async def test_what_is_withheld_stands_in_no_answer_and_all_else_in_some(
     bench: Bench, seed: int
 ) -> None:
     planted = PlantedPlan(seed, "left")
-    plan_id, versions = await told(bench, planted)
+    plan = await told(bench, planted)
     async with bench.service() as client:
         for reader in READERS:
-            given = await answers(bench, client, reader, plan_id, versions)
+            given = await answers(bench, client, reader, plan)
             everything = b"".join(
                 one.content + repr(one.headers).encode() for one in given.values()
             )
@@ -131,7 +169,8 @@ async def test_what_is_withheld_stands_in_no_answer_and_all_else_in_some(
                 is_there = one.text.encode() in everything
                 assert is_there == reader.sees(one), (reader.name, one)
             if not all(map(reader.sees, planted.planted)):
-                assert b'"withheld"' in given[f"/v1/plans/{plan_id}"].content
+                assert b'"withheld"' in given[f"/v1/plans/{plan.plan_id} {JSON}"].content
+                await must_be_recorded(bench, given.values())
 
 
 @pytest.mark.parametrize("seed", [7])
@@ -147,25 +186,38 @@ async def test_plans_that_differ_in_what_is_withheld_are_answered_alike(
     given = []
     async with another(bench, postgres_url) as other:
         for planted, place in zip(both, (bench, other), strict=True):
-            plan_id, versions = await told(place, planted)
+            plan = await told(place, planted)
             async with place.service() as client:
-                given.append(await answers(place, client, reader, plan_id, versions))
+                given.append(await answers(place, client, reader, plan))
     left, right = given
     assert left.keys() == right.keys()
     for address, answer in left.items():
         assert comparable(answer) == comparable(right[address]), (reader.name, address)
-        if "/versions/" not in address and "versions?" not in address:
+        assert answer.status_code == right[address].status_code, (reader.name, address)
+        if answer.is_success and not any(one in address for one in _WITH_CLOCK):
             assert answer.content == right[address].content
             assert answer.headers.get("etag") == right[address].headers.get("etag")
 
 
+async def must_be_recorded(bench: Bench, answers: Iterable[httpx.Response]) -> None:
+    """Whoever is told that an entry is withheld is recorded as somebody who was told no."""
+    records = {one["record_id"]: one for one in await bench.accesses()}
+    refused = [one for one in answers if one.status_code == 403]
+    for answer in refused:
+        record = records[answer.headers["ledger-access-id"]]
+        assert (record["operation"], record["code"]) == ("denial", "withheld")
+
+
 def comparable(answer: httpx.Response) -> Any:
     """What was said, without when it could first be seen: the two were not folded at once."""
-    return _without_clock(orjson.loads(answer.content)), len(answer.content)
+    body = _without_clock(orjson.loads(answer.content))
+    return body, len(answer.content)
 
 
 def _without_clock(given: Any) -> Any:
     if isinstance(given, dict):
+        if str(given.get("path")).rpartition("/")[2] in _CLOCK:
+            return {**given, "value": None}
         return {key: _without_clock(one) for key, one in given.items() if key not in _CLOCK}
     return [_without_clock(one) for one in given] if isinstance(given, list) else given
 

@@ -1,0 +1,1 @@
+"""What differs between two plans of one person, by entry, field and word."""
