@@ -27,6 +27,7 @@ from services.plan.doors.which import (
 from services.plan.reads.as_at import PastPlans
 from services.plan.reads.current import CurrentPlans
 from services.plan.reads.history import History, Page
+from services.plan.reads.past.clocks import Clock
 from services.plan.reads.redaction import MarksOfToday
 from services.plan.reads.view import EVERYTHING, Beside, ListView, PlanView, Wanted
 from services.plan.store.values import dumps
@@ -51,6 +52,8 @@ from shared.chassis.wire.problem import Problem
 from shared.ledger import Contributor
 
 INCLUDES: Final = frozenset({"authorship", "derived", "findings", "reviews", "withdrawn"})
+_JUDGED: Final = frozenset({"derived", "findings", "reviews"})
+"""What is worked out from all the events up to a version, and so only where all of them count."""
 
 _ASKED_FOR: Final = described(
     "include",
@@ -216,8 +219,21 @@ async def _past_view(
     past: PastPlans, plans: CurrentPlans, reading: Reading, which: Which, wanted: Wanted
 ) -> PlanView:
     with_leaves = "authorship" in wanted.include
+    judged = sorted(wanted.include & _JUDGED)
+    if judged and which.at is not None and which.clock is Clock.EFFECTIVE:
+        raise _not_judged(judged, "of what applied (`basis=effective`)")
     then = await plan_then(past, plans, reading.plan_id, which, with_leaves=with_leaves)
+    if judged and then.as_at["without"]:
+        raise _not_judged(judged, "of an instant `without` some of the versions before it")
     return await past.shown(then, wanted, reading.sees)
+
+
+def _not_judged(judged: Sequence[str], of_what: str) -> Problem:
+    detail = (
+        f"`include={','.join(judged)}` rests on whole versions of the plan, and is not worked out "
+        f"{of_what}: ask with `basis=visible`, or for a `version`."
+    )
+    return parameter_invalid("include", detail)
 
 
 async def _with_more(

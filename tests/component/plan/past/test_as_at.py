@@ -10,7 +10,15 @@ import pytest
 from shared.chassis.policy.decide import POLICY_VERSION
 from shared.ledger import instant
 from shared.testing.events import History
-from tests.component.plan.bench import Bench, codes, short_history, shown
+from tests.component.plan.bench import (
+    Bench,
+    codes,
+    fold_directly,
+    plan_store,
+    short_history,
+    shown,
+)
+from tests.component.plan.withheld.readers import let_in, related
 
 pytestmark = [pytest.mark.component, pytest.mark.asyncio(loop_scope="session")]
 
@@ -108,6 +116,36 @@ async def test_what_cannot_be_asked_is_refused_by_name(bench: Bench) -> None:
             *[(404, "as-at-before-the-plan")] * 3,
             *[(403, "no-live-relationship")] * 2,
         ]
+
+
+async def test_what_rests_on_whole_versions_is_told_of_no_plan_without_some(bench: Bench) -> None:
+    history = History()
+    opened, needed, agreed = short_history(history)[:3]
+    await let_in(bench.database, [related(history.plan_id)])
+    await fold_directly(bench, plan_store("one"), [opened, agreed, needed])
+    async with bench.service() as client:
+        base = f"/v1/plans/{history.plan_id}"
+        early, late = (f"{base}?as_at={instant(one.recorded_at)}" for one in (needed, agreed))
+        seen = (await bench.ledger(history.plan_id))[-1]["projected_at"]
+        assert (await client.get(early)).json()["as_at"]["without"] == [[2, 2]]
+        assert (await client.get(late)).json()["as_at"]["without"] == []
+        for name in ("derived", "findings", "reviews"):
+            refused = [
+                await client.get(f"{early}&include={name}"),
+                await client.get(f"{late}&include=authorship,{name}&basis=effective"),
+            ]
+            assert codes(refused) == [(400, "parameter-invalid")] * 2
+            assert [one.json()["parameter"] for one in refused] == ["include"] * 2
+            for address in (
+                f"{late}&include={name}",
+                f"{base}?as_at={instant(seen)}&basis=visible&include={name}",
+                f"{base}?version=2&include={name}",
+            ):
+                answer = await client.get(address)
+                assert answer.status_code == 200
+                assert name in answer.json()
+        whole = await client.get(f"{early}&include=authorship,withdrawn&basis=effective")
+        assert whole.status_code == 200
 
 
 async def test_only_the_sections_that_are_asked_for_are_shown(bench: Bench) -> None:
