@@ -54,12 +54,16 @@ async def test_every_answer_names_its_record_and_the_record_its_bytes(bench: Ben
     async with bench.service() as client:
         plan = await opened(bench, client)
         first = await client.get(plan)
+        need = first.json()["sections"]["needs"][0]["entry_id"]
         answers = {
             "plan": first,
             "version": await client.get(f"{plan}/versions/2?include=authorship"),
             "versions": await client.get(f"{plan}/versions"),
             "history": await client.get(f"{plan}/history?limit=2"),
             "findings": await client.get(f"{plan}/findings"),
+            "diff": await client.get(f"{plan}/diff?from=1"),
+            "entry": await client.get(f"{plan}/entries/{need}?version=2"),
+            "entry-history": await client.get(f"{plan}/entries/{need}/history"),
         }
         again = await client.get(plan, headers={"If-None-Match": first.headers["etag"]})
         head = await client.head(plan)
