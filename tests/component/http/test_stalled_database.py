@@ -116,8 +116,8 @@ async def by_a_lock(goals: Goals, _: Way) -> AsyncIterator[None]:
 @pytest.mark.parametrize(
     ("service", "make", "path", "usual"),
     [
-        ("plan", services.plan.app.create_app, f"/v1/plans/{uuid4()}", 404),
-        ("plan", services.plan.app.create_app, f"/v1/plans/{uuid4()}/history", 404),
+        ("plan", services.plan.app.create_app, f"/v1/plans/{uuid4()}", 403),
+        ("plan", services.plan.app.create_app, f"/v1/plans/{uuid4()}/history", 403),
         ("audit", services.audit.app.create_app, "/v1/audit/records", 200),
     ],
 )
@@ -150,6 +150,7 @@ async def test_nobody_waits_for_longer_than_one_bound(
                 issuer=ISS,
                 jwks=str(issuer.jwks),
                 read_seconds=0.5,
+                copy_wait_seconds=0,
             )
         )
         await opened.enter_async_context(app.router.lifespan_context(app))
