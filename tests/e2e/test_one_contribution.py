@@ -322,7 +322,7 @@ def surroundings(stack: StackProcess) -> Surroundings:
         kafka_servers=stack.file["kafka"]["bootstrap"],
         plan_url=services["plan"]["url"],
         audit_url=services["audit"]["url"],
-        reader=lambda _: reader(stack),
+        reader=stack.person,
         auditor=stack.professional("ZZG01", "auditor"),
     )
 
@@ -414,7 +414,7 @@ def personal_words() -> set[str]:
 CODES = {org.code for org in vars(people).values() if isinstance(org, Organisation) and org.code}
 CODES |= {somebody.code for story in STORIES for somebody in story.people.values()} - {""}
 CODES |= {"ZZG01", "ZZG02", "ZZG03", "ZZG04", "ZZG05"}
-_ROOMS = ("shared/chassis", "shared/ledger", "services", "deploy/kafka")
+_ROOMS = ("shared/chassis", "shared/ledger", "services", "deploy/kafka", "deploy/local/stack")
 _PEOPLE = ("examples.py", "people.py", "example.py")
 _CODE = "\n".join(
     path.read_text().casefold()

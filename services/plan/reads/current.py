@@ -10,7 +10,7 @@ import orjson
 
 from services.plan.reads.redaction import Left, marks_of_plan, seen
 from services.plan.reads.view import EVERYTHING, PlanView, Wanted
-from services.plan.store.document import current_entries, document_with, entries_of
+from services.plan.store.document import document_with, entries_as_they_came, entries_of
 from shared.chassis.database.database import Database
 from shared.chassis.database.together import Together
 from shared.chassis.policy.redaction.of_a_plan import PlanMarks
@@ -19,6 +19,7 @@ from shared.chassis.wire.position import Position
 
 _KEPT_BYTES: Final = 32_000_000
 _MARKS_BYTES: Final = 500  # of an entry that not everybody is shown alike
+_PLACE_BYTES: Final = 8  # of each entry, for its place
 _FORMS_OF_A_PLAN: Final = 8
 
 # Who was merged into a plan stands in the rows of the others, and moves no revision of this one.
@@ -36,6 +37,8 @@ class _Kept:
     position: Position
     document: bytes
     marks: PlanMarks
+    came: tuple[str, ...]
+    """The section of each entry of the document, in the order in which the entries came."""
     forms: OrderedDict[Hashable, PlanView] = field(default_factory=OrderedDict)
     counted: int = 0
 
@@ -43,7 +46,8 @@ class _Kept:
     def size(self) -> int:
         """Bytes that it holds, by and large; mostly the document is one of the forms."""
         forms = (view.body for view in self.forms.values() if view.body is not self.document)
-        return len(self.document) + sum(map(len, forms)) + _MARKS_BYTES * len(self.marks)
+        beside = _MARKS_BYTES * len(self.marks) + _PLACE_BYTES * len(self.came)
+        return len(self.document) + sum(map(len, forms)) + beside
 
 
 class CurrentPlans:
@@ -136,7 +140,9 @@ class CurrentPlans:
         body = kept.document
         left_out: tuple[Left, ...] = ()
         if redaction:
-            shown = await seen(self._database, redaction, current_entries(kept.document))
+            shown = await seen(
+                self._database, redaction, entries_as_they_came(kept.document, kept.came)
+            )
             left_out = shown.left_out
             body = document_with(
                 body,
@@ -195,11 +201,14 @@ def _as_stored(row: Mapping[str, Any], known: _Kept | None) -> _Kept | None:
         if known.merged_from == merged_from:
             return known
         return replace(known, merged_from=merged_from, forms=OrderedDict(), counted=0)
+    entries = entries_of(row["document"], row["rest"])
+    names = {entry.section: entry.section for entry in entries}  # one text for all of a section
     return _Kept(
         row["revision"],
         row["version"],
         merged_from,
         Position(row["plan_id"], orjson.loads(row["positions"])),
         row["document"],
-        marks_of_plan(entries_of(row["document"], row["rest"])),
+        marks_of_plan(entries),
+        tuple(names[entry.section] for entry in entries if entry.current),
     )

@@ -291,15 +291,18 @@ def document_with(
     return dumps({**told, **({"merged_from": others} if others else {}), **more})
 
 
-def current_entries(document: bytes) -> list[tuple[str, UUID, bytes, Mapping[str, int]]]:
-    """Section, id and body of each entry of a document, in the order of its sections.
+def entries_as_they_came(
+    document: bytes, came: Iterable[str]
+) -> list[tuple[str, UUID, bytes, Mapping[str, int]]]:
+    """Section, id and body of each entry of a document; ``came`` has the section of each in turn.
 
     Who set what of it the document does not say: the last is empty.
     """
+    sections = {name: iter(items) for name, items in _document_of(document).sections.items()}
+    entries = ((section, bytes(next(sections[section]))) for section in came)
     return [
-        (section, DriversUUID(_named_entry_of(raw).entry_id), bytes(raw), {})
-        for section, bodies in _document_of(document).sections.items()
-        for raw in bodies
+        (section, DriversUUID(_named_entry_of(body).entry_id), body, {})
+        for section, body in entries
     ]
 
 

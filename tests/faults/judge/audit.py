@@ -32,7 +32,7 @@ def judge_audit(
     logged = [record["logged_at"] for record in in_the_log]
     found.unless(logged == sorted(logged), "reordered", "the audit's clock falls")
     for record in records:
-        is_ours = record["operation"] in ("change", "refusal", "read")
+        is_ours = record["operation"] in ("change", "refusal", "read", "denial", "query")
         found.unless(is_ours, "wrong", f"the audit has {record['operation']} {record['record_id']}")
     changes = [record for record in records if record["operation"] == "change"]
     by_id = {record["record_id"]: record for record in changes}

@@ -45,10 +45,12 @@ async def _judge_plan(doors: Doors, plan_id: str, versions: Sequence[Version]) -
         found.unless(
             not another, "wrong", f"{where}: {answer.url.path} is not what it folds to: {another}"
         )
-    same = _without(newest.content, _OF_A_PAST_PLAN) == _without(
-        current.content, _OF_THE_CURRENT_PLAN
+    then = _without(newest.content, _OF_A_PAST_PLAN)
+    now = _without(current.content, _OF_THE_CURRENT_PLAN)
+    others = sorted({name for name, _ in {*then} ^ {*now}}) or "the order of its members"
+    found.unless(
+        then == now, "wrong", f"{where}: shown otherwise than its newest version {last}: {others}"
     )
-    found.unless(same, "wrong", f"{where}: shown otherwise than its newest version {last}")
     for include in _INCLUDED[1:]:
         answer = await doors.plan(f"{plan_id}?include={include}")
         if _is_of(answer, last, where, found):
