@@ -414,7 +414,7 @@ def personal_words() -> set[str]:
 CODES = {org.code for org in vars(people).values() if isinstance(org, Organisation) and org.code}
 CODES |= {somebody.code for story in STORIES for somebody in story.people.values()} - {""}
 CODES |= {"ZZG01", "ZZG02", "ZZG03", "ZZG04", "ZZG05"}
-_ROOMS = ("shared/chassis", "shared/ledger", "services", "deploy/kafka", "deploy/local/stack")
+_ROOMS = ("shared/chassis", "shared/ledger", "services", "deploy/kafka")
 _PEOPLE = ("examples.py", "people.py", "example.py")
 _CODE = "\n".join(
     path.read_text().casefold()

@@ -13,7 +13,7 @@ from shared.tlog.notes import COSIGNATURE, ED25519, SigningKey, VerifierKey
 from shared.tlog.policy import Group, Policy, Witness
 
 ORIGIN: Final = "careplan.example/careplan/development"
-_WITNESSES: Final = ("council", "trust")
+_WITNESSES: Final = ("first", "second")
 
 
 @dataclass(frozen=True)

@@ -61,7 +61,13 @@ def _event_as_shown(told: Mapping[str, Any], wanted: Mapping[str, Any]) -> Mappi
     if told.get("withheld") is True:
         return told
     if "withheld" not in told:
-        return wanted
+        # A restriction goes, unnamed, with what it withholds.
+        kept = {
+            name: one
+            for name, one in wanted["content"].items()
+            if name != _MARK or _MARK in told["content"]
+        }
+        return {**wanted, "content": kept}
     keys = {path.partition(".")[0] for path in told["fields"]}
     content = deepcopy({name: one for name, one in wanted["content"].items() if name in keys})
     for path in told["withheld"]:
