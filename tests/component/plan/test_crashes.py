@@ -167,8 +167,10 @@ async def test_the_door_stays_open_where_the_consumer_has_stopped_for_good(
             events: dict[str, Any] = told["parts"]["events"]
             return events
 
-        said = await eventually(part, "it says so", holds=lambda events: not events["ready"])
-        assert said["detail"] == "stopped: RuntimeError"
+        def has_stopped(events: dict[str, Any]) -> bool:
+            return (events["ready"], events.get("detail")) == (False, "stopped: RuntimeError")
+
+        await eventually(part, "it says so", holds=has_stopped)
         assert (await client.get("/livez")).status_code == 200, "a new process would stop too"
         answer = await client.get(f"/v1/plans/{history.plan_id}")
         assert (answer.status_code, answer.json()["plan_version"]) == (200, 1)
