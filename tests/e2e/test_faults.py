@@ -27,6 +27,7 @@ async def bench(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Bench
         "kill-goals",
         "kill-plan",
         "kill-audit",
+        "kill-kafka",
         "kill-postgres",
         "kafka-cut",
         "postgres-cut",
