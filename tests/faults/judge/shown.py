@@ -12,7 +12,7 @@ from tests.faults.judge.evidence import Doors
 from tests.faults.judge.findings import Findings
 from tests.faults.judge.plans import Ledger, Version, item_of
 from tests.faults.judge.published import difference, members
-from tests.faults.judge.withheld import listed_as_shown, plan_as_shown
+from tests.faults.judge.withheld import listed_as_shown, plan_as_shown, unmarked
 
 _OF_A_PAST_PLAN: Final = "as_at"
 _OF_THE_CURRENT_PLAN: Final = "merged_from"
@@ -96,8 +96,11 @@ async def _judge_lists(
     wanted = [item_of(number, one) for number, one in enumerate(versions, 1)][::-1]
     another = difference(listed, listed_as_shown(listed, wanted))
     found.unless(not another, "wrong", f"plan {plan_id}: its versions are listed as {another}")
+    everything = await doors.plan(f"{plan_id}?include=withdrawn")
     contributions = listed_as_shown(
-        history, contributions_to(Taken([one.event for one in versions]))
+        history,
+        contributions_to(Taken([one.event for one in versions])),
+        unmarked(everything.json()),
     )
     found.each_once(f"the history of {plan_id}", map(_named, contributions), map(_named, history))
     another = difference(history, contributions)

@@ -1,12 +1,15 @@
 """What is expected of a reader from whom something is withheld: all else, and as much of it left
 out as the answer says."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from copy import deepcopy
 from typing import Any, Final
 
 _OF_WHAT_IS_LEFT: Final = ("by", "stated_by", "recorded_at", "stated_at", "withheld")
 _MARK: Final = "visibility"
+
+Entry = tuple[str, str]
+"""Its section and its id."""
 
 
 def plan_as_shown(told: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str, Any]:
@@ -32,13 +35,42 @@ def plan_as_shown(told: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[st
     return left
 
 
+def unmarked(told: Mapping[str, Any]) -> set[Entry]:
+    """Entries shown in part, whose restriction went, unnamed, with what it withholds."""
+    return {
+        (section, one["entry_id"])
+        for section, entries in told.get("sections", {}).items()
+        for one in entries
+        if one.get("withheld") and _MARK not in one["content"]
+    }
+
+
 def listed_as_shown(
-    told: Sequence[Mapping[str, Any]], wanted: Sequence[Mapping[str, Any]]
+    told: Sequence[Mapping[str, Any]],
+    wanted: Sequence[Mapping[str, Any]],
+    unmarked: Collection[Entry] = (),
 ) -> list[Mapping[str, Any]]:
-    """The items of a list of versions, or of contributions, as far as they are shown."""
+    """The items of a list of versions, or of contributions, as far as they are shown.
+
+    ``unmarked`` are entries whose restriction is not shown either.
+    """
     if len(told) != len(wanted):
         return list(wanted)
-    return [_item_as_shown(one, other) for one, other in zip(told, wanted, strict=True)]
+    items = [_item_without_mark(one, unmarked) for one in wanted]
+    return [_item_as_shown(one, other) for one, other in zip(told, items, strict=True)]
+
+
+def _item_without_mark(item: Mapping[str, Any], unmarked: Collection[Entry]) -> Mapping[str, Any]:
+    if "events" not in item or (item.get("section"), item.get("entry_id")) not in unmarked:
+        return item
+    events = [
+        {
+            **event,
+            "content": {name: one for name, one in event["content"].items() if name != _MARK},
+        }
+        for event in item["events"]
+    ]
+    return {**item, "events": events}
 
 
 def _item_as_shown(told: Mapping[str, Any], wanted: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -61,13 +93,7 @@ def _event_as_shown(told: Mapping[str, Any], wanted: Mapping[str, Any]) -> Mappi
     if told.get("withheld") is True:
         return told
     if "withheld" not in told:
-        # A restriction goes, unnamed, with what it withholds.
-        kept = {
-            name: one
-            for name, one in wanted["content"].items()
-            if name != _MARK or _MARK in told["content"]
-        }
-        return {**wanted, "content": kept}
+        return wanted
     keys = {path.partition(".")[0] for path in told["fields"]}
     content = deepcopy({name: one for name, one in wanted["content"].items() if name in keys})
     for path in told["withheld"]:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tests.faults.judge.withheld import listed_as_shown, plan_as_shown
+from tests.faults.judge.withheld import listed_as_shown, plan_as_shown, unmarked
 
 BY: dict[str, Any] = {"by": {"name": "A"}, "stated_by": {}, "recorded_at": "1", "stated_at": "1"}
 GOAL = {"entry_id": "g", "content": {"aim": 1, "why": 2, "visibility": {}}, **BY}
@@ -35,3 +35,14 @@ def test_a_list_is_expected_as_far_as_it_is_shown() -> None:
             {"plan_versions": [1], "withheld": True}]  # fmt: skip
     assert listed_as_shown(told, wanted) == told
     assert listed_as_shown(told[:1], wanted) == wanted
+
+
+def test_a_restriction_is_missed_in_the_history_unless_the_plan_shows_its_entry_in_part() -> None:
+    event = {"fields": ["aim"], "content": {"aim": 1, "visibility": {"fields": ["why"]}}}
+    wanted = [{"plan_versions": [3], "section": "goals", "entry_id": "g", "events": [event]}]
+    told = [{**wanted[0], "events": [{"fields": ["aim"], "content": {"aim": 1}}]}]
+    in_part = {"entry_id": "g", "withheld": ["why"], "content": {"aim": 1}}
+    assert listed_as_shown(told, wanted) != told
+    assert listed_as_shown(told, wanted, unmarked({"sections": {"goals": [in_part]}})) == told
+    whole = {"entry_id": "g", "content": event["content"]}
+    assert listed_as_shown(told, wanted, unmarked({"sections": {"goals": [whole]}})) != told
