@@ -1,7 +1,6 @@
 """A TCP proxy between a service and one of its servers: slows, holds, refuses, cuts connections."""
 
 import asyncio
-from contextlib import suppress
 from typing import Self
 
 _CHUNK = 65_536
@@ -36,6 +35,11 @@ class Proxy:
         assert self._server is not None
         port: int = self._server.sockets[0].getsockname()[1]
         return port
+
+    @property
+    def connections(self) -> int:
+        """Ends of connections that are open."""
+        return len(self._open)
 
     def cut(self) -> None:
         """Resets every connection."""
@@ -85,7 +89,7 @@ class Proxy:
         self, due: "asyncio.Queue[tuple[float, bytes]]", writer: asyncio.StreamWriter
     ) -> None:
         loop = asyncio.get_running_loop()
-        with suppress(OSError):
+        try:
             while True:
                 at, chunk = await due.get()
                 if at > loop.time():
@@ -96,3 +100,8 @@ class Proxy:
                     return
                 writer.write(chunk)
                 await writer.drain()
+        except OSError:
+            # Nobody takes it any more. The other end is read to its end all the same: with the
+            # queue full, it would be waited for by nobody and left open.
+            while chunk:
+                _, chunk = await due.get()
