@@ -66,6 +66,7 @@ def _item_without_mark(item: Mapping[str, Any], unmarked: Collection[Entry]) -> 
     events = [
         {
             **event,
+            "fields": [name for name in event["fields"] if name != _MARK],
             "content": {name: one for name, one in event["content"].items() if name != _MARK},
         }
         for event in item["events"]

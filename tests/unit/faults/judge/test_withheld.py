@@ -38,7 +38,8 @@ def test_a_list_is_expected_as_far_as_it_is_shown() -> None:
 
 
 def test_a_restriction_is_missed_in_the_history_unless_the_plan_shows_its_entry_in_part() -> None:
-    event = {"fields": ["aim"], "content": {"aim": 1, "visibility": {"fields": ["why"]}}}
+    mark = {"fields": ["why"]}
+    event = {"fields": ["visibility", "aim"], "content": {"aim": 1, "visibility": mark}}
     wanted = [{"plan_versions": [3], "section": "goals", "entry_id": "g", "events": [event]}]
     told = [{**wanted[0], "events": [{"fields": ["aim"], "content": {"aim": 1}}]}]
     in_part = {"entry_id": "g", "withheld": ["why"], "content": {"aim": 1}}
