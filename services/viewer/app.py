@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import cache
+from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote
 from zoneinfo import ZoneInfo
@@ -94,14 +95,17 @@ def _handlers(screens: Screens) -> dict[Any, Any]:
     def page(request: Request, problem: Problem) -> Response:
         said = {"code": problem.code, "title": title_of(problem.code), "detail": detail_of(problem)}
         said["correlation_id"] = correlation_id_of(request)
-        status = problem.status if problem.status != 401 else 403  # noqa: PLR2004 - signs nobody out
+        # A page of ours signs nobody out, as a 401 of an API would.
+        is_401 = problem.status == HTTPStatus.UNAUTHORIZED
+        status = HTTPStatus.FORBIDDEN if is_401 else problem.status
         return screens.problem(request, Answer(status, said, {}))
 
     async def problem(request: Request, error: Problem) -> Response:
         return page(request, error)
 
     async def framework(request: Request, error: HTTPException) -> Response:
-        code = "method-not-allowed" if error.status_code == 405 else "not-found"  # noqa: PLR2004
+        is_405 = error.status_code == HTTPStatus.METHOD_NOT_ALLOWED
+        code = "method-not-allowed" if is_405 else "not-found"
         return page(request, Problem(code, "There is no such page."))
 
     async def unexpected(request: Request, error: Exception) -> Response:

@@ -29,7 +29,7 @@ class Answer:
     @property
     def is_good(self) -> bool:
         """True for what was asked for."""
-        return 200 <= self.status < 300  # noqa: PLR2004 - the range of success
+        return httpx.codes.is_success(self.status)
 
     @property
     def code(self) -> str:

@@ -2,7 +2,8 @@
 
 Written a second time on purpose: this module shares no line with what makes the proofs. It needs
 the standard library and `cryptography`, opens no connection and writes no file, and runs alone:
-`python verify.py record r.json --key …`.
+`python verify.py record r.json --key …`. It stays one file, so that whoever is handed a proof can
+be handed what checks it, and read all of it.
 
 Exit codes: 0 ok; 1 a proof is false; 2 no trusted key, or a bad signature; 3 malformed;
 4 incomplete, because something is missing or was not checked; 64 the command cannot be used.

@@ -10,6 +10,7 @@ from shared.tlog.notes import NoteUnusable, bytes_of
 
 _SIZE: Final = re.compile(r"0|[1-9][0-9]{0,18}", re.ASCII)
 _LARGEST: Final = 1 << 63
+_THREE_LINES: Final = re.compile(r"(?P<origin>[^\n]+)\n(?P<size>[^\n]*)\n(?P<root>[^\n]*)\n")
 
 
 @dataclass(frozen=True)
@@ -23,15 +24,15 @@ class Checkpoint:
     @classmethod
     def read(cls, text: str) -> Self:
         """The text of a note; raises ``NoteUnusable``. Extension lines are not taken here."""
-        lines = text.split("\n")
-        if len(lines) != 4 or lines[3] or not lines[0]:  # noqa: PLR2004 - three lines and no rest
+        lines = _THREE_LINES.fullmatch(text)
+        if lines is None:
             raise NoteUnusable("a checkpoint has three lines: origin, size and root")
-        size, root = size_of(lines[1]), bytes_of(lines[2])
+        size, root = size_of(lines["size"]), bytes_of(lines["root"])
         if len(root) != HASH_BYTES:
             raise NoteUnusable("the root of a checkpoint has 32 bytes")
         if size == 0 and root != EMPTY:
             raise NoteUnusable("a log without leaves has the root of the empty tree")
-        return cls(lines[0], size, root)
+        return cls(lines["origin"], size, root)
 
     @property
     def text(self) -> str:

@@ -111,7 +111,7 @@ class RecordList:
     async def at(self, idx: int, *, shows_authn: bool) -> dict[str, Any] | None:
         """The record at one place of the log, as lists give it."""
         query = f"""SELECT {_COLUMNS} FROM audit_record r JOIN audit_payload p USING (idx)
- WHERE idx = $1"""  # noqa: S608 - ours
+ WHERE idx = $1"""  # noqa: S608 - names of our own
         rows = await self._database.pool.fetch(query, idx)
         return _as_item(rows[0], shows_authn=shows_authn) if rows else None
 

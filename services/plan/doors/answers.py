@@ -1,9 +1,10 @@
 """The forms of what the plan answers, with the words for each member: its contract says them."""
 
 from datetime import date, datetime
-from typing import Annotated, Any, Literal, NotRequired
+from typing import Annotated, Any, Final, Literal, NotRequired
 from uuid import UUID
 
+from pydantic import Field
 from typing_extensions import TypedDict
 
 from services.plan.fold.findings.rules import RULES_BEHIND
@@ -286,11 +287,14 @@ class Concerned(TypedDict):
     field: NotRequired[Annotated[str, titled("Field", "The field that it is about.")]]
 
 
+_ONE_OF_THE_RULES: Final = Field(json_schema_extra={"enum": [*sorted(RULES_BEHIND)]})
+
+
 class Finding(TypedDict):
     """Something that the plan says about itself."""
 
     finding_id: Annotated[UUID, titled("Finding", "The same in every version that has it.")]
-    code: Annotated[Literal[*sorted(RULES_BEHIND)], titled("Code", "What was found.")]  # type: ignore[valid-type]  # a list of ours
+    code: Annotated[str, titled("Code", "What was found."), _ONE_OF_THE_RULES]
     rule: Annotated[str, titled("Rule", "The rule of the standard, or the hazard, behind it.")]
     since: Annotated[datetime, titled("Since", "Since when it holds, in UTC.")]
     plan_version: PlanVersion

@@ -1,5 +1,6 @@
 """Contributing from a page: what is written is asked about first, sent by the front door, kept."""
 
+import re
 from collections.abc import Container, Mapping
 from typing import Any, Final
 from uuid import UUID
@@ -14,6 +15,7 @@ from services.viewer.shown.contributions import Draft
 from shared.chassis.wire.problem import Problem
 from shared.ledger.names import id_in
 
+_VERSION: Final = re.compile(r"[0-9]{1,9}")
 _LONGEST: Final = 20_000
 """Characters that are taken from a page; a section bounds a contribution besides."""
 
@@ -47,9 +49,7 @@ def draft_of(written: Mapping[str, str], names: Container[str]) -> Draft:
         name in names
         and id_in(written.get("contribution_id", "")) is not None
         and (not entry_id or id_in(entry_id) is not None)
-        and based_on.isascii()
-        and based_on.isdigit()
-        and len(based_on) < 10  # noqa: PLR2004 - digits of a version
+        and _VERSION.fullmatch(based_on) is not None
         and len(text) <= _LONGEST
     )
     if not is_whole:

@@ -106,5 +106,5 @@ def _day(day: date) -> str:
 
 
 def _time(at: datetime) -> str:
-    hour = at.hour % 12 or 12
-    return f"{hour}:{at:%M}{'am' if at.hour < 12 else 'pm'}"  # noqa: PLR2004 - noon
+    half, hour = divmod(at.hour, 12)
+    return f"{hour or 12}:{at:%M}{('am', 'pm')[half]}"

@@ -243,11 +243,11 @@ def anchor(key: Key) -> str:
 
 def spaced(number: str) -> str:
     """An NHS number as it is read aloud: 3, 3 and 4 digits."""
-    digits = re.sub(r"\D", "", number)
-    is_whole = len(digits) == 10  # noqa: PLR2004 - the digits of an NHS number
-    return f"{digits[:3]} {digits[3:6]} {digits[6:]}" if is_whole else number
+    parts = _NHS_NUMBER.fullmatch(re.sub(r"\D", "", number))
+    return " ".join(parts.groups()) if parts else number
 
 
+_NHS_NUMBER: Final = re.compile(r"(\d{3})(\d{3})(\d{4})")
 _Show = Callable[[Showing, Json, Field], Shown]
 _CODED: Final = frozenset({"text", "code", "item_id"})
 
