@@ -101,7 +101,7 @@ OF_THE_CHASSIS = {
         "prepare.py", "contribute.py", "decisions.py", "validate.py", "receipts.py", "media.py",
         "rights.py",
     },
-    "accesses": {"record.py", "rows.py", "recording.py", "overrides.py", "bodies.py"},
+    "accesses": {"record.py", "rows.py", "recording.py", "overrides.py"},
     "policy": {
         "access.py", "access_copy.py", "asking_again.py", "decide.py", "facts.py",
         "plan_states.py", "redaction", "relationships.py", "rights.py", "rules.py", "sees.py",
