@@ -127,7 +127,7 @@ OF_THE_CHASSIS = {
     },
     "telemetry": {
         "names.py", "tracing.py", "metrics.py", "counters.py", "log_lines.py", "library_lines.py",
-        "line_writer.py", "span_export.py", "part.py",
+        "line_writer.py", "span_export.py", "part.py", "background.py",
         "configure.py",
     },
 }  # fmt: skip

@@ -3,9 +3,8 @@
 import asyncio
 import re
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from time import monotonic
-from typing import Final, NamedTuple, Self
+from typing import Final, NamedTuple
 from uuid import UUID
 
 from services.audit.record.checks import Unfit, kafka_time
@@ -32,7 +31,7 @@ from shared.chassis.kafka.event_message import (
     json_object_of,
 )
 from shared.chassis.kafka.offsets import Transaction
-from shared.chassis.telemetry import Count, Label, Part, SpanName
+from shared.chassis.telemetry import Background, Count, Label, Part, SpanName
 from shared.ledger.topics import AUDIT_RECORDS, EVENTS_PATTERN
 
 CONSUMER: Final = "audit"
@@ -127,30 +126,19 @@ class RecordMessages:
         telemetry.count_batch(CONSUMER, monotonic() - started, counts)
 
 
-class GapWatch:
+class GapWatch(Background):
     """Looks for missing positions of sections for as long as its ``async with`` is open."""
 
     def __init__(self, store: AuditStore) -> None:
         self._store = store
-        self._task: asyncio.Task[None] | None = None
-
-    async def __aenter__(self) -> Self:
-        self._task = asyncio.create_task(self._look_for_ever(), name="gap watch")
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
 
     async def part(self) -> Part:
         """Ready even while something is missing, since that may be under way; it says what."""
-        if self._task is not None and self._task.done():
+        if not self.is_alive:
             return Part(False, "no longer looking for lost positions", alive=False)
         return Part(True, "; ".join(map(_in_words, await self._store.gaps())))
 
-    async def _look_for_ever(self) -> None:
+    async def _work(self) -> None:
         while True:
             await asyncio.sleep(_LOOK_FOR_GAPS_SECONDS)
             try:

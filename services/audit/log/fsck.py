@@ -1,9 +1,7 @@
 """Reads the whole log again and hashes all of it: every record, every tile, every checkpoint."""
 
 import asyncio
-from contextlib import suppress
-from types import TracebackType
-from typing import Final, Self
+from typing import Final
 
 import asyncpg
 
@@ -19,7 +17,7 @@ from services.audit.store.log import (
 )
 from shared.chassis import telemetry
 from shared.chassis.database.database import TRANSIENT
-from shared.chassis.telemetry import Part
+from shared.chassis.telemetry import Background, Part
 from shared.tlog.merkle import Frontier
 from shared.tlog.tiles import WIDTH, FullTile, TileWriter
 
@@ -60,7 +58,7 @@ async def fsck(asked: Asked, pause_seconds: float = 0.0) -> int:
     return count
 
 
-class FsckForEver:
+class FsckForEver(Background):
     """Reads the whole log again and again while its ``async with`` is open, a tile a second.
 
     What was damaged after it was signed is found so, and not years later by whoever asks for it.
@@ -69,33 +67,16 @@ class FsckForEver:
     def __init__(self, asked: Asked, *, pause_seconds: float = 1.0) -> None:
         self._asked = asked
         self._pause = pause_seconds
-        self._task: asyncio.Task[None] | None = None
         self.failure: Damaged | None = None
         self.rounds = 0
-
-    async def __aenter__(self) -> Self:
-        self._task = asyncio.create_task(self._run(), name="fsck")
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
 
     async def part(self) -> Part:
         """Not ready once anything was found, until somebody has looked and started it again."""
         if self.failure is not None:
             return Part(False, f"damaged: {self.failure}")
-        is_alive = self._task is not None and not self._task.done()
-        return Part(is_alive, "reading", alive=is_alive)
+        return Part(self.is_alive, "reading", alive=self.is_alive)
 
-    async def _run(self) -> None:
+    async def _work(self) -> None:
         while True:
             await asyncio.sleep(self._pause)
             try:

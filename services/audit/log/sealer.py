@@ -6,10 +6,8 @@ holder that did not notice from adding anything.
 """
 
 import asyncio
-from contextlib import suppress
 from time import monotonic
-from types import TracebackType
-from typing import Final, Self
+from typing import Final
 
 import asyncpg
 
@@ -19,7 +17,7 @@ from services.audit.log.signer import Signer
 from services.audit.log.witnesses import Witnesses
 from shared.chassis import telemetry
 from shared.chassis.database.database import TRANSIENT
-from shared.chassis.telemetry import Part
+from shared.chassis.telemetry import Background, Part
 
 LOCK: Final = 7422
 _EVERY: Final = 1.0
@@ -28,7 +26,7 @@ _IDLE_TIMEOUT: Final = "7s"
 _LONGEST_PAUSE: Final = 5.0
 
 
-class Sealer:
+class Sealer(Background):
     """Seals in the background for as long as its ``async with`` is open.
 
     Where something stored is not what was signed, it stops for good and says what: signing on
@@ -39,40 +37,26 @@ class Sealer:
         self._url = url
         self._signer = signer
         self._witnesses = witnesses
-        self._task: asyncio.Task[None] | None = None
         self._connection: asyncpg.Connection | None = None
         self._detail = "starting"
         self.waiting = 0
         self.failure: Damaged | None = None
 
-    async def __aenter__(self) -> Self:
-        self._task = asyncio.create_task(self._run(), name="sealer")
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
-        await self._witnesses.__aexit__(kind, error, trace)
+    async def __aexit__(self, *why: object) -> None:
+        await super().__aexit__(*why)
+        await self._witnesses.__aexit__(*why)
 
     async def part(self) -> Part:
         """Ready: this replica seals, or another one does."""
         if self.failure is not None:
             return Part(False, f"stopped: {self.failure}")
-        is_alive = self._task is not None and not self._task.done()
         return Part(
-            is_alive and self._detail in ("sealing", "another replica seals"),
+            self.is_alive and self._detail in ("sealing", "another replica seals"),
             self._detail,
-            alive=is_alive,
+            alive=self.is_alive,
         )
 
-    async def _run(self) -> None:
+    async def _work(self) -> None:
         pause = 0.2
         while True:
             started = monotonic()

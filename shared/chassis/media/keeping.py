@@ -22,7 +22,7 @@ from shared.chassis.media.rows import MediaRows, State, StoredMedia, media_id_of
 from shared.chassis.media.scanner import NoScanner, Scanner, Verdict, scanner_of
 from shared.chassis.media.spool import BLOCK, Spooled, TooLong, spooling
 from shared.chassis.settings import Settings
-from shared.chassis.telemetry import Count, Part, counter, log
+from shared.chassis.telemetry import Background, Count, Part, counter, log
 from shared.chassis.wire.problem import Problem
 
 _DIGEST: Final = 32
@@ -50,7 +50,7 @@ class Upload:
     pieces: AsyncIterator[bytes]
 
 
-class MediaKeeping:
+class MediaKeeping(Background):
     """Takes media in and gives them out, a block at a time.
 
     Opened by ``async with``: meanwhile it asks the scanner again about what is in quarantine, and
@@ -70,17 +70,10 @@ class MediaKeeping:
         self._store = store or store_of(settings)
         self._scanner = scanner or scanner_of(settings)
         self._room = settings.media_uploads
-        self._task: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
         await self._store.is_answering()
-        self._task = asyncio.create_task(self._keep())
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        return await super().__aenter__()
 
     async def part(self) -> Part:
         """Whether the store answers, and which scanner there is."""
@@ -247,7 +240,7 @@ class MediaKeeping:
             counter(Count.MEDIA_SCANNED).add(1, {"outcome": verdict or "no-answer"})
         return _STATE_OF[verdict]
 
-    async def _keep(self) -> None:
+    async def _work(self) -> None:
         """Ask and sweep until cancelled; what fails is tried again."""
         bound = float(self._settings.media_kept_seconds)
         swept = float("-inf")

@@ -4,6 +4,7 @@ Nothing that is said about a person may leave through here. Log fields, span att
 pass only when they are listed; of an exception only its type and its place are kept.
 """
 
+from shared.chassis.telemetry.background import Background
 from shared.chassis.telemetry.configure import configure, shut_down
 from shared.chassis.telemetry.log_lines import LOG_FIELDS, log, place_of
 from shared.chassis.telemetry.metrics import (
@@ -30,6 +31,7 @@ __all__ = [
     "LOG_FIELDS",
     "AskPart",
     "Attribute",
+    "Background",
     "Count",
     "Duration",
     "Gauge",
