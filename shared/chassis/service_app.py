@@ -60,8 +60,10 @@ def service_app(
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        together: Sequence[AbstractAsyncContextManager[Any]]
+        together = (database, *opens, relay, running(consumers.values()))
         async with AsyncExitStack() as opened:
-            for part in (database, *opens, relay, running(consumers.values())):
+            for part in together:
                 await opened.enter_async_context(part)
             for name, read in figures.items():
                 opened.callback(gauge(name, read))

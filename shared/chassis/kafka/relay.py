@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from time import monotonic, time
-from typing import Any, Final, Self
+from typing import Any, Final
 
 import aiokafka.errors
 import asyncpg
@@ -36,7 +36,7 @@ from shared.chassis.kafka.windows import (
 )
 from shared.chassis.settings import Settings
 from shared.chassis.store.rows import StoredRow
-from shared.chassis.telemetry import Part, log
+from shared.chassis.telemetry import Background, Part, log
 
 LOCK: Final = 7412
 CHANNEL: Final = "committed"
@@ -62,7 +62,7 @@ class _Published:
     oldest_at: float | None = None
 
 
-class Relay:
+class Relay(Background):
     """Publishes the rows of its streams, each in its own order.
 
     Opened by ``async with``; it waits for lock, database and broker in the background and never
@@ -75,21 +75,10 @@ class Relay:
         self._published = [_Published(stream) for stream in streams]
         self._connection: asyncpg.Connection | None = None
         self._one_at_a_time = asyncio.Lock()
-        self._task: asyncio.Task[None] | None = None
         self._is_active = False
         self._detail = "starting"
         self._failed: BaseException | None = None
         self.passed_over = 0
-
-    async def __aenter__(self) -> Self:
-        self._task = asyncio.create_task(self._run(), name="relay")
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
 
     def offer(self, rows: Sequence[StoredRow], has_outgoing: bool = False) -> None:
         """Hand over what a section has just committed, its events in position order."""
@@ -123,7 +112,7 @@ class Relay:
 
     async def part(self) -> Part:
         """Ready: this replica publishes and the broker answers, or another one does."""
-        is_alive = self._task is not None and not self._task.done() and self._failed is None
+        is_alive = self.is_alive and self._failed is None
         detail = self._detail
         if detail == "publishing" and self._is_broker_silent():
             detail = "waiting for the broker"
@@ -135,7 +124,7 @@ class Relay:
         since = [one.under_way.waiting_since for one in self._published]
         return any(at is not None and monotonic() - at > _SILENT for at in since)
 
-    async def _run(self) -> None:
+    async def _work(self) -> None:
         pause = 0.2
         while True:
             started = monotonic()
