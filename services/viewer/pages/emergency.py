@@ -7,6 +7,7 @@ from starlette.responses import Response
 
 from services.viewer.clients import Answer
 from services.viewer.pages.plan import PlanScreens, plan_in
+from services.viewer.pages.screens import NO_RELATIONSHIP
 from services.viewer.shown.emergency import emergency_page
 from shared.chassis.wire.problem import Problem
 from shared.ledger import PROFESSIONAL
@@ -18,8 +19,6 @@ REASONS: Final = {
 }
 """Why somebody may see it without a relationship, in words."""
 
-_NO_RELATIONSHIP: Final = "no-live-relationship"
-
 
 def emergency_routes(of: PlanScreens) -> APIRouter:
     """``/plans/{plan_id}/emergency``."""
@@ -30,7 +29,7 @@ def emergency_routes(of: PlanScreens) -> APIRouter:
         """What matters now, on one screen; or the question why it is an emergency."""
         session, asked = of.screens.session(request), plan_in(plan_id)
         answer = await of.apis.emergency(session.token, asked)
-        if answer.code == _NO_RELATIONSHIP and session.kind == PROFESSIONAL:
+        if answer.code == NO_RELATIONSHIP and session.kind == PROFESSIONAL:
             return of.screens.page(
                 request, "break_glass.html", status=answer.status, plan_id=asked, reasons=REASONS
             )

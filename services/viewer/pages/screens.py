@@ -16,9 +16,11 @@ from services.viewer.sessions import COOKIE, VISITOR, Session, Sessions
 from services.viewer.shown.times import counted
 from shared.chassis.http.body import read_body
 from shared.chassis.wire.problem import Problem, title_of
+from shared.ledger.names import id_in
 
 HERE: Final = Path(__file__).resolve().parents[1]
 FORM_LIMIT: Final = 256 * 1024
+NO_RELATIONSHIP: Final = "no-live-relationship"
 _MOST_FIELDS: Final = 40
 
 _POLICY: Final = (
@@ -123,6 +125,8 @@ class Screens:
         heading = str(answer.body.get("title") or title_of(code))
         words = str(answer.body.get("detail") or _UNAVAILABLE)
         correlation_id = str(answer.body.get("correlation_id") or "")
+        plan_id = id_in(request.path_params.get("plan_id", ""))
+        is_shut_out = code == NO_RELATIONSHIP and plan_id is not None
         return self.page(
             request,
             "problem.html",
@@ -130,6 +134,7 @@ class Screens:
             heading=heading,
             words=words,
             correlation_id=correlation_id,
+            in_an_emergency=f"/plans/{plan_id}/emergency" if is_shut_out else "",
         )
 
     def static(self, name: str) -> Response:

@@ -93,3 +93,13 @@ async def test_nobody_but_a_professional_is_asked(browser: httpx.AsyncClient) ->
     answer = await browser.get(HERE)
     assert answer.status_code == 403
     assert "<select" not in answer.text
+
+
+@pytest.mark.parametrize(("who", "is_shown"), [(PRIYA, True), (THE_PERSON, False)])
+async def test_a_professional_who_is_shut_out_of_the_plan_is_shown_the_way_in(
+    browser: httpx.AsyncClient, who: str, is_shown: bool
+) -> None:
+    await signed_in(browser, who)
+    answer = await browser.get(f"/plans/{EDITH}")
+    assert answer.status_code == 403
+    assert (f'href="{HERE}"' in answer.text) is is_shown
