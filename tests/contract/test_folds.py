@@ -1,4 +1,4 @@
-"""Every history ever published folds, at each of its versions, to what ``wire.md`` says of it.
+"""Every history ever published folds, at each of its versions, to the plan that its events tell.
 
 The service's fold and the plain one, which shares no code with it, agree on each.
 """

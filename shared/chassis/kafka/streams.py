@@ -102,7 +102,7 @@ class EventStream(Stream):
         self.partitions = {self._topic: settings.event_partitions}
 
     def message(self, row: Any) -> Message:
-        """An event in its envelope (wire.md 3)."""
+        """An event in its envelope, as its contract has it."""
         return self._message(StoredRow(*row[: len(StoredRow._fields)]))
 
     def _message(self, row: StoredRow) -> Message:

@@ -20,7 +20,7 @@ inputs_sha256 plan_id plan_version as_at sections section entry_id entry_version
 body_sha256 body_length media_type build event_type contribution_id result_count"""
 MEMBERS = set(_MEMBERS.split())
 
-"""The members of an item (``wire.md`` 6 and 12): each has all of them."""
+"""The members of an item: each has all of them."""
 
 
 async def test_list_when_asked_then_it_says_who_did_what_newest_first(door: Door) -> None:

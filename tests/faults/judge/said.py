@@ -1,4 +1,4 @@
-"""What the events of a contribution must say, from what was sent: the rules of ``wire.md`` 1.
+"""What the events of a contribution must say, from what was sent, by the contract of commands.
 
 All that an event says is looked at, also what nobody sent: a change that alters another field than
 those it names is wrong.

@@ -1,4 +1,4 @@
-"""What an event says that is not simply what was sent: a rule for each command, from ``wire.md``.
+"""What an event says that is not simply what was sent: a rule for each command.
 
 Whatever no rule gives and nobody sent is wrong in an event. A section whose commands lead to
 something else gets its rules here; that its examples need them, a unit test says.

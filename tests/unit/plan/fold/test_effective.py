@@ -1,4 +1,4 @@
-"""When an event takes effect: each sentence of `wire.md` 10 about the clock `effective`."""
+"""When an event takes effect: by the clock `effective`, rule by rule."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta

@@ -1,4 +1,4 @@
-"""The fold that services and stacks are held against, rule by rule of ``wire.md`` 3 and 4."""
+"""The fold that services and stacks are held against, rule by rule."""
 
 from typing import Any
 
