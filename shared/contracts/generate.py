@@ -16,7 +16,7 @@ from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, Final
 
-from shared.contracts import discover, topic_files
+from shared.contracts import discover, known, topic_files
 from shared.contracts.documents import asyncapi, openapi
 from shared.contracts.envelopes.parts import Schema
 from shared.contracts.examples.corpus import Corpus, corpus_of
@@ -129,8 +129,8 @@ def release(folder: Path = CONTRACTS) -> None:
 
 def problems_with_committed(folder: Path = CONTRACTS, now: Generated | None = None) -> list[str]:
     """Where ``contracts/`` is not what the declarations say, or where these break somebody."""
+    found = known.problems_with_committed(discover.sections()) if now is None else []
     now = now or generated()
-    found: list[str] = []
     newest: dict[str, Version] = {}
     for type_ in now.schemas:
         committed = _versions_of(folder, type_)
@@ -285,6 +285,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--redraft", action="store_true", help="begin unreleased versions anew")
     parser.add_argument("--release", action="store_true", help="name all versions as published")
     given = parser.parse_args(arguments)
+    known.write(discover.sections())  # contracts of commands that name fields follow from it
     refused = write(redraft=given.redraft)
     if refused:
         sys.stderr.write("\n".join(refused))

@@ -18,6 +18,8 @@ from shared.chassis.wire.validation_errors import INTEGER_LIMIT
 from shared.ledger import UUID_TEXT
 from shared.ledger.names import NOT_IDS
 from shared.ledger.times import DAY
+from shared.ledger.values.known import section_names
+from shared.ledger.values.links import SECTION_NAME
 
 LIST_LIMIT: Final = 200
 """Items of a list, keys of a map."""
@@ -163,6 +165,9 @@ def _text(pattern: str, named: str, **said: Any) -> Schema:
 
 
 def _bounded_text(made: Schema) -> Schema:
+    if made.get("pattern") == SECTION_NAME:
+        # Whoever names a section names one that there is; what reads events takes any name.
+        return {"type": "literal", "expected": list(section_names())}
     # What has to match as a whole says by itself how long it may be.
     is_whole = str(made.get("pattern", "")).startswith("^")
     return made if is_whole else {"max_length": TEXT_LIMIT, **made}
@@ -197,13 +202,31 @@ def _bounded(made: Schema) -> Schema:
 
 
 def _dataclass(made: Schema) -> Schema:
-    """A value without what the section sets itself: sent by anybody, that is an unknown key."""
+    """A value without what the section sets itself: sent by anybody, that is an unknown key.
+
+    A value that says what a door asks of it, and a reader of events does not, is asked that too.
+    """
     ours: frozenset[str] = getattr(made["cls"], "set_by_section", frozenset())
     held = made["schema"]
-    if not ours or held.get("type") != "dataclass-args":
-        return made
-    taken = [field for field in held["fields"] if field["name"] not in ours]
-    return {**made, "schema": {**held, "fields": taken}}
+    if ours and held.get("type") == "dataclass-args":
+        taken = [field for field in held["fields"] if field["name"] not in ours]
+        made = {**made, "schema": {**held, "fields": taken}}
+    return _judged(made) if hasattr(made["cls"], "judge_at_the_door") else made
+
+
+def _judged(made: Schema) -> Schema:
+    def judge(given: Any) -> Any:
+        given.judge_at_the_door()
+        return given
+
+    metadata = {"pydantic_js_updates": made["cls"].schema_at_the_door()}
+    return {
+        "type": "function-after",
+        "function": {"type": "no-info", "function": judge},
+        "schema": {name: said for name, said in made.items() if name != "ref"},
+        "metadata": metadata,
+        **({"ref": made["ref"]} if "ref" in made else {}),
+    }
 
 
 def _member(made: Schema) -> Schema:

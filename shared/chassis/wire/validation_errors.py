@@ -66,7 +66,7 @@ def errors_of(found: Iterable[Any], prefix: str, given: Any) -> list[dict[str, A
     for one in found:
         loc = tuple(one["loc"])
         path = _path_by_name(one) if given is UNKNOWN else _path_by_value(one, given)
-        where = pointer(*path, prefix=prefix)
+        where = pointer(*path, *_member_of(one), prefix=prefix)
         rule, message = rule_of(one)
         if len(path) < len(loc) and one["type"] in _ONLY_A_BRANCH:
             through_a_branch.add(where)
@@ -81,6 +81,12 @@ def errors_of(found: Iterable[Any], prefix: str, given: Any) -> list[dict[str, A
         if any(other.startswith(f"{where}/") for other in placed):
             del placed[where]
     return list(placed.values())[:ERROR_LIMIT]
+
+
+def _member_of(one: Any) -> tuple[str, ...]:
+    """The member of a value that is wrong, where the value itself said so."""
+    error = (one.get("ctx") or {}).get("error")
+    return (error.at,) if isinstance(error, Misshapen) and error.at is not None else ()
 
 
 def _path_by_value(one: Any, given: Any) -> list[str | int]:

@@ -1,13 +1,15 @@
 """Links from one entry to others, each into the section that it leads to and into no other.
 
 A type here names the section, and in ``leads_to`` the types of entries, that a field may point to.
-The section is judged by shape, so any other is unreadable. Whether there is such an entry, and of
-which type, no call can know: it may be in another section, so a broken link is a finding.
+The section is judged by shape, so any other is unreadable, and so is the name of none. Whether
+there is such an entry, and of which type, no call can know: it may be in another section, so a
+broken link is a finding.
 """
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 from uuid import UUID
 
+from shared.ledger.values.known import fields_of, is_a_field, pattern_of_fields, section_names
 from shared.ledger.values.shape import Misshapen, Shape, value
 from shared.ledger.words import titled
 
@@ -118,4 +120,32 @@ class CommentTarget:
 
     def __post_init__(self) -> None:
         if self.field is not None and self.entry_id is None:
-            raise Misshapen("A `field` needs the `entry_id` of the entry that has it")
+            raise Misshapen("This needs the `entry_id` of the entry that has the field", "field")
+
+    def judge_at_the_door(self) -> None:
+        """Refuse a field that no entry of the section has.
+
+        Which type of entry it is, and whether there is one, is in another section: a finding.
+        """
+        if self.field is not None and not is_a_field(self.section, self.field):
+            named = ", ".join(f"`{one}`" for one in fields_of(self.section))
+            raise Misshapen(
+                f"This must be a field of {self.section}, or a part of one: {named}", "field"
+            )
+
+    @staticmethod
+    def schema_at_the_door() -> dict[str, Any]:
+        """JSON Schema of the same: the fields that a target may name in each section."""
+        no_field: dict[str, Any] = {"properties": {"field": {"type": "null"}}}
+        fields_there = [
+            {
+                "required": ["entry_id", "field"],
+                "properties": {
+                    "section": {"const": section},
+                    "entry_id": {"type": "string"},
+                    "field": {"type": "string", "pattern": pattern_of_fields(section)},
+                },
+            }
+            for section in section_names()
+        ]
+        return {"anyOf": [no_field, *fields_there]}

@@ -28,7 +28,14 @@ KEEP: Final = Keep.KEEP
 
 
 class Misshapen(ValueError):
-    """What is wrong with a value and what would be right, quoting nothing of what was sent."""
+    """What is wrong with a value and what would be right, quoting nothing of what was sent.
+
+    ``at`` is the member of the value that is wrong, where it is one of them.
+    """
+
+    def __init__(self, said: str, at: str | None = None) -> None:
+        super().__init__(said)
+        self.at = at
 
 
 @dataclass(frozen=True)

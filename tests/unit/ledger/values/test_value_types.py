@@ -133,11 +133,15 @@ def test_a_value_is_kept_as_it_was_sent(of: Any, given: dict[str, Any]) -> None:
         (AgreementSubject, {"section": "needs", "entry_id": ID},
          "`section` must be one of `contingency-plans` or `goals`."),
         (CommentTarget, {"section": "goals", "field": "aim"},
-         "A `field` needs the `entry_id` of the entry that has it."),
+         "`field` needs the `entry_id` of the entry that has the field."),
         (CommentTarget, {"section": "goals", "entry_id": ID, "field": "Aim!"},
          "`field` must be the path of a field, as aim or responses.my_wellness."),
         (CommentTarget, {"section": "about_me"},
-         "`section` must be the name of a section, as about-me."),
+         ("`section` must be one of `about-me`, `care-team`, `contingency-plans`, `goals`, `needs`,"
+          " `person`, `stewardship` or `support-plans`.")),
+        (CommentTarget, {"section": "needs", "entry_id": ID, "field": "aim"},
+         ("`field` must be a field of needs, or a part of one: `what`, `raised_by`, `kind`,"
+          " `problem_ref`, `text`, `shared_with_person`.")),
         (Score, 11, "This may be at most 10."),
         (Status, {"text": "done"}, "`value` is missing."),
     ],
