@@ -7,8 +7,8 @@ STACK := $(or $(CAREPLAN_STACK_DIR),.stack)
 WANTED := $(shell { cat requirements/dev.txt pyproject.toml; pwd; } | cksum)
 
 .DEFAULT_GOAL := help
-.PHONY: help run stop logs seed reset test test-unit test-component test-browser test-e2e test-properties lint format \
-	contracts check-contracts new-section bench faults lock clean set-up
+.PHONY: help run stop logs seed reset test test-unit test-contract test-processes test-component test-browser test-e2e \
+	test-properties lint format contracts check-contracts new-section bench faults lock clean set-up
 
 ##@ The stack
 
@@ -33,7 +33,13 @@ test: lint ## everything CI runs
 	$(BIN)/pytest --hypothesis-profile=thorough
 
 test-unit: set-up ## seconds: no database, no broker
-	$(BIN)/pytest -n 2 --dist loadfile tests/unit tests/architecture tests/contract
+	$(BIN)/pytest -n 2 --dist loadfile tests/unit tests/architecture
+
+test-contract: set-up ## what is committed in contracts/, against the declarations and every example
+	$(BIN)/pytest -n 2 --dist loadfile tests/contract
+
+test-processes: set-up ## the command line, and what only shows where a process ends
+	$(BIN)/pytest tests/processes
 
 test-component: set-up ## one service at a time on real PostgreSQL and Kafka
 	$(BIN)/pytest tests/component
