@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from shared.ledger.codes.code_list import CodeList
+from shared.ledger.codes.countries import COUNTRY_OF_BIRTH
 from shared.ledger.codes.demographics import (
-    COUNTRY_OF_BIRTH,
     ETHNIC_CATEGORY,
     GENDER,
     MARITAL_STATUS,

@@ -29,8 +29,8 @@ from shared.ledger import (
     Text,
     titled,
 )
+from shared.ledger.codes.countries import COUNTRY_OF_BIRTH
 from shared.ledger.codes.demographics import (
-    COUNTRY_OF_BIRTH,
     ETHNIC_CATEGORY,
     GENDER,
     MARITAL_STATUS,

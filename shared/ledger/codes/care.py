@@ -6,7 +6,7 @@ No set of roles is named as binding: that of the standard is retired, so any cod
 from typing import Final
 
 from shared.ledger.codes.code_list import CodeList, codes
-from shared.ledger.codes.demographics import SNOMED
+from shared.ledger.codes.snomed import SNOMED
 from shared.ledger.words import titled
 
 _HL7: Final = "http://terminology.hl7.org/CodeSystem"
@@ -29,7 +29,20 @@ RELATIONSHIP: Final = CodeList(
             "NotSpecified": "Not specified",
         }),
         f"{_HL7}/v3-RoleCode": None,
-        f"{_HL7}/v2-0131": None,
+        f"{_HL7}/v2-0131": codes({
+            "BP": "Contact for bills",
+            "C": "Emergency contact",
+            "CP": "Contact",
+            "E": "Employer",
+            "EP": "Person to call in an emergency",
+            "F": "National agency",
+            "I": "Insurer",
+            "N": "Next of kin",
+            "O": "Other",
+            "PR": "Whoever prepares the referral",
+            "S": "State agency",
+            "U": "Unknown",
+        }),
     },
 )  # fmt: skip
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, fields, is_dataclass, replace
 from functools import cache, partial
 from typing import Annotated, Any, Final, get_args, get_origin, get_type_hints
 
+from shared.ledger.codes.snomed import SNOMED, could_be_a_concept
 from shared.ledger.values.coded import Code, CodedText, Status
 from shared.ledger.words import Titled
 
@@ -36,11 +37,16 @@ class CodeList:
         return words.title if words is not None else None
 
     def has(self, system: str, code: str) -> bool:
-        """True for a code that may be of this list: it is held here, or its system's are not."""
+        """True for a code that may be of this list: it is held here, or its system's are not.
+
+        No list of SNOMED CT is held; what cannot be one of its concepts is in none of them.
+        """
         if system not in self.systems:
             return False
         held = self.systems[system]
-        return held is None or code in held
+        if held is not None:
+            return code in held
+        return system != SNOMED or could_be_a_concept(code)
 
     def is_mapped(self, said: Mapping[str, Any]) -> bool:
         """False for a code of another list, and for words alone where the standard has a code.

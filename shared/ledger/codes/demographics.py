@@ -1,16 +1,16 @@
 """Codes of who somebody is: items of the NHS Data Dictionary, which have a code and no words.
 
 Where a list is ``None`` the standard names it and its codes are not held here, so that none is
-taken for wrong.
+taken for wrong (``docs/code-lists.md`` says why).
 """
 
 from typing import Final
 
 from shared.ledger.codes.code_list import CodeList, Codes, codes
+from shared.ledger.codes.snomed import SNOMED
 from shared.ledger.words import titled
 
 _DICTIONARY: Final = "https://www.datadictionary.nhs.uk"
-SNOMED: Final = "http://snomed.info/sct"
 
 
 def _of_the_dictionary(name: str, *others: str, held: Codes | None) -> dict[str, Codes | None]:
@@ -109,16 +109,22 @@ ADDRESS_TYPE: Final = CodeList(
 CONTACT_METHOD: Final = CodeList(
     "communication-contact-method",
     titled("Preferred way of contact", "How the person prefers to be reached."),
-    _of_the_dictionary("communication_contact_method", held=None),
+    {
+        **_of_the_dictionary("communication_contact_method", held=None),
+        "https://fhir.hl7.org.uk/CodeSystem/UKCore-PreferredContactMethod": codes({
+            "1": "Letter",
+            "2": "Visit",
+            "3": "Telephone",
+            "4": "E-mail",
+            "5": "Textphone",
+            "6": "Telephone, through somebody else",
+            "7": "Sign language",
+            "8": "Not by telephone",
+            "9": "Text message",
+        }),
+    },
     is_code_only=True,
-)
-
-COUNTRY_OF_BIRTH: Final = CodeList(
-    "country-code-birth",
-    titled("Country of birth", "The country in which the person was born."),
-    _of_the_dictionary("country_code__birth_", "urn:iso:std:iso:3166", held=None),
-    is_code_only=True,
-)
+)  # fmt: skip
 
 RELIGION: Final = CodeList(
     "religion",

@@ -24,6 +24,7 @@ from services.plan.fold.findings.rules import Found, about
 from shared.ledger.codes import care
 from shared.ledger.codes import demographics as who
 from shared.ledger.codes.code_list import CodeList
+from shared.ledger.codes.countries import COUNTRY_OF_BIRTH
 from shared.ledger.codes.specialities import SPECIALITY
 
 # Sex is not among them: whoever may not see it learns not even whether it is recorded (H-13).
@@ -34,7 +35,7 @@ LISTS: Final[Mapping[tuple[str, str], Mapping[str, CodeList]]] = {
         "religion": who.RELIGION,
         "addresses.kind": who.ADDRESS_TYPE,
         "contact.preferred_method": who.CONTACT_METHOD,
-        "country_of_birth": who.COUNTRY_OF_BIRTH,
+        "country_of_birth": COUNTRY_OF_BIRTH,
         "marital_status": who.MARITAL_STATUS,
     },
     PROFESSIONAL_CONTACT: {"speciality": SPECIALITY},

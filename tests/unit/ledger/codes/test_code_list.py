@@ -12,10 +12,21 @@ from shared.ledger import KEEP, Code, CodedText, Keep, Status, plain, titled, va
 from shared.ledger.codes import care, demographics
 from shared.ledger.codes.care import RELATIONSHIP
 from shared.ledger.codes.code_list import CODE_LIST, CodeList, fills_of, lists_in, with_terms
-from shared.ledger.codes.demographics import ADDRESS_TYPE, GENDER, RELIGION, SNOMED
+from shared.ledger.codes.countries import COUNTRY_OF_BIRTH
+from shared.ledger.codes.demographics import (
+    ADDRESS_TYPE,
+    CONTACT_METHOD,
+    GENDER,
+    RELIGION,
+)
+from shared.ledger.codes.snomed import SNOMED
 from shared.ledger.codes.specialities import SPECIALITY
 
 DICTIONARY = next(iter(GENDER.systems))
+COUNTRIES = next(iter(COUNTRY_OF_BIRTH.systems))
+ISO = "urn:iso:std:iso:3166"
+UK_CORE_CONTACT = "https://fhir.hl7.org.uk/CodeSystem/UKCore-PreferredContactMethod"
+V2_CONTACT_ROLE = "http://terminology.hl7.org/CodeSystem/v2-0131"
 FEMALE = CodedText(code=Code(DICTIONARY, "2"))
 
 
@@ -88,7 +99,17 @@ def test_what_names_no_list_and_what_is_not_there_are_left_alone() -> None:
         (ADDRESS_TYPE, {"text": "main"}, False),
         (ADDRESS_TYPE, {"code": {"system": next(iter(ADDRESS_TYPE.systems)), "code": "1"}}, True),
         (RELIGION, {"text": "Quaker"}, True),
-        (RELIGION, {"code": {"system": SNOMED, "code": "1"}}, True),
+        (RELIGION, {"code": {"system": SNOMED, "code": "300738008"}}, True),
+        (RELIGION, {"code": {"system": SNOMED, "code": "300738009"}}, False),
+        (COUNTRY_OF_BIRTH, {"code": {"system": ISO, "code": "GBR"}}, True),
+        (COUNTRY_OF_BIRTH, {"code": {"system": ISO, "code": "GB"}}, False),
+        (COUNTRY_OF_BIRTH, {"code": {"system": ISO, "code": "ZZZ"}}, False),
+        (COUNTRY_OF_BIRTH, {"code": {"system": COUNTRIES, "code": "ZZZ"}}, True),
+        (COUNTRY_OF_BIRTH, {"code": {"system": COUNTRIES, "code": "ENG"}}, False),
+        (CONTACT_METHOD, {"code": {"system": UK_CORE_CONTACT, "code": "9"}}, True),
+        (CONTACT_METHOD, {"code": {"system": UK_CORE_CONTACT, "code": "0"}}, False),
+        (RELATIONSHIP, {"code": {"system": V2_CONTACT_ROLE, "code": "N"}}, True),
+        (RELATIONSHIP, {"code": {"system": V2_CONTACT_ROLE, "code": "n"}}, False),
         (RELIGION, {"code": {"system": DICTIONARY, "code": "1"}}, False),
         (RELATIONSHIP, {"text": "daughter"}, True),
         (SPECIALITY, {"code": {"system": next(iter(SPECIALITY.systems)), "code": "654"}}, True),
@@ -102,7 +123,7 @@ def test_what_the_list_does_not_have_is_found(
 
 def every_list() -> list[CodeList]:
     named = {**vars(care), **vars(demographics)}.values()
-    return [SPECIALITY, *(one for one in named if isinstance(one, CodeList))]
+    return [SPECIALITY, COUNTRY_OF_BIRTH, *(one for one in named if isinstance(one, CodeList))]
 
 
 @pytest.mark.parametrize("code_list", every_list(), ids=lambda one: one.name)
