@@ -8,7 +8,7 @@ WANTED := $(shell { cat requirements/dev.txt pyproject.toml; pwd; } | cksum)
 
 .DEFAULT_GOAL := help
 .PHONY: help run stop logs seed reset test test-unit test-contract test-processes test-component test-browser test-e2e \
-	test-properties lint format contracts check-contracts new-section bench faults lock clean set-up
+	test-properties test-generated lint format contracts check-contracts new-section bench faults lock clean set-up
 
 ##@ The stack
 
@@ -49,6 +49,9 @@ test-browser: set-up ## every screen in Chromium, where there is one
 
 test-e2e: set-up ## the whole stack
 	$(BIN)/pytest tests/e2e
+
+test-generated: set-up ## long: requests made from the contracts, for every section (CAREPLAN_SEED=… for others)
+	CAREPLAN_GENERATED=long $(BIN)/pytest -s tests/generated
 
 test-properties: set-up ## minutes: look for new examples that break a property
 	$(BIN)/pytest -n 2 --timeout=600 -m hypothesis --hypothesis-profile=searching tests/unit tests/contract
