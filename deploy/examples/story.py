@@ -210,13 +210,16 @@ def _said_on(
             entry = one.pop("entry")
             where = f"step-{step}/{section}.{command}/{entry}"
             own = (*_PROVENANCE, *_OF_THE_ONE_CONTRIBUTION)
-            provenance = of_all | {name: one.pop(name) for name in own if name in one}
+            beside, recorded_by = of_all, by
+            if "by" in one:
+                recorded_by, beside = people[one.pop("by")], {}
+            provenance = beside | {name: one.pop(name) for name in own if name in one}
             if where in ids:
                 raise ValueError(f"{where} stands there twice")
             yield Said(
                 id=str(uuid5(_ids(id_), where)),
                 step=step,
-                by=by,
+                by=recorded_by,
                 stated_at=one.pop("at", at),
                 command=f"careplan.{section}.commands.{command}.v1",
                 entry=entry,

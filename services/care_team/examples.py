@@ -10,6 +10,7 @@ PERSON: Final = {"recorded_by_kind": "person", "organisation": None, "role": Non
 ON_HER_WORD: Final = {"stated_by_kind": "person"}
 COORDINATOR: Final = {"role": "care-coordinator"}
 COUNCIL: Final = {"organisation": "ZZL01", "role": "social-worker"}
+REGISTERED: Final = {"role": "registration-service"}
 PRIVACY_OFFICER: Final = {"role": "privacy-officer", "organisation": "ZZL01"}
 TRUST: Final = {"ods": "ZZC01", "name": "Northmoor Community NHS Trust (synthetic)"}
 
@@ -256,14 +257,21 @@ _CASELOAD: Final = {
     "live_until": "2026-12-31T00:00:00Z",
     "scope": {"labels": ["mental-health"], "contribute": True},
 }
+_CLAIM: Final = {
+    **_CASELOAD,
+    "kind": "self-claimed",
+    "live_from": "2999-01-01T00:00:00Z",
+    "live_until": None,
+}
 _RELATIONSHIP: Final = (
-    example("establish a relationship", "relationship-establish", _CASELOAD, "r1"),
+    example("register a relationship", "relationship-establish", _CASELOAD, "r1", **REGISTERED),
     example(
         "establish a second one of the kind",
         "relationship-establish",
         _CASELOAD,
         "r0",
         "relationship-already-live",
+        **REGISTERED,
     ),
     example(
         "establish one without a reason",
@@ -303,15 +311,40 @@ _RELATIONSHIP: Final = (
     example(
         "claim a relationship for a year",
         "relationship-establish",
-        {**_CASELOAD, "kind": "self-claimed"},
+        {**_CLAIM, "live_until": "2999-12-31T00:00:00Z"},
         "r0",
         "self-claimed-too-long",
     ),
     example(
-        "claim a relationship for a month",
+        "claim a relationship for a year on the person's word",
         "relationship-establish",
-        {**_CASELOAD, "kind": "self-claimed", "live_until": None},
-        "r3",
+        {**_CLAIM, "kind": "referral", "live_until": "2999-12-31T00:00:00Z"},
+        "r0",
+        "self-claimed-too-long",
+        **ON_HER_WORD,
+    ),
+    example(
+        "establish another's relationship on the person's word",
+        "relationship-establish",
+        {**_CLAIM, "kind": "referral", "organisation": {"ods": "ZZL01"}},
+        "r0",
+        "organisation-claim-differs",
+        **ON_HER_WORD,
+    ),
+    example(
+        "claim a relationship that is over",
+        "relationship-establish",
+        {**_CLAIM, "live_from": "2026-01-01T00:00:00Z", "live_until": "2026-01-31T00:00:00Z"},
+        "r0",
+        "self-claimed-already-over",
+    ),
+    example("claim a relationship for a month", "relationship-establish", _CLAIM, "r3"),
+    example(
+        "claim another relationship on the person's word",
+        "relationship-establish",
+        {**_CLAIM, "kind": "referral"},
+        "r5",
+        **ON_HER_WORD,
     ),
     example(
         "extend it to an earlier day",
@@ -331,7 +364,7 @@ _RELATIONSHIP: Final = (
     example(
         "extend what was claimed by a year",
         "relationship-extend",
-        {"live_until": "2999-01-01T00:00:00Z", "reason": "Still on our list"},
+        {"live_until": "2999-12-31T00:00:00Z", "reason": "Still on our list"},
         "r3",
         "self-claimed-too-long",
     ),
@@ -340,6 +373,45 @@ _RELATIONSHIP: Final = (
         "relationship-extend",
         {"live_until": "2027-06-30T00:00:00Z", "reason": "The programme goes on"},
         "r1",
+        **REGISTERED,
+    ),
+    example(
+        "confirm a claim that is their own",
+        "relationship-confirm",
+        {},
+        "r3",
+        "role-may-not-contribute",
+        **ON_HER_WORD,
+    ),
+    example(
+        "confirm as an officer what their own organisation claims",
+        "relationship-confirm",
+        {},
+        "r3",
+        "conflict-of-interest",
+        role="privacy-officer",
+    ),
+    example(
+        "the person confirms a claim, without an end",
+        "relationship-confirm",
+        {},
+        "r3",
+        **PERSON,
+    ),
+    example(
+        "confirm it again",
+        "relationship-confirm",
+        {},
+        "r3",
+        "relationship-not-self-claimed",
+        **PERSON,
+    ),
+    example(
+        "an officer confirms a claim until a day",
+        "relationship-confirm",
+        {"live_until": "2999-12-31T00:00:00Z", "reason": "The practice referred her"},
+        "r5",
+        **PRIVACY_OFFICER,
     ),
     example(
         "change the scope",
@@ -399,6 +471,18 @@ _RELATIONSHIP: Final = (
         **PRIVACY_OFFICER,
     ),
     example(
+        "release it for their own organisation",
+        "relationship-release",
+        {
+            "reason": "She cannot be asked",
+            "approved_by": "Caldicott guardian of ZZC01",
+            "until": "2999-01-01T00:00:00Z",
+        },
+        "r1",
+        "conflict-of-interest",
+        role="privacy-officer",
+    ),
+    example(
         "release in spite of the objection",
         "relationship-release",
         {
@@ -433,7 +517,13 @@ _RELATIONSHIP: Final = (
         "r1",
         "relationship-ended",
     ),
-    example("establish it anew after it ended", "relationship-establish", _CASELOAD, "r4"),
+    example(
+        "establish it anew after it ended",
+        "relationship-establish",
+        _CASELOAD,
+        "r4",
+        **REGISTERED,
+    ),
     *examples_of_every_entry(f"{COMMANDS}relationship-", "r4"),
 )
 

@@ -273,6 +273,12 @@ class Settings(BaseSettings):
     opener_days: int = Field(
         default=30, ge=0, le=3_650, description="how long whoever opened a plan may use it by that"
     )
+    claim_days: int = Field(
+        default=31,
+        ge=1,
+        le=366,
+        description="how long what an organisation claims for itself lasts",
+    )
     restricting_labels: tuple[str, ...] = Field(
         default=("address", "mental-health"), description="labels that limit who sees something"
     )

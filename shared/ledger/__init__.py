@@ -40,7 +40,7 @@ from shared.ledger.entry.fields import DERIVED, OF_THE_CHANGE, ChangeReason
 from shared.ledger.entry.life_cycle import CanBeConfirmed, CanBeSetAside, CanEnd
 from shared.ledger.entry.origins import NOT_THE_ORIGIN, Origins
 from shared.ledger.entry.restrictions import LIFTING, NEEDS_AN_APPROVER
-from shared.ledger.entry.rights import in_words
+from shared.ledger.entry.rights import USUAL_LIMITS, Limits, in_words
 from shared.ledger.errors import (
     REASON_MISSING,
     ROLE_MAY_NOT,
@@ -189,6 +189,7 @@ __all__ = [
     "ROLE_MAY_NOT",
     "SYSTEM",
     "TAKEN_IN_THE_FUTURE",
+    "USUAL_LIMITS",
     "UUID_TEXT",
     "ActionRef",
     "Agent",
@@ -223,6 +224,7 @@ __all__ = [
     "ItemIdUnusable",
     "Keep",
     "LedgerError",
+    "Limits",
     "LocalId",
     "Location",
     "Media",

@@ -15,7 +15,7 @@ from shared.ledger.entry.declared import Declared, declared_by
 from shared.ledger.entry.entry import Entry
 from shared.ledger.entry.events import Withdrawal, begun
 from shared.ledger.entry.fields import of_the_change, wire_field
-from shared.ledger.entry.rights import Who
+from shared.ledger.entry.rights import USUAL_LIMITS, Limits, Who
 from shared.ledger.names import kebab
 from shared.ledger.provenance import Provenance, ServiceRole
 from shared.ledger.values.documents import Media
@@ -104,15 +104,16 @@ class Command:
         arguments: Mapping[str, Any],
         visibility: Visibility | None = None,
         before: Entry | None = None,
+        *,
+        limits: Limits = USUAL_LIMITS,
     ) -> Entry:
         """The new entry, withheld from the start where the contribution says so.
 
         ``before`` is the entry of the same id that was marked in error, and is begun again.
         """
         decide = getattr(self.entry, self.method)
-        entry: Entry = decide(
-            provenance=provenance, **self._rights(granted), **self._in_python(arguments)
-        )
+        outside = self._from_outside(granted, limits)
+        entry: Entry = decide(provenance=provenance, **outside, **self._in_python(arguments))
         if visibility is None and before is None:
             return entry
         return begun(entry, visibility, provenance, before)
@@ -124,6 +125,8 @@ class Command:
         granted: frozenset[str],
         arguments: Mapping[str, Any],
         read: Entry | None = None,
+        *,
+        limits: Limits = USUAL_LIMITS,
     ) -> None:
         """Ask the entry; what it decides is among its pending events.
 
@@ -131,17 +134,18 @@ class Command:
         """
         decide = getattr(entry, self.method)
         beside = {} if self.declared.reads is None else {"read": read}
-        rights = self._rights(granted)
-        decide(provenance=provenance, **rights, **beside, **self._in_python(arguments))
+        outside = self._from_outside(granted, limits)
+        decide(provenance=provenance, **outside, **beside, **self._in_python(arguments))
 
     def reads(self, arguments: Mapping[str, Any]) -> UUID | None:
         """The other entry that the decision rests on, where the command names one."""
         named = None if self.declared.reads is None else arguments[self.declared.reads]
         return named if isinstance(named, UUID) else None
 
-    def _rights(self, granted: frozenset[str]) -> dict[str, frozenset[str]]:
-        """The service roles of whoever contributes, for a method that asks about them."""
-        return {"granted": granted} if self.declared.asks_for_rights else {}
+    def _from_outside(self, granted: frozenset[str], limits: Limits) -> dict[str, Any]:
+        """The contributor's service roles and the deployment's limits, where its rules ask."""
+        told = {"granted": granted, "limits": limits}
+        return {name: told[name] for name in self.declared.asks_for}
 
     @property
     def only_where(self) -> Mapping[str, tuple[str, str]]:

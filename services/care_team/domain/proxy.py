@@ -223,8 +223,8 @@ class Proxy(Entry):
 
 
 def _must_have_been_seen(provenance: Provenance, evidence: Evidence | None) -> None:
-    """The person says it themselves; a professional, once somebody has seen what shows it."""
-    if provenance.voice != PERSON and evidence is None:
+    """The person says it by their own token; others, once somebody has seen what shows it."""
+    if provenance.recorded_by.kind != PERSON and evidence is None:
         raise Refused(NOT_VERIFIED, field="evidence")
 
 

@@ -1,14 +1,11 @@
 """A relationship: why an organisation may see the plan and contribute to it, and for how long."""
 
-from typing import Annotated
+from datetime import datetime
+from typing import Annotated, Final
 
 from eventsourcing.domain import event
 
-from services.care_team.domain.rules import (
-    LONGEST_SELF_CLAIM,
-    REGISTRATION,
-    RELATIONSHIP_SUPERVISING,
-)
+from services.care_team.domain.rules import REGISTRATION, RELATIONSHIP_SUPERVISING
 from shared.ledger import (
     DERIVED,
     NEEDS_CODE_OR_TEXT,
@@ -23,6 +20,7 @@ from shared.ledger import (
     Creation,
     Entry,
     Instant,
+    Limits,
     Name,
     Organisation,
     Provenance,
@@ -52,7 +50,7 @@ class RelationshipKind(Choice):
     CASELOAD = "caseload", "Caseload", "The person is on their caseload."
     SOCIAL_CARE = "social-care", "Social care", "They provide or arrange social care."
     COMMISSIONED_SERVICE = "commissioned-service", "Commissioned service", "They were commissioned."
-    SELF_CLAIMED = "self-claimed", "Self-claimed", "They say so themselves; for a month at most."
+    SELF_CLAIMED = "self-claimed", "Self-claimed", "They say so themselves; for a time."
     EMERGENCY = "emergency", "Emergency", "They look after the person in an emergency."
 
 
@@ -95,6 +93,15 @@ class Scope:
     ] = ()
     contribute: Annotated[bool, titled("Contribute", "Whether they may contribute.")] = True
 
+    def is_within(self, other: "Scope") -> bool:
+        """True where it lets nobody see or do what the other does not."""
+        return (
+            (other.sections is None or {*(self.sections or ())} <= {*other.sections})
+            and (other.sections is None or self.sections is not None)
+            and {*self.labels} <= {*other.labels}
+            and (other.contribute or not self.contribute)
+        )
+
 
 @value
 class Preference:
@@ -134,6 +141,14 @@ LiveUntil = Annotated[Instant, titled("Live until", "When it ends; left out, it 
 WhatMayBeSeen = Annotated[Scope, titled("Scope", "What may be seen; left out, all of it.")]
 WhatTheySaid = Annotated[Preference, titled("Preference", "What the person said about sharing.")]
 TheirObjection = Annotated[Objection, titled("Objection", "That the person does not want it.")]
+IsClaimed = Annotated[
+    bool,
+    titled(
+        "Self-claimed",
+        "That only the organisation says so: neither the person, nor a registration service or an "
+        "officer.",
+    ),
+]
 Release = Annotated[
     ReleasedInSpite, titled("Released", "That it is seen in spite of an objection.")
 ]
@@ -152,7 +167,24 @@ ALREADY_LIVE = Refusal(
 SELF_CLAIMED_TOO_LONG = Refusal(
     "self-claimed-too-long",
     "It would last too long",
-    "A relationship that somebody claims for themselves lasts 31 days at most.",
+    "What an organisation claims for itself lasts for a time only.",
+)
+CLAIM_IS_OVER = Refusal(
+    "self-claimed-already-over",
+    "It would be over already",
+    "What an organisation claims for itself lets it in from now on. Give a `live_until` that is "
+    "still to come, or leave it out.",
+)
+NOT_CLAIMED = Refusal(
+    "relationship-not-self-claimed",
+    "There is nothing to confirm",
+    "Nobody has only claimed this: the person, a registration service or an officer said so.",
+)
+CONFLICT_OF_INTEREST = Refusal(
+    "conflict-of-interest",
+    "It is for their own organisation",
+    "Nobody opens a plan to their own organisation as an officer. Ask an officer of another "
+    "organisation that looks after the person.",
 )
 NOT_AN_EXTENSION = Refusal(
     "not-an-extension",
@@ -176,6 +208,9 @@ RELEASE_NEEDS_AN_APPROVER = Refusal(
 )
 
 _THEIR_OWN = (PERSON, PROXY, PROFESSIONAL, REGISTRATION)
+
+SELF_CLAIM: Final = "self-claimed"
+"""The code of the alert that a claim raises."""
 
 
 @titled("Relationship")
@@ -202,6 +237,12 @@ class Relationship(Entry):
         team: TeamName | None = None
         live_until: LiveUntil | None = None
         scope: WhatMayBeSeen | None = None
+        self_claimed: Annotated[IsClaimed, DERIVED] = True
+
+        @property
+        def alert(self) -> str | None:
+            """Somebody has to look at what an organisation claims for itself."""
+            return SELF_CLAIM if self.self_claimed else None
 
     @titled("Relationship extended")
     class Extended(Amendment):
@@ -209,6 +250,20 @@ class Relationship(Entry):
 
         live_until: LiveUntil
         reason: ChangeReason
+        self_claimed: Annotated[IsClaimed, DERIVED] = True
+
+        @property
+        def alert(self) -> str | None:
+            """A claim that goes on is looked at again."""
+            return SELF_CLAIM if self.self_claimed else None
+
+    @titled("Relationship confirmed")
+    class Confirmed(Amendment):
+        """What an organisation claimed is so."""
+
+        self_claimed: Annotated[IsClaimed, DERIVED]
+        live_until: LiveUntil | None = None
+        reason: ChangeReason | None = None
 
     @titled("Scope changed")
     class ScopeChanged(Amendment):
@@ -258,7 +313,7 @@ class Relationship(Entry):
 
     @creates(Established, "Establish a relationship", by=_THEIR_OWN)
     @staticmethod
-    def establish(said: Established, granted: frozenset[str]) -> Established:
+    def establish(said: Established, granted: frozenset[str], limits: Limits) -> Established:
         """Say why an organisation looks after the person, from when and until when."""
         must_say_something(said.reason, NEEDS_A_REASON, "reason")
         if said.organisation.code is None:
@@ -266,31 +321,55 @@ class Relationship(Entry):
             raise Refused(NEEDS_CODE_OR_TEXT, detail, field="organisation")
         _must_be_theirs(said.provenance, said.organisation, granted)
         must_end_after_it_starts(said.live_from, said.live_until, "live_until")
-        if said.kind is not RelationshipKind.SELF_CLAIMED:
-            return said
-        if said.provenance.voice != PROFESSIONAL:
+        is_of_kind = said.kind is RelationshipKind.SELF_CLAIMED
+        if is_of_kind and said.provenance.voice != PROFESSIONAL:
             raise Refused(ROLE_MAY_NOT, "Only a professional claims a relationship.")
-        longest = said.live_from + LONGEST_SELF_CLAIM
-        if said.live_until is not None and said.live_until > longest:
-            raise Refused(SELF_CLAIMED_TOO_LONG, field="live_until")
-        return said.having(live_until=said.live_until or longest)
+        if not is_of_kind and _is_said_by_others(said.provenance, granted):
+            return said.having(self_claimed=False)
+        longest = max(said.live_from, said.timestamp) + limits.longest_claim
+        if said.live_until is not None:
+            _must_be_a_claim_in_time(said.live_until, said.timestamp, longest, limits)
+        return said.having(live_until=said.live_until or longest, self_claimed=True)
 
     @changes(Extended, "Extend the relationship", by=(PROFESSIONAL, REGISTRATION))
-    def extend(self, said: Extended, granted: frozenset[str]) -> None:
-        """Let it last longer: the organisation says so itself, not even the person for it."""
-        if REGISTRATION.name not in granted:
+    def extend(self, said: Extended, granted: frozenset[str], limits: Limits) -> Extended:
+        """Let it last longer: the organisation says so itself, not even the person for it.
+
+        It is a claim then, whoever said so before.
+        """
+        is_registered = REGISTRATION.name in granted
+        if not is_registered:
             must_be_own_organisation(
                 said.provenance, self.organisation, ORGANISATION_CLAIM_DIFFERS, None
             )
         if self.live_until is None or said.live_until <= self.live_until:
             raise Refused(NOT_AN_EXTENSION, field="live_until")
-        is_claimed = self.kind is RelationshipKind.SELF_CLAIMED
-        if is_claimed and said.live_until > said.timestamp + LONGEST_SELF_CLAIM:
-            raise Refused(SELF_CLAIMED_TOO_LONG, field="live_until")
+        if not is_registered:
+            longest = said.timestamp + limits.longest_claim
+            _must_be_a_claim_in_time(said.live_until, said.timestamp, longest, limits)
+        return said.having(self_claimed=not is_registered)
+
+    @changes(
+        Confirmed,
+        "Confirm the relationship",
+        by=(PERSON, PROXY, REGISTRATION, RELATIONSHIP_SUPERVISING),
+    )
+    def confirm(self, said: Confirmed, granted: frozenset[str]) -> Confirmed:
+        """Say that what an organisation claimed is so, and until when; left out, it stays open."""
+        if not self.is_claimed:
+            raise Refused(NOT_CLAIMED)
+        is_officer = RELATIONSHIP_SUPERVISING.name in granted
+        if not (is_officer or _is_said_by_others(said.provenance, granted)):
+            raise Refused(ROLE_MAY_NOT, "The person confirms it by a token of their own.")
+        _must_not_be_their_own(said.provenance, self.organisation, granted)
+        must_end_after_it_starts(self.live_from, said.live_until, "live_until")
+        return said.having(self_claimed=False)
 
     @changes(ScopeChanged, "Change the scope", by=(RELATIONSHIP_SUPERVISING,))
-    def change_scope(self, said: ScopeChanged) -> None:
-        """Let them see more, or less."""
+    def change_scope(self, said: ScopeChanged, granted: frozenset[str]) -> None:
+        """Let them see more, or less; nobody lets their own organisation see more."""
+        if not said.scope.is_within(self.scope):
+            _must_not_be_their_own(said.provenance, self.organisation, granted)
 
     @changes(PreferenceRecorded, "Record the person's preference", persons=ROLE_MAY_NOT)
     def record_preference(self, said: PreferenceRecorded) -> None:
@@ -315,11 +394,18 @@ class Relationship(Entry):
         if not self.has_objection:
             raise Refused(NO_OBJECTION)
         must_be_the_persons(said.provenance, ONLY_THE_PERSON_LIFTS, "provenance.stated_by")
+        if said.provenance.organisation_code == self.organisation.code:
+            raise Refused(
+                ONLY_THE_PERSON_LIFTS,
+                "Nobody writes down for their own organisation that the person no longer objects. "
+                "The person lifts it by a token of their own, or tells somebody else.",
+            )
 
     @changes(Released, "Release in spite of the objection", by=(RELATIONSHIP_SUPERVISING,))
     def release(
         self,
         said: Released,
+        granted: frozenset[str],
         until: Annotated[Instant, titled("Until", "When it ends.")],
         approved_by: Annotated[str, titled("Approved by", "Who approved it.")] | None = None,
     ) -> Released:
@@ -328,29 +414,50 @@ class Relationship(Entry):
             raise Refused(NO_OBJECTION)
         if approved_by is None or is_blank(approved_by):
             raise Refused(RELEASE_NEEDS_AN_APPROVER, field="approved_by")
+        _must_not_be_their_own(said.provenance, self.organisation, granted)
         must_end_after_it_starts(said.timestamp, until, "until")
         return said.having(released=ReleasedInSpite(said.reason, approved_by, until))
 
     @withdraws(Ended, "End the relationship", by=(*_THEIR_OWN, RELATIONSHIP_SUPERVISING))
     def end(self, said: Ended, granted: frozenset[str]) -> None:
         """They no longer look after the person; what they saw stays seen, and recorded."""
-        if RELATIONSHIP_SUPERVISING.name not in granted:
-            _must_be_theirs(said.provenance, self.organisation, granted)
+        if RELATIONSHIP_SUPERVISING.name in granted or said.provenance.is_the_persons:
+            return
+        _must_be_theirs(said.provenance, self.organisation, granted)
 
     organisation: Organisation
     kind: RelationshipKind
+    live_from: Instant
     live_until: Instant | None
+    scope: Scope
+    is_claimed: bool
     has_objection: bool = False
 
     @event(Established)
     def __init__(
-        self, organisation: Organisation, kind: RelationshipKind, live_until: Instant | None
+        self,
+        organisation: Organisation,
+        kind: RelationshipKind,
+        live_from: Instant,
+        live_until: Instant | None,
+        scope: Scope | None,
+        self_claimed: bool,
     ) -> None:
-        self.organisation, self.kind, self.live_until = organisation, kind, live_until
+        self.organisation, self.kind = organisation, kind
+        self.live_from, self.live_until = live_from, live_until
+        self.scope, self.is_claimed = scope or Scope(), self_claimed
 
     @event(Extended)
-    def _apply_extended(self, live_until: Instant) -> None:
-        self.live_until = live_until
+    def _apply_extended(self, live_until: Instant, self_claimed: bool) -> None:
+        self.live_until, self.is_claimed = live_until, self_claimed
+
+    @event(Confirmed)
+    def _apply_confirmed(self, live_until: Instant | None, self_claimed: bool) -> None:
+        self.live_until, self.is_claimed = live_until, self_claimed
+
+    @event(ScopeChanged)
+    def _apply_scope(self, scope: Scope) -> None:
+        self.scope = scope
 
     @event(Objected)
     def _apply_objected(self) -> None:
@@ -364,6 +471,38 @@ class Relationship(Entry):
 def _must_be_theirs(
     provenance: Provenance, organisation: Organisation, granted: frozenset[str]
 ) -> None:
-    """An organisation speaks for itself; the person and a registration service for any."""
-    if not provenance.is_the_persons and REGISTRATION.name not in granted:
+    """An organisation speaks for itself, whoever it quotes; others by a token of their own."""
+    if not _is_said_by_others(provenance, granted):
         must_be_own_organisation(provenance, organisation, ORGANISATION_CLAIM_DIFFERS)
+
+
+def _is_said_by_others(provenance: Provenance, granted: frozenset[str]) -> bool:
+    """True where more than an organisation's own word stands for it.
+
+    The person, or somebody who acts for them, proved it by their token: that an organisation
+    quotes them is what it claims.
+    """
+    return provenance.is_from_the_persons_side or REGISTRATION.name in granted
+
+
+def _must_not_be_their_own(
+    provenance: Provenance, organisation: Organisation, granted: frozenset[str]
+) -> None:
+    """Refuse an officer who would open a plan to their own organisation."""
+    is_officer = RELATIONSHIP_SUPERVISING.name in granted
+    if is_officer and provenance.organisation_code == organisation.code:
+        raise Refused(CONFLICT_OF_INTEREST)
+
+
+def _must_be_a_claim_in_time(
+    live_until: datetime, now: datetime, longest: datetime, limits: Limits
+) -> None:
+    if live_until <= now:
+        raise Refused(CLAIM_IS_OVER, field="live_until")
+    if live_until > longest:
+        raise Refused(
+            SELF_CLAIMED_TOO_LONG,
+            f"What an organisation claims for itself lasts {limits.longest_claim.days} days at "
+            "most. Let the person, a registration service or an officer confirm it.",
+            field="live_until",
+        )

@@ -1,6 +1,5 @@
 """What several entries of the care team ask, and the roles that deployments name for it."""
 
-from datetime import timedelta
 from typing import Final
 
 from shared.ledger import ServiceRole
@@ -16,6 +15,5 @@ REGISTRATION: Final = ServiceRole("registration", ("registration-service",))
 RELATIONSHIP_SUPERVISING: Final = ServiceRole(
     "relationship_supervising", ("privacy-officer", "caldicott-guardian")
 )
-"""Changes what a relationship covers, releases in spite of an objection, and ends it."""
-
-LONGEST_SELF_CLAIM: Final = timedelta(days=31)
+"""Confirms what an organisation claims, changes what a relationship covers, releases in spite of an
+objection, and ends it."""

@@ -18,6 +18,7 @@ from shared.chassis.contribute.media import PASSING, MediaNamed
 from shared.chassis.contribute.prepare import Prepared, prepare
 from shared.chassis.contribute.receipts import (
     Reply,
+    alert_records,
     authn_of,
     receipt_message,
     refusal,
@@ -27,7 +28,7 @@ from shared.chassis.contribute.rights import Rights, refused_by
 from shared.chassis.database.outgoing import Outgoing
 from shared.chassis.policy.decide import Action, Decision, Facts, decide
 from shared.chassis.settings import Settings
-from shared.chassis.store.event_store import EventStore, EventTooLarge, completed
+from shared.chassis.store.event_store import EventStore, EventTooLarge, Moved, completed
 from shared.chassis.store.rows import Appended, ReceiptRow
 from shared.chassis.telemetry import Attribute, Count, counter, log, tracer
 from shared.chassis.wire.problem import Problem
@@ -149,6 +150,8 @@ class Contributions:
         outgoing: list[Outgoing] = []
         if decided.refused is not None:
             outgoing.append(self._for_the_audit(prepared, by, receipt_json, kept=True))
+        if decided.moved is not None:
+            outgoing += self._alerts(prepared, by, decided.moved)
         if reply_to is not None:
             outgoing.append(receipt_message(reply_to, receipt_json, completes=True))
         row = ReceiptRow(
@@ -243,6 +246,10 @@ class Contributions:
     ) -> Outgoing:
         prefix = self._settings.topic_prefix
         return refusal_record(prepared, by, receipt_json, kept=kept, prefix=prefix)
+
+    def _alerts(self, prepared: Prepared, by: Decision, moved: Moved) -> list[Outgoing]:
+        events = moved.entry.pending_events
+        return alert_records(self.section, prepared, by, events, self._settings.topic_prefix)
 
     def _count_and_log(self, prepared: Prepared, reply: Reply) -> None:
         organisation = prepared.contributor.organisation

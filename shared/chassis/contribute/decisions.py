@@ -16,7 +16,7 @@ from shared.chassis.settings import Settings
 from shared.chassis.store.event_store import EventStore, KeptReceipt, Moved
 from shared.chassis.store.rows import NamedMedia
 from shared.chassis.wire.problem import Problem, status_of_refusal
-from shared.ledger import Entry, Receipt, Refused, Section, kebab, with_added_at
+from shared.ledger import Entry, Limits, Receipt, Refused, Section, kebab, with_added_at
 
 
 @dataclass(frozen=True)
@@ -65,6 +65,7 @@ class Decisions:
         self._store = store
         self._settings = settings
         self._media = media
+        self._limits = Limits(longest_claim=timedelta(days=settings.claim_days))
 
     async def decide(self, prepared: Prepared, by: Decision, *, afresh: bool = False) -> Decided:
         """What the command says to the entry as it stands, and then what its media say."""
@@ -125,7 +126,9 @@ class Decisions:
         rights = rights_of(prepared.contributor, self._settings.roles, command.service_roles)
         arguments = _with_our_times(prepared, before)
         entry = command.create(
-            *(prepared.provenance, rights, arguments), *(prepared.visibility, before)
+            *(prepared.provenance, rights, arguments),
+            *(prepared.visibility, before),
+            limits=self._limits,
         )
         return Decided(Moved(entry))
 
@@ -141,7 +144,8 @@ class Decisions:
                 )
             self._refuse_future(prepared)
             arguments = _with_our_times(prepared, entry)
-            command.change(entry, prepared.provenance, rights, arguments, read)
+            said = (entry, prepared.provenance, rights, arguments)
+            command.change(*said, read, limits=self._limits)
         except Refused as refused:
             return Decided(refused=refused, seen=version, known=version)
         return Decided(Moved(entry, held_keys))

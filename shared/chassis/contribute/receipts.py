@@ -1,6 +1,6 @@
 """The answer to a contribution, and the forms in which it is published and recorded."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any, Final
@@ -157,6 +157,30 @@ def refusal_record(
         "kept": kept,
     }
     return _record(record, section, receipt["plan_id"] or str(prepared.contribution_id), prefix)
+
+
+def alert_records(
+    section: Section, prepared: Prepared, decision: Decision, events: Iterable[Any], prefix: str
+) -> list[Outgoing]:
+    """The alerts that events raise, for the audit: who did what, and nothing that it says."""
+    made = []
+    for event in events:
+        if event.alert is None:
+            continue
+        record = {
+            "record_id": f"{section.wire_name}/{prepared.contribution_id}.{event.alert}",
+            "operation": "alert",
+            **_who(prepared, decision),
+            "plan_id": str(prepared.plan_id),
+            "section": section.wire_name,
+            "entry_id": str(prepared.entry_id),
+            "entry_version": event.originator_version,
+            "command": prepared.command.type,
+            "code": event.alert,
+            "contribution_id": str(prepared.contribution_id),
+        }
+        made.append(_record(record, section.wire_name, str(prepared.plan_id), prefix))
+    return made
 
 
 def actor_of(agent: Agent, sub: str) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from shared.chassis.policy.access import Access, Doing, Objection, Proxy, Relationship, Scope
-from shared.ledger import PERSON, RELATED_PERSON, RecordedEvent
+from shared.ledger import RecordedEvent
 from shared.ledger.recorded_event import PLAN_OPENED
 from shared.ledger.topics import events_topic
 
@@ -30,9 +30,11 @@ Leaves = dict[str, tuple[int, Any]]
 
 _CARE_TEAM: Final = "care-team"
 _IS_OUT: Final = "is_out"
-_PERSONS_WORD: Final = "persons_word"
-_RECORDED_ROLE: Final = "recorded_role"
 _RECORDED_BY: Final = "recorded_by"
+_IS_CLAIM: Final = "self_claimed"
+_BEGUN_AS_CLAIM: Final = "begun_as_claim"
+_CONFIRMED: Final = "confirmed"
+_RECORDED_ROLE: Final = "recorded_role"
 
 
 @dataclass(frozen=True)
@@ -63,13 +65,15 @@ def known_from(event: RecordedEvent) -> Known | None:
     Only what a decision rests on is taken: no reason and no words.
     """
     if event.type.rpartition(".v")[0] == PLAN_OPENED:
-        return _known(event, OPENING, {"opened_at": event.recorded_at.isoformat(), **_told(event)})
+        return _known(event, OPENING, _opened(event))
     if event.section != _CARE_TEAM or event.entry_type not in (RELATIONSHIP, PROXY):
         return None
     take = _FROM[event.entry_type]
     said = {name: take[name](event.content.get(name)) for name in event.fields if name in take}
-    if event.change == "created":
-        said |= _told(event)
+    if event.entry_type == RELATIONSHIP and event.change == "created":
+        said[_BEGUN_AS_CLAIM] = said.get(_IS_CLAIM) is not False
+    elif said.get(_IS_CLAIM) is False:
+        said[_CONFIRMED] = True
     if event.change in ("withdrawn", "restored"):
         said[_IS_OUT] = event.change == "withdrawn"
     return _known(event, event.entry_type, said)
@@ -85,15 +89,13 @@ def _known(event: RecordedEvent, kind: str, said: Mapping[str, Any]) -> Known:
     return Known(event.plan_id, event.entry_id, kind, leaves)
 
 
-def _told(event: RecordedEvent) -> dict[str, Any]:
-    """Whether the person said it, and who recorded it: that decides whether it is a claim."""
+def _opened(event: RecordedEvent) -> dict[str, Any]:
+    """Since when it is open, and for which organisation in which role it was opened."""
     recorded_by = _map(event.provenance.get("recorded_by"))
-    stated_by = _map(event.provenance.get("stated_by") or recorded_by)
-    acts = stated_by.get("kind") == RELATED_PERSON and event.provenance.get("on_behalf_of")
     return {
-        _PERSONS_WORD: bool(stated_by.get("kind") == PERSON or acts),
-        _RECORDED_ROLE: recorded_by.get("role"),
+        "opened_at": event.recorded_at.isoformat(),
         _RECORDED_BY: _code(recorded_by.get("organisation")),
+        _RECORDED_ROLE: recorded_by.get("role"),
     }
 
 
@@ -135,6 +137,7 @@ _FROM: Final[Mapping[str, Mapping[str, Callable[[Any], Any]]]] = {
         "scope": _as_it_is,
         "objection": _scope_alone,
         "released": _end_alone,
+        _IS_CLAIM: _as_it_is,
     },
     PROXY: {
         "party": _who,
@@ -163,7 +166,7 @@ def access_of(
             continue
         try:
             if one.kind == RELATIONSHIP:
-                found.append(_relationship(one, registration))
+                found.append(_relationship(one))
             elif one.kind == PROXY:
                 proxies.append(_proxy(one))
             elif one.get(_RECORDED_BY) is not None:
@@ -188,16 +191,16 @@ def _all_objected_to(found: Sequence[Relationship]) -> tuple[Relationship, ...]:
     return tuple(replace(one, objections=objections.get(one.organisation, ())) for one in found)
 
 
-def _relationship(one: Known, registration: Collection[str]) -> Relationship:
+def _relationship(one: Known) -> Relationship:
     objection, released = one.get("objection"), _instant_if(one.get("released"))
     return Relationship(
         one.entry_id,
         _text(one.get("organisation")),
         _instant(one.get("live_from")),
         _instant_if(one.get("live_until")),
-        _scope_granted(one, registration),
+        _scope_granted(one),
         () if objection is None else (Objection(_scope(objection["scope"]), released),),
-        _is_claim(one, registration),
+        _is_claim(one),
         _text(one.get("kind")),
     )
 
@@ -209,26 +212,26 @@ def _opening(one: Known, registration: Collection[str], openers_time: timedelta)
         _text(one.get(_RECORDED_BY)),
         opened_at,
         opened_at + openers_time,
-        self_claimed=_is_claim(one, registration),
+        self_claimed=one.get(_RECORDED_ROLE) not in registration,
     )
 
 
-def _scope_granted(one: Known, registration: Collection[str]) -> Scope:
+def _scope_granted(one: Known) -> Scope:
     """The scope, without labels that an organisation has only claimed for itself.
 
-    A label keeps out whom nobody has let in: naming it in one's own claim lets nobody in. An
-    officer may add it later, in a version of their own.
+    A label keeps out whom nobody has let in: naming it in one's own claim lets nobody in. Whoever
+    confirms the claim lets them in, and so does an officer who changes the scope.
     """
     scope = _scope(one.get("scope"))
-    begun, scoped = one.leaves.get(_RECORDED_BY), one.leaves.get("scope")
-    is_as_claimed = begun is not None and scoped is not None and begun[0] == scoped[0]
-    if is_as_claimed and _is_claim(one, registration):
-        return replace(scope, labels=frozenset())
-    return scope
+    begun, scoped = one.leaves.get(_BEGUN_AS_CLAIM), one.leaves.get("scope")
+    if begun is None or scoped is None or one.get(_CONFIRMED):
+        return scope
+    return replace(scope, labels=frozenset()) if begun == (scoped[0], True) else scope
 
 
-def _is_claim(one: Known, registration: Collection[str]) -> bool:
-    return not (one.get(_PERSONS_WORD) or one.get(_RECORDED_ROLE) in registration)
+def _is_claim(one: Known) -> bool:
+    """True unless it is said to be none: its section said so where it was proven."""
+    return one.get(_IS_CLAIM) is not False
 
 
 def _proxy(one: Known) -> Proxy:

@@ -34,6 +34,7 @@ STATUS: Final[Mapping[str, int]] = {
     "proxy-not-live": 403,
     "withheld": 403,
     "organisation-claim-differs": 403,
+    "conflict-of-interest": 403,
     # What is not there
     "not-found": 404,
     "entry-unknown": 404,

@@ -18,7 +18,7 @@ from typing import Any, Final, TypeVar, cast
 
 from shared.ledger.entry.checks import must_be_own_organisation, must_be_the_persons
 from shared.ledger.entry.fields import event_said, recorded, taken_by_a_command
-from shared.ledger.entry.rights import Who, in_words
+from shared.ledger.entry.rights import FROM_OUTSIDE, Who, in_words
 from shared.ledger.errors import Refusal, Refused
 from shared.ledger.provenance import Provenance
 from shared.ledger.words import Titled, sentence, titled
@@ -28,7 +28,7 @@ EventT = TypeVar("EventT")
 OwnerT = TypeVar("OwnerT")
 Declares = Callable[[Rules], Callable[..., Any]]
 
-NO_RIGHTS: Final[frozenset[str]] = frozenset()
+_TOLD: Final = frozenset({"self", "cls", "said", "provenance", "read", *FROM_OUTSIDE})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,16 +58,15 @@ class Declared:
     major: int = 1
 
     @cached_property
-    def asks_for_rights(self) -> bool:
-        """True where its rules ask about the service roles of whoever contributes."""
-        return "granted" in inspect.signature(self.rules).parameters
+    def asks_for(self) -> frozenset[str]:
+        """What its rules ask for beside the content: service roles, or a deployment's limits."""
+        return frozenset(inspect.signature(self.rules).parameters) & FROM_OUTSIDE.keys()
 
     @cached_property
     def beside(self) -> Mapping[str, inspect.Parameter]:
         """What it takes that its event does not have: what its rules ask for by name."""
         signature = inspect.signature(self.rules, eval_str=True)
-        left_out = {"self", "cls", "said", "provenance", "granted", "read"}
-        return {name: of for name, of in signature.parameters.items() if name not in left_out}
+        return {name: of for name, of in signature.parameters.items() if name not in _TOLD}
 
     def parameters(self, entry: type[Any]) -> Mapping[str, inspect.Parameter]:
         """The content it takes: what its rules ask for, and the fields of its event."""
@@ -84,8 +83,8 @@ class Declared:
     ) -> dict[str, Any]:
         """What the event to be recorded says; raises ``Refused`` where the rules say no."""
         beside = {name: given[name] for name in given if name in self.beside}
-        if self.asks_for_rights:
-            beside["granted"] = given.get("granted", NO_RIGHTS)
+        for name in self.asks_for:
+            beside[name] = given.get(name, FROM_OUTSIDE[name])
         if self.reads is not None:
             beside["read"] = given.get("read")
         content = {name: given[name] for name in given if name not in beside}

@@ -100,6 +100,11 @@ class Entry(Aggregate):
 
         provenance: Provenance
 
+        @property
+        def alert(self) -> str | None:
+            """The code of the alert that it raises, where somebody has to look at it."""
+            return None
+
         def having(self, **fields: Any) -> Self:
             """The same event with these fields: for rules that set what a command does not."""
             return replace(self, **fields)

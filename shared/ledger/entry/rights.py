@@ -1,7 +1,9 @@
-"""Who may use a command, in words: for the refusal of whoever may not, and for its contract."""
+"""Who may use a command, and in words: for the refusal of whoever may not, and for its contract."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import Final
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Final
 
 from shared.ledger.provenance import (
     PERSON,
@@ -14,6 +16,25 @@ from shared.ledger.provenance import (
 
 Who = tuple[str | ServiceRole, ...]
 """Kinds of voices, and service roles: any of them is enough."""
+
+NO_RIGHTS: Final[frozenset[str]] = frozenset()
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a deployment sets for the rules of its sections.
+
+    ``longest_claim`` is how long access lasts that an organisation claims for itself.
+    """
+
+    longest_claim: timedelta = timedelta(days=31)
+
+
+USUAL_LIMITS: Final = Limits()
+"""Those of a deployment that sets none."""
+
+FROM_OUTSIDE: Final[Mapping[str, Any]] = {"granted": NO_RIGHTS, "limits": USUAL_LIMITS}
+"""What rules may ask for by name that no content has, and what they are told where nobody says."""
 
 _KINDS: Final = {
     PERSON: "the person",

@@ -17,7 +17,7 @@ from services.care_team.domain.relationship import (
 )
 from services.care_team.section import SECTION
 from shared.chassis.wire.shapes import command_shape
-from shared.ledger import KEEP, CodedText, Document, Organisation, Party
+from shared.ledger import KEEP, CodedText, Document, Limits, Organisation, Party
 from shared.testing.people import EDITH, RUTH, SAM, TOM
 from shared.testing.scenario import Step, acting, do, given, happened, said
 
@@ -203,14 +203,18 @@ def test_whom_the_person_excluded_is_contacted_again_on_their_word_alone() -> No
     assert given(NAMED, by_her, her_lift, to_keep_her_safe).when(lift).refusal is None
 
 
+END = datetime.now(UTC) + timedelta(days=20)
 RELATIONSHIP = {
     "organisation": TRUST,
     "kind": RelationshipKind.CASELOAD,
     "reason": "Falls programme",
     "lawful_basis": LawfulBasis(Basis.DIRECT_CARE),
     "live_from": AT,
-    "live_until": AT + timedelta(days=300),
+    "live_until": END,
 }
+ON_HER_OWN_WORD = (HERS, acting(RUTH, EDITH))
+REGISTRATION = {"granted": frozenset({"registration"})}
+OFFICER = {"granted": frozenset({"relationship_supervising"})}
 
 
 def established(by: Any = TOM, **content: Any) -> Step:
@@ -219,40 +223,98 @@ def established(by: Any = TOM, **content: Any) -> Step:
 
 def test_a_relationship_says_why_and_is_ones_own() -> None:
     given().when(established(reason=" ")).refused("relationship-needs-a-reason", "reason")
-    given().when(established(SAM)).refused("organisation-claim-differs", "organisation")
     nowhere = Organisation(name="The trust")
     given().when(established(organisation=nowhere)).refused("needs-code-or-text", "organisation")
-    for by in (HERS, acting(RUTH, EDITH)):
+    for by in (SAM, said(EDITH, recorded_by=SAM), acting(RUTH, EDITH, recorded_by=SAM)):
+        given().when(established(by)).refused("organisation-claim-differs", "organisation")
+    for by in ON_HER_OWN_WORD:
         assert given().when(established(by)).refusal is None
-    registered = established(SAM, granted=frozenset({"registration"}))
-    assert given().when(registered).refusal is None
+    assert given().when(established(SAM, **REGISTRATION)).refusal is None
 
 
-def test_what_somebody_claims_for_themselves_lasts_a_month_at_most() -> None:
-    claim = {"kind": RelationshipKind.SELF_CLAIMED, "live_until": None}
-    entry = given().when(established(**claim)).entry
-    assert isinstance(entry, Relationship)
-    assert entry.live_until == AT + timedelta(days=31)
-    late = {**claim, "live_until": AT + timedelta(days=31, seconds=1)}
-    given().when(established(**late)).refused("self-claimed-too-long", "live_until")
-    given().when(established(HERS, **claim)).refused("role-may-not-contribute")
-    soon = datetime.now(UTC) + timedelta(days=32)
-    given(established(**claim)).when(
-        do(Relationship.extend, TOM, live_until=soon, reason="Still on our list")
+@pytest.mark.parametrize("kind", [RelationshipKind.CASELOAD, RelationshipKind.SELF_CLAIMED])
+@pytest.mark.parametrize("by", [TOM, said(EDITH, recorded_by=TOM)])
+def test_what_an_organisation_says_of_itself_is_a_claim_for_a_month(by: Any, kind: Any) -> None:
+    """Of whatever kind it is, and whomever it quotes."""
+    claim = {"kind": kind, "live_until": None}
+    if kind is RelationshipKind.SELF_CLAIMED and by is not TOM:
+        given().when(established(by, **claim)).refused("role-may-not-contribute")
+        return
+    month, before = timedelta(days=31), datetime.now(UTC)
+    (event,) = given().when(established(by, **claim)).events
+    assert (event.self_claimed, event.alert) == (True, "self-claimed")
+    assert before + month <= event.live_until <= event.timestamp + month
+    later = event.timestamp + timedelta(days=5)
+    (planned,) = given().when(established(by, **claim, live_from=later)).events
+    assert planned.live_until == later + month
+    too_long = {**claim, "live_until": datetime.now(UTC) + timedelta(days=32)}
+    given().when(established(by, **too_long)).refused("self-claimed-too-long", "live_until")
+    over = {**claim, "live_until": datetime.now(UTC) - timedelta(seconds=1)}
+    given().when(established(by, **over)).refused("self-claimed-already-over", "live_until")
+
+
+def test_how_long_a_claim_lasts_is_a_setting() -> None:
+    week = {"limits": Limits(longest_claim=timedelta(days=7))}
+    given().when(established(**week)).refused("self-claimed-too-long", "live_until")
+    (event,) = given().when(established(live_until=None, **week)).events
+    assert event.live_until <= event.timestamp + timedelta(days=7)
+    soon = event.timestamp + timedelta(days=8)
+    given(established(live_until=None, **week)).when(
+        do(Relationship.extend, TOM, live_until=soon, reason="It goes on", **week)
     ).refused("self-claimed-too-long", "live_until")
 
 
-def test_an_extension_lasts_longer_than_before() -> None:
+def test_what_others_prove_is_no_claim_and_lasts_as_long_as_they_say() -> None:
+    long_ago, far = AT - timedelta(days=400), END + timedelta(days=4_000)
+    registered = established(SAM, live_until=far, **REGISTRATION)
+    hers = [established(by, live_until=far) for by in ON_HER_OWN_WORD]
+    over = established(HERS, live_from=long_ago, live_until=AT)
+    for step in (registered, *hers, over, established(HERS, live_until=None)):
+        (event,) = given().when(step).events
+        assert (event.self_claimed, event.alert) == (False, None)
+        assert event.live_until == step.content["live_until"]
+
+
+def test_a_claim_is_confirmed_by_others_than_who_made_it() -> None:
+    def confirm(by: Any, **content: Any) -> Step:
+        return do(Relationship.confirm, by, **content)
+
+    for by in (TOM, SAM, said(EDITH, recorded_by=TOM), said(EDITH, recorded_by=SAM)):
+        given(established()).when(confirm(by)).refused("role-may-not-contribute")
+    given(established()).when(confirm(TOM, **OFFICER)).refused("conflict-of-interest")
+    far = END + timedelta(days=4_000)
+    for step in (confirm(HERS, live_until=far), confirm(SAM, live_until=far, **OFFICER),
+                 confirm(TOM, live_until=far, **REGISTRATION)):  # fmt: skip
+        entry = (
+            given(established())
+            .when(step)
+            .then(happened(Relationship.Confirmed, self_claimed=False, live_until=far, reason=None))
+        )
+        assert isinstance(entry, Relationship)
+        assert (entry.is_claimed, entry.live_until) == (False, far)
+        given(established(), step).when(step).refused("relationship-not-self-claimed")
+    kept = given(established()).when(confirm(HERS)).entry
+    assert isinstance(kept, Relationship)
+    assert kept.live_until is None
+    given(established()).when(confirm(HERS, live_until=AT - timedelta(days=1))).refused(
+        "ends-before-it-starts", "live_until"
+    )
+
+
+def test_an_extension_lasts_longer_than_before_and_is_a_claim() -> None:
     def extend(until: datetime, by: Any = TOM) -> Step:
         return do(Relationship.extend, by, live_until=until, reason="It goes on")
 
-    end = AT + timedelta(days=300)
-    given(established()).when(extend(end)).refused("not-an-extension", "live_until")
-    given(established(live_until=None)).when(extend(end)).refused("not-an-extension", "live_until")
-    given(established()).when(extend(end + timedelta(days=1), SAM)).refused(
-        "organisation-claim-differs"
-    )
-    assert given(established()).when(extend(end + timedelta(days=1))).refusal is None
+    given(established()).when(extend(END)).refused("not-an-extension", "live_until")
+    always = established(HERS, live_until=None)
+    given(always).when(extend(END)).refused("not-an-extension", "live_until")
+    later = END + timedelta(days=1)
+    given(established()).when(extend(later, SAM)).refused("organisation-claim-differs")
+    for before in (established(), established(HERS)):
+        (event,) = given(before).when(extend(later)).events
+        assert (event.self_claimed, event.alert) == (True, "self-claimed")
+        too_late = extend(END + timedelta(days=20))
+        given(before).when(too_late).refused("self-claimed-too-long", "live_until")
 
 
 def test_an_organisation_has_one_of_each_kind_until_it_ends() -> None:
@@ -309,6 +371,44 @@ def test_an_objection_is_the_persons_and_a_release_has_an_approver_and_an_end() 
         )
 
 
+def test_nobody_opens_a_plan_to_their_own_organisation() -> None:
+    """An officer narrows what is seen there, and asks another to widen it or to release it."""
+    object_ = do(Relationship.object, HERS, reason="A neighbour works there")
+    release = {
+        "reason": "In danger",
+        "approved_by": "Caldicott guardian",
+        "until": datetime.now(UTC) + timedelta(days=1),
+    }
+    before = (established(HERS, scope=Scope(("goals", "needs"), ("address",))), object_)
+
+    def narrow(*sections: str, labels: tuple[str, ...] = (), contribute: bool = False) -> Step:
+        scope = Scope(sections, labels, contribute)
+        return do(Relationship.change_scope, TOM, scope=scope, reason="As she likes", **OFFICER)
+
+    everything = do(Relationship.change_scope, TOM, scope=Scope(), reason="More", **OFFICER)
+    for step in (
+        do(Relationship.release, TOM, **release, **OFFICER),
+        narrow("goals", "about-me"),
+        narrow("goals", labels=("mental-health",)),
+        everything,
+    ):
+        given(*before).when(step).refused("conflict-of-interest")
+    for step in (narrow("goals"), narrow(), narrow("goals", labels=("address",), contribute=True)):
+        assert given(*before).when(step).refusal is None
+    silent = narrow("goals")
+    given(*before, silent).when(narrow("goals", contribute=True)).refused("conflict-of-interest")
+    elsewhere = do(Relationship.release, SAM, **release, **OFFICER)
+    assert given(*before).when(elsewhere).refusal is None
+
+
+def test_whom_the_person_objects_to_does_not_write_down_that_they_no_longer_do() -> None:
+    before = (established(HERS), do(Relationship.object, HERS, reason="A neighbour works there"))
+    lift = Relationship.lift_objection
+    for by in (said(EDITH, recorded_by=TOM), acting(RUTH, EDITH, recorded_by=TOM)):
+        given(*before).when(do(lift, by)).refused("only-the-person-lifts-an-objection")
+    assert given(*before).when(do(lift, said(EDITH, recorded_by=SAM))).refusal is None
+
+
 def test_nobody_has_to_say_why_they_object() -> None:
     given(established()).when(do(Relationship.object, said(EDITH, stated_at=AT))).then(
         happened(Relationship.Objected, objection=Objection(AT), reason=None)
@@ -316,14 +416,16 @@ def test_nobody_has_to_say_why_they_object() -> None:
 
 
 def test_a_relationship_is_extended_by_its_own_organisation_and_not_by_the_person() -> None:
-    more: dict[str, Any] = {"live_until": AT + timedelta(days=400), "reason": "It goes on"}
+    more: dict[str, Any] = {"live_until": END + timedelta(days=1), "reason": "It goes on"}
     for by in (HERS, acting(RUTH, EDITH), said(EDITH, recorded_by=SAM)):
         given(established()).when(do(Relationship.extend, by, **more)).refused(
             "organisation-claim-differs"
         )
-    registered = do(Relationship.extend, SAM, **more, granted=frozenset({"registration"}))
-    for step in (do(Relationship.extend, TOM, **more), registered):
-        given(established()).when(step).then(happened(Relationship.Extended, **more))
+    registered = do(Relationship.extend, SAM, **more, **REGISTRATION)
+    for step, claimed in ((do(Relationship.extend, TOM, **more), True), (registered, False)):
+        given(established()).when(step).then(
+            happened(Relationship.Extended, **more, self_claimed=claimed)
+        )
 
 
 def test_only_those_concerned_end_a_relationship() -> None:
@@ -358,6 +460,8 @@ def test_a_proxy_has_a_right_that_somebody_has_seen() -> None:
     seeing = ProxyScope(view=True)
     nominated = {"authority": ProxyAuthority.NOMINATION, "evidence": None, "scope": seeing}
     assert given().when(appointed(HERS, **nominated)).refusal is None
+    for by in (TOM, said(EDITH, recorded_by=TOM)):
+        given().when(appointed(by, **nominated)).refused("authority-not-verified", "evidence")
     given().when(appointed(**nominated)).refused("authority-not-verified", "evidence")
     given().when(appointed(party=Party())).refused("needs-code-or-text", "party")
     early = AT - timedelta(days=1)

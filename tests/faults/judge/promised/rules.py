@@ -10,14 +10,13 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID, uuid5
 
-from shared.testing.plain_fold import instant
-
 Content = Mapping[str, Any]
 Json = dict[str, Any]
 
 # A section's clock and its database's may: one of the faults sets them back by an hour.
 _CLOCKS_DIFFER: Final = timedelta(hours=2)
 _LONGEST_CLAIM: Final = timedelta(days=31)
+_REGISTRATION: Final = "registration-service"
 _RAISED_BY: Final = {"person": "person", "related-person": "carer"}
 _OF_A_PARTY: Final = ("name", "relationship", "organisation", "team")
 
@@ -169,11 +168,28 @@ def _excluded(case: Case) -> Json:
 
 
 def _established(case: Case) -> Json:
-    """A claim of one's own ends by itself."""
-    if case.given["kind"] != "self-claimed" or case.given.get("live_until") is not None:
-        return dict(case.given)
-    until = datetime.fromisoformat(case.given["live_from"]) + _LONGEST_CLAIM
-    return {**case.given, "live_until": instant(until.isoformat())}
+    """What an organisation says of itself, whomever it quotes, is a claim and ends by itself."""
+    claimed = case.given["kind"] == "self-claimed" or not _is_said_by_others(case)
+    said = {**case.given, "self_claimed": claimed}
+    if not claimed or case.given.get("live_until") is not None:
+        return said
+    begins = max(datetime.fromisoformat(case.given["live_from"]), case.recorded_at)
+    until = case.said.get("live_until")
+    is_of_its_clock = is_about(until, begins + _LONGEST_CLAIM)
+    return {**said, "live_until": until if is_of_its_clock else "a month later"}
+
+
+def _extended(case: Case) -> Json:
+    return {**case.given, "self_claimed": case.recorded_by.get("role") != _REGISTRATION}
+
+
+def _confirmed(case: Case) -> Json:
+    return {"live_until": None, **case.given, "self_claimed": False}
+
+
+def _is_said_by_others(case: Case) -> bool:
+    by = case.recorded_by
+    return by.get("kind") in ("person", "related-person") or by.get("role") == _REGISTRATION
 
 
 def _objected(case: Case) -> Json:
@@ -275,6 +291,8 @@ _OWN: Final[Mapping[str, Rule]] = {
     "care-team.personal-contact-exclude": _excluded,
     "care-team.personal-contact-lift-exclusion": _with(excluded=None),
     "care-team.relationship-establish": _established,
+    "care-team.relationship-extend": _extended,
+    "care-team.relationship-confirm": _confirmed,
     "care-team.relationship-object": _objected,
     "care-team.relationship-lift-objection": _with(objection=None, released=None),
     "care-team.relationship-release": _released,

@@ -140,55 +140,50 @@ def test_an_entry_that_has_ended_or_was_an_error_is_left_out() -> None:
     assert told([appointed, story.tell("proxy-revoked")]) == Access()
 
 
-@pytest.mark.parametrize(
-    ("recorded_by", "stated_by", "claimed"),
-    [
-        (GP, None, True),
-        (GP, PERSON, False),
-        (GP, {"kind": "related-person"}, True),
-        ({**GP, "role": "registration-service"}, None, False),
-        ({"kind": "person"}, None, False),
-    ],
-)
-def test_a_relationship_is_a_claim_but_for_the_person_and_a_registration_service(
-    recorded_by: dict[str, Any], stated_by: dict[str, Any] | None, claimed: bool
+@pytest.mark.parametrize("said", [{}, {"self_claimed": True}, {"self_claimed": None}])
+@pytest.mark.parametrize("stated_by", [None, PERSON, {"kind": "related-person"}])
+def test_a_relationship_is_a_claim_until_its_section_says_that_it_is_none(
+    said: dict[str, Any], stated_by: dict[str, Any] | None
 ) -> None:
-    event = Story().tell(
-        "relationship-established", recorded_by=recorded_by, stated_by=stated_by, content=CLAIMED
+    """Whom a contribution quotes changes nothing."""
+    story = Story()
+    begun = story.tell("relationship-established", stated_by=stated_by, content={**CLAIMED, **said})
+    (one,) = told([begun]).relationships
+    assert one.self_claimed is True
+    confirmed = story.tell("relationship-confirmed", content={"self_claimed": False})
+    (one,) = told([confirmed, begun]).relationships
+    assert one.self_claimed is False
+    extended = story.tell(
+        "relationship-extended",
+        content={"live_until": "2999-01-01T00:00:00Z", "self_claimed": True},
     )
-    (one,) = told([event]).relationships
-    assert one.self_claimed is claimed
+    (one,) = told([extended, confirmed, begun]).relationships
+    assert one.self_claimed is True
 
 
-@pytest.mark.parametrize(
-    ("recorded_by", "stated_by", "opened"),
-    [
-        (GP, None, set()),
-        (GP, {"kind": "related-person"}, set()),
-        (GP, PERSON, {"address"}),
-        ({**GP, "role": "registration-service"}, None, {"address"}),
-        (PERSON, None, {"address"}),
-    ],
-)
+@pytest.mark.parametrize(("claimed", "opened"), [(True, set()), (False, {"address"})])
 def test_what_an_organisation_claims_for_itself_opens_no_label_until_somebody_else_adds_it(
-    recorded_by: dict[str, Any], stated_by: dict[str, Any] | None, opened: set[str]
+    claimed: bool, opened: set[str]
 ) -> None:
     story = Story()
     scope = {"sections": ["goals"], "labels": ["address"], "contribute": True}
     begun = story.tell(
-        "relationship-established",
-        recorded_by=recorded_by,
-        stated_by=stated_by,
-        content={**CLAIMED, "scope": scope},
+        "relationship-established", content={**CLAIMED, "scope": scope, "self_claimed": claimed}
     )
-    extended = story.tell("relationship-extended", content={"live_until": "2999-01-01T00:00:00Z"})
+    extended = story.tell(
+        "relationship-extended",
+        content={"live_until": "2999-01-01T00:00:00Z", "self_claimed": True},
+    )
     (one,) = told([extended, begun]).relationships
     assert one.scope == Scope(frozenset({"goals"}), frozenset(opened))
 
+    in_full = Scope(frozenset({"goals"}), frozenset({"address"}))
+    confirmed = story.tell("relationship-confirmed", content={"self_claimed": False})
     by_an_officer = story.tell("relationship-scope-changed", content={"scope": scope})
-    for events in ([begun, extended, by_an_officer], [by_an_officer, extended, begun]):
-        (one,) = told(events).relationships
-        assert one.scope == Scope(frozenset({"goals"}), frozenset({"address"}))
+    for word in (confirmed, by_an_officer):
+        for events in ([begun, extended, word], [word, extended, begun]):
+            (one,) = told(events).relationships
+            assert one.scope == in_full
 
 
 def test_whoever_opens_a_plan_has_it_for_thirty_days() -> None:
