@@ -11,7 +11,7 @@ from services.audit.doors.api import (
     OrganisationCode,
     Sub,
     Word,
-    bound_in,
+    bounds_in,
     cut,
     must_be_a_cursor_of,
 )
@@ -20,7 +20,7 @@ from services.audit.queries.own import SHOWN_TO_THE_PERSON, as_told
 from services.audit.queries.records import ACCESSES, NONE, UNJUSTIFIED, RecordList, Wanted
 from shared.chassis.accesses.record import Asked, What
 from shared.chassis.http.identity import Identity
-from shared.chassis.http.parameters import OF_A_READ, PURPOSES, parameter_invalid
+from shared.chassis.http.parameters import OF_A_READ, PURPOSES, must_be_a_section, parameter_invalid
 from shared.chassis.policy.decide import AUTHN, Action
 from shared.chassis.wire.described import Answers, answered
 from shared.chassis.wire.problem import Problem
@@ -106,17 +106,18 @@ def access_routes(records: RecordList, identity: Identity, questions: Questions)
         if asked.plan_id is None:
             raise Problem("plan-unknown", "The id of a plan is a UUID in lower case.")
         of = ("accesses", plan_id)
+        since, until = bounds_in(query)
         wanted = Wanted(
             plan_id=asked.plan_id,
             operations=ACCESSES,
-            shown=query.section,
+            shown=query.section and must_be_a_section(query.section),
             contributor=query.actor,
             organisation=query.organisation,
             relationship=query.relationship,
             purpose=_one_of("purpose", query.purpose, _PURPOSES),
             override=_one_of("override", query.override, _OVERRIDES),
-            since=bound_in(query.since, "from"),
-            until=bound_in(query.until, "to"),
+            since=since,
+            until=until,
             after=must_be_a_cursor_of(query.cursor, *of),
             limit=query.limit + 1,
         )
@@ -133,13 +134,14 @@ def access_routes(records: RecordList, identity: Identity, questions: Questions)
         sub = asked.contributor.sub
         mine = _one_of("mine", query.mine, ("true", "false")) == "true"
         of = ("own-accesses", str(asked.plan_id), str(mine))
+        since, until = bounds_in(query)
         wanted = Wanted(
             plan_id=asked.plan_id,
             operations=SHOWN_TO_THE_PERSON,
             contributor=sub if mine else None,
             nobody=None if mine else sub,
-            since=bound_in(query.since, "from"),
-            until=bound_in(query.until, "to"),
+            since=since,
+            until=until,
             after=must_be_a_cursor_of(query.cursor, *of),
             limit=query.limit + 1,
         )

@@ -1,9 +1,10 @@
 """The audit's HTTP door: the list of records, newest first, for whoever may read the audit."""
 
 import re
-from datetime import date, datetime
+from datetime import date, datetime, time
 from typing import Annotated, Any, Final
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Depends, Query, Response
 from pydantic import (
@@ -27,6 +28,7 @@ from shared.chassis.http.parameters import (
     HIGHEST_LIMIT,
     OF_A_READ,
     cursor_of,
+    must_be_a_section,
     parameter_invalid,
     place_in,
     whole_number,
@@ -129,16 +131,17 @@ def record_routes(records: RecordList, identity: Identity, questions: Questions)
         asked: Annotated[Asked, Depends(reader)],
     ) -> Response:
         """Audit records, newest first; ``next`` goes on below the last one."""
+        since, until = bounds_in(query)
         wanted = Wanted(
             plan_id=query.plan_id,
             organisation=query.organisation,
             contributor=query.contributor,
             contribution_id=query.contribution_id,
-            section=query.section,
+            section=query.section and must_be_a_section(query.section),
             operation=_operation_in(query.operation),
             override=_override_in(query.override),
-            since=bound_in(query.since, "from"),
-            until=bound_in(query.until, "to"),
+            since=since,
+            until=until,
             after=must_be_a_cursor_of(query.cursor, *LIST),
             limit=query.limit + 1,
         )
@@ -180,7 +183,21 @@ def _operation_in(text: str | None) -> Operation | None:
     return Operation(text)
 
 
-def bound_in(text: str | None, name: str) -> date | datetime | None:
+def bounds_in(query: OfAPage) -> tuple[date | datetime | None, date | datetime | None]:
+    """``from`` and ``to``; refused where nothing can lie between them."""
+    since, until = _bound_in(query.since, "from"), _bound_in(query.until, "to")
+    if since and until and _moment(since, time.min) > _moment(until, time.max):
+        raise parameter_invalid("from", "`from` must not be later than `to`.")
+    return since, until
+
+
+def _moment(bound: date | datetime, of_the_day: time) -> datetime:
+    if isinstance(bound, datetime):
+        return bound
+    return datetime.combine(bound, of_the_day, ZoneInfo(Wanted.zone))
+
+
+def _bound_in(text: str | None, name: str) -> date | datetime | None:
     """A day or an instant, told apart by how it is written."""
     if text is None:
         return None

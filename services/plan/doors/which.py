@@ -13,7 +13,12 @@ from services.plan.reads.as_at import PastPlans
 from services.plan.reads.current import CurrentPlans
 from services.plan.reads.past.clocks import Clock
 from services.plan.reads.past.then import PlanThen
-from shared.chassis.http.parameters import described, parameter_invalid, whole_number
+from shared.chassis.http.parameters import (
+    described,
+    must_be_a_section,
+    parameter_invalid,
+    whole_number,
+)
 from shared.chassis.wire.problem import Problem
 from shared.ledger.times import INSTANT
 
@@ -47,7 +52,6 @@ SECTION: Final = described(
 WHICH_PLAN: Final = (VERSION, AS_AT, BASIS)
 """The parameters that ask for a past plan."""
 
-_SECTION: Final = re.compile("[a-z][a-z0-9-]{0,59}")
 _INSTANT: Final = re.compile(INSTANT, re.IGNORECASE)
 _AHEAD: Final = timedelta(minutes=1)
 _MOST_SECTIONS: Final = 50
@@ -118,9 +122,10 @@ def sections_of(request: Request) -> frozenset[str] | None:
     if not given:
         return None
     names = frozenset(name.strip() for part in given for name in part.split(","))
-    if len(names) > _MOST_SECTIONS or not all(map(_SECTION.fullmatch, names)):
-        detail = "`section` must name sections as the plan does, as `goals` or `care-team`."
-        raise parameter_invalid("section", detail)
+    if len(names) > _MOST_SECTIONS:
+        raise parameter_invalid("section", f"At most {_MOST_SECTIONS} sections may be named.")
+    for name in names:
+        must_be_a_section(name)
     return names
 
 

@@ -10,6 +10,7 @@ from starlette.requests import Request
 
 from shared.chassis.wire.problem import Problem
 from shared.chassis.wire.validation_errors import KEY_LIMIT, error_at, pointer
+from shared.ledger.values.known import section_names
 
 DEFAULT_LIMIT: Final = 50
 HIGHEST_LIMIT: Final = 200
@@ -116,6 +117,14 @@ def judge_parameters(
             raise parameter_invalid(name, f"This address takes no parameter `{shown}`.")
         if name not in repeatable and len(request.query_params.getlist(name)) > 1:
             raise parameter_invalid(name, f"`{name}` may be given only once.")
+
+
+def must_be_a_section(name: str) -> str:
+    """The name of one of the sections; what nobody has would be answered as if it were empty."""
+    if name not in section_names():
+        detail = f"There is no such section. There are {', '.join(section_names())}."
+        raise parameter_invalid("section", detail, "one-of")
+    return name
 
 
 def whole_number(text: str) -> int | None:

@@ -163,4 +163,8 @@ async def test_only_the_sections_that_are_asked_for_are_shown(bench: Bench) -> N
         past = await client.get(f"{base}?section=goals&section=person&version=4")
         assert sorted(past.json()["sections"]) == ["goals", "person"]
         assert past.headers["link"].endswith('/versions/3?section=goals,person>; rel="prev"')
-        assert (await client.get(f"{base}?section=medication")).json()["sections"] == {}
+        assert (await client.get(f"{base}?section=stewardship")).json()["sections"] == {}
+        nobodys = await client.get(f"{base}?section=goals,medication")
+        assert nobodys.status_code == 400
+        assert nobodys.json()["errors"][0]["pointer"] == "/section"
+        assert "There are about-me, care-team," in nobodys.json()["detail"]
