@@ -1,7 +1,7 @@
 """What is signed (a compact JWS): read within bounds, and before anything of it is believed."""
 
 import re
-from base64 import urlsafe_b64decode
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -44,11 +44,7 @@ def header_of(signed: bytes) -> Mapping[str, Any]:
     """
     if not _COMPACT.fullmatch(signed):
         raise Unproven("It is not a signed token.")
-    segment = signed.partition(b".")[0]
-    try:
-        given = urlsafe_b64decode(segment + b"=" * (-len(segment) % 4))
-    except ValueError:
-        raise Unproven("Its header cannot be read.") from None
+    given, _, _ = map(_bytes_of, signed.split(b"."))
     header = _object_in(given, "header")
     if header.get("alg") not in ALGORITHMS:
         raise Unproven("Its algorithm is not accepted here.")
@@ -64,6 +60,17 @@ def content_of(signed: bytes, key: VerificationKey) -> Mapping[str, Any] | None:
     except (JoseError, ValueError, TypeError):
         return None
     return _object_in(verified.payload or b"", "content")
+
+
+def _bytes_of(part: bytes) -> bytes:
+    """What a part stands for; only one text stands for it (RFC 4648, 3.5)."""
+    try:
+        given = urlsafe_b64decode(part + b"=" * (-len(part) % 4))
+    except ValueError:
+        raise Unproven("It is not a signed token.") from None
+    if urlsafe_b64encode(given).rstrip(b"=") != part:
+        raise Unproven("It is not a signed token.")
+    return given
 
 
 def _object_in(given: bytes, what: str) -> Mapping[str, Any]:
