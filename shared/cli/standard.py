@@ -108,6 +108,57 @@ def check(
         raise typer.Exit(1)
 
 
+@app.command()
+def export(
+    plan: Annotated[str, typer.Argument(help="The id of a plan of the running stack, or a file.")],
+    org: Annotated[str, typer.Option(help="The organisation that it is for.")] = "ZZG01",
+    role: Annotated[str, typer.Option(help="The role of whoever exports it.")] = "gp",
+    name: Annotated[str, typer.Option(help="Their name.")] = "Dr A. Quill-Synth",
+    stack_dir: running_stack.StackDir = running_stack.DEFAULT_FOLDER,
+) -> None:
+    """Print one plan in the standard's own shape, by its names and within its limits.
+
+    Whatever had to be shortened or left out is told beside the document, with the whole text. It is
+    read as that professional would read it, and the read is recorded. Exit 1 where the plan lacks
+    what it cannot be sent without. A file holds the answer of
+    GET /v1/plans/{plan_id}?include=derived,authorship.
+    """
+    # Imported here: it loads every section, and the other commands do not need them.
+    from shared.standard.check import check as checked  # noqa: PLC0415 - slow
+    from shared.standard.declared import (  # noqa: PLC0415 - slow
+        declared_code_lists,
+        declared_coverage,
+    )
+    from shared.standard.export import STANDARD, exported  # noqa: PLC0415 - slow
+
+    if id_in(plan) is not None:
+        document = _of_the_stack(plan, stack_dir, "derived,authorship", (org, role, name))
+    else:
+        document = _in_a_file(plan)
+    if not isinstance(document.get("derived"), dict):
+        fail(f"{plan} does not hold what is derived: read it with ?include=derived,authorship.")
+    found = checked(document, declared_coverage())
+    if not found.is_sendable:
+        missing = "; ".join(one.path for one in found.mandatory_missing)
+        fail(
+            f"the plan cannot be sent as {STANDARD['reference']}. Missing, or withheld: {missing}."
+        )
+    told = exported(document, declared_coverage(), declared_code_lists())
+    as_json(
+        {
+            "standard": STANDARD,
+            "plan_id": document.get("plan_id"),
+            "plan_version": document.get("plan_version"),
+            "complete": document.get("complete"),
+            "document": told.document,
+            "shortened": told.shortened,
+            "left_out": told.left_out,
+            "withheld": document.get("withheld") or [],
+            "findings": told.findings,
+        }
+    )
+
+
 def _say(found: Any, findings: list[dict[str, Any]]) -> None:
     total = len(found.held) + len(found.not_recorded)
     typer.echo(f"{len(found.held)} of {total} elements have a value.")
@@ -136,15 +187,20 @@ def _say(found: Any, findings: list[dict[str, Any]]) -> None:
         )
 
 
-def _of_the_stack(plan_id: str, stack_dir: Path) -> dict[str, Any]:
+def _of_the_stack(
+    plan_id: str,
+    stack_dir: Path,
+    include: str = "derived,findings",
+    who: tuple[str, str, str] = ("ZZG01", "gp", "Dr A. Quill-Synth"),
+) -> dict[str, Any]:
     found = running_stack.read(stack_dir)
     signer = Signer(found["issuer"]["iss"], Path(found["issuer"]["private_key"]))
-    token = signer.sign(professional("ZZG01", "gp", "Dr A. Quill-Synth"))
+    token = signer.sign(professional(*who))
     address = f"{found['services']['plan']['url']}/v1/plans/{plan_id}"
     try:
         answer = httpx.get(
             address,
-            params={"include": "derived,findings"},
+            params={"include": include},
             headers={"Authorization": f"Bearer {token}"},
             timeout=10,
             trust_env=False,

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from shared.ledger import kebab
+from shared.ledger.elements import BETWEEN
 from shared.standard.coverage import Coverage
+from shared.standard.export import exported
 from shared.standard.tree import Element
 
 _IN_A_LIST: Final = "[]"
@@ -48,8 +50,12 @@ def check(plan: Plan, coverage: Coverage) -> Checked:
     """
     held: list[Element] = []
     lacking: list[Element] = []
+    # What is derived, and what stands in a provenance, is held where the standard's form has it.
+    in_its_form = set(_paths_in(exported(plan, coverage, {}).document))
     for element in coverage.elements:
-        told = any(_holds(plan, carrier) for carrier in coverage.carriers[element.path])
+        told = element.path in in_its_form or any(
+            _holds(plan, carrier) for carrier in coverage.carriers[element.path]
+        )
         (held if told else lacking).append(element)
     missing = [one for one in lacking if one.duty == "M" and _is_asked_for(one, plan)]
     return Checked(held, lacking, missing, tuple(_criteria(plan, sendable=not missing)))
@@ -71,6 +77,15 @@ def _holds(plan: Plan, carrier: str) -> bool:
         elif not path or any(_values(entry["content"], path.strip(".").split("."))):
             return True
     return False
+
+
+def _paths_in(given: Any, above: str = "") -> Iterator[str]:
+    """The elements of a document in the standard's form."""
+    for one in given if isinstance(given, list) else [given]:
+        for name, inner in one.items() if isinstance(one, Mapping) else ():
+            path = f"{above}{BETWEEN}{name}" if above else name
+            yield path
+            yield from _paths_in(inner, path)
 
 
 def _values(given: Any, path: Sequence[str]) -> Iterator[Any]:

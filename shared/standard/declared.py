@@ -3,10 +3,11 @@
 from collections.abc import Mapping
 from datetime import datetime
 from importlib import import_module
-from typing import Any
+from typing import Any, get_type_hints
 
 from shared.contracts.discover import readers, sections
 from shared.ledger import InAnEmergency
+from shared.ledger.codes.code_list import CodeList, lists_in
 from shared.standard.coverage import Coverage, carrying_fields, coverage
 
 
@@ -18,6 +19,17 @@ def declared_coverage() -> Coverage:
 def declared_fields() -> Mapping[str, tuple[str, ...]]:
     """The fields of each section that carry elements of the standard, by its name on the wire."""
     return {section.wire_name: carrying_fields(section) for section in sections()}
+
+
+def declared_code_lists() -> Mapping[str, CodeList]:
+    """The lists that fields take their codes from, by what carries: ``person.Person.gender``."""
+    return {
+        f"{section.name}.{section.entry_of_event(type_).__name__}.{field}{path}": code_list
+        for section in sections()
+        for type_, event in section.events.items()
+        for field, hint in get_type_hints(event, include_extras=True).items()
+        for path, code_list in lists_in(hint)
+    }
 
 
 def shown_in_an_emergency() -> Mapping[tuple[str, str], InAnEmergency]:

@@ -62,6 +62,39 @@ def test_a_plan_in_a_file_is_checked(tmp_path: Path) -> None:
     assert len(told["held"]) + len(told["not_recorded"]) == len(elements())
 
 
+def test_a_plan_in_a_file_is_exported_with_what_was_shortened_beside_it(tmp_path: Path) -> None:
+    (person,) = PLAN["sections"]["person"]  # type: ignore[index]
+    whole = {
+        "name": {"first": "Edie", "family": "Synth"},
+        "date_of_birth": "1941-02-03",
+        "addresses": [{"line1": "The cottage " * 4, "postcode": "ZZ1 1AA"}],
+        "gp_practices": [{"ods": "ZZG01"}],
+    }
+    plan = {**PLAN, "derived": {}, "sections": {"person": [{**person, "content": whole}]}}
+    path = tmp_path / "plan.json"
+    path.write_text(json.dumps(plan))
+    status, said = run("export", str(path))
+    told = json.loads(said)
+    assert status == 0
+    assert told["standard"]["reference"] == "DAPB4022 Amd 38/2021"
+    assert told["document"]["Person demographics"]["Person name"]["Person first name"] == "Edie"
+    assert [one["whole"] for one in told["shortened"]] == ["The cottage " * 4]
+    assert [one["code"] for one in told["findings"]] == ["shortened-on-export"]
+
+
+def test_a_plan_that_cannot_be_sent_is_not_exported(tmp_path: Path) -> None:
+    path = tmp_path / "plan.json"
+    path.write_text(json.dumps({**PLAN, "derived": {}}))
+    status, said = run("export", str(path))
+    assert status == 1
+    assert "Person demographics > Date of birth" in said
+    assert "Synth" not in said
+    path.write_text(json.dumps(PLAN))
+    status, said = run("export", str(path))
+    assert status == 1
+    assert "?include=derived,authorship" in said
+
+
 @pytest.mark.parametrize("content", ["", "[]", '{"sections": []}'])
 def test_what_is_no_plan_is_said_in_one_line(tmp_path: Path, content: str) -> None:
     path = tmp_path / "no-plan.json"

@@ -1,6 +1,7 @@
 """One plan held against the standard."""
 
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
@@ -17,7 +18,8 @@ def a_plan(**sections: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def entry(entry_type: str, content: dict[str, Any], **more: Any) -> dict[str, Any]:
-    return {"entry_type": entry_type, "current": True, "content": content, **more}
+    named = {"entry_id": str(uuid4()), "entry_type": entry_type}
+    return {**named, "current": True, "content": content, **more}
 
 
 @pytest.fixture(scope="module")
@@ -71,3 +73,20 @@ def test_the_five_criteria_are_met_by_what_the_plan_holds() -> None:
     }
     criteria = check(a_plan(**told), everything).criteria
     assert [one.number for one in criteria if one.is_met] == [1, 2, 3, 5]
+
+
+def test_what_is_derived_and_who_said_it_count_where_they_were_asked_for() -> None:
+    everything = declared_coverage()
+    nurse = {"kind": "professional", "name": "Sam Ferry-Synth"}
+    said = {"entry_id": "f", "by": nurse, "stated_by": nurse, "recorded_at": "2026-03-10T14:00:00Z"}
+    derived = {"changed_at": "2026-03-10T14:00:00Z", "locations": [{"text": "At home"}]}
+    plan = {
+        **a_plan(needs=[entry("formulation", {"text": "Together"}, **said, derived=derived)]),
+        "derived": {"changed_at": "2026-03-10T14:00:00Z", "contributors": [nurse]},
+    }
+    held = {one.path for one in check(plan, everything).held}
+    assert "Care and support plan > Date this plan was last updated" in held
+    assert "Care and support plan > Person completing record > Name" in held
+    assert "Formulation > Formulation record entry > Location > Free text" in held
+    assert "Formulation > Formulation record entry > Performing professional > Name" in held
+    assert "Care and support plan > Location" not in held

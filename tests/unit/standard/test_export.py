@@ -1,0 +1,282 @@
+"""A plan in the standard's own shape: nothing is shortened or left out without being told."""
+
+from typing import Any
+
+import pytest
+
+from shared.standard.declared import declared_code_lists, declared_coverage
+from shared.standard.export import Exported, exported
+from shared.standard.limits import CODE_UNKNOWN, NO_PLACE, TOO_LONG
+from shared.standard.tree import elements
+
+NURSE = {
+    "kind": "professional",
+    "name": "Sam Ferry-Synth",
+    "role": "nurse",
+    "identifier": {"kind": "nmc", "value": "98A7654Z"},
+    "organisation": {"ods": "ZZC01", "name": "Riverside"},
+}
+EDITH = {"kind": "person", "name": "Edith Marlow-Synth"}
+TOLD_AT = "2026-03-10T14:00:00Z"
+STORED_AT = "2026-03-10T15:00:00Z"
+LONG = "We understood this together. " * 10
+UK = "https://www.datadictionary.nhs.uk/data_elements/person_stated_gender_code.html"
+
+
+def entry(entry_type: str, entry_id: str, content: dict[str, Any], **more: Any) -> dict[str, Any]:
+    said = {"by": NURSE, "stated_by": NURSE, "stated_at": TOLD_AT, "recorded_at": STORED_AT}
+    return {
+        "entry_id": entry_id,
+        "entry_type": entry_type,
+        "current": True,
+        "content": content,
+        "derived": {"changed_at": STORED_AT},
+        **said,
+        **more,
+    }
+
+
+def ref(section: str, entry_id: str) -> dict[str, str]:
+    return {"section": section, "entry_id": entry_id}
+
+
+COVERAGE = declared_coverage()
+CODE_LISTS = declared_code_lists()
+
+
+def out(derived: dict[str, Any] | None = None, **sections: list[dict[str, Any]]) -> Exported:
+    named = {name.replace("_", "-"): entries for name, entries in sections.items()}
+    plan = {"plan_id": "p", "sections": named, "derived": derived or {}}
+    return exported(plan, COVERAGE, CODE_LISTS)
+
+
+def names_in(document: Any) -> set[str]:
+    if isinstance(document, list):
+        return {name for one in document for name in names_in(one)}
+    if not isinstance(document, dict):
+        return set()
+    return {*document} | {name for one in document.values() for name in names_in(one)}
+
+
+def test_a_text_that_is_too_long_is_shortened_and_told_with_the_whole_of_it() -> None:
+    told = out(needs=[entry("formulation", "f1", {"text": LONG})])
+    (one,) = told.document["Formulation"]["Formulation record entry"]
+    assert len(one["Formulation"]) <= 150
+    assert one["Formulation"].endswith("…")
+    (shortened,) = told.shortened
+    assert shortened["element"] == "Formulation > Formulation record entry > Formulation"
+    assert (shortened["section"], shortened["entry_id"], shortened["field"]) == (
+        "needs", "f1", "text",
+    )  # fmt: skip
+    assert (shortened["limit"], shortened["characters"]) == (150, len(LONG))
+    assert shortened["whole"] == LONG
+    (finding,) = told.findings
+    assert (finding["code"], finding["rule"]) == ("shortened-on-export", "H-8")
+    assert finding["entries"] == [ref("needs", "f1")]
+    assert LONG[:20] not in finding["words"]
+
+
+def test_a_text_that_fits_is_not_touched() -> None:
+    text = "a" * 150
+    told = out(needs=[entry("formulation", "f1", {"text": text})])
+    assert told.document["Formulation"]["Formulation record entry"][0]["Formulation"] == text
+    assert (told.shortened, told.findings) == ([], [])
+
+
+@pytest.mark.parametrize(
+    ("content", "element", "why"),
+    [
+        ({"gender": {"text": "Woman"}}, "Gender", CODE_UNKNOWN),
+        ({"gender": {"code": {"system": UK, "code": "7"}}}, "Gender", CODE_UNKNOWN),
+        ({"contact": {"phones": [{"number": "0" * 36}]}}, "Person's telephone number", TOO_LONG),
+        ({"addresses": [{"line1": "1", "postcode": "ZZ1 1AAAAA"}]}, "Postcode", TOO_LONG),
+    ],
+)
+def test_a_number_or_a_code_is_never_cut_but_left_out_and_told(
+    content: dict[str, Any], element: str, why: str
+) -> None:
+    told = out(person=[entry("person", "p", content)])
+    (left_out,) = told.left_out
+    assert left_out["element"].endswith(element)
+    assert left_out["why"] == why
+    assert element not in names_in(told.document)
+
+
+def test_a_code_of_its_list_stands_alone_where_the_standard_has_only_a_code() -> None:
+    female = {"code": {"system": UK, "code": "2", "display": "Female"}, "text": "a woman"}
+    told = out(person=[entry("person", "p", {"gender": female})])
+    assert told.document["Person demographics"] == {"Gender": "2"}
+
+
+def test_the_tree_is_that_of_the_links_and_what_hangs_nowhere_is_told() -> None:
+    told = out(
+        needs=[entry("need", "n1", {"what": {"text": "Falls"}})],
+        goals=[
+            entry("goal", "g1", {"aim": {"text": "Walk"}, "need_ids": [ref("needs", "n1")],
+                                 "status": {"value": "on-going"}}),
+            entry("action", "a1", {"what": [{"text": "Practise"}, {"text": "Rest"}],
+                                   "goal_ids": [ref("goals", "g1")], "when": {"timing": "daily"}}),
+            entry("stage-goal", "s1", {"aim": {"text": "To the gate"},
+                                       "action_ids": [ref("goals", "a1")]}),
+            entry("outcome", "o1", {"what": {"text": "She walks"}, "goal_id": ref("goals", "g1")}),
+            entry("goal", "g2", {"aim": {"text": "Sing"}, "need_ids": [ref("needs", "n9")]}),
+        ],
+    )  # fmt: skip
+    (need,) = told.document["Care and support plan"]["Needs, concerns or problems"]
+    (goal,) = need["Goals and hopes"]
+    (action,) = goal["Actions and activities"]
+    assert goal["Free text"] == "Walk"
+    assert goal["Goal status"] == {"text": "on-going"}
+    assert action["What"] == [{"Free text": "Practise"}, {"Free text": "Rest"}]
+    assert (action["When"], action["Date last updated"]) == ("daily", STORED_AT)
+    assert action["Stage goal"] == [{"Stage goal": {"Free text": "To the gate"}}]
+    assert goal["Outcomes"] == [{"Free text": "She walks"}]
+    assert [one["entry_id"] for one in told.left_out] == ["g2"]
+
+
+def test_what_to_avoid_is_said_in_words_and_never_by_a_code_that_reads_as_to_do() -> None:
+    code = {"system": "http://snomed.info/sct", "code": "71388002", "display": "Procedure"}
+    instructions = [{"what": {"text": "Sit with her"}}, {"what": {"code": code}, "avoid": True}]
+    content = {"triggers": [{"text": "A fall"}], "instructions": instructions,
+               "contacts": [{"order": 2, "name": "Second"}, {"order": 1, "name": "First"}],
+               "coping_strategies": [{"text": "Music", "tools": "Headphones"}],
+               "equipment": [{"what": "Pads", "where": "Hall"}]}  # fmt: skip
+    told = out(contingency_plans=[entry("contingency-plan", "c1", content)])
+    (plan,) = told.document["Contingency/safety plans"]
+    assert plan["What should happen"] == [
+        {"Free text": "Sit with her"}, {"Free text": "Avoid: Procedure"},
+    ]  # fmt: skip
+    assert [one["Name"] for one in plan["Who should be contacted"]] == ["First", "Second"]
+    assert plan["Coping strategies"] == [{"Coping strategy": "Music; Headphones"}]
+    assert plan["Anticipatory medicines/equipment"] == ["Pads, kept: Hall"]
+
+
+def test_somebody_who_must_not_be_called_is_never_exported_without_that() -> None:
+    content = {"name": "Lee", "excluded": {"reason": "Unsafe"}, "comments": "Brother"}
+    told = out(care_team=[entry("personal-contact", "c1", content)])
+    (contact,) = told.document["Personal contacts"]["Personal contacts record entry"]
+    assert contact["Comments"] == "Must not be contacted or asked: Unsafe; Brother"
+
+
+def test_of_several_values_in_one_place_the_first_is_taken_and_that_is_told() -> None:
+    content = {"name": "Dr Quill-Synth", "contact_details": ["01632 960110", "q@example.org"]}
+    told = out(care_team=[entry("professional-contact", "c1", content)])
+    (contact,) = told.document["Professional contacts"]["Professional contacts record entry"]
+    assert contact["Contact details"] == "01632 960110"
+    assert [one["why"] for one in told.left_out] == [NO_PLACE]
+
+
+def test_what_is_about_somebody_else_is_not_exported() -> None:
+    mark = {"third_party": True, "reason": "It is his"}
+    told = out(
+        needs=[
+            entry("need", "n1", {"what": {"text": "His illness"}, "visibility": mark}),
+            entry("strength", "s1", {"what": {"text": "Hers"}}),
+        ],
+        about_me=[
+            entry("about-me", "m", {
+                "responses": {"my_wellness": {"text": "His"},
+                              "also_worth_knowing": {"text": "Mine"}},
+                "visibility": {**mark, "fields": ["responses.my_wellness"]},
+            })
+        ],
+    )  # fmt: skip
+    assert "Needs, concerns or problems" not in names_in(told.document)
+    assert "My wellness" not in names_in(told.document)
+    assert "Also worth knowing about me" in names_in(told.document)
+    assert sorted(one["entry_id"] for one in told.left_out) == ["m", "n1"]
+
+
+def test_who_said_it_who_wrote_it_and_where_come_from_the_provenance() -> None:
+    derived = {"changed_at": STORED_AT, "locations": [{"text": "Her kitchen"}, {"ods": "ZZC01"}]}
+    content = {"triggers": [{"text": "A fall"}]}
+    told = out(
+        contingency_plans=[entry("contingency-plan", "c1", content, derived=derived)],
+        needs=[entry("formulation", "f1", {"text": "Together"}, stated_by=EDITH, derived=derived)],
+    )
+    (plan,) = told.document["Contingency/safety plans"]
+    assert plan["Performing professional"] == {
+        "Name": "Sam Ferry-Synth",
+        "Role": {"text": "nurse"},
+        "Professional identifier": "98A7654Z",
+        "Organisation": {"Coded value": "ZZC01", "Free text": "Riverside"},
+    }
+    assert plan["Person completing record"]["Date completed"] == STORED_AT
+    assert plan["Location"] == [{"Free text": "Her kitchen"}, {"Coded value": "ZZC01"}]
+    (formulation,) = told.document["Formulation"]["Formulation record entry"]
+    assert "Performing professional" not in formulation
+    assert formulation["Date"] == TOLD_AT
+
+
+@pytest.mark.parametrize(
+    ("agreement", "says_yes"),
+    [
+        ({"outcome": "yes", "changed_since": False}, True),
+        ({"outcome": "yes", "changed_since": True}, False),
+        ({"outcome": "no", "changed_since": False}, False),
+        ({"outcome": "yes"}, False),
+    ],
+)
+def test_agreed_is_said_only_of_a_plain_yes_to_what_the_plan_says_now(
+    agreement: dict[str, Any], *, says_yes: bool
+) -> None:
+    content = {"subject": "plan", "outcome": agreement["outcome"], "name": "Edith Marlow-Synth"}
+    told = out({"agreement": agreement}, stewardship=[entry("agreement", "a1", content)])
+    agreed = told.document["Care and support plan"][
+        "Agreed with person or legitimate representative"
+    ]
+    assert agreed.get("Person or legitimate representative", False) is says_yes
+    assert bool(told.left_out) is not says_yes
+
+
+def test_an_agreement_or_a_review_stands_where_its_subject_does() -> None:
+    about = ref("contingency-plans", "c1")
+    told = out(
+        {"lead": NURSE, "contributors": [{**NURSE, "recorded_at": STORED_AT}, EDITH],
+         "location": {"ods": "ZZC01"}},
+        contingency_plans=[entry("contingency-plan", "c1", {"triggers": [{"text": "A fall"}]})],
+        stewardship=[
+            entry("review", "r1", {"subject": about, "due_on": "2026-06-01"}),
+            entry("review", "r2", {"subject": "plan", "interval": "P6M"}),
+        ],
+    )  # fmt: skip
+    assert told.document["Contingency/safety plans"][0]["Planned review date/interval"] == (
+        "2026-06-01"
+    )
+    plan = told.document["Care and support plan"]
+    assert plan["Planned review date/interval"] == "P6M"
+    assert plan["Performing professional"]["Organisation"] == {
+        "Coded value": "ZZC01", "Free text": "Riverside",
+    }  # fmt: skip
+    assert [one["Name"] for one in plan["Person completing record"]] == [
+        "Sam Ferry-Synth", "Edith Marlow-Synth",
+    ]  # fmt: skip
+    assert plan["Location"] == {"Coded value": "ZZC01"}
+
+
+def test_about_me_has_its_headings_its_day_its_media_and_who_helped() -> None:
+    content = {"responses": {
+        "how_i_communicate": {"text": "Face me", "media": [{"url": "https://example.org/1"}]},
+        "my_wellness": {"text": "Music", "media": [{"url": "https://example.org/2"}]},
+    }}  # fmt: skip
+    helped = [{"name": "Tom", "relationship": "son"}, {"name": "Sam", "how": "by pictures"}]
+    told = out(
+        about_me=[
+            entry("about-me", "m", content, derived={"supported_by": helped}, stated_at=TOLD_AT)
+        ]
+    ).document["About me"]
+    heading = "How I communicate and how to communicate with me"
+    assert told[heading] == {heading: "Face me"}
+    assert told["My wellness"] == {"My wellness": "Music"}
+    assert told["Location to multimedia file"] == "https://example.org/1\nhttps://example.org/2"
+    assert told["Supported to write this by"] == "Tom, son; Sam, by pictures"
+    assert told["Date"] == TOLD_AT
+
+
+def test_every_name_is_one_of_the_standard() -> None:
+    told = out(needs=[entry("formulation", "f1", {"text": "x"})])
+    of_an_organisation = {"Coded value", "Free text"}
+    assert names_in(told.document) <= {one.name for one in elements()} | of_an_organisation | {
+        "text",
+        "code",
+    }
