@@ -29,8 +29,12 @@ reset: stop ## stop it and delete its data
 
 ##@ Checks
 
+# What needs no server runs on both cores; the rest of tests/ would only wait for itself there.
+IN_MEMORY := tests/unit tests/architecture tests/contract tests/processes
+
 test: lint ## everything CI runs
-	$(BIN)/pytest --hypothesis-profile=thorough
+	$(BIN)/pytest --hypothesis-profile=thorough -n 2 --dist loadfile $(IN_MEMORY)
+	$(BIN)/pytest --hypothesis-profile=thorough tests $(addprefix --ignore=,$(IN_MEMORY))
 
 test-unit: set-up ## seconds: no database, no broker
 	$(BIN)/pytest -n 2 --dist loadfile tests/unit tests/architecture
