@@ -1,16 +1,21 @@
 """Given a plan as it stands on a day, when its rules are asked, then these are its findings."""
 
 from collections.abc import Iterator
+from dataclasses import is_dataclass
 from datetime import UTC, date, datetime, timedelta
 from itertools import count
-from typing import Any
+from typing import Any, get_args, get_origin, get_type_hints
 from zoneinfo import ZoneInfo
 
 import pytest
 
 from services.plan.fold.findings.all_rules import findings_of
 from services.plan.fold.findings.facts import Changed, PlanFacts, Said, Today, last_day
+from services.plan.fold.findings.links import LEADS_TO
 from services.plan.fold.findings.rules import RULES_BEHIND, Found
+from shared.contracts import discover
+from shared.ledger import EntryRef
+from shared.ledger.entry.fields import hints_of, wire_field
 
 LONDON = ZoneInfo("Europe/London")
 OPENED = datetime(2026, 1, 1, 9, tzinfo=UTC)
@@ -160,6 +165,55 @@ def test_what_was_said_of_an_entry_that_is_gone_is_no_broken_link() -> None:
         )
     )
     assert plan.codes("refers-to-unknown-entry", "refers-to-withdrawn-entry") == []
+
+
+def test_a_comment_on_an_entry_that_is_nowhere_is_told_with_its_target() -> None:
+    plan = APlan().says("goals/goal", "g1", {"need_ids": []})
+    on = {**ref("goals", "g1"), "field": "aim"}
+    plan.says("stewardship/comment", "c1", {"kind": "comment", "target": on})
+    assert plan.codes("refers-to-unknown-entry") == []
+    nowhere = {**ref("goals", "g9"), "field": "aim"}
+    plan.says("stewardship/comment", "c2", {"kind": "comment", "target": nowhere})
+    assert plan.codes("refers-to-unknown-entry") == [("refers-to-unknown-entry", "c2")]
+
+
+def test_a_link_to_an_entry_of_another_kind_leads_to_none() -> None:
+    plan = APlan().says("needs/strength", "s1", {}).says("needs/need", "n1", {})
+    plan.says("goals/goal", "g1", {"need_ids": [ref("needs", "s1")]})
+    assert plan.codes("goal-without-need", "refers-to-unknown-entry") == [
+        ("goal-without-need", "g1")
+    ]
+    both = {"need_ids": [ref("needs", "s1"), ref("needs", "n1")]}
+    plan.says("goals/goal", "g1", both)
+    assert plan.codes("goal-without-need", "refers-to-unknown-entry") == [
+        ("refers-to-unknown-entry", "g1")
+    ]
+    right = {"need_ids": [ref("needs", "n1")], "strength_ids": [ref("needs", "s1")]}
+    plan.says("goals/goal", "g1", right)
+    assert plan.codes("goal-without-need", "refers-to-unknown-entry") == []
+
+
+def test_the_kinds_that_links_lead_to_are_those_that_the_sections_declare() -> None:
+    declared: dict[tuple[tuple[str, str], str], set[str]] = {}
+    for section in discover.sections():
+        for type_, event in section.events.items():
+            kind = (section.wire_name, section.entry_type(section.entry_of_event(type_)))
+            for name, hint in hints_of(event).items():
+                for link in links_in(hint):
+                    declared.setdefault((kind, wire_field(name)), set()).update(link.leads_to)
+    assert declared == {field: {*types} for field, types in LEADS_TO.items()}
+
+
+def links_in(hint: Any) -> Iterator[type[EntryRef]]:
+    kind = get_origin(hint) or hint
+    if isinstance(kind, type) and issubclass(kind, EntryRef):
+        yield kind
+    elif isinstance(kind, type) and is_dataclass(kind):
+        for inner in get_type_hints(kind).values():
+            yield from links_in(inner)
+    else:
+        for inner in get_args(hint):
+            yield from links_in(inner)
 
 
 def test_a_goal_is_to_be_looked_at_again_when_its_need_changed_later() -> None:
