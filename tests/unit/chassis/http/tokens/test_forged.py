@@ -31,7 +31,7 @@ JWKS = "https://issuer.example/jwks"
 ADDRESS = "https://careplan.example/goals"
 PATH = "/v1/contributions"
 CERTIFICATE = b"the bytes of a certificate"
-CASES: Final = 50 * settings.default.max_examples
+CASES: Final = 50 * settings().max_examples
 """10,000 in the thorough profile."""
 
 Json = dict[str, Any]
@@ -201,7 +201,7 @@ def by_the_key_of_another_algorithm(chance: Random) -> Case:
 def of_others(chance: Random) -> Case:
     """What the issuer signed, for something else, or for nobody."""
     ours = claims()["careplan"]
-    changed = chance.choice(
+    changed: dict[str, Any] = chance.choice(
         [
             {"iss": chance.choice([None, "", ISSUER + "/", ISSUER.upper(), "urn:other", [ISSUER]])},
             {"aud": chance.choice([None, "", "Careplan", "careplan ", ["x"], [], {"a": 1}, 7])},
