@@ -127,6 +127,20 @@ def test_a_document_refers_to_nothing_outside_itself(service: str) -> None:
         assert reference.removeprefix("#/components/schemas/") in schemas, reference
 
 
+@pytest.mark.parametrize("service", discover.apis())
+def test_an_answer_that_is_recorded_as_an_access_names_its_record(service: str) -> None:
+    asked = [
+        (method, path, status, response)
+        for path, methods in contract_of(service).document["paths"].items()
+        for method, operation in methods.items()
+        if any(one["name"] == "Ledger-Purpose" for one in operation["parameters"])
+        for status, response in operation["responses"].items()
+        if status != "default"
+    ]
+    unnamed = [one[:3] for one in asked if "Ledger-Access-Id" not in one[3].get("headers", {})]
+    assert unnamed == []
+
+
 def of_answers(service: str) -> Iterator[tuple[str, Any]]:
     """The members of everything that goes out, by where they stand."""
     document = contract_of(service).document

@@ -23,7 +23,7 @@ _PROOF: Final = described("proof", "With `1`, its inclusion proof too.", type="s
 _GROUPS: Final = described("groups", "Show only these groups, with commas; others as hashes.")
 _SIZE: Final = described("size", "Of which log; left out, the newest.", type="integer", minimum=1)
 _EVIDENCE: Final[Answers] = {200: answered("The record.", RecordEvidence, *ASKED)}
-_PROOF_FILE: Final = as_bytes("The proof, as a file (C2SP tlog-proof).", "text/plain")
+_PROOF_FILE: Final = as_bytes("The proof, as a file (C2SP tlog-proof).", "text/plain", *ASKED)
 _UNKNOWN: Final = "The audit has no record at this place."
 
 

@@ -103,10 +103,11 @@ def answered(
     }
 
 
-def as_bytes(description: str, media_type: str) -> Answers:
+def as_bytes(description: str, media_type: str, *headers: str) -> Answers:
     """The only answer of a route that gives a file of this type."""
     content = {media_type: {"schema": {"type": "string"}}}
-    return {200: {"description": description, "content": content}}
+    named = {"headers": headers_described(*headers)} if headers else {}
+    return {200: {"description": description, **named, "content": content}}
 
 
 def unchanged(*headers: str) -> dict[str, Any]:
