@@ -136,6 +136,7 @@ USUAL_ROLES: Final = {
         *("pds-connection", "hc-connection", "chi-connection"),
         *("data-quality", "registration-service"),
         *("privacy-officer", "caldicott-guardian", "auditor"),
+        *("operator", "monitor"),
     ),
     "registration": ("registration-service",),
     "log_monitoring": ("auditor", "monitor"),

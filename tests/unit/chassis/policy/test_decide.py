@@ -152,6 +152,8 @@ _REGISTERING = ServiceRole("registering", ("registration-service",))
         ("registration-service", _REGISTERING),
         ("pds-connection", DEMOGRAPHICS),
         ("data-quality", _MERGING),
+        ("operator", None),
+        ("monitor", None),
     ],
 )
 def test_a_role_that_reads_no_plan_writes_only_by_the_commands_that_name_it(
