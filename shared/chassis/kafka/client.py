@@ -39,6 +39,9 @@ BROKEN: Final = "\udc00"
 LARGEST_BATCH: Final = 32 * 1024 * 1024
 """Bytes that the records of a batch may have when they are unpacked: ours have a few megabytes."""
 
+MOST_RECORDS: Final = 100_000
+"""Records of a batch that are told apart: each takes a few hundred bytes, however small it is."""
+
 _BATCH: Final = struct.Struct(">qiibIhiqqqhii")
 _LENGTH: Final = struct.Struct(">i")
 _BEFORE_LENGTH: Final = 8
@@ -253,13 +256,22 @@ class _Batch:
 
     def _unpacked(self) -> Any:
         """The batch with its records as they were before they were compressed."""
-        if self._batch.magic != _WITH_HEADERS or not self._data[_ATTRIBUTES + 1] & _PACKED:
+        if self._batch.magic != _WITH_HEADERS:
+            return self._batch
+        _judge_count(self._data)
+        if not self._data[_ATTRIBUTES + 1] & _PACKED:
             return self._batch
         body = _unpack(self._data)
         head = bytearray(self._data[: _BATCH.size])
         head[_ATTRIBUTES + 1] &= ~_PACKED
         _LENGTH.pack_into(head, _BEFORE_LENGTH, len(head) + len(body) - _LEAST)
         return MemoryRecords(bytes(head) + body).next_batch()
+
+
+def _judge_count(data: memoryview) -> None:
+    *_, count = _BATCH.unpack_from(data)
+    if count > MOST_RECORDS:
+        raise ValueError("more records than a batch may have")
 
 
 def _unpack(data: memoryview) -> bytes:
@@ -310,6 +322,7 @@ def _told_apart(data: memoryview) -> list[_Told]:
     rest = bytes(data[_BATCH.size :])
     at = 0
     try:
+        _judge_count(data)
         rest = _unpack(data)
         for index in range(count):
             size, begins = _varint(rest, at)

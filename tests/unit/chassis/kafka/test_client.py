@@ -92,7 +92,7 @@ CODECS = st.sampled_from(range(5))
 
 
 def batch_of(records: Sequence[Given], codec: int = 0, base: int = 40) -> bytearray:
-    builder = _DefaultRecordBatchBuilderPy(2, codec, 0, -1, -1, -1, 1_000_000)
+    builder = _DefaultRecordBatchBuilderPy(2, codec, 0, -1, -1, -1, 10_000_000)
     for offset, (key, value, headers) in enumerate(records):
         assert builder.append(offset, 1_000 + offset, key, value, headers) is not None
     data = bytearray(builder.build())
@@ -174,6 +174,18 @@ def test_what_unpacks_to_too_much_is_told_by_an_offset_and_not_unpacked(codec: i
     assert headers[0][0] == BROKEN
     assert value == batch[61:], "as it came"
     assert most < 4 * len(batch) + 100_000
+
+
+@pytest.mark.parametrize("codec", [0, 1])
+def test_more_records_than_a_batch_may_have_are_told_by_an_offset(codec: int) -> None:
+    """Packed, a kilobyte of them holds a million, each of which takes hundreds of bytes here."""
+    empty: Given = (None, None, [])
+    most = client.MOST_RECORDS
+    assert len(read_by(client._Fetched, batch_of([empty] * most, codec))) == most
+    batch = batch_of([empty] * (most + 1), codec) + batch_of([(b"next", None, [])], base=200_000)
+    (offset, *_, headers), (*_, key, _, _) = read_by(client._Fetched, batch)
+    assert (offset, key) == (40 + most, b"next")
+    assert headers[0] == (BROKEN, b"The record is not in Kafka's form (ValueError).")
 
 
 def test_snappy_without_blocks_is_read_too() -> None:
