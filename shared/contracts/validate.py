@@ -10,14 +10,13 @@ from typing import Any, Final
 
 import orjson
 
-from shared.chassis.contribute.prepare import contribution_from_json, no_such_command, prepare
-from shared.chassis.wire.command_record import wrong_in_headers, wrong_in_key
+from shared.chassis.contribute.prepare import contribution_from_json, prepare, section_of
+from shared.chassis.wire.command_record import wrong_in_attributes, wrong_in_headers, wrong_in_key
 from shared.chassis.wire.problem import Problem
 from shared.chassis.wire.shapes import command_shape
 from shared.chassis.wire.strict_json import read
-from shared.chassis.wire.validation_errors import error_at
 from shared.contracts import discover
-from shared.ledger import Contributor, Section
+from shared.ledger import Contributor
 
 NOT_JUDGED: Final = (
     "Not judged: who may contribute, and every rule that needs the history of the entry or plan."
@@ -31,7 +30,6 @@ BATCH_LIMIT: Final = 100
 
 _ANYBODY: Final = Contributor(kind="system", sub="validator")
 _ALWAYS_SENT: Final = frozenset({"contribution_id", "command"})
-_STRUCTURED: Final = ("id", "source", "type", "specversion")
 
 
 @dataclass(frozen=True)
@@ -104,7 +102,7 @@ class _Judge:
     def contribution(self, given: Any, at: str = "", *, by_kafka: bool = False) -> None:
         try:
             contribution = contribution_from_json(given)
-            section = self._section_of(contribution.command)
+            section = section_of(self._sections, contribution.command)
             prepared = prepare(section, contribution, _ANYBODY)
         except Problem as problem:
             self._report.faults.extend(_faults(problem, at))
@@ -122,7 +120,7 @@ class _Judge:
 
     def content(self, type_: str, given: Any) -> None:
         try:
-            command_shape(self._section_of(type_).commands[type_]).read(given)
+            command_shape(section_of(self._sections, type_).commands[type_]).read(given)
         except Problem as problem:
             self._report.faults.extend(_faults(problem))
 
@@ -152,12 +150,7 @@ class _Judge:
     def structured(self, given: Mapping[str, Any]) -> None:
         value = given.get("data")
         self.contribution(value, "/data", by_kafka=True)
-        headers = {f"ce_{name}": given[name] for name in _STRUCTURED if name in given}
-        headers["content-type"] = given.get("datacontenttype", "application/json")
-        for wrong in wrong_in_headers(headers, value):
-            name = wrong["pointer"].removeprefix("/ce_").removeprefix("/")
-            attribute = "datacontenttype" if name == "content-type" else name
-            self._fault(f"/{attribute}", wrong["rule"], wrong["message"])
+        self._faults_at("", wrong_in_attributes(given))
         self._report.notes.append("The key of the record is the plan_id; it is not in this file.")
 
     def _faults_at(self, at: str, found: Iterator[dict[str, str]]) -> None:
@@ -166,23 +159,6 @@ class _Judge:
 
     def _fault(self, pointer: str, rule: str, message: str) -> None:
         self._report.faults.append(Fault(pointer, "content-invalid", rule, message))
-
-    def _section_of(self, type_: str) -> Section:
-        for section in self._sections:
-            if type_ in section.commands:
-                return section
-        named = (one for one in self._sections if type_.startswith(f"careplan.{one.wire_name}."))
-        meant = next(named, None)
-        if meant is not None:
-            message = no_such_command(meant, type_)
-        else:
-            known = ", ".join(sorted(one.wire_name for one in self._sections))
-            message = (
-                "The type of a command is `careplan.<section>.commands.<command>.v<major>`; the "
-                f"sections are {known}."
-            )
-        error = error_at("/command", "unknown-command", message)
-        raise Problem("command-unknown", errors=[error])
 
 
 def _faults(problem: Problem, at: str = "") -> Iterator[Fault]:

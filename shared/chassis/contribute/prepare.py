@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
@@ -165,6 +165,27 @@ def _one_of(leaves: tuple[str, ...]) -> str:
     *others, last = (f"`{leaf}`" for leaf in leaves)
     return (
         f"This must be one of {', '.join(others)} or {last}." if others else f"This must be {last}."
+    )
+
+
+def section_of(sections: Iterable[Section], type_: str) -> Section:
+    """The section that has this command; raises ``Problem("command-unknown")``."""
+    declared = tuple(sections)
+    for section in declared:
+        if type_ in section.commands:
+            return section
+    for section in declared:
+        if type_.startswith(f"careplan.{section.wire_name}."):
+            message = no_such_command(section, type_)
+            break
+    else:
+        known = ", ".join(sorted(section.wire_name for section in declared))
+        message = (
+            "The type of a command is `careplan.<section>.commands.<command>.v<major>`; the "
+            f"sections are {known}."
+        )
+    raise Problem(
+        "command-unknown", message, errors=[error_at("/command", "unknown-command", message)]
     )
 
 

@@ -97,14 +97,20 @@ def authn_of(contributor: Contributor) -> bytes | None:
     return plain_json(contributor.authentication)
 
 
-def receipt_message(topic: str, receipt: dict[str, Any], *, completes: bool = False) -> Outgoing:
-    """A receipt for the topic of the organisation that contributed by Kafka."""
+def receipt_message(
+    topic: str, receipt: dict[str, Any], *, completes: bool = False, source: str | None = None
+) -> Outgoing:
+    """A receipt for the topic of the organisation that contributed by Kafka.
+
+    ``source`` is the service that answers, where it is not the section.
+    """
     key = receipt["plan_id"] or receipt["contribution_id"]
+    answering = source or f"section:{receipt['section']}"
     headers = [
         ("content-type", b"application/json"),
         ("ce_specversion", b"1.0"),
-        ("ce_id", f"receipt.{receipt['section']}.{receipt['contribution_id']}".encode()),
-        ("ce_source", f"urn:careplan:section:{receipt['section']}".encode()),
+        ("ce_id", f"receipt.{source or receipt['section']}.{receipt['contribution_id']}".encode()),
+        ("ce_source", f"urn:careplan:{answering}".encode()),
         ("ce_type", b"careplan.receipt.v1"),
         ("ce_causationid", receipt["contribution_id"].encode()),
         *_trace(),

@@ -6,7 +6,7 @@ receipt.
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import asyncpg
@@ -16,12 +16,13 @@ from shared.chassis.contribute.prepare import contribution_from_json
 from shared.chassis.contribute.receipts import receipt_message
 from shared.chassis.database.outgoing import Outgoing, append_outgoing
 from shared.chassis.kafka.dead_letters import Record
-from shared.chassis.kafka.event_message import Unreadable, header, judge_headers
+from shared.chassis.kafka.event_message import Unreadable, header, headers_in, judge_headers
 from shared.chassis.kafka.offsets import Transaction
 from shared.chassis.settings import Settings
 from shared.chassis.store.group_commit import QueueFull, Unavailable
 from shared.chassis.telemetry import Count, counter, links_of, log, process_span, tracer
 from shared.chassis.wire.command_record import (
+    HEADERS,
     SAYS_WHOSE,
     organisation_in,
     wrong_in_headers,
@@ -133,25 +134,8 @@ class CommandDoor:
             await asyncio.sleep(_PAUSE_WHEN_BUSY)
 
     def _read(self, record: Record) -> Contribution:
-        try:
-            judge_headers(record)
-        except Unreadable as error:
-            raise NotTaken(error.reason, error.code) from None
-        if not record.value:
-            raise NotTaken("There is no value: it is a tombstone.", "unreadable-json")
-        if len(record.value) > BODY_LIMIT:
-            raise NotTaken(f"A value may have at most {BODY_LIMIT} bytes.", "body-too-large")
-        try:
-            given = read(record.value)
-            contribution = contribution_from_json(given)
-        except Problem as problem:
-            raise NotTaken(detail_of(problem), problem.code) from None
-        headers = {name: header(record, name) for name, _ in record.headers}
-        key = None if record.key is None else record.key.decode(errors="replace")
-        wrong = [*wrong_in_headers(headers, given), *wrong_in_key(key, given)]
-        if wrong:
-            raise NotTaken(sentence_of(wrong))
-        return contribution
+        given = given_in(value_in(record))
+        return contribution_in(given, wrong_in_headers(command_headers(record), given), record.key)
 
     def _reply_topic(self, contributor: Contributor) -> str:
         code = contributor.organisation.code if contributor.organisation else None
@@ -191,6 +175,55 @@ class NotTaken(Unreadable):
         self.code = code
 
 
+def value_in(record: Record) -> bytes:
+    """The bytes of a command's value, judged by what can be seen before any of it is decoded.
+
+    Raises ``NotTaken`` for what is no record, for a tombstone and for a value that is too large.
+    """
+    try:
+        judge_headers(record)
+    except Unreadable as error:
+        raise NotTaken(error.reason, error.code) from None
+    if not record.value:
+        raise NotTaken("There is no value: it is a tombstone.", "unreadable-json")
+    if len(record.value) > BODY_LIMIT:
+        raise NotTaken(f"A value may have at most {BODY_LIMIT} bytes.", "body-too-large")
+    return bytes(record.value)
+
+
+def given_in(value: bytes) -> Any:
+    """The JSON value in these bytes; raises ``NotTaken``."""
+    try:
+        return read(value)
+    except Problem as problem:
+        raise NotTaken(detail_of(problem), problem.code) from None
+
+
+def command_headers(record: Record) -> dict[str, str | None]:
+    """Those headers that a command must have and this record has; ``None`` for what is no text."""
+    there = {name for name, _ in record.headers}
+    told = headers_in(record, HEADERS)
+    return {name: told.get(name) for name in HEADERS if name in there}
+
+
+def contribution_in(
+    given: Any, wrong_beside: Iterable[dict[str, str]], key: bytes | None
+) -> Contribution:
+    """The contribution that a command holds; raises ``NotTaken``.
+
+    ``wrong_beside`` is what is wrong in its headers; its key is judged here.
+    """
+    try:
+        contribution = contribution_from_json(given)
+    except Problem as problem:
+        raise NotTaken(detail_of(problem), problem.code) from None
+    named = None if key is None else key.decode(errors="replace")
+    wrong = [*wrong_beside, *wrong_in_key(named, given)]
+    if wrong:
+        raise NotTaken(sentence_of(wrong))
+    return contribution
+
+
 class _Patience:
     """A copy that is behind is waited for once in a batch, not once for every message of it."""
 
@@ -203,13 +236,18 @@ def contributor_of(record: Record) -> Contributor:
     code = organisation_in(header(record, "ce_source"))
     if code is None:
         raise NotTaken(sentence_of([error_at("/ce_source", "header", SAYS_WHOSE)]))
-    organisation, user = Organisation.of(code), code.lower()
     granted = header(record, "ce_roles") or ""
+    return system_of(code, filter(None, granted.split(",")))
+
+
+def system_of(code: str, service_roles: Iterable[str] = ()) -> Contributor:
+    """The system that contributes through the inbox of the organisation with this code."""
+    organisation, user = Organisation.of(code), code.lower()
     return Contributor(
         kind="system",
         sub=f"org:{organisation.code}",
         name=user,
         organisation=organisation,
         authentication=Authentication(client_id=user, idp="kafka"),
-        service_roles=tuple(filter(None, granted.split(","))),
+        service_roles=tuple(service_roles),
     )

@@ -67,7 +67,8 @@ class BatchConsumer:
     A batch is handed out until its transaction is committed: trouble with the database is tried
     again in place, and a batch that somebody else has stored is let go. Anything else stops the
     consumer: ``has_stopped`` is set, ``failure`` is why, and ``part`` says so. ``can_begin_again``
-    tells whether a new client may help.
+    tells whether a new client may help. ``in_turns`` hands out each topic that has something before
+    any of them a second time, so that no topic, however full, keeps the others waiting.
     """
 
     def __init__(
@@ -81,6 +82,7 @@ class BatchConsumer:
         pattern: str | None = None,
         max_records: int = 500,
         fetch_min_bytes: int = 1,
+        in_turns: bool = False,
     ) -> None:
         self._consumer = consumer
         self._handle = handle
@@ -90,6 +92,8 @@ class BatchConsumer:
         self._pattern = pattern and f"^{re.escape(settings.topic_prefix)}(?:{pattern})$"
         self._max_records = max_records
         self._fetch_min_bytes = fetch_min_bytes
+        self._in_turns = in_turns
+        self._had_their_turn: set[str] = set()
         self._subscription: Subscription | None = None
         self._listener: SeekStored | None = None
         self._busy = asyncio.Lock()
@@ -266,7 +270,7 @@ class BatchConsumer:
             if place != self._left_at.get(partition):
                 self._reached.places[partition] = place
         try:
-            found = await kafka.getmany(timeout_ms=POLL_MS, max_records=self._max_records)
+            found = await self._take(kafka)
         except ConsumerStoppedError:
             raise
         except NoOffsetForPartitionError:
@@ -283,6 +287,22 @@ class BatchConsumer:
             self._left_at = self._places(kafka)
             return batch
         return ()
+
+    async def _take(self, kafka: AIOKafkaConsumer) -> Mapping[TopicPartition, Sequence[Record]]:
+        """What the client has fetched, first of topics that have not had their turn."""
+        if self._had_their_turn:
+            others = [p for p in kafka.assignment() if p.topic not in self._had_their_turn]
+            found: Mapping[TopicPartition, Sequence[Record]] = {}
+            if others:
+                found = await kafka.getmany(*others, timeout_ms=0, max_records=self._max_records)
+            if found:
+                self._had_their_turn |= {partition.topic for partition in found}
+                return found
+            self._had_their_turn.clear()
+        found = await kafka.getmany(timeout_ms=POLL_MS, max_records=self._max_records)
+        if self._in_turns:
+            self._had_their_turn = {partition.topic for partition in found}
+        return found
 
     def _within_bounds(
         self, kafka: AIOKafkaConsumer, found: Mapping[TopicPartition, Sequence[Record]]

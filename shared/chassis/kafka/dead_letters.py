@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final, TypeAlias
 from uuid import UUID
@@ -29,6 +30,19 @@ _LONGEST_KEY: Final = 65_536
 _SECTION_TOPIC: Final = re.compile(r"careplan\.([a-z-]+)\.(?:events|commands)\.v\d+$")
 
 
+@dataclass(frozen=True)
+class Proven:
+    """What is known of a record by its topic and by what could be read of it.
+
+    ``organisation`` is the code of the one that wrote it, ``section`` the service to name for it.
+    """
+
+    organisation: str
+    section: str
+    plan_id: UUID | None = None
+    contribution_id: UUID | None = None
+
+
 def dead_letter(
     consumer: str,
     record: Record,
@@ -38,11 +52,13 @@ def dead_letter(
     prefix: str = "",
     reader: str | None = None,
     topic_id: UUID | None = None,
+    proven: Proven | None = None,
 ) -> list[Outgoing]:
     """A record that cannot be read or applied, as it came, and the audit's record of it.
 
     ``consumer`` owns the topic of dead letters, ``reader`` is the one of its consumers that read
     the record, ``prefix`` stands before the topics, ``topic_id`` is the broker's of the record's.
+    ``proven`` is known of it beside what it says.
     ``reason`` is in words that are ours alone, ``code`` one of the codes of a problem: nothing that
     somebody sent may come after it.
     """
@@ -64,8 +80,9 @@ def dead_letter(
     )
     key = record.key if len(record.key or b"") <= _LONGEST_KEY else None
     letter = Outgoing(prefix + dead_letters_topic(consumer), key, came + about, value)
-    named = id_in(header(record, "ce_partitionkey"))
+    named = proven.plan_id if proven else id_in(header(record, "ce_partitionkey"))
     plan_id = str(named) if named else None
+    caused_by = proven.contribution_id if proven else None
     topic = named_topic(record.topic, topic_id)
     record_id = f"{reader or consumer}/{topic}/{record.partition}.{record.offset}"
     audited = Outgoing(
@@ -77,15 +94,15 @@ def dead_letter(
                 "record_id": record_id,
                 "at": instant(datetime.now(UTC)),
                 "operation": "unreadable",
-                "actor": _claimed_organisation(record),
+                "actor": _system_of(proven.organisation) if proven else _claimed(record),
                 "on_behalf_of": None,
                 "plan_id": plan_id,
-                "section": _section_of(record.topic),
+                "section": proven.section if proven else _section_of(record.topic),
                 "entry_id": None,
                 "entry_version": None,
                 "code": code,
                 "reason": reason,
-                "contribution_id": None,
+                "contribution_id": str(caused_by) if caused_by else None,
                 "content_sha256": hashlib.sha256(record.value or b"").hexdigest(),
                 "trace_id": trace_of(header(record, "traceparent")),
                 "kept": False,
@@ -130,9 +147,11 @@ def _section_of(topic: str) -> str | None:
     return found[1] if found else None
 
 
-def _claimed_organisation(record: Record) -> dict[str, Any] | None:
+def _claimed(record: Record) -> dict[str, Any] | None:
     code = organisation_in(header(record, "ce_source"))
-    if code is None:
-        return None
+    return None if code is None else _system_of(code)
+
+
+def _system_of(code: str) -> dict[str, Any]:
     named = plain(Organisation.of(code))
     return {"kind": "system", "id": None, "name": None, "role": None, "organisation": named}

@@ -7,6 +7,17 @@ from typing import Any, Final
 from shared.chassis.wire.validation_errors import error_at
 from shared.ledger import ORGANISATION_SOURCE
 
+HEADERS: Final = ("content-type", "ce_specversion", "ce_id", "ce_source", "ce_type")
+"""The headers that a command must have."""
+
+STRUCTURED: Final = "application/cloudevents+json"
+"""The content type of a CloudEvent whose value has the attributes, and the command in `data`."""
+
+_TYPE: Final = "content-type"
+_ATTRIBUTES: Final = {
+    _TYPE: "datacontenttype",
+    **{name: name.removeprefix("ce_") for name in HEADERS if name != _TYPE},
+}
 _SOURCE: Final = re.compile(ORGANISATION_SOURCE)
 SAYS_WHOSE: Final = "This must be `urn:careplan:org:` and the code of the organisation."
 _MUST_BE: Final = {
@@ -34,6 +45,20 @@ def wrong_in_headers(headers: Mapping[Any, Any], value: Any) -> Iterator[dict[st
             yield _error(name, "header", message)
     if organisation_in(headers.get("ce_source")) is None:
         yield _error("ce_source", "header", SAYS_WHOSE)
+
+
+def headers_of_event(event: Mapping[str, Any]) -> dict[str, Any]:
+    """The headers that binary mode has in place of the attributes of a structured CloudEvent."""
+    told = {name: event[of] for name, of in _ATTRIBUTES.items() if name != _TYPE and of in event}
+    type_ = event.get(_ATTRIBUTES[_TYPE])
+    return {**told, _TYPE: "application/json" if type_ is None else type_}
+
+
+def wrong_in_attributes(event: Mapping[str, Any]) -> Iterator[dict[str, str]]:
+    """What is wrong in the attributes that a command in structured mode must have."""
+    for wrong in wrong_in_headers(headers_of_event(event), event.get("data")):
+        name = wrong["pointer"].removeprefix("/")
+        yield error_at(f"/{_ATTRIBUTES[name]}", wrong["rule"], wrong["message"])
 
 
 def wrong_in_key(key: Any, value: Any) -> Iterator[dict[str, str]]:
