@@ -34,7 +34,7 @@ DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 _VERSION: Final = re.compile(r"(\d+)\.(\d+)\.json")
 # From U+00A0 on, where no quote, blank or line break of JSON itself stands.
 _UNSEEN: Final = re.compile(f"(?=[\u00a0-\U0010ffff])(?!{CAN_BE_SEEN})(?s:.)")
-_WHOLLY_OURS: Final = ("topics", "openapi")
+_WHOLLY_OURS: Final = ("topics", "openapi", "inbox")
 
 Version = tuple[int, int]
 
@@ -71,7 +71,7 @@ class Generated:
 
     @cache  # noqa: B019
     def _asyncapi_text(self, named: tuple[tuple[str, str], ...]) -> str:
-        return as_text(asyncapi.document(self.sections, dict(named)))
+        return as_text(asyncapi.document(self.sections, dict(named), self.corpus.sent.values()))
 
 
 def generated_from(sections: Iterable[Section]) -> Generated:

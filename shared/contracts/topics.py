@@ -56,6 +56,7 @@ def declared_topics(
         Topic(PLAN_CHANGES, event_partitions, _FOR_EVER, "plan_id", "plan"),
         # Dead letters of readers and sections have events among their sources: kept as long.
         *(_dead_letters(reader, _FOR_EVER) for reader in ("audit", "plan")),
+        _dead_letters("intake", 30 * _DAY),
     ]
     for section in {kebab(name) for name in sections}:
         topics += [

@@ -2,13 +2,16 @@
 
 from uuid import UUID
 
-from shared.ledger.names import kebab
+from shared.ledger.names import LOCAL_ID, ODS, kebab
 
 AUDIT_RECORDS = "careplan.audit.records.v1"
 PLAN_CHANGES = "careplan.plan.changes.v1"
 
 # What the plan and the audit subscribe to; no other topic's name may match it.
 EVENTS_PATTERN = r"careplan\.[a-z-]+\.events\.v1"
+
+# The inbox of every organisation; the only group is its code.
+INBOXES_PATTERN = rf"careplan\.inbox\.({LOCAL_ID}|{ODS.lower()})\.v1"
 
 
 def events_topic(section: str) -> str:

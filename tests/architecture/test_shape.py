@@ -22,6 +22,12 @@ OF_A_SECTION = {
     "__init__.py", "domain.py", "domain", "section.py", "examples.py", "api.py", "README.md",
 }  # fmt: skip
 OF_A_READER = {
+    "intake": {
+        "": {
+            "app.py", "settings.py", "inboxes.py", "messages.py", "judging.py", "answers.py",
+            "store.py", "README.md",
+        },
+    },
     "plan": {
         "": {"app.py", "rebuild.py", "README.md"},
         "fold": {

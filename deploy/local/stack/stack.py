@@ -26,10 +26,11 @@ from deploy.local.stack.issuer import ISS, Issuer, write_private
 from deploy.local.stack.log import ORIGIN, DevelopmentLog
 from deploy.local.stack.services import Service, found, service_child
 from deploy.local.stack.stack_file import StackFile
-from deploy.organisations import organisations
+from deploy.organisations import organisations, roles_of_inboxes
 from shared.contracts.topics import declared_topics
 from shared.ledger.names import kebab
 
+INTAKE: Final = "intake"
 VIEWER: Final = "viewer"
 
 # Services and broker leave at least 2 s of it to PostgreSQL, for its last checkpoint.
@@ -165,6 +166,8 @@ class Stack:
         if service.name == "audit":
             own["CAREPLAN_LOG_KEY"] = str(self.log.key_file)
             own["CAREPLAN_LOG_POLICY"] = str(self.log.policy_file)
+        if service.name == INTAKE:
+            own["CAREPLAN_INTAKE_ROLES"] = json.dumps(roles_of_inboxes(self.organisations))
         if service.name == VIEWER:
             own |= self.addresses()
         return {

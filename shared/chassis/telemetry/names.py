@@ -10,6 +10,7 @@ class SpanName(StrEnum):
 
     FOLD_PLAN = "fold plan"
     RECORD_AUDIT = "record audit"
+    TAKE_INBOXES = "take inboxes"
 
 
 def process_span(topic: str) -> str:

@@ -39,8 +39,13 @@ _KEY_OF_A_RECEIPT: Final = {
 _DAY: Final = 24 * 60 * 60 * 1000
 
 
-def document(sections: Iterable[Section], files: Mapping[str, str]) -> Json:
-    """The document; ``files`` names the newest file of each type below ``contracts/``."""
+def document(
+    sections: Iterable[Section], files: Mapping[str, str], sent: Iterable[Json] = ()
+) -> Json:
+    """The document; ``files`` names the newest file of each type below ``contracts/``.
+
+    ``sent`` are records as organisations put them into their inboxes.
+    """
     declared = tuple(sections)
     names = tuple(section.name for section in declared)
     channels: Json = {}
@@ -71,7 +76,7 @@ def document(sections: Iterable[Section], files: Mapping[str, str]) -> Json:
                     "it, in consumer groups whose names begin with that code and a dot.",
                 }
             },
-            "messages": _messages(declared, files),
+            "messages": _with_examples(_messages(declared, files), sent),
         },
     }
 
@@ -143,6 +148,19 @@ def _messages(sections: tuple[Section, ...], files: Mapping[str, str]) -> Json:
                 of_an_event(section.wire_name, type_),
                 _KEY,
             )
+    return messages
+
+
+def _with_examples(messages: Json, sent: Iterable[Json]) -> Json:
+    for record in sent:
+        messages[record["value"]["command"]]["examples"] = [
+            {
+                "name": "to-an-inbox",
+                "summary": f"To {record['topic']}, under the key {record['key']}.",
+                "headers": record["headers"],
+                "payload": record["value"],
+            }
+        ]
     return messages
 
 
@@ -244,7 +262,9 @@ def _title(topic: str) -> str:
 
 _FOR_WHOM: Final = {
     inbox_topic(ORG): "For one organisation to write and no other: its contributions. The topic "
-    "proves whose they are.",
+    "proves whose they are. Structured mode is taken too: `content-type` is "
+    "`application/cloudevents+json`, and the value has `specversion`, `id`, `source`, `type` and "
+    "the contribution as `data`. A value has at most 1 MiB before it is compressed.",
     receipts_topic(ORG): "For one organisation to read and no other: the answers to what it "
     "contributed.",
     PLAN_CHANGES: "For subscribers with a grant, who may see every plan: which plan has which new "
@@ -267,6 +287,12 @@ def _for_whom(topic: str, sections: tuple[str, ...]) -> str:
     return {**_FOR_WHOM, **of_sections}.get(topic, _DEAD_LETTERS)
 
 
+def _writers(topic: Topic) -> str:
+    if topic.name == receipts_topic(ORG):
+        return "the sections, and intake where it passes nothing on"
+    return "intake" if topic.name.endswith(".commands.v1") else topic.owner
+
+
 def _operations(topic: Topic, sections: tuple[str, ...]) -> Json:
     """What this application does with a topic: it receives from inboxes, and sends the rest."""
     channel = {"$ref": f"#/channels/{topic.name}"}
@@ -285,7 +311,7 @@ def _operations(topic: Topic, sections: tuple[str, ...]) -> Json:
         f"send.{topic.name}": {
             "action": "send",
             "channel": channel,
-            "summary": f"Written by {topic.owner if ORG not in topic.name else 'the sections'}.",
+            "summary": f"Written by {_writers(topic)}.",
         }
     }
     services = [reader for reader in readers if ORG not in reader]

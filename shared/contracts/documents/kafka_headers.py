@@ -45,7 +45,16 @@ def of_a_command(type_: str) -> Json:
             "ce_type": {"const": type_, "description": "The command."},
             **_SIGNATURE,
             **_TRACE,
-        }
+            "ce_partitionkey": _text(
+                "The key again, the plan_id. Intake sets it; in an inbox it is passed over."
+            ),
+            "ce_roles": _text(
+                "The service roles that the inbox was granted, with commas between. Intake alone "
+                "sets it; in an inbox it is passed over."
+            ),
+        },
+        "ce_partitionkey",
+        "ce_roles",
     )
 
 
@@ -94,8 +103,11 @@ def of_an_event(section: str, type_: str) -> Json:
 OF_A_RECEIPT: Final = _headers(
     {
         **_COMMON,
-        "ce_id": _text("`receipt.<section>.<contribution_id>`."),
-        "ce_source": _text("The section that answers.", pattern="^urn:careplan:"),
+        "ce_id": _text("`receipt.<section or intake>.<contribution_id>`."),
+        "ce_source": _text(
+            "Who answers: a section, or `urn:careplan:intake`, which refused to pass it on.",
+            pattern="^urn:careplan:",
+        ),
         "ce_type": {"const": "careplan.receipt.v1", "description": "A receipt."},
         "ce_causationid": _text("The contribution_id.", format="uuid"),
         **_TRACE,

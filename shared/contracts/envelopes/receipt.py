@@ -103,7 +103,14 @@ def _members_of_a_receipt(event: Schema) -> Schema:
             **or_null(ID),
             **words("Plan", "The plan that it is for; null where none was opened."),
         },
-        "section": {**SECTION, **words("Section", "The section that answers, as `care-team`.")},
+        "section": {
+            **or_null(SECTION),
+            **words(
+                "Section",
+                "The section that decides, as `care-team`; null where an inbox refused what names "
+                "none.",
+            ),
+        },
         "entry_id": {**ID, **words("Entry", "The entry that was made or is to be changed.")},
         "entry_version": {
             **VERSION,

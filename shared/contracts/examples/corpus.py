@@ -23,17 +23,22 @@ from shared.contracts.examples.playing import (
 )
 from shared.contracts.schemas import CONTRIBUTION, EVENT, RECEIPT, name_and_major
 from shared.ledger import (
+    PROFESSIONAL,
     Section,
     change_of,
     instant,
     plain,
 )
 from shared.ledger.example import Example
+from shared.ledger.topics import inbox_topic
 
 Json = dict[str, Any]
 
 SENDERS: Final = "examples-sent-by.json"
 """Which token sends each valid example of a command."""
+
+INBOX: Final = "inbox"
+"""The folder of whole records, one for each section, that can be sent to an inbox as they are."""
 
 COMMON: Final = frozenset({"mark_in_error", "restrict", "lift_restriction"})
 """What every entry has; an example of each, from any entry, shows them all."""
@@ -41,6 +46,8 @@ COMMON: Final = frozenset({"mark_in_error", "restrict", "lift_restriction"})
 _IDS: Final = uuid5(NAMESPACE_URL, "careplan-contract-examples")
 _IN_THE_ENVELOPE: Final = ("plan_id", "entry_id", "contribution_id")
 _LONGEST_SLUG: Final = 60
+_SENDER: Final = "zzg01"
+_SPEAKER: Final = "Dr A. Quill-Synth"
 
 
 @dataclass(frozen=True)
@@ -78,6 +85,8 @@ class Corpus:
     histories: dict[str, list[Json]] = field(default_factory=dict)
     sent_by: dict[tuple[str, str], Json] = field(default_factory=dict)
     """By type and name of an example of a command: the claims of the token that sends it."""
+    sent: dict[str, Json] = field(default_factory=dict)
+    """By section: a record as an organisation puts it into its inbox."""
     broken: list[str] = field(default_factory=list)
 
     def files(self) -> dict[str, Any]:
@@ -85,6 +94,7 @@ class Corpus:
         found: dict[str, Any] = {
             f"histories/{name}.json": history for name, history in self.histories.items()
         }
+        found |= {f"{INBOX}/{name}.json": record for name, record in self.sent.items()}
         senders: dict[str, Json] = {}
         for kind, examples in (("valid", self.valid), ("invalid", self.invalid)):
             for type_, named in examples.items():
@@ -121,6 +131,7 @@ def corpus_of(sections: Iterable[Section]) -> Corpus:
         if played:
             corpus.histories[section.wire_name] = [event for one in played for event in one.events]
         _add_envelopes(corpus, section, played)
+    _put_on_one_plan(corpus.sent.values(), sections)
     for section in sections:
         for type_, command in section.commands.items():
             valid = [value for _, value in corpus.valid.get(type_, ())]
@@ -223,6 +234,10 @@ def _add_envelopes(corpus: Corpus, section: Section, played: list[Published]) ->
     """One that creates and one that changes, of each section."""
     creates = [one for one in played if section.commands[one.contribution["command"]].creates]
     changes = [one for one in played if one not in creates]
+    by_staff = [one for one in creates if one.sent_by["kind"] == PROFESSIONAL]
+    if by_staff:
+        shortest = min(by_staff, key=lambda one: len(str(one.contribution)))
+        corpus.sent[section.wire_name] = _record(shortest)
     for one in (*creates[:1], *changes[:1]):
         name = f"{section.wire_name} {one.name}"
         corpus.add(CONTRIBUTION, name, one.contribution)
@@ -234,6 +249,41 @@ def _add_envelopes(corpus: Corpus, section: Section, played: list[Published]) ->
         corpus.add(RECEIPT, f"{section.wire_name} refused as stale", _stale(one))
         if CONTRIBUTION not in corpus.invalid:
             corpus.invalid[CONTRIBUTION] = list(spoilt.envelopes(one.contribution))
+
+
+def _record(one: Published) -> Json:
+    """What a system sends for the professional who says it."""
+    said = {"kind": PROFESSIONAL, "name": _SPEAKER, "role": one.sent_by["role"]}
+    provenance = {"stated_by": said, "system": {"name": "Example EPR"}}
+    value = {
+        **one.contribution,
+        "provenance": {**provenance, **one.contribution["provenance"]},
+    }
+    headers = {
+        "content-type": "application/json",
+        "ce_specversion": "1.0",
+        "ce_id": value["contribution_id"],
+        "ce_source": f"urn:careplan:org:{_SENDER}",
+        "ce_type": value["command"],
+    }
+    topic = inbox_topic(_SENDER)
+    return {"topic": topic, "key": value["plan_id"], "headers": headers, "value": value}
+
+
+def _put_on_one_plan(records: Iterable[Json], sections: Iterable[Section]) -> None:
+    """Whoever sends the one that opens a plan can then send all the others."""
+    opening = {
+        type_
+        for section in sections
+        for type_, command in section.commands.items()
+        if command.opens_plan
+    }
+    told = list(records)
+    for plan_id in [one["key"] for one in told if one["value"]["command"] in opening]:
+        for one in told:
+            one["key"] = one["value"]["plan_id"] = plan_id
+            if one["value"]["command"] not in opening:
+                one["value"].pop("entry_id", None)  # it may follow from the plan
 
 
 def _stale(one: Published) -> Json:

@@ -17,6 +17,7 @@ def test_a_section_brings_its_three_topics_and_an_organisation_its_two() -> None
         "careplan.audit.dead-letters.v1",
         "careplan.audit.records.v1",
         "careplan.inbox.zzg01.v1",
+        "careplan.intake.dead-letters.v1",
         "careplan.plan.changes.v1",
         "careplan.plan.dead-letters.v1",
         "careplan.receipts.zzg01.v1",
@@ -29,6 +30,8 @@ def test_a_section_brings_its_three_topics_and_an_organisation_its_two() -> None
         "max.message.bytes": "4194304",
     }
     assert topics["careplan.receipts.zzg01.v1"].retention_ms == 30 * _DAY
+    kept = topics["careplan.intake.dead-letters.v1"].retention_ms
+    assert kept > topics["careplan.inbox.zzg01.v1"].retention_ms
 
 
 def test_the_pattern_of_the_readers_matches_event_topics_and_no_other() -> None:

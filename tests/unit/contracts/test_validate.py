@@ -1,10 +1,12 @@
 """The validator judges shape, key and headers, and says what it cannot judge."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from shared.contracts import discover
 from shared.contracts.validate import NOT_JUDGED, Report, validate
 
 PLAN = "0199c0de-0000-7000-8000-0000000000a1"
@@ -155,3 +157,39 @@ def test_a_command_that_does_not_exist_is_told_what_there_is(command: str, helps
 def test_a_bare_content_is_told_how_to_name_its_command() -> None:
     assert any("--command" in note for note in judged(AGREE["content"]).notes)
     assert not any("--command" in note for note in judged({**AGREE, "more": 1}).notes)
+
+
+RECORDS = sorted((Path(__file__).parents[3] / "contracts" / "inbox").glob("*.json"))
+
+
+@pytest.mark.parametrize("path", RECORDS, ids=lambda path: path.stem)
+def test_a_record_for_an_inbox_is_valid_as_it_stands(path: Path) -> None:
+    report = validate(path.read_bytes())
+    assert (report.kind, report.faults) == ("record", [])
+
+
+def test_there_is_a_record_for_an_inbox_of_every_section() -> None:
+    told = {path.stem: json.loads(path.read_text()) for path in RECORDS}
+    assert set(told) == {section.wire_name for section in discover.sections()}
+    # They are about one plan, which the first of them opens.
+    assert len({record["key"] for record in told.values()}) == 1
+    assert told["person"]["value"]["command"] == "careplan.person.commands.open-plan.v1"
+
+
+@pytest.mark.parametrize(
+    ("changed", "pointer"),
+    [
+        ({"specversion": "0.3"}, "/specversion"),
+        ({"id": None}, "/id"),
+        ({"type": "x"}, "/type"),
+        ({"source": ["zzg01"]}, "/source"),
+        ({"datacontenttype": "text/plain"}, "/datacontenttype"),
+    ],
+)
+def test_an_attribute_is_judged_by_its_name_in_structured_mode(
+    changed: dict[str, Any], pointer: str
+) -> None:
+    attributes = {"specversion": "1.0", "id": AGREE["contribution_id"], "type": AGREE["command"]}
+    event = {**attributes, "source": "urn:careplan:org:zzg01", "data": AGREE}
+    assert judged(event).is_valid
+    assert [fault.pointer for fault in judged({**event, **changed}).faults] == [pointer]

@@ -1,0 +1,1 @@
+"""The edge: where organisations' contributions arrive over Kafka."""
