@@ -3,7 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Final
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import orjson
 import typer
@@ -12,9 +12,9 @@ from joserfc.jws import extract_compact
 
 from shared.chassis.http.tokens.claims import contributor_of
 from shared.chassis.http.tokens.signed import Unproven
-from shared.chassis.policy.access import Access, Doing
+from shared.chassis.policy.access import Doing, Proxy, Relationship
 from shared.chassis.policy.decide import POLICY_VERSION, Action, Decision, Facts, decide
-from shared.chassis.policy.relationships import Known, access_of, leaves_taken
+from shared.chassis.policy.known import KnownAccess, known_access
 from shared.chassis.policy.rules import RULES, Caller
 from shared.chassis.policy.sees import Sees
 from shared.chassis.settings import USUAL_ROLES
@@ -123,8 +123,8 @@ def explain(
     facts: Annotated[
         Path | None,
         typer.Option(
-            help="A file: {relationships: […], proxies: […]}, each as the care team records it, "
-            "with an `entry_id`."
+            help="A file: a plan as it is read, or {relationships: […], proxies: […]}, each as the "
+            "care team records it, with an `entry_id`, and who `stated_by` and `recorded_by` were."
         ),
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
@@ -136,21 +136,25 @@ def explain(
     plan_id = _id(plan, "--plan") if plan else _NO_PLAN
     try:
         caller = _caller(token, org, role, related_person, plan_id, system=system, person=person)
-        access = _access(relationship or [], facts, plan_id)
+        found = _known(relationship or [], facts, plan_id)
     except ValueError as error:
         fail(str(error), 2)
     command = _command(action)
     asked = Action(action) if command is None else _action_of(command)
-    known = Facts(USUAL_ROLES, plan_id=plan_id, access=access)
+    known = Facts(USUAL_ROLES, plan_id=plan_id, access=found.access)
     if command is not None:
         known = _contributing(known, command, caller, stated_by, on_behalf_of)
     decision = decide(caller, asked, known, purpose or None)
-    told = _told(decision)
+    told = _told(decision, found)
+    if caller.organisation is not None:
+        told["relationships"] = found.of_organisation(
+            caller.organisation.code, known.at, known.section, contributing=command is not None
+        )
     if json:
         as_json(told)
     else:
         typer.echo("Yes." if decision.allowed else f"No: {decision.code}. {decision.detail}")
-        rows = [(name, orjson.dumps(of).decode()) for name, of in told.items() if of is not None]
+        rows = [(name, orjson.dumps(of).decode()) for name, of in told.items() if of]
         table(("", ""), [row for row in rows if row[0] not in ("allowed", "code", "detail")])
     raise typer.Exit(0 if decision.allowed else 1)
 
@@ -181,29 +185,12 @@ def _caller(
     return Contributor(kind, f"somebody-of-{org}", None, role or None, Organisation.of(org))
 
 
-def _access(relationships: list[str], facts: Path | None, plan_id: UUID) -> Access:
-    """What is known of the plan; a ValueError says what cannot be read."""
-    known: list[Known] = []
-    for said in relationships:
-        code, _, sections = said.partition(":")
-        organisation = Organisation.of(code)
-        content = {
-            "organisation": {"ods": organisation.ods, "local_id": organisation.local_id},
-            "kind": "caseload",
-            "live_from": "2000-01-01T00:00:00Z",
-            "scope": {"sections": sections.split(",")} if sections else None,
-        }
-        known.append(Known(plan_id, uuid4(), "relationship", leaves_taken("relationship", content)))
-    if facts is not None:
-        try:
-            given = orjson.loads(facts.read_bytes())
-            for kind, name in (("relationship", "relationships"), ("proxy", "proxies")):
-                for content in given.get(name, ()):
-                    entry_id = UUID(content.get("entry_id") or str(uuid4()))
-                    known.append(Known(plan_id, entry_id, kind, leaves_taken(kind, content)))
-        except (OSError, AttributeError, TypeError, ValueError) as error:
-            raise ValueError(f"{facts} cannot be read ({type(error).__name__}).") from None
-    return access_of(known, USUAL_ROLES["registration"])
+def _known(relationships: list[str], facts: Path | None, plan_id: UUID) -> KnownAccess:
+    """What the options say of the plan; a ValueError says what cannot be read."""
+    try:
+        return known_access(relationships, None if facts is None else facts.read_bytes(), plan_id)
+    except (OSError, AttributeError, KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"{facts} cannot be read ({type(error).__name__}).") from None
 
 
 def _command(action: str) -> Command | None:
@@ -243,13 +230,20 @@ def _id(text: str, option: str) -> UUID:
     return found
 
 
-def _told(decision: Decision) -> dict[str, Any]:
+def _told(decision: Decision, facts: KnownAccess) -> dict[str, Any]:
     by = decision.relationship
+    entries: list[Relationship | Proxy] = [*facts.access.relationships, *facts.access.proxies]
+    rests_on = None
+    if by is not None:
+        rests_on = next(
+            (facts.told(one) for one in entries if one.entry_id == by.id),
+            {"kind": by.kind, "self_claimed": by.self_claimed},
+        )
     return {
         "allowed": decision.allowed,
         "code": decision.code,
         "detail": decision.detail or None,
-        "rests_on": None if by is None else {"kind": by.kind, "self_claimed": by.self_claimed},
+        "rests_on": rests_on,
         "proxy": None if decision.proxy is None else str(decision.proxy.entry_id),
         "override": decision.override,
         "sees": None if decision.sees is None else _seen(decision.sees),

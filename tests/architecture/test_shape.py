@@ -63,7 +63,7 @@ OF_A_READER = {
             "rehash.py", "tree.py", "signer.py", "sealing.py", "sealer.py", "witnesses.py",
             "fsck.py",
         },
-        "store": {"records.py", "positions.py", "log.py"},
+        "store": {"records.py", "positions.py", "log.py", "organisations.py"},
         "queries": {"records.py", "evidence.py", "own.py"},
         "doors": {
             "events.py", "api.py", "answers.py", "evidence.py", "log.py", "accesses.py",
@@ -111,7 +111,7 @@ OF_THE_CHASSIS = {
     "policy": {
         "access.py", "access_copy.py", "asking_again.py", "decide.py", "facts.py",
         "plan_states.py", "redaction", "relationships.py", "rights.py", "rules.py", "sees.py",
-        "standing.py",
+        "standing.py", "known.py",
     },
     "policy/redaction": {"marks.py", "of_a_plan.py"},
     "media": {

@@ -18,6 +18,7 @@ from shared.ledger.topics import events_topic
 RELATIONSHIP_EVENTS: Final = events_topic("care_team")
 """Where the section that records relationships and Proxies says what becomes of them."""
 
+CARE_TEAM: Final = "care-team"
 RELATIONSHIP: Final = "relationship"
 PROXY: Final = "proxy"
 OPENING: Final = "opening"
@@ -28,7 +29,6 @@ OPENERS_TIME: Final = timedelta(days=30)
 Leaves = dict[str, tuple[int, Any]]
 """Each leaf of an entry with the version that set it and the value that it has since then."""
 
-_CARE_TEAM: Final = "care-team"
 _IS_OUT: Final = "is_out"
 _RECORDED_BY: Final = "recorded_by"
 _IS_CLAIM: Final = "self_claimed"
@@ -66,7 +66,7 @@ def known_from(event: RecordedEvent) -> Known | None:
     """
     if event.type.rpartition(".v")[0] == PLAN_OPENED:
         return _known(event, OPENING, _opened(event))
-    if event.section != _CARE_TEAM or event.entry_type not in (RELATIONSHIP, PROXY):
+    if event.section != CARE_TEAM or event.entry_type not in (RELATIONSHIP, PROXY):
         return None
     take = _FROM[event.entry_type]
     said = {name: take[name](event.content.get(name)) for name in event.fields if name in take}
@@ -79,9 +79,27 @@ def known_from(event: RecordedEvent) -> Known | None:
     return _known(event, event.entry_type, said)
 
 
+def organisation_of(event: RecordedEvent) -> str | None:
+    """The organisation that an event relates to its plan: its opener, or one that looks after them.
+
+    ``None`` for every other event.
+    """
+    known = known_from(event)
+    if known is None or known.kind == PROXY:
+        return None
+    code = known.get(_RECORDED_BY if known.kind == OPENING else "organisation")
+    return code if isinstance(code, str) else None
+
+
 def leaves_taken(kind: str, content: Mapping[str, Any]) -> Leaves:
-    """What a copy would keep of the content of a relationship or a Proxy, as it stands."""
-    return {name: (1, take(content.get(name))) for name, take in _FROM[kind].items()}
+    """What a copy would keep of the content of a relationship or a Proxy, as it stands.
+
+    Who gave a claim its scope is not told there, so the labels of a claim count for nothing.
+    """
+    taken: Leaves = {name: (1, take(content.get(name))) for name, take in _FROM[kind].items()}
+    if kind == RELATIONSHIP:
+        taken[_BEGUN_AS_CLAIM] = (1, content.get(_IS_CLAIM) is not False)
+    return taken
 
 
 def _known(event: RecordedEvent, kind: str, said: Mapping[str, Any]) -> Known:

@@ -78,9 +78,57 @@ def test_facts_are_read_from_a_file_as_the_care_team_records_them(tmp_path: Path
         AGREE, "--related-person", "grace", "--facts", str(facts), "--on-behalf-of", PROXY_ID
     )
     assert (told["code"], told["proxy"]) == (None, PROXY_ID)
-    assert told["rests_on"] == {"kind": "proxy", "self_claimed": False}
+    assert told["rests_on"] == {
+        "entry_id": PROXY_ID,
+        "kind": "proxy",
+        "live_from": "2025-10-01T00:00:00Z",
+        "live_until": None,
+        "self_claimed": False,
+    }
     of_joan = (AGREE, "--related-person", "joan", "--facts", str(facts), "--on-behalf-of", PROXY_ID)
     assert asked(*of_joan)["code"] == "proxy-not-live"
+
+
+def test_where_a_relationship_comes_from_is_told_and_why_another_does_not_count(
+    tmp_path: Path,
+) -> None:
+    ids = [f"0199c0de-0000-7000-8000-00000000000{number}" for number in range(4)]
+    here = {"organisation": {"ods": "ZZC01"}, "live_from": "2025-10-01T00:00:00Z"}
+    by = {"stated_by": {"kind": "person"}, "recorded_by": {"kind": "person", "name": "Edith"}}
+    contents: list[dict[str, Any]] = [
+        {**here, "kind": "caseload", "scope": {"sections": ["goals"]}, "self_claimed": False},
+        {**here, "kind": "referral", "live_until": "2025-12-01T00:00:00Z"},
+        {**here, "kind": "social-care", "scope": {"contribute": False}},
+        {**here, "kind": "emergency", "live_from": "2999-01-01T00:00:00Z"},
+    ]
+    entries: list[dict[str, Any]] = [
+        {"entry_id": one, "entry_type": "relationship", "content": content, **by}
+        for one, content in zip(ids, contents, strict=True)
+    ]
+    facts = tmp_path / "plan.json"
+    facts.write_text(json.dumps({"plan_id": "x", "sections": {"care-team": entries, "goals": []}}))
+    told = asked(AGREE, *NURSE, "--facts", str(facts))
+    assert told["rests_on"] == {
+        "entry_id": ids[0],
+        "kind": "caseload",
+        "live_from": "2025-10-01T00:00:00Z",
+        "live_until": None,
+        "self_claimed": False,
+        **by,
+    }
+    assert {one["entry_id"]: one["why_not"] for one in told["relationships"]} == {
+        ids[0]: None,
+        ids[1]: "It ended at 2025-12-01T00:00:00Z.",
+        ids[2]: "Its scope covers seeing, and not contributing.",
+        ids[3]: "It begins at 2999-01-01T00:00:00Z.",
+    }
+    needs = asked("careplan.needs.commands.identify.v1", *NURSE, "--facts", str(facts))
+    assert needs["code"] == "no-live-relationship"
+    assert needs["relationships"][0]["why_not"] == "Its scope does not cover this section."
+    entries[0]["content"]["objection"] = {"stated_at": "2026-01-01T00:00:00Z"}
+    facts.write_text(json.dumps({"sections": {"care-team": entries}}))
+    objected = asked("read-plan", *NURSE, "--facts", str(facts))
+    assert {one["why_not"] for one in objected["relationships"]} >= {"The person objects to it."}
 
 
 @pytest.mark.parametrize(
