@@ -13,7 +13,7 @@ from shared.chassis.database.outgoing import Headers, Outgoing
 from shared.chassis.kafka.commands import NotTaken, system_of
 from shared.chassis.kafka.dead_letters import Proven, Record, dead_letter
 from shared.chassis.kafka.event_message import header
-from shared.ledger import id_in, instant, plain
+from shared.ledger import Organisation, id_in, instant, plain
 from shared.ledger.names import trace_of
 from shared.ledger.topics import AUDIT_RECORDS, commands_topic, named_topic, receipts_topic
 
@@ -81,7 +81,7 @@ def refusal(judged: Judged, no: NotTaken, prefix: str, topic_id: Any) -> Outgoin
         "trace_id": trace_of(header(judged.record, "traceparent")),
     }
     if no.code == CLAIM_DIFFERS and judged.claimed:
-        more["claimed_organisation"] = judged.claimed.upper()
+        more["claimed_organisation"] = Organisation.of(judged.claimed).code
     return _for_the_audit(judged, no, "refusal", sent or _place(judged, topic_id), prefix, more)
 
 

@@ -27,7 +27,7 @@ from shared.chassis.kafka.event_message import header
 from shared.chassis.kafka.offsets import Transaction
 from shared.chassis.settings import Settings
 from shared.chassis.telemetry import Count, SpanName, batch_span, count_batch, counter, log
-from shared.ledger import Section
+from shared.ledger import Organisation, Section
 from shared.ledger.topics import receipts_topic
 
 CONSUMER: Final = "intake"
@@ -141,6 +141,7 @@ def _measure(judged: Sequence[Judged], seconds: float) -> None:
         if one.refused is not None
     )
     for (organisation, section, code), number in refused.items():
-        labels = {"section": section, "organisation": organisation.upper(), "outcome": "refused"}
+        named = Organisation.of(organisation).code or ""
+        labels = {"section": section, "organisation": named, "outcome": "refused"}
         counter(Count.CONTRIBUTIONS).add(number, {**labels, "code": code})
         log.warning("inbox.refused", organisation=organisation, code=code, count=number)
