@@ -25,6 +25,7 @@ def related(plan_id: UUID, ods: str = "ZZG01", scope: Mapping[str, Any] | None =
         "kind": "registration",
         "live_from": _BEGAN,
         "scope": scope,
+        "self_claimed": False,
     }
     return _said(plan_id, "relationship", content)
 
