@@ -4,7 +4,7 @@ The answers are the same but for the id that was asked for, have the same length
 the same form, and take the same statements of the database.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any, Final
@@ -65,7 +65,7 @@ class Copied:
 
 
 @pytest.fixture
-def records(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[AccessRow]]:
+def records(monkeypatch: pytest.MonkeyPatch) -> list[AccessRow]:
     kept: list[AccessRow] = []
 
     async def proven(*_: Any, **__: Any) -> Contributor:
