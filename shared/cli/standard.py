@@ -81,7 +81,8 @@ def check(
 ) -> None:
     """Hold one plan against the standard; exit 1 where it could not be sent.
 
-    A file holds the answer of GET /v1/plans/{plan_id}; with ?include=derived,findings it says more.
+    A file holds the answer of GET /v1/plans/{plan_id}; it says more with
+    ?include=derived,authorship,findings.
     """
     # Imported here: it loads every section, and the other commands do not need them.
     from shared.standard.check import check as checked  # noqa: PLC0415 - slow
@@ -190,7 +191,7 @@ def _say(found: Any, findings: list[dict[str, Any]]) -> None:
 def _of_the_stack(
     plan_id: str,
     stack_dir: Path,
-    include: str = "derived,findings",
+    include: str = "derived,authorship,findings",
     who: tuple[str, str, str] = ("ZZG01", "gp", "Dr A. Quill-Synth"),
 ) -> dict[str, Any]:
     found = running_stack.read(stack_dir)

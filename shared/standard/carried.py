@@ -1,7 +1,7 @@
 """Where the value of an element stands in a plan as it is read, by what carries the element."""
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -58,16 +58,41 @@ def values_at(given: Any, path: Sequence[str]) -> Iterator[Any]:
 
 
 def said_of(entry: Given, field: str | None) -> Given:
-    """The provenance of an entry, or of one of its fields."""
-    derived = entry.get("derived") or {}
-    of_the_entry = {
-        "stated_by": entry.get("stated_by"),
+    """The provenance of an entry, or of one of its fields.
+
+    Of an entry it is that of what stands in it: the last professional who said some of it, else
+    whoever said it last, and each place where some of it was said.
+    """
+    if field is not None:
+        return (entry.get("authorship") or {}).get(field) or {}
+    said = authorship_of(entry)
+    professionals = (one["stated_by"] for one in said if _is_a_professionals(one))
+    return {
+        "stated_by": next(professionals, entry.get("stated_by")),
         "recorded_by": entry.get("by"),
         "stated_at": entry.get("stated_at"),
         "recorded_at": entry.get("recorded_at"),
-        "location": derived.get("locations"),
+        "location": each_once(one.get("location") for one in said),
     }
-    return of_the_entry if field is None else (entry.get("authorship") or {}).get(field) or {}
+
+
+def authorship_of(entry: Given, under: str = "") -> list[Given]:
+    """Who said what stands in an entry, or in its fields whose names begin so; the latest first."""
+    said = (one for name, one in (entry.get("authorship") or {}).items() if name.startswith(under))
+    return sorted(said, key=lambda one: one.get("plan_version") or 0, reverse=True)
+
+
+def each_once(given: Iterable[Given | None]) -> list[Given]:
+    """What is given, in its order and without what stands there already."""
+    found: list[Given] = []
+    for one in given:
+        if one and one not in found:
+            found.append(one)
+    return found
+
+
+def _is_a_professionals(said: Given) -> bool:
+    return bool((said.get("stated_by") or {}).get("kind") == "professional")
 
 
 def _joined(*texts: Any, by: str = "; ") -> str:

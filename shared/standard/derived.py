@@ -4,11 +4,11 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from shared.ledger.elements import BETWEEN
+from shared.standard.carried import Given, authorship_of, each_once
 from shared.standard.tree import Element
 
-Given = Mapping[str, Any]
-
 _PLAN: Final = "Care and support plan"
+_RESPONSES: Final = "responses."
 _MEMBERS: Final[Mapping[str, tuple[str, ...]]] = {
     "Name": ("name",),
     "Role": ("role",),
@@ -40,8 +40,8 @@ def derived_of(element: Element, plan: Given, entry: Given | None) -> Sequence[A
         return [told.get("changed_at") or of.get("last_updated") or of.get("recorded_at")]
     if element.path == f"About me{BETWEEN}Date" and entry is not None:
         return [_last_said(entry)]
-    if element.name == "Supported to write this by":
-        return [_supporters(told)]
+    if element.name == "Supported to write this by" and entry is not None:
+        return [_supporters(entry)]
     return None
 
 
@@ -76,17 +76,15 @@ _OF_THE_PLAN: Final[Mapping[str, Callable[[Given], Sequence[Any]]]] = {
 
 def _last_said(entry: Given) -> Any:
     """When the last heading was said; what only confirms or restricts is no heading."""
-    said = [
-        one.get("stated_at")
-        for name, one in (entry.get("authorship") or {}).items()
-        if name.startswith("responses")
-    ]
+    said = (one.get("stated_at") for one in authorship_of(entry, _RESPONSES))
     return max((at for at in said if at), default=entry.get("stated_at"))
 
 
-def _supporters(told: Given) -> str:
+def _supporters(entry: Given) -> str:
+    """Each who helped to say what stands there, the latest first."""
+    helped = each_once(one.get("supported_by") for one in authorship_of(entry, _RESPONSES))
     return "; ".join(
         ", ".join(str(one[name]) for name in ("name", "relationship", "contact", "how")
                   if one.get(name))
-        for one in told.get("supported_by") or ()
+        for one in helped
     )  # fmt: skip

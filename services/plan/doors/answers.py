@@ -8,8 +8,8 @@ from pydantic import Field
 from typing_extensions import TypedDict
 
 from services.plan.fold.findings.rules import RULES_BEHIND
-from shared.ledger import EntryRef, Location, Responsible, titled
-from shared.ledger.provenance import Agent, OnBehalfOf, StatedKind
+from shared.ledger import EntryRef, Location, Responsible, StewardshipRef, titled
+from shared.ledger.provenance import Agent, OnBehalfOf, StatedKind, Supporter
 from shared.ledger.values.parties import Organisation, Party
 from shared.ledger.values.shape import Shape
 
@@ -73,6 +73,13 @@ class Authored(TypedDict):
     recorded_at: RecordedAt
     plan_version: PlanVersion
     on_behalf_of: NotRequired[Annotated[OnBehalfOf, titled("On behalf of", "For whom they acted.")]]
+    supported_by: NotRequired[
+        Annotated[Supporter, titled("Supported by", "Who helped the person to say it.")]
+    ]
+    location: NotRequired[Annotated[Location, titled("Location", "Where it was said or done.")]]
+    answers: NotRequired[
+        Annotated[StewardshipRef, titled("Answers", "The comment that the change answers.")]
+    ]
 
 
 class ExternalRef(TypedDict):

@@ -11,14 +11,19 @@ from services.plan.store.document import with_authorship
 from services.plan.store.values import dumps
 from shared.chassis.database.database import Database
 
-_NULL: Final = b"null"
+_NULL: Final = msgspec.Raw(b"null")
+_BESIDE: Final = ("on_behalf_of", "supported_by", "location", "answers")
+"""What of a provenance stands beside who said it, where somebody gave it."""
 
 Authored = tuple[str, UUID, bytes, Mapping[str, int]]
 """Section, id and body of an entry, and the version that set each of its leaves and items."""
 
 
 class _Provenance(msgspec.Struct, gc=False):
-    on_behalf_of: msgspec.Raw = msgspec.Raw(_NULL)
+    on_behalf_of: msgspec.Raw = _NULL
+    supported_by: msgspec.Raw = _NULL
+    location: msgspec.Raw = _NULL
+    answers: msgspec.Raw = _NULL
 
 
 class _Event(msgspec.Struct, gc=False):
@@ -78,7 +83,9 @@ def said_by(row: Mapping[str, Any]) -> bytes:
         "recorded_at": row["recorded_at"],
         "plan_version": row["plan_version"],
     }
-    proxy = orjson.loads(bytes(_event(row["event"]).provenance.on_behalf_of))
-    if proxy:
-        said["on_behalf_of"] = proxy
+    provenance = _event(row["event"]).provenance
+    for name in _BESIDE:
+        given = orjson.loads(bytes(getattr(provenance, name)))
+        if given:
+            said[name] = given
     return dumps(said)

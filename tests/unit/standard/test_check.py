@@ -79,9 +79,9 @@ def test_what_is_derived_and_who_said_it_count_where_they_were_asked_for() -> No
     everything = declared_coverage()
     nurse = {"kind": "professional", "name": "Sam Ferry-Synth"}
     said = {"entry_id": "f", "by": nurse, "stated_by": nurse, "recorded_at": "2026-03-10T14:00:00Z"}
-    derived = {"changed_at": "2026-03-10T14:00:00Z", "locations": [{"text": "At home"}]}
+    authorship = {"text": {"plan_version": 2, "location": {"text": "At home"}}}
     plan = {
-        **a_plan(needs=[entry("formulation", {"text": "Together"}, **said, derived=derived)]),
+        **a_plan(needs=[entry("formulation", {"text": "Together"}, **said, authorship=authorship)]),
         "derived": {"changed_at": "2026-03-10T14:00:00Z", "contributors": [nurse]},
     }
     held = {one.path for one in check(plan, everything).held}

@@ -188,11 +188,22 @@ def test_what_is_about_somebody_else_is_not_exported() -> None:
 
 
 def test_who_said_it_who_wrote_it_and_where_come_from_the_provenance() -> None:
-    derived = {"changed_at": STORED_AT, "locations": [{"text": "Her kitchen"}, {"ods": "ZZC01"}]}
-    content = {"triggers": [{"text": "A fall"}]}
+    kitchen, ward = {"text": "Her kitchen"}, {"ods": "ZZC01"}
+    content = {
+        "triggers": [{"text": "A fall"}],
+        "equipment": [{"what": "A frame"}],
+        "advance_statement": {"held_at": "With her son"},
+    }
+    authorship = {
+        "triggers": {"plan_version": 3, "stated_by": NURSE, "location": ward},
+        "triggers.1": {"plan_version": 3, "stated_by": NURSE, "location": ward},
+        "equipment": {"plan_version": 8, "stated_by": EDITH, "location": kitchen},
+        "advance_statement": {"plan_version": 2, "stated_by": EDITH, "location": kitchen},
+    }
+    since = {"stated_by": EDITH, "authorship": authorship}
     told = out(
-        contingency_plans=[entry("contingency-plan", "c1", content, derived=derived)],
-        needs=[entry("formulation", "f1", {"text": "Together"}, stated_by=EDITH, derived=derived)],
+        contingency_plans=[entry("contingency-plan", "c1", content, **since)],
+        needs=[entry("formulation", "f1", {"text": "Together"}, stated_by=EDITH)],
     )
     (plan,) = told.document["Contingency/safety plans"]
     assert plan["Performing professional"] == {
@@ -203,6 +214,7 @@ def test_who_said_it_who_wrote_it_and_where_come_from_the_provenance() -> None:
     }
     assert plan["Person completing record"]["Date completed"] == STORED_AT
     assert plan["Location"] == [{"Free text": "Her kitchen"}, {"Coded value": "ZZC01"}]
+    assert plan["Advance statement"]["Location"] == {"Free text": "Her kitchen"}
     (formulation,) = told.document["Formulation"]["Formulation record entry"]
     assert "Performing professional" not in formulation
     assert formulation["Date"] == TOLD_AT
@@ -259,11 +271,16 @@ def test_about_me_has_its_headings_its_day_its_media_and_who_helped() -> None:
         "how_i_communicate": {"text": "Face me", "media": [{"url": "https://example.org/1"}]},
         "my_wellness": {"text": "Music", "media": [{"url": "https://example.org/2"}]},
     }}  # fmt: skip
-    helped = [{"name": "Tom", "relationship": "son"}, {"name": "Sam", "how": "by pictures"}]
+    tom, sam = {"name": "Tom", "relationship": "son"}, {"name": "Sam", "how": "by pictures"}
+    authorship = {
+        "responses.my_wellness": {"plan_version": 2, "supported_by": sam, "stated_at": TOLD_AT},
+        "responses.how_i_communicate": {
+            "plan_version": 5, "supported_by": tom, "stated_at": "2026-03-09T14:00:00Z",
+        },
+        "responses.how_i_communicate.media.1": {"plan_version": 2, "supported_by": sam},
+    }  # fmt: skip
     told = out(
-        about_me=[
-            entry("about-me", "m", content, derived={"supported_by": helped}, stated_at=TOLD_AT)
-        ]
+        about_me=[entry("about-me", "m", content, authorship=authorship, stated_at=STORED_AT)]
     ).document["About me"]
     heading = "How I communicate and how to communicate with me"
     assert told[heading] == {heading: "Face me"}
