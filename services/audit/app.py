@@ -21,6 +21,7 @@ from services.audit.log.tree import StoredTree
 from services.audit.log.witnesses import Witnesses, policy_of
 from services.audit.queries.evidence import LogReads
 from services.audit.queries.records import RecordList
+from services.audit.store.organisations import PlanOrganisations
 from services.audit.store.records import AuditStore
 from shared.chassis.accesses.recording import AccessRecords
 from shared.chassis.database.database import Database
@@ -49,7 +50,7 @@ def create_app(settings: Settings) -> FastAPI:
     identity = Identity.of(settings)
     relay = Relay(settings.database_url, settings, [OutgoingStream(), AccessStream(settings)])
     accesses = AccessRecords(settings, database, lambda: relay.wake(AccessStream.name))
-    questions = Questions(accesses, settings.roles)
+    questions = Questions(accesses, settings.roles, PlanOrganisations(database))
     gaps = GapWatch(store)
     records = BatchConsumer(
         consumer=CONSUMER,

@@ -132,6 +132,7 @@ _Port = Annotated[int, Field(ge=0, le=65_535)]
 
 USUAL_ROLES: Final = {
     "audit_reading": ("privacy-officer", "caldicott-guardian", "auditor"),
+    "audit_everywhere": ("auditor",),
     "reads_no_plan": (
         *("pds-connection", "hc-connection", "chi-connection"),
         *("data-quality", "registration-service"),

@@ -105,6 +105,7 @@ def access_routes(records: RecordList, identity: Identity, questions: Questions)
         """Who saw something of the plan, or was denied it, newest first."""
         if asked.plan_id is None:
             raise Problem("plan-unknown", "The id of a plan is a UUID in lower case.")
+        organisation = await questions.within(asked, query.organisation, query.actor)
         of = ("accesses", plan_id)
         since, until = bounds_in(query)
         wanted = Wanted(
@@ -112,7 +113,7 @@ def access_routes(records: RecordList, identity: Identity, questions: Questions)
             operations=ACCESSES,
             shown=query.section and must_be_a_section(query.section),
             contributor=query.actor,
-            organisation=query.organisation,
+            organisation=organisation,
             relationship=query.relationship,
             purpose=_one_of("purpose", query.purpose, _PURPOSES),
             override=_one_of("override", query.override, _OVERRIDES),

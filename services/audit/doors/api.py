@@ -132,9 +132,10 @@ def record_routes(records: RecordList, identity: Identity, questions: Questions)
     ) -> Response:
         """Audit records, newest first; ``next`` goes on below the last one."""
         since, until = bounds_in(query)
+        organisation = await questions.within(asked, query.organisation, query.contributor)
         wanted = Wanted(
             plan_id=query.plan_id,
-            organisation=query.organisation,
+            organisation=organisation,
             contributor=query.contributor,
             contribution_id=query.contribution_id,
             section=query.section and must_be_a_section(query.section),

@@ -1,12 +1,14 @@
 """Who asks the audit something: judged first, and recorded before they are answered."""
 
 from collections.abc import Callable, Collection, Coroutine
+from dataclasses import replace
 from typing import Annotated, Any, Final
 from uuid import UUID
 
 import orjson
 from fastapi import Depends, Request, Response
 
+from services.audit.store.organisations import PlanOrganisations
 from shared.chassis.accesses.record import Asked, Did, Shown, What
 from shared.chassis.accesses.recording import AccessRecords
 from shared.chassis.http.identity import Identity
@@ -18,20 +20,29 @@ from shared.chassis.http.parameters import (
     one_header,
 )
 from shared.chassis.policy.decide import Action, Facts, Roles, decide
+from shared.chassis.wire.problem import Problem
 from shared.ledger import Contributor, id_in
 
 ASKED: Final = ("Ledger-Access-Id", "Ledger-Policy")
 """The headers of an answer of the audit."""
 
 _JSON: Final = "application/json"
+_OF_ONESELF: Final = "Nobody asks the audit about themselves as its officer."
+_OF_OTHERS: Final = (
+    "You see what your own organisation did. Name a plan of somebody whom it looks after to see "
+    "what others did there."
+)
 
 
 class Questions:
     """Judges questions to the audit, and lets answers out when the question is recorded."""
 
-    def __init__(self, accesses: AccessRecords, roles: Roles) -> None:
+    def __init__(
+        self, accesses: AccessRecords, roles: Roles, organisations: PlanOrganisations
+    ) -> None:
         self._accesses = accesses
         self._roles = roles
+        self._organisations = organisations
 
     def reader(
         self, identity: Identity, what: What, names: Collection[str]
@@ -70,6 +81,35 @@ class Questions:
         judge_purpose(request, purpose)
         judge_parameters(request, parameters)
         return asked
+
+    async def within(self, asked: Asked, organisation: str | None, sub: str | None) -> str | None:
+        """The organisation of which alone they are told what it did; ``None`` for all of them.
+
+        ``organisation`` and ``sub`` are whose doings they ask for. Raises ``Problem`` where they
+        ask for those of another organisation, or for their own.
+        """
+        if sub is not None and sub == asked.contributor.sub:
+            raise await self._denied(asked, "conflict-of-interest", _OF_ONESELF)
+        own = asked.decision.within
+        if own is None or await self._looks_after(asked.plan_id, own):
+            return organisation
+        if organisation not in (None, own):
+            raise await self._denied(asked, "not-permitted", _OF_OTHERS)
+        return own
+
+    async def shows(self, asked: Asked, plan_id: UUID | None, organisation: str | None) -> bool:
+        """Whether they are shown a record of this plan, of what this organisation did."""
+        own = asked.decision.within
+        return own is None or organisation == own or await self._looks_after(plan_id, own)
+
+    async def _looks_after(self, plan_id: UUID | None, organisation: str) -> bool:
+        if plan_id is None:
+            return False
+        return await self._organisations.are_related(plan_id, organisation)
+
+    async def _denied(self, asked: Asked, code: str, detail: str) -> Problem:
+        no = replace(asked.decision, allowed=False, code=code, detail=detail)
+        return await self._accesses.denied(replace(asked, decision=no))
 
     async def answer(self, asked: Asked, told: dict[str, Any]) -> Response:
         """A page of items, once it is recorded who asked for it."""

@@ -17,6 +17,7 @@ from services.audit.record.reading import (
     section_of_topic,
     source_position,
 )
+from services.audit.store.organisations import Relation, note_organisations
 from services.audit.store.positions import Gap
 from services.audit.store.records import AuditStore
 from shared.chassis import telemetry
@@ -31,6 +32,7 @@ from shared.chassis.kafka.event_message import (
     json_object_of,
 )
 from shared.chassis.kafka.offsets import Transaction
+from shared.chassis.policy.relationships import organisation_of
 from shared.chassis.telemetry import Background, Count, Label, Part, SpanName
 from shared.ledger.topics import AUDIT_RECORDS, EVENTS_PATTERN
 
@@ -46,11 +48,15 @@ _TOLD_BY_HEADERS: Final = ("ce_partitionkey", "ce_causationid", "traceparent")
 
 
 class Reading(NamedTuple):
-    """A Kafka record, what the audit records of it, and why it is a dead letter, if it is one."""
+    """A Kafka record, what the audit records of it, and why it is a dead letter, if it is one.
+
+    ``relates`` is the organisation that it relates to its plan.
+    """
 
     kafka: Record
     record: AuditRecord
     unreadable: Unreadable | None = None
+    relates: str | None = None
 
 
 def read(kafka: Record, topic_prefix: str = "", topic_id: UUID | None = None) -> Reading:
@@ -64,7 +70,9 @@ def read(kafka: Record, topic_prefix: str = "", topic_id: UUID | None = None) ->
         if topic == AUDIT_RECORDS:
             told = json_object_of(kafka)
             return Reading(kafka, record_of_message(told, headers.get("traceparent"), source))
-        return Reading(kafka, record_of_event(event_of(kafka), source, headers))
+        event = event_of(kafka)
+        record = record_of_event(event, source, headers)
+        return Reading(kafka, record, relates=organisation_of(event))
     except Unreadable as error:
         return unreadable(kafka, error, source)
     except Unfit as error:
@@ -112,6 +120,7 @@ class RecordMessages:
                 ]
                 added = await self._store.append(connection, [one.record for one in at_odds])
                 await self._store.note_positions(connection, _positions(readings))
+                await note_organisations(connection, _relations(readings))
                 letters = _dead_letters_of([*readings, *at_odds], transaction)
                 await append_outgoing(connection, letters)
         if letters:
@@ -174,6 +183,14 @@ def _positions(readings: Sequence[Reading]) -> list[tuple[str, int]]:
         (section, source.position)
         for section, source in sources
         if section is not None and source.position is not None
+    ]
+
+
+def _relations(readings: Sequence[Reading]) -> list[Relation]:
+    return [
+        (one.record.plan_id, one.relates)
+        for one in readings
+        if one.relates is not None and one.record.plan_id is not None
     ]
 
 

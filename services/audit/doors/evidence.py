@@ -47,7 +47,8 @@ def evidence_routes(
         is_proved = _is_proved(request)
         shows = GROUPS if wanted is None else wanted
         found = await log.evidence(place, shows=shows, forbids=forbids)
-        if found is None:
+        about = await records.about(place)
+        if found is None or about is None or not await questions.shows(asked, *about):
             raise Problem("record-unknown", _UNKNOWN)
         leaf = as_base64(found.row["leaf"])
         proof = await _proof(log, place) if is_proved or found.is_erased else None

@@ -123,6 +123,14 @@ END
 $$;
 REVOKE EXECUTE ON FUNCTION erase_group FROM PUBLIC;
 
+-- Which organisations look after the person of a plan, or have: whoever opened it, and each that had
+-- a relationship. It says what the officers of an organisation may read, and is never shown.
+CREATE TABLE plan_organisation (
+    plan_id      uuid NOT NULL,
+    organisation text NOT NULL,
+    PRIMARY KEY (plan_id, organisation)
+);
+
 -- The highest position that has arrived from each section, and the gaps below it. Positions start
 -- at 1 and have no holes, so a missing one is under way in another partition, or lost. A batch
 -- touches only the gaps that it opens, narrows or closes.
@@ -178,6 +186,6 @@ BEGIN
 END
 $$;
 
-GRANT SELECT, INSERT ON audit_record, audit_payload TO ledger_writer;
+GRANT SELECT, INSERT ON audit_record, audit_payload, plan_organisation TO ledger_writer;
 GRANT SELECT, INSERT, UPDATE ON source_stream TO ledger_writer;
 GRANT SELECT, INSERT, DELETE, UPDATE (told) ON source_gap TO ledger_writer;

@@ -108,6 +108,13 @@ class RecordList:
             rows = await connection.fetch(query, *values)
         return [_as_item(row, shows_authn=shows_authn) for row in rows]
 
+    async def about(self, idx: int) -> tuple[UUID | None, str | None] | None:
+        """Of which plan the record at a place of the log is, and of which organisation's doing."""
+        row = await self._database.pool.fetchrow(
+            "SELECT plan_id, organisation FROM audit_record WHERE idx = $1", idx
+        )
+        return None if row is None else (row["plan_id"], row["organisation"])
+
     async def at(self, idx: int, *, shows_authn: bool) -> dict[str, Any] | None:
         """The record at one place of the log, as lists give it."""
         query = f"""SELECT {_COLUMNS} FROM audit_record r JOIN audit_payload p USING (idx)

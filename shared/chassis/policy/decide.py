@@ -6,6 +6,7 @@ from typing import Final
 
 from shared.chassis.policy.access import Doing, Proxy, Scope, live
 from shared.chassis.policy.facts import (
+    AUDIT_EVERYWHERE,
     AUDIT_READING,
     AUTHN,
     NO_RELATIONSHIP,
@@ -67,6 +68,11 @@ _RELATIONSHIP_TO_READ: Final = (
 _RELATIONSHIP_TO_CONTRIBUTE: Final = (
     "Your organisation has no live relationship with this person that covers this section and "
     "contributing. Where it looks after them, establish one with the care team's section first."
+)
+_EMERGENCY_ELSEWHERE: Final = (
+    "An emergency opens `GET /v1/plans/{plan_id}/emergency` and nothing else. For a file that is "
+    "named there, claim a relationship with the care team's section: it lets you in at once, "
+    "unless the person objects to your organisation."
 )
 _RELATIONSHIP_OF_AN_OFFICER: Final = (
     "Your organisation has no relationship with this person, not even one that has run out."
@@ -174,7 +180,7 @@ def _by_proxy(contributor: Contributor, action: Action, facts: Facts, __: str | 
 
 
 def _by_relationship(
-    contributor: Contributor, action: Action, facts: Facts, __: str | None
+    contributor: Contributor, action: Action, facts: Facts, purpose: str | None
 ) -> Decision:
     relationships, organisation = facts.access.relationships, contributor.organisation
     viewing = live(relationships, organisation, facts.at)
@@ -184,6 +190,8 @@ def _by_relationship(
         by = live(relationships, organisation, facts.at, facts.section, contributing=True)
     if not by:
         detail = _RELATIONSHIP_TO_READ if action in _READING else _RELATIONSHIP_TO_CONTRIBUTE
+        if action is Action.READ_PLAN and purpose == EMERGENCY:
+            detail = _EMERGENCY_ELSEWHERE
         return Decision(False, NO_RELATIONSHIP, detail)
     return _under_a_proxy(
         contributor,
@@ -245,7 +253,13 @@ def _nothing_more(
     contributor: Contributor, action: Action, facts: Facts, _: str | None
 ) -> Decision:
     if action is Action.READ_AUDIT:
-        return Decision(True) if contributor.role == _AUDITOR else _WITHOUT_AUTHN
+        decision = Decision(True) if contributor.role == _AUDITOR else _WITHOUT_AUTHN
+        if contributor.role in facts.roles.get(AUDIT_EVERYWHERE, ()):
+            return decision
+        organisation = contributor.organisation
+        if organisation is None:
+            return Decision(False, "not-permitted", _NO_RULE[action])
+        return replace(decision, within=organisation.code)
     sees = _organisation_sees(contributor, facts, ())
     return _under_a_proxy(contributor, facts, Decision(True, sees=sees))
 

@@ -23,6 +23,7 @@ RESTS_ON_THE_COPY: Final = frozenset({NO_RELATIONSHIP, PROXY_NOT_LIVE})
 """Codes of refusals that rest on a copy which may be behind."""
 
 AUDIT_READING: Final = "audit_reading"
+AUDIT_EVERYWHERE: Final = "audit_everywhere"
 READS_NO_PLAN: Final = "reads_no_plan"
 SEES_SEX: Final = "sees_sex"
 """Kinds of roles that the rules themselves ask for; a deployment may name others for each."""
@@ -77,6 +78,7 @@ class Decision:
     sees: Sees | None = None
     override: str | None = None
     redactions: tuple[str, ...] = ()
+    within: str | None = None
     policy_version: str = POLICY_VERSION
 
     @property

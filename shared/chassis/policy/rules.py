@@ -126,7 +126,9 @@ RULES: Final = (
     *(Rule(caller, Action.READ_RECEIPT, Needs.OWN_RECEIPT) for caller in Caller),
     Rule(
         *(Caller.OFFICER, Action.READ_AUDIT, Needs.NOTHING, AUDIT),
-        "Only an auditor sees how somebody was authenticated.",
+        "What their organisation did, and all that happened to plans of people whom it looks after "
+        "or has looked after; roles of a setting see every plan. Only an auditor sees how somebody "
+        "was authenticated.",
     ),
     Rule(
         *(Caller.PERSON, Action.READ_OWN_ACCESSES, Needs.OWN_PLAN_VERIFIED),

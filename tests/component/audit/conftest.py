@@ -25,7 +25,7 @@ async def bench(postgres_url: str, kafka_servers: str) -> AsyncIterator[Bench]:
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def door(bench: Bench, tmp_path: Path) -> AsyncIterator[Door]:
-    await bench.topics("goals", "needs")
+    await bench.topics("goals", "needs", "person", "care_team")
     await create_topics(bench.servers, [bench.prefix + dead_letters_topic("audit")])
     async with open_door(bench, tmp_path) as opened:
         yield opened

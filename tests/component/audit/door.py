@@ -26,8 +26,8 @@ class Door:
     client: httpx.AsyncClient
     issuer: Issuer
 
-    def token(self, role: str = "auditor") -> dict[str, str]:
-        return self.bearer(professional("ZZG09", role, "Vera Auditor-Synth"))
+    def token(self, role: str = "auditor", org: str = "ZZG01") -> dict[str, str]:
+        return self.bearer(professional(org, role, "Vera Auditor-Synth"))
 
     def bearer(self, claims: dict[str, Any]) -> dict[str, str]:
         return {"Authorization": f"Bearer {self.issuer.signer.sign(claims)}"}

@@ -182,6 +182,8 @@ async def test_record_when_its_answer_is_given_to_the_verifier_then_it_is_ok(
     key = str(Signer.of(str(log.key)).verifier)
     for idx in range(5):
         for role, groups in (("auditor", ""), ("privacy-officer", ""), ("auditor", "&groups=hdr")):
+            if role != "auditor" and idx in (1, 4):
+                continue  # another organisation did it, or nobody can tell who
             path = f"/v1/audit/records/{idx}?proof=1{groups}"
             answer = await sealed.client.get(path, headers=sealed.token(role))
             file = tmp_path / "record.json"

@@ -493,3 +493,23 @@ def test_a_deployment_names_roles_of_its_own(monkeypatch: pytest.MonkeyPatch) ->
     roles = Settings().roles
     assert roles["plan_ending"] == ("matron",)
     assert roles["audit_reading"] == USUAL_ROLES["audit_reading"]
+
+
+def test_whoever_wants_more_than_an_emergency_opens_is_told_the_way() -> None:
+    facts = Facts(USUAL_ROLES, plan_id=uuid4())
+    decision = decide(professional("nurse"), Action.READ_PLAN, facts, "emergency")
+    assert (decision.code, decision.override) == ("no-live-relationship", None)
+    assert "claim a relationship" in decision.detail
+    assert "claim" not in decide(professional("nurse"), Action.READ_PLAN, facts).detail
+
+
+@pytest.mark.parametrize(
+    ("role", "within"),
+    [("privacy-officer", ORG.code), ("caldicott-guardian", ORG.code), ("auditor", None)],
+)
+def test_an_officer_is_told_of_their_organisation_alone(role: str, within: str | None) -> None:
+    decision = decide(professional(role), Action.READ_AUDIT, Facts(USUAL_ROLES))
+    assert (decision.allowed, decision.within) == (True, within)
+    narrowed = {**USUAL_ROLES, "audit_everywhere": ()}
+    decision = decide(professional(role), Action.READ_AUDIT, Facts(narrowed))
+    assert (decision.allowed, decision.within) == (True, ORG.code)
