@@ -3,7 +3,7 @@
 Knows no section: the envelope of an event is enough, so a section never heard of folds as well.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -32,10 +32,7 @@ _IN_PLAN: Final = {
 _IN_ERROR: Final = (".entered-in-error", "-entered-in-error")
 # "Still right", who may see it, and talk about the plan: recorded and shown, and no update of it.
 _CONFIRMED: Final = (".confirmed", "-confirmed")
-_NO_UPDATE: Final = (
-    *_CONFIRMED,
-    *(".restricted", "-restricted", ".restriction-lifted", "-restriction-lifted"),
-)
+_RESTRICTS: Final = (".restricted", "-restricted", ".restriction-lifted", "-restriction-lifted")
 _COMMENT: Final = "comment"
 _VISIBILITY: Final = "visibility"
 
@@ -254,7 +251,7 @@ def _accept(plan: Plan, event: PlanEvent, note: Note) -> None:
         _note_state(plan, event, name)
     if event.position is not None and event.position > plan.positions.get(event.section, 0):
         plan.positions[event.section] = event.position
-    if not name.endswith(_NO_UPDATE) and event.entry_type != _COMMENT:
+    if is_update(event.type, event.fields) and event.entry_type != _COMMENT:
         entry.updated_at = max(entry.updated_at or event.recorded_at, event.recorded_at)
         plan.last_updated = max(plan.last_updated or event.recorded_at, event.recorded_at)
     effect = effect_of(event, entry.content, entry.applies_from, entry.latest_effect)
@@ -277,7 +274,7 @@ def apply(entry: PlanEntry, event: PlanEvent) -> None:
         entry.origin = event.origin if entry.is_in_error else entry.origin  # begun again
         entry.is_in_error = False
     entry.current = _IN_PLAN.get(event.change, entry.current) and not entry.is_in_error
-    if name.endswith(_CONFIRMED):
+    if _only_confirms(name, event.fields):
         entry.confirmed_at = event.stated_at
     if event.source is not None:
         system, ref = event.source
@@ -287,9 +284,15 @@ def apply(entry: PlanEntry, event: PlanEvent) -> None:
         entry.by, entry.stated_by = event.by, event.stated_by
 
 
-def is_update(type_: str) -> bool:
+def is_update(type_: str, fields: Sequence[str]) -> bool:
     """False for an event that only confirms an entry, or says who may see it."""
-    return not type_.rpartition(".v")[0].endswith(_NO_UPDATE)
+    name = type_.rpartition(".v")[0]
+    return not (name.endswith(_RESTRICTS) or _only_confirms(name, fields))
+
+
+def _only_confirms(name: str, fields: Sequence[str]) -> bool:
+    """True for "still right"; to confirm what was only claimed sets a field, and is an update."""
+    return not fields and name.endswith(_CONFIRMED)
 
 
 def _set_leaves(entry: PlanEntry, event: PlanEvent) -> bool:

@@ -170,7 +170,7 @@ def _changes(
                 fields=tuple(
                     path.partition(".")[0] for path in row["fields"] if not withheld.hides(path)
                 ),
-                is_update=is_update(row["type"]),
+                is_update=is_update(row["type"], row["fields"]),
             )
         )
     return changes, hidden

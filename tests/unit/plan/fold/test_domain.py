@@ -395,6 +395,12 @@ def test_what_was_only_confirmed_or_talked_about_was_not_updated() -> None:
         history.event("stewardship", "comment-made", comment, "created", entry_type="comment"),
     )
     assert plan.last_updated == written.recorded_at
+    claim = uuid4()
+    take(plan, history.event("care_team", "relationship-established", claim, "created", {"a": 1}))
+    vouched = history.event("care_team", "relationship-confirmed", claim, "amended", {"a": 2})
+    take(plan, vouched)
+    assert plan.last_updated == vouched.recorded_at
+    assert plan.entries["care-team", claim].confirmed_at is None
     unconfirmed = history.event("about_me", "unconfirmed", about)
     take(plan, unconfirmed)
     assert plan.last_updated == unconfirmed.recorded_at
