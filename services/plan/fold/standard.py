@@ -30,6 +30,7 @@ from services.plan.fold.findings.facts import (
 )
 from services.plan.fold.findings.people import missing_elements
 from services.plan.fold.findings.reviews import (
+    DUE_SOON_DAYS,
     changed_since,
     days_until,
     next_due,
@@ -47,7 +48,6 @@ _COMPLETES_THE_RECORD: Final = frozenset(
 _PLAN: Final = "plan"
 # Whoever may not see a person's sex learns not even whether it is recorded (H-13).
 _TOLD_TO_FEW: Final = frozenset({("person", "sex")})
-_DUE_SOON_DAYS: Final = 30
 _OF_A_REVIEW: Final = ("subject", "due_on", "interval", "held")
 _MANDATORY: Final[Mapping[tuple[str, str], tuple[str, ...]]] = {
     PERSON: ("name", "date_of_birth", "addresses", "gp_practices"),
@@ -227,7 +227,7 @@ def _state(due_on: Any, today: Today) -> str:
     days = days_until(due_on, today)
     if days < 0:
         return "overdue"
-    return "due" if days <= _DUE_SOON_DAYS else "later"
+    return "due" if days <= DUE_SOON_DAYS else "later"
 
 
 def _agreement(plan: PlanFacts, subject: EntryKey | str) -> dict[str, Any]:

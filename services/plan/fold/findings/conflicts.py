@@ -7,6 +7,7 @@ from typing import Any, Final
 from services.plan.fold.findings.facts import (
     COMMENT,
     CONTINGENCY_PLAN,
+    PERSON,
     SUPPORT_PLAN,
     PlanFacts,
     Said,
@@ -71,14 +72,17 @@ def incomplete(plan: PlanFacts, _: Today) -> Iterator[Found]:
 
 
 def while_not_open(plan: PlanFacts, _: Today) -> Iterator[Found]:
-    """Entries that a section changed before it had heard that the plan had ended or was merged."""
+    """Entries that a section changed before it had heard that the plan had ended or was merged.
+
+    The Person is none of them: that is what says so, and is kept up all the same.
+    """
     closed_at = None
     found: dict[Concerned, None] = {}
     for change in plan.changes:
         state = plan_state_after(change.type.rpartition(".v")[0])
         if state is not None:
             closed_at = None if state == OPEN else change.recorded_at
-        elif closed_at is not None and change.recorded_at > closed_at:
+        elif closed_at is not None and change.recorded_at > closed_at and change.kind != PERSON:
             found[Concerned(change.section, change.entry_id)] = None
     for concerned in found:
         words = "It was changed after the plan had ended or was merged into another."

@@ -95,14 +95,13 @@ def not_verified(plan: PlanFacts, _: Today) -> Iterator[Found]:
 
 def key_workers(plan: PlanFacts, today: Today) -> Iterator[Found]:
     """More than one key worker at a time."""
-    named = [
-        contact
-        for contact in plan.current(PROFESSIONAL_CONTACT)
-        if contact.content.get("key_worker") is True and not left_at(contact, today)[0]
-    ]
+    named = list(_key_workers(plan, today))
     if len(named) > 1:
         words = "More than one professional is named as key worker."
-        yield Found("two-key-workers", tuple(about(one, "key_worker") for one in named), words)
+        starts = (instant_of(one.content.get("starts_at")) for one in named)
+        second = sorted(starts, key=lambda at: (at is not None, at))[1]
+        concerned = tuple(about(one, "key_worker") for one in named)
+        yield Found("two-key-workers", concerned, words, second)
 
 
 def no_key_worker(plan: PlanFacts, today: Today) -> Iterator[Found]:
@@ -110,11 +109,17 @@ def no_key_worker(plan: PlanFacts, today: Today) -> Iterator[Found]:
     person = plan.person
     if person is None:
         return
-    if not any(
-        contact.content.get("key_worker") is True and not left_at(contact, today)[0]
-        for contact in plan.current(PROFESSIONAL_CONTACT)
-    ):
+    if not any(_key_workers(plan, today)):
         yield Found("no-key-worker", (about(person),), "No professional is named as key worker.")
+
+
+def _key_workers(plan: PlanFacts, today: Today) -> Iterator[Said]:
+    """Those who are key worker now: who begins later, or has left, is none."""
+    for contact in plan.current(PROFESSIONAL_CONTACT):
+        starts = instant_of(contact.content.get("starts_at"))
+        is_there = (starts is None or starts <= today.now) and not left_at(contact, today)[0]
+        if contact.content.get("key_worker") is True and is_there:
+            yield contact
 
 
 def excluded(plan: PlanFacts, _: Today) -> Iterator[Found]:
@@ -131,19 +136,29 @@ def excluded(plan: PlanFacts, _: Today) -> Iterator[Found]:
 
 
 def another_person(plan: PlanFacts, _: Today) -> Iterator[Found]:
-    """Documents that carry an NHS number which is not the person's."""
-    person = plan.person
-    number = person.content.get("nhs_number") if person is not None else None
-    own = number.get("value") if isinstance(number, dict) else None
-    if own is None:
+    """Documents that carry an NHS number, or one like it, which is not the person's.
+
+    An H&C or CHI number has the same form, so that all which the person has are theirs.
+    """
+    own = set(_numbers_of(plan.person)) if plan.person is not None else set()
+    if not own:
         return
     for said in plan.current(SUPPORT_PLAN, LINKED_DOCUMENT):
         documents = [said.content.get("document"), *listed(said.content.get("documents"))]
         named = {found for one in documents for found in _numbers_in(one)}
-        if named - {own}:
+        if named - own:
             field = "document" if said.kind == LINKED_DOCUMENT else "documents"
             words = "The document carries an NHS number that is not the person's."
             yield Found("document-names-another-person", (about(said, field),), words)
+
+
+def _numbers_of(person: Said) -> Iterator[str]:
+    """The person's own numbers of that form."""
+    held = [person.content.get("nhs_number"), *listed(person.content.get("other_identifiers"))]
+    for one in held:
+        value = one.get("value") if isinstance(one, dict) else None
+        if isinstance(value, str) and is_valid(value):
+            yield value
 
 
 def _numbers_in(document: Any) -> Iterator[str]:

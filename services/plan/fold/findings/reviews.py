@@ -10,6 +10,7 @@ from services.plan.fold.findings.facts import (
     AGREEMENT,
     COMMENT,
     CONTINGENCY_PLAN,
+    PERSONAL_CONTACT,
     REVIEW,
     SUPPORT_PLAN,
     Changed,
@@ -29,9 +30,9 @@ DUE_SOON_DAYS: Final = 30
 _PLAN: Final = "plan"
 _TURNING: Final = (14, 16, 18, 25)
 _A_CHANGE_OF: Final = ("addresses", "gp_practices")
-# What is said about the plan, or who may see it, is no change of what was agreed to.
+# What is said about the plan, who may see it and whom to reach: no change of what was agreed to.
 _NOT_MATERIAL: Final = frozenset({AGREEMENT, COMMENT, REVIEW})
-_ABOUT_ACCESS: Final = frozenset({("care-team", "relationship"), ("care-team", "proxy")})
+_CARE_TEAM: Final = PERSONAL_CONTACT[0]
 
 
 def due(plan: PlanFacts, today: Today) -> Iterator[Found]:
@@ -217,8 +218,7 @@ def _concerned(plan: PlanFacts, review: Said, field: str) -> tuple[Concerned, ..
 
 
 def _is_material(change: Changed) -> bool:
-    kind = (change.section, change.entry_type)
-    return kind not in _NOT_MATERIAL and kind not in _ABOUT_ACCESS
+    return change.kind not in _NOT_MATERIAL and change.section != _CARE_TEAM
 
 
 def _days_before(day: date, days: int) -> date:

@@ -295,6 +295,21 @@ def test_there_is_one_key_worker_and_where_a_deployment_says_so_at_least_one() -
     assert plan.codes("two-key-workers") == [("two-key-workers", "t1", "t2")]
 
 
+def test_a_key_worker_who_begins_later_is_none_until_then() -> None:
+    begins = TODAY.now + timedelta(days=1)
+    plan = APlan().says(
+        "care-team/professional-contact",
+        "t1",
+        {"key_worker": True, "starts_at": begins.isoformat()},
+    )
+    told = plan.codes("no-key-worker", everybody_has_a_key_worker=True)
+    assert told == [("no-key-worker", "p")]
+    plan.says("care-team/professional-contact", "t2", {"key_worker": True})
+    assert plan.codes("two-key-workers") == []
+    (both,) = (one for one in plan.found(Today(begins, LONDON)) if "key-worker" in one.code)
+    assert (both.code, both.since) == ("two-key-workers", begins)
+
+
 def test_reviews_are_due_soon_and_overdue_by_the_days_of_the_place() -> None:
     plan = (
         APlan()
@@ -358,6 +373,7 @@ def test_an_agreement_is_to_a_version_and_says_so_when_more_changed() -> None:
     assert plan.codes(*codes) == []
     plan.says("stewardship/comment", "c", {"kind": "comment"})
     plan.says("goals/goal", "g1", {}, is_update=False)
+    plan.says("care-team/professional-contact", "k", {"name": "Sam"})
     assert plan.codes(*codes) == []
     plan.says("goals/goal", "g1", {})
     assert plan.codes(*codes) == [("changed-since-agreement", "y")]
@@ -429,6 +445,19 @@ def test_a_document_with_the_number_of_somebody_else_and_a_stale_one() -> None:
     ]
 
 
+def test_a_number_of_the_person_of_another_scheme_is_nobody_elses() -> None:
+    own = {"kind": "hc-number", "value": "9990000018"}
+    plan = APlan(other_identifiers=[own])
+    plan.says("stewardship/linked-document", "d1", {"document": {"title": "For 999 000 0018"}})
+    plan.says("stewardship/linked-document", "d2", {"document": {"title": "For 999 000 0026"}})
+    found = [("document-names-another-person", "d2")]
+    assert plan.codes("document-names-another-person") == found
+    without = APlan(nhs_number=None, other_identifiers=[own])
+    without.says("stewardship/linked-document", "d1", {"document": {"title": "999 000 0018"}})
+    without.says("stewardship/linked-document", "d2", {"document": {"title": "999 000 0026"}})
+    assert without.codes("document-names-another-person") == found
+
+
 def test_comments_wait_for_an_answer_but_those_that_ask_for_none() -> None:
     plan = APlan()
     for kind in ("comment", "proposal", "disagreement", "correction-request"):
@@ -446,6 +475,8 @@ def test_what_waits_and_what_came_after_the_end_is_told() -> None:
     plan = APlan().says("goals/goal", "g1", {"need_ids": []})
     plan.says("person/person", "p", COMPLETE, type_="careplan.person.plan-ended.v1")
     plan.says("goals/goal", "g2", {"need_ids": []})
+    refreshed = "careplan.person.demographics-refreshed.v1"
+    plan.says("person/person", "p", COMPLETE, type_=refreshed)
     plan.says("person/person", "p", COMPLETE, type_="careplan.person.plan-reopened.v1")
     plan.says("goals/goal", "g3", {"need_ids": []})
     plan.waiting["goals", "g4"] = OPENED
