@@ -95,6 +95,7 @@ from shared.ledger.values.dates import (
     PartialDate,
     Period,
     When,
+    day_in_london,
     instant,
     is_reversed,
 )
@@ -272,6 +273,7 @@ __all__ = [
     "changes",
     "command",
     "creates",
+    "day_in_london",
     "declared_refusal",
     "id_in",
     "identity_keys",

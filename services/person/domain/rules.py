@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any, Final, TypeVar
 
 from services.person.domain.demographics import NhsNumber, OtherIdentifier
@@ -17,6 +17,7 @@ from shared.ledger import (
     Refusal,
     Refused,
     ServiceRole,
+    day_in_london,
     is_blank,
     must_be_a_number_of_its_kind,
     must_say_something,
@@ -158,7 +159,7 @@ def judge(given: Mapping[str, Any], provenance: Provenance) -> None:
     name, born = given.get("name"), given.get("date_of_birth")
     if name is not None and not name.is_complete:
         raise Refused(NEEDS_A_NAME, field="name")
-    if born is not None and born > _day_of(provenance):
+    if born is not None and born > day_in_london(provenance.stated_at or datetime.now(UTC)):
         raise Refused(BORN_IN_THE_FUTURE, field="date_of_birth")
     nhs_number = given.get("nhs_number")
     if nhs_number is not None and nhs_number.lacks_its_reason:
@@ -189,20 +190,3 @@ def must_be_the_practice(ods: str, provenance: Provenance, granted: frozenset[st
             ROLE_MAY_NOT,
             "Registration is said by the practice itself, or by the national service.",
         )
-
-
-def day_in_london(at: datetime) -> date:
-    """The day that it was there: from the last Sunday of March to that of October an hour on."""
-    begins, ends = (_last_sunday(at.year, month) for month in (3, 10))
-    is_summer = begins <= at < ends
-    return (at + timedelta(hours=1) if is_summer else at).date()
-
-
-def _last_sunday(year: int, month: int) -> datetime:
-    """One in the morning in Greenwich, when the clocks change; both months have 31 days."""
-    last = datetime(year, month, 31, 1, tzinfo=UTC)
-    return last - timedelta(days=last.isoweekday() % 7)
-
-
-def _day_of(provenance: Provenance) -> date:
-    return day_in_london((provenance.stated_at or datetime.now(UTC)).astimezone(UTC))

@@ -1,7 +1,7 @@
 """A review: when the plan or a part of it is looked at again, by whom, and what came of it."""
 
 from collections.abc import Mapping
-from datetime import UTC, date, datetime, timedelta
+from datetime import date
 from typing import Annotated, Any, Literal
 from uuid import UUID, uuid5
 
@@ -36,6 +36,7 @@ from shared.ledger import (
     Withdrawal,
     changes,
     creates,
+    day_in_london,
     item_id,
     restores,
     titled,
@@ -127,7 +128,6 @@ LEAD_BELONGS_TO_THE_PLAN = Refusal(
 )
 
 _ANYBODY = (PERSON, PROXY, PROFESSIONAL)
-_EARLIEST_ZONE = timedelta(hours=1)  # summer time: the day begins there before it does in UTC
 
 
 class Begun(Creation):
@@ -268,7 +268,7 @@ class Review(Entry):
         next: Annotated[date, titled("Next", "The day it is due again.")] | None = None,
     ) -> Held:
         """Write down that it was held; it is due again on `next`, or after the interval."""
-        if held_on > (datetime.now(UTC) + _EARLIEST_ZONE).date():
+        if held_on > day_in_london(said.timestamp):
             raise Refused(HELD_IN_THE_FUTURE, field="held_on")
         named = item_id(said.provenance.contribution_id, "held/0")
         held = HeldReview(held_on, kind, _party(said.provenance.stated_by), outcome, next, named)

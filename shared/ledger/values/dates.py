@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Annotated, Any, Final, Literal
 
 from shared.ledger.times import DURATION, INSTANT, PARTIAL_DATE, WITH_OR_WITHOUT_OFFSET
@@ -108,6 +108,20 @@ def is_reversed(start: date | str | None, end: date | str | None) -> bool:
     if isinstance(start, str) or isinstance(end, str):
         raise TypeError("two ends of one period are written alike")
     return end < start
+
+
+def day_in_london(at: datetime) -> date:
+    """The day that it was there: from the last Sunday of March to that of October an hour on."""
+    at = at.astimezone(UTC)
+    begins, ends = (_last_sunday(at.year, month) for month in (3, 10))
+    is_summer = begins <= at < ends
+    return (at + timedelta(hours=1) if is_summer else at).date()
+
+
+def _last_sunday(year: int, month: int) -> datetime:
+    """One in the morning in Greenwich, when the clocks change; both months have 31 days."""
+    last = datetime(year, month, 31, 1, tzinfo=UTC)
+    return last - timedelta(days=last.isoweekday() % 7)
 
 
 def instant(at: datetime) -> str:

@@ -24,12 +24,20 @@ from services.person.domain.rules import (
     HC_CONNECTION,
     PLAN_ENDING,
     PLAN_MERGING,
-    day_in_london,
 )
 from services.person.section import SECTION
 from shared.chassis.wire.problem import Problem
 from shared.chassis.wire.shapes import command_shape
-from shared.ledger import Code, CodedText, Email, Organisation, Phone, Refused, item_id
+from shared.ledger import (
+    Code,
+    CodedText,
+    Email,
+    Organisation,
+    Phone,
+    Refused,
+    day_in_london,
+    item_id,
+)
 from shared.ledger.codes.code_list import fills_of, with_terms
 from shared.ledger.codes.demographics import (
     ETHNIC_CATEGORY,

@@ -29,9 +29,12 @@ from shared.ledger import (
     Document,
     Organisation,
     Party,
+    Refused,
     Responsible,
     ReviewSubject,
+    day_in_london,
 )
+from shared.ledger.entry.declared import declared_by
 from shared.testing.people import EDITH, RUTH, SAM, TOM
 from shared.testing.scenario import PLAN, Step, acting, do, given, happened, said
 
@@ -183,10 +186,36 @@ def test_what_was_held_stays_and_the_next_day_is_the_one_that_was_given() -> Non
 
 
 def test_a_review_is_held_today_and_not_tomorrow() -> None:
-    day = (datetime.now(UTC) + timedelta(days=2)).date()
-    given(PLANNED).when(do(Review.hold, TOM, held_on=day, kind=ReviewKind.INFORMAL)).refused(
-        "review-held-in-the-future", "held_on"
+    today = day_in_london(datetime.now(UTC))
+    hold = do(Review.hold, TOM, held_on=today, kind=ReviewKind.INFORMAL)
+    assert given(PLANNED).when(hold).refusal is None
+    later = replace(hold, content={**hold.content, "held_on": today + timedelta(days=1)})
+    given(PLANNED).when(later).refused("review-held-in-the-future", "held_on")
+
+
+@pytest.mark.parametrize(
+    ("now", "today"),
+    [
+        (datetime(2026, 1, 9, 23, 30, tzinfo=UTC), date(2026, 1, 9)),
+        (datetime(2026, 7, 9, 23, 30, tzinfo=UTC), date(2026, 7, 10)),
+    ],
+)
+def test_the_day_of_a_review_is_that_in_london(now: datetime, today: date) -> None:
+    review = Review.plan(said(TOM), subject="plan", responsible=PRIYA, interval="P6M")
+    kind: Any = Review.Held
+    event = kind(
+        originator_id=review.id,
+        originator_version=2,
+        timestamp=now,
+        provenance=said(TOM),
+        held=(),
+        due_on=None,
     )
+    hold = declared_by(Review.hold).rules  # type: ignore[union-attr]
+    held = hold(review, event, held_on=today, kind=ReviewKind.FORMAL)
+    assert held.held[0].held_on == today
+    with pytest.raises(Refused, match="review-held-in-the-future"):
+        hold(review, event, held_on=today + timedelta(days=1), kind=ReviewKind.FORMAL)
 
 
 def test_the_plan_has_one_lead_whom_their_own_organisation_replaces() -> None:
