@@ -184,5 +184,5 @@ EXAMPLES: Final = (
         **DIETITIAN,
     ),
     example("the new owner confirms the plan", "confirm", {}, "diet", **COUNCIL),
-    *examples_of_every_entry(COMMANDS, "wound"),
+    *examples_of_every_entry(COMMANDS, "wound", not_theirs="only-the-owner-changes-a-support-plan"),
 )

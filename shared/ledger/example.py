@@ -68,11 +68,18 @@ def link(section: str, entry: str, *, plan: str = "plan") -> dict[str, str]:
     return {"section": section, "entry_id": str(uuid5(plan_of(plan), f"{section}/{entry}"))}
 
 
-def examples_of_every_entry(commands: str, entry: str, *, plan: str = "plan") -> Iterable[Example]:
+def examples_of_every_entry(
+    commands: str,
+    entry: str,
+    *,
+    plan: str = "plan",
+    not_theirs: str = "correction-belongs-to-the-origin",
+) -> Iterable[Example]:
     """What can be done to each entry, on the entry with that label, which is in error afterwards.
 
     ``commands`` is how its commands begin: ``careplan.goals.commands.stage-goal-``. The entry has
-    to come from the organisation that examples have by default.
+    to come from the organisation that examples have by default. ``not_theirs`` is what another one
+    is refused with that marks it in error.
     """
 
     def example(
@@ -138,7 +145,7 @@ def examples_of_every_entry(commands: str, entry: str, *, plan: str = "plan") ->
         example(
             "mark in error what others have said",
             "mark-in-error",
-            "correction-belongs-to-the-origin",
+            not_theirs,
             "ZZL01",
             reason="Wrong plan",
         ),

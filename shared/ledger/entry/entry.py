@@ -10,6 +10,7 @@ from uuid import UUID
 from eventsourcing.domain import Aggregate
 
 from shared.ledger.entry.change import Change
+from shared.ledger.entry.checks import must_be_own_organisation
 from shared.ledger.entry.declared import common
 from shared.ledger.entry.emergency import InAnEmergency
 from shared.ledger.entry.fields import ChangeReason
@@ -23,6 +24,7 @@ from shared.ledger.entry.restrictions import (
 from shared.ledger.entry.rights import Who
 from shared.ledger.errors import Refusal, Refused, need_reason
 from shared.ledger.provenance import PERSON, PROFESSIONAL, PROXY, Provenance
+from shared.ledger.values.parties import Organisation
 from shared.ledger.values.shape import Name
 from shared.ledger.values.visibility import Visibility
 from shared.ledger.words import titled
@@ -157,6 +159,7 @@ class Entry(Aggregate):
     if TYPE_CHECKING:  # the library makes arguments of ``__init__`` of what is annotated here
         plan_id: UUID
         origin: str | None
+        owner: Organisation
         is_the_persons: bool
         restricted_by: str | None
         visibility: Visibility | None
@@ -202,9 +205,14 @@ class Entry(Aggregate):
 
     @common("Mark in error", by=_ANYBODY)
     def mark_in_error(self, provenance: Provenance, reason: str | None = None) -> None:
-        """Take out for good what was never right: its origin does, or the person who said it."""
+        """Take out for good what was never right: its origin does, or the person who said it.
+
+        Of what has an owner, the owner does, whoever had it before.
+        """
         reason = need_reason(reason)
-        if not (self.is_the_persons and provenance.is_from_the_persons_side):
+        if self.owners is not None:
+            must_be_own_organisation(provenance, self.owner, self.owners, None)
+        elif not (self.is_the_persons and provenance.is_from_the_persons_side):
             self.must_be_origin(provenance)
         self.trigger_event(self.EnteredInError, reason=reason, provenance=provenance)
 

@@ -83,5 +83,9 @@ class Document:
 
 
 def has_two(identifiers: Iterable[str]) -> bool:
-    """True where at least two different identifiers are named: one alone may be anybody's."""
-    return len({name.strip().lower() for name in identifiers if not is_blank(name)}) > 1
+    """True where at least two different identifiers are named: one alone may be anybody's.
+
+    ``nhs-number`` and ``NHS number`` are one and the same.
+    """
+    letters = ("".join(filter(str.isalnum, name.casefold())) for name in identifiers)
+    return len({*letters} - {""}) > 1

@@ -9,7 +9,7 @@ import pytest
 
 from services.support_plans.domain import Body, BodyFormat, Newer, Part, SupportPlan, Table
 from shared.ledger import KEEP, CodedText, Document, Media, Organisation
-from shared.testing.people import SAM, TOM
+from shared.testing.people import EDITH, SAM, TOM
 from shared.testing.scenario import Step, do, given, happened, said
 
 NAME = CodedText("Dietitian's plan")
@@ -42,6 +42,8 @@ def test_the_plan_belongs_to_the_organisation_that_shares_it() -> None:
         do(SupportPlan.announce_newer_version, SAM, label="v2"),
         do(SupportPlan.confirm, SAM),
         do(SupportPlan.end, SAM, reason="We think so"),
+        do(SupportPlan.mark_in_error, SAM, reason="We think so"),
+        do(SupportPlan.mark_in_error, EDITH, reason="I think so"),
         do(SupportPlan.hand_over, SAM, to=SAM.organisation, reason="We want it"),
     ],
 )
@@ -64,6 +66,11 @@ def test_the_new_owner_changes_it_and_the_old_one_no_longer() -> None:
     )
     given(shared(), over).when(do(SupportPlan.confirm, SAM)).then(happened(SupportPlan.Confirmed))
     given(shared(), over).when(do(SupportPlan.confirm, TOM)).refused(ONLY_OWNER)
+    wrong = {"reason": "It is about somebody else"}
+    given(shared(), over).when(do(SupportPlan.mark_in_error, TOM, **wrong)).refused(ONLY_OWNER)
+    given(shared(), over).when(do(SupportPlan.mark_in_error, SAM, **wrong)).then(
+        happened(SupportPlan.EnteredInError, **wrong)
+    )
 
 
 def test_a_plan_is_handed_over_to_another_that_can_be_proven() -> None:

@@ -138,7 +138,13 @@ def test_media_and_documents_are_those_that_are_meant_and_the_persons() -> None:
     for held in (Document(sha256=SHA), Document(held_at="EPR"), Document(url="https://a.org")):
         must_have_a_copy_or_a_place(held, "documents.0")
     code = DOCUMENT_IDENTIFIERS_NOT_CHECKED.code
-    for too_few in ((), ("name",), ("name", "Name "), ("name", "\u200b")):
+    for too_few in (
+        (),
+        ("name",),
+        ("name", "Name "),
+        ("name", "\u200b"),
+        ("nhs-number", "NHS number"),
+    ):
         assert field_refused(code, must_have_compared_two, too_few, "documents.0")
         assert not Document(identifiers_checked=too_few).has_two_identifiers_checked
     must_have_compared_two(("name", "nhs-number"), "identifiers_checked")
