@@ -79,12 +79,12 @@ class PlanDerived:
             for row in rows
             if not is_withheld(row["fields"], redaction.of(row["section"], row["entry_id"]))
         ]
-        opened = {} if plan.lacks(PERSON) else await self._provenance(plan_id, 1)
+        opened = await self._opening(plan_id, plan)
         held = await self._last_review(plan_id, plan)
         who = opened.get("stated_by", opened.get("recorded_by", {}))
         return Beside(
             recorded,
-            who if who.get("kind") == "professional" else None,
+            _named(who) if who.get("kind") == "professional" else None,
             held.get("location") or opened.get("location"),
         )
 
@@ -102,8 +102,11 @@ class PlanDerived:
                     return told
         return {}
 
-    async def _provenance(self, plan_id: UUID, version: int) -> Mapping[str, Any]:
-        told: Mapping[str, Any] = (await self._event(plan_id, version)).get("provenance", {})
+    async def _opening(self, plan_id: UUID, plan: PlanFacts) -> Mapping[str, Any]:
+        """The provenance of the contribution that opened the plan, which others may come before."""
+        of_the_person = (one.plan_version for one in plan.changes if one.kind == PERSON)
+        event = await self._event(plan_id, next(of_the_person, 0))
+        told: Mapping[str, Any] = event.get("provenance", {})
         return told
 
     async def _event(self, plan_id: UUID, version: int) -> Mapping[str, Any]:
@@ -114,6 +117,13 @@ class PlanDerived:
         )
         told: Mapping[str, Any] = orjson.loads(event) if event else {}
         return told
+
+
+def _named(who: Mapping[str, Any]) -> dict[str, Any]:
+    """Somebody as they are shown: by the number of their profession, and not by their token's."""
+    identifier = who.get("identifier")
+    is_of_a_token = isinstance(identifier, dict) and identifier.get("kind") == "sub"
+    return {name: of for name, of in who.items() if name != "identifier" or not is_of_a_token}
 
 
 def _instant(given: str | None) -> datetime | None:

@@ -13,8 +13,8 @@ from services.plan.reads.findings import PlanFindings
 from shared.ledger import RecordedEvent
 from shared.testing.events import History
 from shared.testing.stack import create_topics
-from tests.component.plan.bench import Bench
-from tests.component.plan.withheld.readers import EVERYTHING
+from tests.component.plan.bench import Bench, fold_directly, plan_store
+from tests.component.plan.withheld.readers import EVERYTHING, let_in, related
 
 pytestmark = [pytest.mark.component, pytest.mark.asyncio(loop_scope="session")]
 
@@ -165,3 +165,22 @@ async def test_a_plan_has_beside_its_entries_what_is_asked_for(bench: Bench) -> 
         assert past["reviews"] == []
         plain = (await http.get(address)).json()
         assert not {"findings", "reviews", "derived"} & plain.keys()
+
+
+async def test_the_plan_was_opened_by_whoever_opened_it_and_not_by_whom_it_heard_first(
+    bench: Bench,
+) -> None:
+    history = History()
+    opened = history.opened()
+    nurse = {"kind": "professional", "name": "Sam Ferry-Synth", "role": "nurse"}
+    need = history.event(
+        "needs", "identified", uuid4(), "created", {"what": {"text": "falls"}}, recorded_by=nurse
+    )
+    await let_in(bench.database, [related(history.plan_id)])
+    await fold_directly(bench, plan_store("one"), [need, opened])
+    async with bench.service() as http:
+        told = (await http.get(f"/v1/plans/{history.plan_id}?include=derived")).json()
+    assert told["plan_version"] == 2
+    lead = told["derived"]["lead"]
+    assert (lead["name"], lead["role"]) == ("Dr A. Quill-Synth", "gp")
+    assert "identifier" not in lead
