@@ -54,7 +54,7 @@ test-browser: set-up ## every screen in Chromium, where there is one
 test-e2e: set-up ## the whole stack
 	$(BIN)/pytest tests/e2e
 
-test-generated: set-up ## long: requests made from the contracts, for every section (CAREPLAN_SEED=… for others)
+test-generated: set-up ## long: requests made from the contracts, by every kind of caller (CAREPLAN_SEED=… for others)
 	CAREPLAN_GENERATED=long $(BIN)/pytest -s tests/generated
 
 test-properties: set-up ## minutes: look for new examples that break a property

@@ -75,8 +75,7 @@ class Requests:
         for type_ in self.commands:
             for path in _examples_of(type_, "invalid"):
                 content = json.loads(path.read_text("utf-8"))["value"]
-                body = {"contribution_id": self.new_id(), "command": type_, "content": content}
-                yield self.made(body, type_, "refused example")
+                yield self.made(self._around(type_, content), type_, "refused example")
 
     def nearly(self, body: Json) -> Made:
         """The same under an id of its own, with one thing wrong, somewhere."""
@@ -105,38 +104,47 @@ class Requests:
         yield from _HEADERS
 
     def generated(self, commands: int, examples: int) -> Iterator[Made]:
-        """What Schemathesis makes of the schemas of some commands: as they say, and against it."""
+        """What Schemathesis makes of the schemas of some commands: as they say, and against it.
+
+        Of the first the whole contribution, of the others the content in a contribution that is
+        right otherwise.
+        """
         chosen = self._random.sample(self.commands, min(commands, len(self.commands)))
         for type_ in chosen:
-            operation = self._operation(type_)
+            is_whole = type_ == chosen[0]
+            content = {"$ref": f"#/components/schemas/{type_}.content"}
+            operation = self._operation(self._whole(type_, content) if is_whole else content)
             for mode in GenerationMode.POSITIVE, GenerationMode.NEGATIVE:
-                for body in _drawn(operation, mode, examples, self._random.randrange(2**32)):
+                for given_ in _drawn(operation, mode, examples, self._random.randrange(2**32)):
+                    body = given_ if is_whole else self._around(type_, given_)
                     yield self.made(body, type_, mode.value)
 
-    def _operation(self, type_: str) -> Any:
-        """The contribution with this command, as an operation of a document of its own.
+    def _whole(self, type_: str, content: Json) -> Json:
+        """The form of a contribution with this command."""
+        envelope = self._contract.document["components"]["schemas"]["Contribution"]
+        own = {"command": {"const": type_}, "content": content}
+        return {
+            **envelope,
+            "properties": {**envelope["properties"], **own},
+            "required": [*envelope["required"], "content"],
+        }
+
+    def _around(self, type_: str, content: Any) -> Json:
+        return {"contribution_id": self.new_id(), "command": type_, "content": content}
+
+    def _operation(self, form: Json) -> Any:
+        """An operation that takes this, in a document of its own.
 
         What it does not need is left out: every schema of a document costs time.
         """
-        schemas = self._contract.document["components"]["schemas"]
-        envelope = schemas["Contribution"]
-        content = {"$ref": f"#/components/schemas/{type_}.content"}
-        form = {
-            **envelope,
-            "properties": {
-                **envelope["properties"],
-                "command": {"const": type_},
-                "content": content,
-            },
-            "required": [*envelope["required"], "content"],
-        }
         body = {"required": True, "content": {"application/json": {"schema": form}}}
         answered = {"200": {"description": "Answered."}}
+        whole = self._contract.document
         document = {
-            "openapi": self._contract.document["openapi"],
-            "info": self._contract.document["info"],
+            "openapi": whole["openapi"],
+            "info": whole["info"],
             "paths": {"/": {"post": {"requestBody": body, "responses": answered}}},
-            "components": {"schemas": _needed_by(form, schemas)},
+            "components": {"schemas": _needed_by(form, whole["components"]["schemas"])},
         }
         return schemathesis.openapi.from_dict(document)["/"]["POST"]
 

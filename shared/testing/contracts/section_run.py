@@ -39,7 +39,7 @@ class Extent:
 
 
 SHORT: Final = Extent(nearly=1, commands=1, examples=2)
-LONG: Final = Extent(nearly=20, commands=1_000, examples=40)
+LONG: Final = Extent(nearly=40, commands=8, examples=10)
 
 
 @dataclass
