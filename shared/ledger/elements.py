@@ -22,9 +22,9 @@ class Carries:
     """
 
     elements: tuple[str, ...]
-    provenance: Mapping[str, str] = field(hash=False)
+    provenance: "InProvenance" = field(hash=False)
 
-    def __init__(self, *elements: str, provenance: Mapping[str, str] | None = None) -> None:
+    def __init__(self, *elements: str, provenance: "InProvenance | None" = None) -> None:
         object.__setattr__(self, "elements", elements)
         object.__setattr__(self, "provenance", provenance or {})
 
@@ -34,17 +34,26 @@ class Carries:
         return handler(source)
 
 
-def who_and_where(**more: str) -> Mapping[str, str]:
-    """What the provenance of an entry carries where the standard asks who prepared it, and where.
+InProvenance = Mapping[str, tuple[str, ...]]
+"""The elements that each member of a provenance carries."""
 
-    ``more`` are elements that other members carry: ``stated_at="Date"``.
+_PERFORMED: Final = "Performing professional"
+_RECORDED: Final = "Person completing record"
+
+
+def who_and_where(*, is_the_persons: bool = False, stated_at: str | None = None) -> InProvenance:
+    """What a provenance carries where the standard asks who prepared something, and where.
+
+    What only the person may say (``is_the_persons``) was prepared with them by the professional who
+    wrote it down. ``stated_at`` is the element that the time of it carries.
     """
+    performed, recorded = (_PERFORMED,), (_RECORDED,)
     return MappingProxyType(
         {
-            "stated_by": "Performing professional",
-            "recorded_by": "Person completing record",
-            "recorded_at": f"Person completing record{BETWEEN}Date completed",
-            "location": "Location",
-            **more,
+            "stated_by": () if is_the_persons else performed,
+            "recorded_by": performed + recorded if is_the_persons else recorded,
+            "recorded_at": (f"{_RECORDED}{BETWEEN}Date completed",),
+            "location": ("Location",),
+            "stated_at": (stated_at,) if stated_at is not None else (),
         }
     )

@@ -11,6 +11,7 @@ Given = Mapping[str, Any]
 
 _CARRIER: Final = re.compile(r"(\w+)\.(\w+)(?:\.([^ ]+))?(?: provenance\.(.+))?")
 _IN_A_LIST: Final = "[]"
+_WHO_MAY_SEE: Final = ("visibility", "shared_with_person")
 
 
 @dataclass(frozen=True)
@@ -61,16 +62,19 @@ def said_of(entry: Given, field: str | None) -> Given:
     """The provenance of an entry, or of one of its fields.
 
     Of an entry it is that of what stands in it: the last professional who said some of it, else
-    whoever said it last, and each place where some of it was said.
+    whoever said it last, and each place where some of it was said. Whoever only says who may see
+    it says nothing of it.
     """
-    if field is not None:
-        return (entry.get("authorship") or {}).get(field) or {}
     said = authorship_of(entry)
+    if field is not None:
+        of_the_field = (entry.get("authorship") or {}).get(field) or {}
+        return {**of_the_field, "recorded_by": _as_they_say(of_the_field.get("recorded_by"), said)}
     professionals = (one["stated_by"] for one in said if _is_a_professionals(one))
+    last = said[0] if said else {}
     return {
         "stated_by": next(professionals, entry.get("stated_by")),
-        "recorded_by": entry.get("by"),
-        "stated_at": entry.get("stated_at"),
+        "recorded_by": _as_they_say(entry.get("by"), said),
+        "stated_at": last.get("stated_at", entry.get("stated_at")),
         "recorded_at": entry.get("recorded_at"),
         "location": each_once(one.get("location") for one in said),
     }
@@ -78,8 +82,22 @@ def said_of(entry: Given, field: str | None) -> Given:
 
 def authorship_of(entry: Given, under: str = "") -> list[Given]:
     """Who said what stands in an entry, or in its fields whose names begin so; the latest first."""
-    said = (one for name, one in (entry.get("authorship") or {}).items() if name.startswith(under))
+    said = (
+        one
+        for name, one in (entry.get("authorship") or {}).items()
+        if name.startswith(under) and name.partition(".")[0] not in _WHO_MAY_SEE
+    )
     return sorted(said, key=lambda one: one.get("plan_version") or 0, reverse=True)
+
+
+def _as_they_say(by: Any, said: Sequence[Given]) -> Any:
+    """Whoever recorded something, with what they say of themselves where they say something."""
+    if not isinstance(by, Mapping):
+        return by
+    stated_by = (one.get("stated_by") or {} for one in said)
+    named = ("kind", "name")
+    as_themselves = (one for one in stated_by if all(one.get(of) == by.get(of) for of in named))
+    return {**next(as_themselves, {}), **by}
 
 
 def each_once(given: Iterable[Given | None]) -> list[Given]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields, is_dataclass
 from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 
 from shared.ledger import Entry, Section
-from shared.ledger.elements import BETWEEN, Carries
+from shared.ledger.elements import BETWEEN, Carries, InProvenance
 from shared.ledger.provenance import Provenance
 from shared.standard.tree import Element, elements
 
@@ -127,11 +127,11 @@ def _carried(paths: Iterable[str], hint: Any, carrier: str, found: Carriers) -> 
 
 
 def _provenance(
-    groups: Iterable[str], carried: Mapping[str, str], carrier: str, found: Carriers
+    groups: Iterable[str], carried: InProvenance, carrier: str, found: Carriers
 ) -> None:
     hints = get_type_hints(Provenance, include_extras=True)
-    for member, element in carried.items():
-        mark = Carries(element)
+    for member, elements_ in carried.items():
+        mark = Carries(*elements_)
         hint = hints.get(member, Any)
         named = f"{carrier} provenance.{member}"
         _carried(_paths(groups, mark, named), hint, named, found)

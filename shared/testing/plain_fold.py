@@ -376,14 +376,15 @@ def _said(plan_version: int, event: Event) -> dict[str, Any]:
     said = {
         "entry_version": event["entry_version"],
         "contribution_id": event["contribution_id"],
-        "stated_by": _stated_by(event),
+        "stated_by": _professional(event) or _stated_by(event),
         "recorded_by": _by(event),
         "stated_at": stated_at(event),
         "recorded_at": instant(event["recorded_at"]),
         "plan_version": plan_version,
     }
-    proxy = event["provenance"].get("on_behalf_of")
-    return {**said, "on_behalf_of": proxy} if proxy else said
+    more = ("on_behalf_of", "supported_by", "location", "answers")
+    given = event["provenance"]
+    return said | {name: given[name] for name in more if given.get(name)}
 
 
 def stated_at(event: Event) -> str:
@@ -398,6 +399,15 @@ def _by(event: Event) -> dict[str, Any]:
 def _stated_by(event: Event) -> dict[str, Any]:
     provenance = event["provenance"]
     return _only(_STATED_BY, provenance.get("stated_by") or provenance["recorded_by"])
+
+
+def _professional(event: Event) -> dict[str, Any]:
+    """Whoever said it, whole, but for the name of their token."""
+    said = event["provenance"].get("stated_by") or {}
+    whole = _only((*_STATED_BY, "team", "contact", "grade", "speciality", "identifier"), said)
+    if whole.get("identifier", {}).get("kind") == "sub":
+        del whole["identifier"]
+    return whole
 
 
 def _only(names: tuple[str, ...], party: Mapping[str, Any]) -> dict[str, Any]:

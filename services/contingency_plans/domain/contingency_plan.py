@@ -89,7 +89,7 @@ Ready = Annotated[
 Statement = Annotated[
     AdvanceStatement,
     titled("Advance statement", "What the person wishes. It does not bind by law."),
-    Carries("Advance statement", provenance=who_and_where(stated_at="Date")),
+    Carries("Advance statement", provenance=who_and_where(is_the_persons=True, stated_at="Date")),
 ]
 
 NEEDS_A_TRIGGER = Refusal(

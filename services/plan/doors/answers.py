@@ -9,8 +9,8 @@ from typing_extensions import TypedDict
 
 from services.plan.fold.findings.rules import RULES_BEHIND
 from shared.ledger import EntryRef, Location, Responsible, StewardshipRef, titled
-from shared.ledger.provenance import Agent, OnBehalfOf, StatedKind, Supporter
-from shared.ledger.values.parties import Organisation, Party
+from shared.ledger.provenance import OnBehalfOf, StatedKind, Supporter
+from shared.ledger.values.parties import Identifier, Organisation, Party
 from shared.ledger.values.shape import Shape
 
 _Version = Annotated[int, Shape(ge=1)]
@@ -58,6 +58,24 @@ class StatedBy(By):
     ]
 
 
+class OfAProfessional(TypedDict):
+    """What the standard asks of a professional beyond name, role and organisation."""
+
+    team: NotRequired[Annotated[str, titled("Team", "The team that they work in.")]]
+    contact: NotRequired[Annotated[str, titled("Contact details", "How to reach them.")]]
+    grade: NotRequired[Annotated[str, titled("Grade", "Their grade in their organisation.")]]
+    speciality: NotRequired[
+        Annotated[str, titled("Speciality", "The speciality that they work in.")]
+    ]
+    identifier: NotRequired[
+        Annotated[Identifier, titled("Number", "The number by which their profession knows them.")]
+    ]
+
+
+class Professional(StatedBy, OfAProfessional):
+    """Who said it, with all that was said of them as a professional."""
+
+
 RecordedBy = Annotated[By, titled("By", "Who recorded it, and for whom.")]
 Said = Annotated[StatedBy, titled("Stated by", "Who said it.")]
 
@@ -67,7 +85,7 @@ class Authored(TypedDict):
 
     entry_version: EntryVersion
     contribution_id: ContributionId
-    stated_by: Said
+    stated_by: Annotated[Professional, titled("Stated by", "Who said it.")]
     recorded_by: RecordedBy
     stated_at: StatedAt
     recorded_at: RecordedAt
@@ -231,7 +249,7 @@ class AsAt(TypedDict):
     ]
 
 
-class Recording(By):
+class Recording(By, OfAProfessional):
     """Somebody who recorded some of the care and support plan, and when they last did."""
 
     recorded_at: RecordedAt
@@ -264,7 +282,9 @@ class DerivedOfPlan(TypedDict):
     ]
     agreement: NotRequired[Annotated[AgreementStands, titled("Agreement", "The latest one.")]]
     review: NotRequired[Annotated[ReviewStands, titled("Review", "The next one of the plan.")]]
-    lead: NotRequired[Annotated[Party | Agent, titled("Lead", "The professional who leads it.")]]
+    lead: NotRequired[
+        Annotated[Party | Professional, titled("Lead", "The professional who leads it.")]
+    ]
     location: NotRequired[
         Annotated[Location, titled("Location", "Where it was last reviewed, or else opened.")]
     ]

@@ -8,6 +8,7 @@ import msgspec
 import orjson
 
 from services.plan.store.document import with_authorship
+from services.plan.store.reading import professional_shown
 from services.plan.store.values import dumps
 from shared.chassis.database.database import Database
 
@@ -20,6 +21,7 @@ Authored = tuple[str, UUID, bytes, Mapping[str, int]]
 
 
 class _Provenance(msgspec.Struct, gc=False):
+    stated_by: msgspec.Raw = _NULL
     on_behalf_of: msgspec.Raw = _NULL
     supported_by: msgspec.Raw = _NULL
     location: msgspec.Raw = _NULL
@@ -74,16 +76,17 @@ async def _said(
 
 def said_by(row: Mapping[str, Any]) -> bytes:
     """Who said what a row of the ledger set, as authorship has it."""
+    provenance = _event(row["event"]).provenance
+    stated_by = professional_shown(orjson.loads(bytes(provenance.stated_by)))
     said: dict[str, Any] = {
         "entry_version": row["entry_version"],
         "contribution_id": row["contribution_id"],
-        "stated_by": orjson.Fragment(row["stated_by"]),
+        "stated_by": stated_by or orjson.Fragment(row["stated_by"]),
         "recorded_by": orjson.Fragment(row["by"]),
         "stated_at": row["stated_at"],
         "recorded_at": row["recorded_at"],
         "plan_version": row["plan_version"],
     }
-    provenance = _event(row["event"]).provenance
     for name in _BESIDE:
         given = orjson.loads(bytes(getattr(provenance, name)))
         if given:

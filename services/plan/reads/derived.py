@@ -17,6 +17,7 @@ from services.plan.fold.standard import (
 )
 from services.plan.reads.facts import facts_of
 from services.plan.reads.view import PlanView
+from services.plan.store.reading import professional_shown
 from services.plan.store.redacted import is_withheld
 from shared.chassis.database.database import Database
 from shared.chassis.policy.redaction.of_a_plan import Redaction
@@ -63,30 +64,58 @@ class PlanDerived:
     async def _beside(self, plan_id: UUID, plan: PlanFacts, redaction: Redaction) -> Beside:
         """What stands in the provenance of single contributions, those that are withheld apart."""
         rows = await self._database.pool.fetch(
-            """SELECT section, entry_id, entry_type, "by", recorded_at, fields
+            """SELECT plan_version, section, entry_id, entry_type, "by", stated_by, recorded_at,
+                      fields
                  FROM ledger.plan_ledger WHERE plan_id = $1 AND plan_version <= $2
                 ORDER BY plan_version""",
             plan_id,
             plan.version,
         )
+        shown = [
+            row
+            for row in rows
+            if not is_withheld(row["fields"], redaction.of(row["section"], row["entry_id"]))
+        ]
+        # Who wrote something down is known by name and role alone. The rest of what the standard
+        # asks of a professional they say themselves, where they say something as who they are.
+        as_themselves = {
+            row["by"]: row["plan_version"] for row in shown if _is_said_by_its_recorder(row)
+        }
+        told = await self._stated_by(plan_id, as_themselves.values())
         recorded = [
             Recorded(
                 (row["section"], str(row["entry_id"])),
                 (row["section"], row["entry_type"]),
-                orjson.loads(row["by"]),
+                {**told.get(as_themselves.get(row["by"], 0), {}), **orjson.loads(row["by"])},
                 row["recorded_at"],
             )
-            for row in rows
-            if not is_withheld(row["fields"], redaction.of(row["section"], row["entry_id"]))
+            for row in shown
         ]
         opened = await self._opening(plan_id, plan)
         held = await self._last_review(plan_id, plan)
-        who = opened.get("stated_by", opened.get("recorded_by", {}))
+        who = professional_shown(opened.get("stated_by") or opened.get("recorded_by"))
         return Beside(
             recorded,
-            _named(who) if who.get("kind") == "professional" else None,
+            who if who.get("kind") == "professional" else None,
             held.get("location") or opened.get("location"),
         )
+
+    async def _stated_by(
+        self, plan_id: UUID, versions: Iterable[int]
+    ) -> Mapping[int, Mapping[str, Any]]:
+        """Who said what made these versions of a plan."""
+        rows = await self._database.pool.fetch(
+            """SELECT plan_version, event FROM ledger.plan_ledger
+                WHERE plan_id = $1 AND plan_version = ANY ($2::bigint[])""",
+            plan_id,
+            list(versions),
+        )
+        return {
+            row["plan_version"]: professional_shown(
+                orjson.loads(row["event"]).get("provenance", {}).get("stated_by")
+            )
+            for row in rows
+        }
 
     async def _last_review(self, plan_id: UUID, plan: PlanFacts) -> Mapping[str, Any]:
         """The provenance of the last formal review of the plan that was held."""
@@ -119,11 +148,12 @@ class PlanDerived:
         return told
 
 
-def _named(who: Mapping[str, Any]) -> dict[str, Any]:
-    """Somebody as they are shown: by the number of their profession, and not by their token's."""
-    identifier = who.get("identifier")
-    is_of_a_token = isinstance(identifier, dict) and identifier.get("kind") == "sub"
-    return {name: of for name, of in who.items() if name != "identifier" or not is_of_a_token}
+def _is_said_by_its_recorder(row: Mapping[str, Any]) -> bool:
+    """True where who said it is who wrote it down: of one organisation, and of one name."""
+    if row["by"] == row["stated_by"]:
+        return True
+    by, said = orjson.loads(row["by"]), orjson.loads(row["stated_by"])
+    return all(by.get(name) == said.get(name) for name in ("kind", "name"))
 
 
 def _instant(given: str | None) -> datetime | None:

@@ -20,6 +20,8 @@ _SCHEMA: Final = re.compile(rb"[!-~]{1,200}")
 
 _BY: Final = ("kind", "name", "role", "organisation")
 _STATED_BY: Final = (*_BY, "relationship")
+_OF_A_PROFESSIONAL: Final = ("team", "contact", "grade", "speciality")
+_TOKENS_OWN: Final = "sub"
 _ORGANISATION: Final = ("ods", "local_id", "name")
 
 
@@ -106,6 +108,14 @@ def _shown(agent: Any, members: tuple[str, ...]) -> dict[str, Any]:
             name: held for name in _ORGANISATION if (held := organisation.get(name)) is not None
         }
     return shown
+
+
+def professional_shown(agent: Any) -> dict[str, Any]:
+    """Somebody with what tells a professional, their number among it; never what their token is."""
+    shown = _shown(agent, (*_STATED_BY, *_OF_A_PROFESSIONAL))
+    number = agent.get("identifier") if shown else None
+    is_shown = isinstance(number, dict) and number.get("kind") != _TOKENS_OWN
+    return {**shown, "identifier": number} if is_shown else shown
 
 
 def _reason_of(event: RecordedEvent) -> Json | None:

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from eventsourcing.domain import Aggregate
 
+from shared.ledger.elements import InProvenance
 from shared.ledger.entry.change import Change
 from shared.ledger.entry.checks import must_be_own_organisation
 from shared.ledger.entry.declared import common
@@ -78,7 +79,7 @@ class Entry(Aggregate):
     """True where to contribute for the person is to agree for them, which few Proxies may."""
     carries: ClassVar[tuple[str, ...]] = ()
     """The groups of the standard that it stands for; its fields carry what is in them."""
-    provenance_carries: ClassVar[Mapping[str, str]] = MappingProxyType({})
+    provenance_carries: ClassVar[InProvenance] = MappingProxyType({})
     """The elements of those groups that members of its provenance carry, by the member's name."""
 
     class Event(Aggregate.Event):

@@ -1,6 +1,7 @@
 """The plan is read as it is, by those who may."""
 
 import asyncio
+from dataclasses import replace
 from uuid import uuid4
 
 import orjson
@@ -10,7 +11,7 @@ from services.plan.reads.current import CurrentPlans
 from shared.chassis.http.parameters import cursor_of
 from shared.chassis.wire.position import Position
 from shared.cli.token import person, related_person
-from shared.testing.events import History
+from shared.testing.events import GP, History
 from shared.testing.eventually import eventually
 from tests.component.plan.bench import Bench, codes, fold_directly, plan_store, short_history, shown
 from tests.component.plan.withheld.readers import EVERYTHING, let_in, proxy, related
@@ -56,6 +57,31 @@ async def test_the_plan_is_read_with_its_headers_and_not_sent_twice(bench: Bench
         only = await client.get(f"/v1/plans/{history.plan_id}?include=authorship")
         assert "goals" not in only.json()["sections"]
         assert "authorship" in only.json()["sections"]["needs"][0]
+
+
+async def test_authorship_has_what_the_standard_asks_of_who_said_it_and_where(bench: Bench) -> None:
+    history = History()
+    number = {"kind": "nmc", "value": "98A7654Z"}
+    nurse = {**GP, "grade": "Band 6", "contact": "01632 960110", "identifier": number}
+    more = {"location": {"text": "At home"}, "supported_by": {"name": "Tom"}}
+    need = uuid4()
+    found = history.event("needs", "found", need, "created", {"what": 2}, stated_by=nurse)
+    found = replace(found, provenance={**found.provenance, **more})
+    bare = history.event("needs", "found", uuid4(), "created", {"what": 3})
+    async with bench.service() as client:
+        await bench.publish(history.opened(), found, bare)
+        await shown(client, history.plan_id, 3)
+        asked = f"/v1/plans/{history.plan_id}?include=authorship,derived"
+        told = (await client.get(asked)).json()
+    said, unsaid = (one["authorship"]["what"] for one in told["sections"]["needs"])
+    assert {name: said[name] for name in more} == more
+    assert (said["stated_by"]["grade"], said["stated_by"]["identifier"]) == ("Band 6", number)
+    assert unsaid.keys().isdisjoint(more)
+    # What their token is called stays with the ledger.
+    assert "identifier" not in {**unsaid["stated_by"], **unsaid["recorded_by"]}
+    assert "identifier" not in told["derived"]["lead"]
+    (contributor,) = told["derived"]["contributors"]
+    assert (contributor["grade"], contributor["contact"]) == ("Band 6", "01632 960110")
 
 
 async def test_what_cannot_be_asked_is_a_problem_that_names_it(bench: Bench) -> None:
