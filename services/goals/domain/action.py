@@ -40,7 +40,7 @@ from shared.ledger import (
     must_say_something,
     titled,
 )
-from shared.ledger.codes.care import ACTIONS
+from shared.ledger.codes.care import ACTION_STATUSES, ACTIONS
 
 
 class ActionStatus(Choice):
@@ -80,7 +80,10 @@ Strategies = Annotated[
     Carries("Suggested strategies"),
 ]
 HowFar = Annotated[
-    Status[ActionStatus], titled("Status", "How far the action has come."), Carries("Status")
+    Status[ActionStatus],
+    titled("Status", "How far the action has come."),
+    ACTION_STATUSES,
+    Carries("Status"),
 ]
 Confidence = Annotated[
     Score,

@@ -24,7 +24,7 @@ from shared.ledger import (
     must_say_something,
     titled,
 )
-from shared.ledger.codes.care import GOALS
+from shared.ledger.codes.care import GOAL_STATUSES, GOALS
 
 GOALS_AND_HOPES: Final = "Care and support plan > Needs, concerns or problems > Goals and hopes"
 """The group of the standard that all entries of this section stand in."""
@@ -55,7 +55,10 @@ Strengths = Annotated[
     tuple[StrengthRef, ...], titled("Strengths", "The strengths that the goal builds on.")
 ]
 HowFar = Annotated[
-    Status[GoalStatus], titled("Status", "How far the goal has come."), Carries("Goal status")
+    Status[GoalStatus],
+    titled("Status", "How far the goal has come."),
+    GOAL_STATUSES,
+    Carries("Goal status"),
 ]
 
 NEEDS_AN_AIM = Refusal(

@@ -21,7 +21,7 @@ from shared.ledger import (
     must_say_something,
     titled,
 )
-from shared.ledger.codes.care import GOALS, HEALTHCARE_MATTERS
+from shared.ledger.codes.care import GOAL_STATUSES, GOALS, HEALTHCARE_MATTERS
 
 Aim = Annotated[
     CodedText,
@@ -35,7 +35,10 @@ CameOfIt = Annotated[
     CodedText, titled("Outcome", "What came of it."), HEALTHCARE_MATTERS, Carries("Outcome")
 ]
 HowFar = Annotated[
-    Status[GoalStatus], titled("Status", "How far this stage has come."), Carries("Goal status")
+    Status[GoalStatus],
+    titled("Status", "How far this stage has come."),
+    GOAL_STATUSES,
+    Carries("Goal status"),
 ]
 
 NEEDS_AN_AIM = Refusal(

@@ -89,3 +89,17 @@ CARE_PLAN_TYPES: Final = CodeList(
     "care-plan-types", titled("Kinds of plan", "What kind of plan it is."), {SNOMED: None}
 )
 """SNOMED CT refset 999001471000000108."""
+
+ACTION_STATUSES: Final = CodeList(
+    "care-planning-action-context",
+    titled("Status of an action", "How far an action has come."),
+    {SNOMED: None},
+)
+"""SNOMED CT refset 999000081000000105."""
+
+GOAL_STATUSES: Final = CodeList(
+    "care-planning-goal-context",
+    titled("Status of a goal", "How far a goal has come."),
+    {SNOMED: None},
+)
+"""SNOMED CT refset 999000091000000107."""

@@ -42,9 +42,13 @@ LISTS: Final[Mapping[tuple[str, str], Mapping[str, CodeList]]] = {
     PERSONAL_CONTACT: {"relationship": care.RELATIONSHIP},
     STRENGTH: {"what": care.HEALTHCARE_MATTERS},
     NEED: {"what": care.HEALTH_ISSUES},
-    GOAL: {"aim": care.GOALS},
-    ACTION: {"what": care.ACTIONS},
-    STAGE_GOAL: {"aim": care.GOALS, "outcome": care.HEALTHCARE_MATTERS},
+    GOAL: {"aim": care.GOALS, "status": care.GOAL_STATUSES},
+    ACTION: {"what": care.ACTIONS, "status": care.ACTION_STATUSES},
+    STAGE_GOAL: {
+        "aim": care.GOALS,
+        "outcome": care.HEALTHCARE_MATTERS,
+        "status": care.GOAL_STATUSES,
+    },
     OUTCOME: {"what": care.HEALTHCARE_MATTERS},
     CONTINGENCY_PLAN: {
         "name": care.CARE_PLAN_TYPES,
