@@ -33,6 +33,7 @@ from services.plan.fold.findings.reviews import (
     DUE_SOON_DAYS,
     changed_since,
     days_until,
+    latest_agreements,
     next_due,
     out_of_date_after,
 )
@@ -232,14 +233,14 @@ def _state(due_on: Any, today: Today) -> str:
 
 def _agreement(plan: PlanFacts, subject: EntryKey | str) -> dict[str, Any]:
     """The latest agreement to the plan or to an entry."""
-    latest = [one for one in plan.current(AGREEMENT) if _subject_of(one) == subject]
-    if not latest or plan.lacks(AGREEMENT, "subject", "outcome", "plan_version"):
+    latest = latest_agreements(plan).get(subject)
+    if latest is None or plan.lacks(AGREEMENT, "subject", "outcome", "plan_version"):
         return {}
-    to = latest[-1].content.get("plan_version")
+    to = latest.content.get("plan_version")
     has_changed = isinstance(to, int) and changed_since(plan, subject, to)
     agreement = {
-        "entry_id": latest[-1].entry_id,
-        "outcome": latest[-1].content.get("outcome"),
+        "entry_id": latest.entry_id,
+        "outcome": latest.content.get("outcome"),
         "plan_version": to,
         "changed_since": has_changed,
     }

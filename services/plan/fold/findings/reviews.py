@@ -104,9 +104,7 @@ def advised(plan: PlanFacts, today: Today) -> Iterator[Found]:
 
 def agreed(plan: PlanFacts, _: Today) -> Iterator[Found]:
     """Whether the plan and its parts are agreed to, and still as they were then."""
-    latest: dict[EntryKey | str, Said] = {}
-    for agreement in plan.current(AGREEMENT):
-        latest[_subject(agreement)] = agreement
+    latest = latest_agreements(plan)
     if plan.person is not None and _PLAN not in latest:
         words = "Nobody has recorded whether the person agrees to the plan."
         yield Found("no-agreement-recorded", (about(plan.person),), words)
@@ -124,6 +122,17 @@ def agreed(plan: PlanFacts, _: Today) -> Iterator[Found]:
         elif changed_since(plan, subject, to):
             words = "It has changed since it was agreed to: the agreement is to an earlier version."
             yield Found("changed-since-agreement", of, words)
+
+
+def latest_agreements(plan: PlanFacts) -> dict[EntryKey | str, Said]:
+    """What was last said of the plan and of each part: an older one may be written down later."""
+    latest: dict[EntryKey | str, Said] = {}
+    for agreement in plan.current(AGREEMENT):
+        subject = _subject(agreement)
+        before = latest.get(subject)
+        if before is None or before.stated_at <= agreement.stated_at:
+            latest[subject] = agreement
+    return latest
 
 
 def changed_since(plan: PlanFacts, subject: EntryKey | str, version: int) -> bool:
