@@ -7,14 +7,17 @@ from typing import Any, Final
 
 from shared.ledger import kebab
 from shared.ledger.elements import BETWEEN
+from shared.standard.carried import said_of
 from shared.standard.coverage import Coverage
 from shared.standard.export import exported
 from shared.standard.tree import Element
 
 _IN_A_LIST: Final = "[]"
+_ADDRESS: Final = "Person demographics > Person's address"
+_OF_AN_ADDRESS: Final = (f"{_ADDRESS} > Address line 1", f"{_ADDRESS} > Postcode")
 _CARRIER: Final = re.compile(r"(?P<section>\w+)\.(?P<entry>\w+)(?P<path>[. ].*)?")
 _FROM_PROVENANCE: Final = " provenance."
-_SHOWN_AS: Final = {"recorded_by": "by"}
+_PERFORMED: Final = "Performing professional"
 
 Plan = Mapping[str, Any]
 
@@ -46,18 +49,28 @@ class Checked:
 def check(plan: Plan, coverage: Coverage) -> Checked:
     """Hold a plan, as ``GET /v1/plans/{plan_id}`` gives it, against every element.
 
-    What the plan derives is held where it was asked for with ``include=derived``.
+    What the plan derives, and who said what of it, is held where it was asked for with
+    ``include=derived,authorship``.
     """
     held: list[Element] = []
     lacking: list[Element] = []
     # What is derived, and what stands in a provenance, is held where the standard's form has it.
     in_its_form = set(_paths_in(exported(plan, coverage, {}).document))
     for element in coverage.elements:
+        # Who performed something is a professional, which no path says.
         told = element.path in in_its_form or any(
-            _holds(plan, carrier) for carrier in coverage.carriers[element.path]
+            _holds(plan, carrier)
+            for carrier in coverage.carriers[element.path]
+            if _PERFORMED not in element.path
         )
         (held if told else lacking).append(element)
-    missing = [one for one in lacking if one.duty == "M" and _is_asked_for(one, plan)]
+    missing = [
+        one
+        for one in coverage.elements
+        if one.duty == "M"
+        and _is_asked_for(one, plan)
+        and (one in lacking or (one.path in _OF_AN_ADDRESS and not _has_an_address(plan)))
+    ]
     return Checked(held, lacking, missing, tuple(_criteria(plan, sendable=not missing)))
 
 
@@ -69,10 +82,9 @@ def _holds(plan: Plan, carrier: str) -> bool:
     for entry in _entries(plan, kebab(found["section"]), kebab(found["entry"])):
         if _FROM_PROVENANCE in path:
             field, _, member = path.partition(_FROM_PROVENANCE)
-            first, *others = member.split(".")
-            has_field = not field or any(_values(entry["content"], field.strip(".").split(".")))
-            place = _SHOWN_AS.get(first, first)
-            if has_field and any(_values(entry, [place, *others])):
+            name = field.strip(".")
+            has_field = not name or any(_values(entry["content"], name.split(".")))
+            if has_field and any(_values(said_of(entry, name or None), member.split("."))):
                 return True
         elif not path or any(_values(entry["content"], path.strip(".").split("."))):
             return True
@@ -112,6 +124,15 @@ def _is_asked_for(element: Element, plan: Plan) -> bool:
     return True
 
 
+def _has_an_address(plan: Plan) -> bool:
+    """True where one address has all that an address must have; two halves are none."""
+    return any(
+        one.get("line1") and one.get("postcode")
+        for person in _entries(plan, "person", "person")
+        for one in person["content"].get("addresses") or ()
+    )
+
+
 def _criteria(plan: Plan, *, sendable: bool) -> Iterator[Criterion]:
     def has(section: str, entry: str, judge: Callable[[Plan], bool] = bool) -> bool:
         return any(judge(one["content"]) for one in _entries(plan, section, entry))
@@ -130,12 +151,19 @@ def _criteria(plan: Plan, *, sendable: bool) -> Iterator[Criterion]:
     )
     yield Criterion(
         3,
-        "Outcomes are agreed: there is a goal with an outcome, and an action somebody answers for.",
-        has("goals", "goal")
-        and has("goals", "outcome")
-        and has("goals", "action", lambda said: bool(said.get("who"))),
+        "Outcomes are agreed: there is a goal with an outcome, and with an action that somebody "
+        "answers for.",
+        bool(
+            _goals_of(plan, "outcome", lambda _: True)
+            & _goals_of(plan, "action", lambda said: bool(said.get("who")))
+        ),
     )
-    yield Criterion(4, "The plan can be shared: nothing mandatory is missing.", sendable)
+    yield Criterion(
+        4,
+        "The plan can be shared, and is: nothing mandatory is missing, and an organisation has a "
+        "relationship by which it sees the plan.",
+        sendable and has("care-team", "relationship"),
+    )
     yield Criterion(
         5,
         "It is reviewed: a review has a day or an interval, and somebody who sees to it.",
@@ -147,6 +175,19 @@ def _criteria(plan: Plan, *, sendable: bool) -> Iterator[Criterion]:
             ),
         ),
     )
+
+
+def _goals_of(plan: Plan, entry: str, judge: Callable[[Plan], bool]) -> set[str]:
+    """The goals on the plan that such entries are of."""
+    goals = {one["entry_id"] for one in _entries(plan, "goals", "goal")}
+    named = set()
+    for one in _entries(plan, "goals", entry):
+        said = one["content"]
+        if judge(said):
+            named |= {
+                ref["entry_id"] for ref in [said.get("goal_id"), *said.get("goal_ids", ())] if ref
+            }
+    return goals & named
 
 
 def _entries(plan: Plan, section: str, entry_type: str) -> Iterator[Mapping[str, Any]]:

@@ -53,6 +53,7 @@ _YES_OR_NO: Final = "boolean"
 NO_PLAIN_YES: Final = (
     "The answer is no plain yes to what the plan says now; the plan has it in full."
 )
+LACKS_MANDATORY: Final = "It lacks what the standard does not let one of these be without."
 _ABOUT_OTHERS: Final = "It is about somebody else, and stays here until that mark is lifted."
 
 
@@ -175,7 +176,13 @@ class _Walk:
         return released
 
     def _group(self, group: Element, at: At) -> Any:
-        found = [told for one in self._instances(group, at) if (told := self._members(group, one))]
+        found = []
+        for one in self._instances(group, at):
+            told = self._members(group, one)
+            if told and self._lacks_mandatory(group, told):
+                self._leave_out(group, one, LACKS_MANDATORY)
+            elif told:
+                found.append(told)
         if not found:
             return None
         if group.cardinality.endswith("*"):
@@ -183,6 +190,13 @@ class _Walk:
         if len(found) > 1:
             self._leave_out(group, at, NO_PLACE)
         return found[0]
+
+    def _lacks_mandatory(self, group: Element, told: Mapping[str, Any]) -> bool:
+        """True for one of several that cannot be sent without what it has not."""
+        below = self._below.get(group.path, ())
+        return group.cardinality.endswith("*") and any(
+            one.duty == "M" and one.name not in told for one in below
+        )
 
     def _members(self, group: Element, at: At) -> dict[str, Any]:
         below = self._below.get(group.path)
@@ -243,7 +257,8 @@ class _Walk:
             ]
         if kind in (("stewardship", "agreement"), ("stewardship", "review")):
             about = [one for one in entries if _is(one["content"].get("subject"), at)]
-            return about[-1:]
+            # The one that was said last, which may have been written down before another.
+            return sorted(about, key=lambda one: str(one.get("stated_at") or ""))[-1:]
         return entries
 
     def _held(self, element: Element, carriers: Sequence[Carrier], at: At) -> Iterator[At]:
@@ -342,7 +357,7 @@ def _in_provenance(element: Element, carrier: Carrier, at: At) -> Iterator[At]:
     if field_ is not None and not any(values_at(entry["content"], carrier.path)):
         return
     said = said_of(entry, field_)
-    by = said.get("stated_by") or {}
+    by = said.get(carrier.provenance[0]) or {}
     if element.name == _PERFORMED and by.get("kind") != "professional":
         return
     path = (_PROVENANCE, *carrier.provenance)

@@ -28,12 +28,13 @@ def declared() -> Coverage:
 
 
 def test_an_element_is_held_where_a_current_entry_has_a_value_for_it(declared: Coverage) -> None:
+    told = {"triggers": {"entry_version": 1, "stated_by": {}, "location": {"ods": "ZZG01"}}}
     plan = {
         "sections": {
             "hopes-and-crises": [
                 entry("hope", {"aim": {"text": "to walk"}, "importance": None}),
                 entry("hope", {"importance": 9}, current=False),
-                entry("crisis", {"triggers": [{}, {"text": "a fall"}]}, location={"ods": "ZZG01"}),
+                entry("crisis", {"triggers": [{}, {"text": "a fall"}]}, authorship=told),
             ]
         }
     }
@@ -62,9 +63,10 @@ def test_the_five_criteria_are_met_by_what_the_plan_holds() -> None:
         "about-me": [entry("about-me", {"responses": {"my_wellness": {"text": "Good"}}})],
         "care-team": [entry("personal-contact", {"name": "Ruth"})],
         "goals": [
-            entry("goal", {"aim": {"text": "walk"}}),
-            entry("outcome", {"what": {"text": "walks"}}),
-            entry("action", {"who": {"name": "Edie"}}),
+            {**entry("goal", {"aim": {"text": "walk"}}), "entry_id": "g1"},
+            {**entry("goal", {"aim": {"text": "sing"}}), "entry_id": "g2"},
+            entry("outcome", {"what": {"text": "walks"}, "goal_id": {"entry_id": "g1"}}),
+            entry("action", {"who": {"name": "Edie"}, "goal_ids": [{"entry_id": "g1"}]}),
         ],
         "stewardship": [
             entry("agreement", {"outcome": "yes"}),
@@ -73,6 +75,28 @@ def test_the_five_criteria_are_met_by_what_the_plan_holds() -> None:
     }
     criteria = check(a_plan(**told), everything).criteria
     assert [one.number for one in criteria if one.is_met] == [1, 2, 3, 5]
+    # An outcome of one goal and somebody who answers for another make no goal that is agreed.
+    told["goals"][2]["content"]["goal_id"] = {"entry_id": "g2"}
+    criteria = check(a_plan(**told), everything).criteria
+    assert [one.number for one in criteria if one.is_met] == [1, 2, 5]
+
+
+def test_a_plan_is_sent_with_one_whole_address_and_shared_where_somebody_sees_it() -> None:
+    everything = declared_coverage()
+    person = {
+        "name": {"first": "Edith", "family": "Marlow-Synth"},
+        "date_of_birth": "1938-03-14",
+        "addresses": [{"line1": "4 Sample Court"}, {"postcode": "ZZ1 1AA"}],
+        "gp_practices": [{"ods": "ZZG01"}],
+    }
+    halves = check(a_plan(person=[entry("person", person)]), everything)
+    assert [one.name for one in halves.mandatory_missing] == ["Address line 1", "Postcode"]
+    person["addresses"] = [{"line1": "4 Sample Court", "postcode": "ZZ1 1AA"}]
+    alone = check(a_plan(person=[entry("person", person)]), everything)
+    assert (alone.is_sendable, alone.criteria[3].is_met) == (True, False)
+    sees = {"care-team": [entry("relationship", {"kind": "registration"})]}
+    shared = check(a_plan(person=[entry("person", person)], **sees), everything)
+    assert shared.criteria[3].is_met
 
 
 def test_what_is_derived_and_who_said_it_count_where_they_were_asked_for() -> None:

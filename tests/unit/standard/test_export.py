@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from shared.standard.declared import declared_code_lists, declared_coverage
-from shared.standard.export import Exported, exported
+from shared.standard.export import LACKS_MANDATORY, Exported, exported
 from shared.standard.limits import CODE_UNKNOWN, NO_PLACE, TOO_LONG
 from shared.standard.tree import elements
 
@@ -34,6 +34,12 @@ def entry(entry_type: str, entry_id: str, content: dict[str, Any], **more: Any) 
         **said,
         **more,
     }
+
+
+def authored(version: int, stated_by: dict[str, Any], **more: Any) -> dict[str, Any]:
+    """Who said a leaf, as a plan has it with ``include=authorship``."""
+    said = {"plan_version": version, "stated_by": stated_by, "recorded_by": NURSE}
+    return {**said, "stated_at": TOLD_AT, "recorded_at": STORED_AT, **more}
 
 
 def ref(section: str, entry_id: str) -> dict[str, str]:
@@ -89,7 +95,14 @@ def test_a_text_that_fits_is_not_touched() -> None:
         ({"gender": {"text": "Woman"}}, "Gender", CODE_UNKNOWN),
         ({"gender": {"code": {"system": UK, "code": "7"}}}, "Gender", CODE_UNKNOWN),
         ({"contact": {"phones": [{"number": "0" * 36}]}}, "Person's telephone number", TOO_LONG),
-        ({"addresses": [{"line1": "1", "postcode": "ZZ1 1AAAAA"}]}, "Postcode", TOO_LONG),
+        (
+            {
+                "name": {"first": "E", "family": "S", "title": "Dr"},
+                "nhs_number": {"value": "9" * 11},
+            },
+            "NHS number",
+            TOO_LONG,
+        ),
     ],
 )
 def test_a_number_or_a_code_is_never_cut_but_left_out_and_told(
@@ -100,6 +113,28 @@ def test_a_number_or_a_code_is_never_cut_but_left_out_and_told(
     assert left_out["element"].endswith(element)
     assert left_out["why"] == why
     assert element not in names_in(told.document)
+
+
+def test_half_an_address_is_not_sent_as_one_and_that_is_told() -> None:
+    whole = {"line1": "4 Sample Court", "postcode": "ZZ1 1AA"}
+    told = out(person=[entry("person", "p", {"addresses": [{"postcode": "ZZ2 2AA"}, whole]})])
+    (address,) = told.document["Person demographics"]["Person's address"]
+    assert address["Postcode"] == "ZZ1 1AA"
+    (left_out,) = told.left_out
+    assert left_out["why"] == LACKS_MANDATORY
+    assert left_out["at"] == "Person demographics > Person's address[0]"
+
+
+def test_of_two_agreements_the_one_that_was_said_last_is_exported() -> None:
+    content = {"subject": "plan", "outcome": "yes"}
+    told = out(
+        stewardship=[
+            entry("agreement", "new", {**content, "name": "Edith"}),
+            entry("agreement", "old", {**content, "name": "Tom"}, stated_at="2025-01-01T09:00:00Z"),
+        ]
+    )
+    agreed = told.document["Care and support plan"]
+    assert agreed["Agreed with person or legitimate representative"]["Person full name"] == "Edith"
 
 
 def test_a_code_of_its_list_stands_alone_where_the_standard_has_only_a_code() -> None:
@@ -218,6 +253,69 @@ def test_who_said_it_who_wrote_it_and_where_come_from_the_provenance() -> None:
     (formulation,) = told.document["Formulation"]["Formulation record entry"]
     assert "Performing professional" not in formulation
     assert formulation["Date"] == TOLD_AT
+
+
+def test_of_a_professional_all_is_exported_that_they_say_of_themselves() -> None:
+    senior = {**NURSE, "name": "Jo Ferry-Synth", "grade": "Band 7", "speciality": "431",
+              "contact": "01632 960110"}  # fmt: skip
+    writer = {name: senior[name] for name in ("kind", "name", "role", "organisation")}
+    said = {
+        "contacts": authored(4, EDITH, location={"text": "Her kitchen"}),
+        "triggers": authored(3, senior, location={"ods": "ZZC01"}),
+        "name": authored(2, NURSE, location={"text": "Her kitchen"}),
+        "visibility": authored(5, {**NURSE, "name": "An officer"}, location={"text": "An office"}),
+    }
+    content = {"triggers": [{"text": "A fall"}]}
+    told = out(
+        contingency_plans=[
+            entry("contingency-plan", "c1", content, by=writer, stated_by=EDITH, authorship=said)
+        ],
+    )
+    (plan,) = told.document["Contingency/safety plans"]
+    assert plan["Performing professional"] == {
+        "Name": "Jo Ferry-Synth",
+        "Role": {"text": "nurse"},
+        "Grade": "Band 7",
+        "Speciality": "431",
+        "Professional identifier": "98A7654Z",
+        "Organisation": {"Coded value": "ZZC01", "Free text": "Riverside"},
+        "Contact details": "01632 960110",
+    }
+    # Who wrote it down is known by name and role alone; the rest they say of themselves.
+    written = plan["Person completing record"]
+    assert (written["Date completed"], written["Grade"]) == (STORED_AT, "Band 7")
+    assert (written["Specialty"], written["Professional identifier"]) == ("431", "98A7654Z")
+    assert plan["Location"] == [{"Free text": "Her kitchen"}, {"Coded value": "ZZC01"}]
+
+
+def test_a_formulation_is_of_the_day_it_was_made_and_not_of_the_day_it_was_shared() -> None:
+    other = {**NURSE, "name": "Another"}
+    said = {
+        "text": authored(1, NURSE, location={"text": "The clinic"}),
+        "shared_with_person": authored(2, other, stated_at="2026-09-09T09:00:00Z"),
+    }
+    content = {"text": "Together", "shared_with_person": {"state": "shared"}}
+    later = {"stated_by": other, "stated_at": "2026-09-09T09:00:00Z"}
+    told = out(needs=[entry("formulation", "f1", content, authorship=said, **later)])
+    (one,) = told.document["Formulation"]["Formulation record entry"]
+    assert one["Date"] == TOLD_AT
+    assert one["Performing professional"]["Name"] == NURSE["name"]
+    assert one["Location"] == {"Free text": "The clinic"}
+
+
+def test_who_made_an_advance_statement_with_the_person_is_who_wrote_it_down() -> None:
+    statement = {"held_at": "At home", "what": {"text": "To stay at home"}}
+    content = {"triggers": [{"text": "A fall"}], "advance_statement": statement}
+    said = authored(2, EDITH, location={"text": "Her kitchen"}) | {"recorded_by": NURSE}
+    told = out(
+        contingency_plans=[
+            entry("contingency-plan", "c1", content, authorship={"advance_statement": said})
+        ]
+    )
+    made = told.document["Contingency/safety plans"][0]["Advance statement"]
+    assert made["Performing professional"]["Name"] == NURSE["name"]
+    assert made["Person completing record"]["Name"] == NURSE["name"]
+    assert (made["Location"], made["Date"]) == ({"Free text": "Her kitchen"}, TOLD_AT)
 
 
 @pytest.mark.parametrize(

@@ -381,6 +381,16 @@ def test_an_agreement_is_to_a_version_and_says_so_when_more_changed() -> None:
     assert plan.codes(*codes) == [("not-agreed", "z"), ("agreement-to-unknown-version", "z")]
 
 
+def test_what_was_said_last_counts_and_not_what_was_written_down_last() -> None:
+    plan = APlan()
+    agreed = {"subject": "plan", "outcome": "yes", "plan_version": 1}
+    plan.says("stewardship/agreement", "y", agreed)
+    plan.says("stewardship/agreement", "old", {**agreed, "outcome": "no"}, at=OPENED)
+    assert plan.codes("not-agreed") == []
+    plan.says("stewardship/agreement", "new", {**agreed, "outcome": "no"})
+    assert plan.codes("not-agreed") == [("not-agreed", "new")]
+
+
 def test_a_contingency_plan_rests_on_an_assessment_and_is_confirmed_within_a_year() -> None:
     plan = APlan().says(
         "contingency-plans/contingency-plan", "c1", {"triggers": [text("a fall")]}, at=OPENED
@@ -524,6 +534,17 @@ def test_a_code_of_no_list_and_words_where_the_standard_has_a_code_are_told_by_f
         "contact.preferred_method",
     ]
     assert [(one.entry_id, one.field) for one in action.entries] == [("a", "what")]
+
+
+def test_a_status_by_a_code_of_another_list_is_reported() -> None:
+    local = {"value": "on-going", "code": {"system": "urn:x-local", "code": "1"}}
+    plan = APlan().says("goals/goal", "g", {"status": local})
+    plan.says("goals/action", "a", {"status": {"value": "in-progress", "text": "half way"}})
+    plan.says("goals/stage-goal", "s", {"status": local})
+    found = [one.entries for one in plan.found() if one.code == "unmapped-code"]
+    assert [(entry.entry_id, entry.field) for (entry,) in found] == [
+        ("g", "status"), ("s", "status"),
+    ]  # fmt: skip
 
 
 def test_nobody_learns_from_a_finding_that_a_sex_is_recorded() -> None:
