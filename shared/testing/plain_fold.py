@@ -25,7 +25,7 @@ _STATES: Final = {
     "entered-in-error": "ended",
 }
 # What follows them is no update: "still right", who may see it, talk about the plan.
-_NO_UPDATE: Final = ("confirmed", "restricted", "restriction-lifted")
+_RESTRICTS: Final = ("restricted", "restriction-lifted")
 _BY: Final = ("kind", "name", "role", "organisation")
 _STATED_BY: Final = (*_BY, "relationship")
 
@@ -87,7 +87,8 @@ def of_counted(
     of_entries: dict[Key, list[tuple[int, Event]]] = {}
     for version, event in counted:
         of_entries.setdefault(key_of(event), []).append((version, event))
-        if not named(event, *_NO_UPDATE) and event["entry_type"] != "comment":
+        no_update = named(event, *_RESTRICTS) or only_confirms(event)
+        if not no_update and event["entry_type"] != "comment":
             at = instant(event["recorded_at"])
             plan["last_updated"] = max(plan["last_updated"] or at, at, key=_moment)
         merged_into = _note_state(plan, merged_into, event)
@@ -135,7 +136,7 @@ def entry(events: Sequence[Event]) -> dict[str, Any]:
             state = "withdrawn"
         if any(path.partition(".")[0] != "visibility" for path in leaves_of(event)):
             said = event
-        if named(event, "confirmed"):
+        if only_confirms(event):
             confirmed_at = stated_at(event)
         if "source_ref" in event["provenance"]:
             system = event["provenance"]["system"]["name"]
@@ -363,6 +364,11 @@ def _parked(told: Taken) -> list[dict[str, Any]]:
         }
         for key in sorted(waiting)
     ]
+
+
+def only_confirms(event: Event) -> bool:
+    """True for what is said to be right still: it sets nothing."""
+    return named(event, "confirmed") and not leaves_of(event)
 
 
 def named(event: Event, *names: str) -> bool:
