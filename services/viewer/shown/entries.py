@@ -140,7 +140,7 @@ class Entries:
         first = _ORDER.get(str(entry["entry_type"]), ())
         names: list[str] = [lead, *first, *words.fields, *content]
         for name in dict.fromkeys(names):
-            if name in content and name not in _HIDDEN:
+            if name in content and (name == lead or name not in _HIDDEN):
                 yield from self._of_a_field(entry, name, words.fields.get(name, Field()))
         for path in entry.get("withheld") or ():
             name, _, rest = str(path).partition(".")

@@ -15,12 +15,15 @@ Key = tuple[str, str]
 
 _TELEPHONE: Final = re.compile(r"\+?[0-9][0-9 ()-]{5,20}[0-9]|999|111|112")
 _A_DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}(?:-[0-9]{2})?")
-_INTERVAL: Final = re.compile(r"P(?=[0-9])(?:(\d+)Y)?(?:(\d+)M)?(?:(\d+)W)?(?:(\d+)D)?")
+_INTERVAL: Final = re.compile(
+    r"P(?=[0-9T])(?:(\d+)Y)?(?:(\d+)M)?(?:(\d+)W)?(?:(\d+)D)?"
+    r"(?:T(?=[0-9])(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)S)?)?"
+)
 _NOT_FOR_PEOPLE: Final = frozenset(
     {"item_id", "sha256", "mime", "media_id", "size", "system", "contact_ref", "order", "format"}
     | {"ods", "local_id", "identifiers_checked"}
 )
-_WORDLESS: Final = "A code that came without words"
+_WORDLESS: Final = "A code that came without words: {}"
 
 
 @dataclass(frozen=True)
@@ -87,7 +90,7 @@ class Showing:
             moment = clock.instant(said) if field.format == "date-time" else clock.day(said)
             return Shown("moment", moment.words, target=moment.iso)
         if (interval := _INTERVAL.fullmatch(said)) is not None:
-            return Shown("words", f"Every {_lasting(interval.groups())}")
+            return Shown("words", f"Every {_lasting(interval.groups()).removeprefix('1 ')}")
         return self.telephone(said)
 
     def telephone(self, said: str) -> Shown:
@@ -128,11 +131,12 @@ class Showing:
         term = ""
         if isinstance(code, Mapping):
             listed = field.term(str(code.get("system")), str(code.get("code")))
-            term = str(code.get("display") or listed or _WORDLESS)
+            term = str(code.get("display") or listed or "")
+            if not (term or text):
+                term = _WORDLESS.format(code.get("code"))
         if not text:
             return Shown("words", term)
-        same = term.casefold() == str(text).casefold()
-        return Shown("words", str(text), "" if same or term == _WORDLESS else term)
+        return Shown("words", str(text), "" if term.casefold() == str(text).casefold() else term)
 
     def status(self, said: Json, field: Field) -> Shown:
         """One value of a list, with the words it was said in."""
@@ -160,7 +164,9 @@ class Showing:
         """Somebody to contact, how and when."""
         role = self.value(said.get("role"), field.inside("role")).plain_text
         name = ", ".join(part for part in (str(said.get("name") or ""), role) if part)
-        more = [str(said[key]) for key in ("hours", "escalate_after") if said.get(key)]
+        more = [str(said["hours"])] if said.get("hours") else []
+        if (waited := _INTERVAL.fullmatch(str(said.get("escalate_after") or ""))) is not None:
+            more.append(f"go on to the next after {_lasting(waited.groups())} without an answer")
         number = self.telephone(str(said.get("contact") or ""))
         return Shown(number.kind, name, "; ".join(more), number.target, items=(number,))
 
@@ -230,10 +236,10 @@ class Showing:
 
 
 def _lasting(numbers: tuple[str | None, ...]) -> str:
-    units = ("year", "month", "week", "day")
+    units = ("year", "month", "week", "day", "hour", "minute", "second")
     given = zip(numbers, units, strict=True)
     said = [counted(int(number), unit) for number, unit in given if number is not None]
-    return " and ".join(said).removeprefix("1 ")
+    return " and ".join(said)
 
 
 def anchor(key: Key) -> str:

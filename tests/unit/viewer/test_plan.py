@@ -6,8 +6,11 @@ import re
 import pytest
 
 from services.viewer.shown.parts import PARTS
+from services.viewer.shown.values import Showing
+from services.viewer.shown.words import Field
 from tests.browser.recorded_apis import EDITH
 from tests.unit.viewer.laid_out import (
+    CLOCK,
     PLANS,
     answered,
     entries_of,
@@ -178,6 +181,34 @@ def test_a_section_that_is_not_declared_here_is_shown_all_the_same() -> None:
         "How often": "Every day",
         "Since": "2 November 2026",
     }
+
+
+@pytest.mark.parametrize("plan_id", PLANS)
+def test_every_entry_has_a_statement_and_who_made_it(plan_id: str) -> None:
+    for entry in entries_of(page_of(plan_id)):
+        assert entry.runs, entry.title
+        assert all(run.who for run in entry.runs if not run.statements[0].is_withheld), entry.title
+
+
+def test_a_code_without_words_is_shown_as_what_it_is() -> None:
+    showing = Showing(CLOCK, {})
+    code = {"code": {"system": "ods", "code": "ZZL01"}}
+    assert showing.coded(code, Field()).text == "A code that came without words: ZZL01"
+    assert showing.coded({**code, "text": "The council"}, Field()).note == ""
+
+
+@pytest.mark.parametrize(
+    ("waited", "words"),
+    [
+        ("PT15M", "go on to the next after 15 minutes without an answer"),
+        ("PT1H30M", "go on to the next after 1 hour and 30 minutes without an answer"),
+        ("P1DT12H", "go on to the next after 1 day and 12 hours without an answer"),
+    ],
+)
+def test_how_long_to_wait_for_an_answer_is_said_in_words(waited: str, words: str) -> None:
+    said = {"name": "Joy", "contact": "07700 900222", "hours": "9 to 5", "escalate_after": waited}
+    shown = Showing(CLOCK, {}).whom_to_call(said, Field())
+    assert shown.note == f"9 to 5; {words}"
 
 
 def test_a_plan_of_nothing_says_that_nothing_is_recorded() -> None:
