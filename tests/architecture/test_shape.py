@@ -44,7 +44,7 @@ OF_A_READER = {
         },
         "reads": {
             "current.py", "as_at.py", "history.py", "diff.py", "authorship.py", "redaction.py",
-            "view.py", "facts.py", "findings.py", "derived.py", "emergency.py", "past",
+            "view.py", "turns.py", "facts.py", "findings.py", "derived.py", "emergency.py", "past",
             "entries.py",
             "differences", "contributions.py",
         },

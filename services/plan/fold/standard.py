@@ -113,9 +113,8 @@ DERIVES: Final[Mapping[str, str]] = {
 
 @dataclass(frozen=True)
 class Recorded:
-    """Who recorded an event of the plan, and when; ``by`` as the plan shows it."""
+    """Who recorded something of a type of entry, and when; ``by`` as the plan shows it."""
 
-    entry: EntryKey
     kind: tuple[str, str]
     by: Mapping[str, Any]
     at: datetime

@@ -16,6 +16,7 @@ from services.plan.fold.standard import (
     reviews,
 )
 from services.plan.reads.facts import facts_of
+from services.plan.reads.turns import Turns
 from services.plan.reads.view import PlanView
 from services.plan.store.reading import professional_shown
 from services.plan.store.redacted import is_withheld
@@ -26,6 +27,13 @@ DERIVED: Final = "derived"
 REVIEWS: Final = "reviews"
 
 _REVIEW_HELD: Final = "careplan.stewardship.review-held"
+
+_PAGE: Final = 500
+_RECORDED: Final = """
+    SELECT plan_version, section, entry_id, entry_type, "by", stated_by, recorded_at, fields
+      FROM ledger.plan_ledger WHERE plan_id = $1 AND plan_version > $2 AND plan_version <= $3
+     ORDER BY plan_version LIMIT $4
+"""
 
 
 class PlanDerived:
@@ -49,6 +57,7 @@ class PlanDerived:
             return view
         plan, document = known.facts, orjson.loads(view.body)
         today = Today(at or known.seen_at[plan.version], self._zone)
+        turns = Turns()
         if REVIEWS in include:
             document[REVIEWS] = reviews(plan, today)
         if DERIVED in include:
@@ -56,6 +65,7 @@ class PlanDerived:
                 for entry in entries:
                     said = plan.entries[section, entry["entry_id"]]
                     entry[DERIVED] = of_an_entry(plan, said, today)
+                    await turns.pause()
             last_updated = _instant(document["last_updated"])
             told = await self._beside(view.plan_id, plan, view.redaction)
             document[DERIVED] = of_the_plan(plan, today, self._fields, told, last_updated)
@@ -63,34 +73,7 @@ class PlanDerived:
 
     async def _beside(self, plan_id: UUID, plan: PlanFacts, redaction: Redaction) -> Beside:
         """What stands in the provenance of single contributions, those that are withheld apart."""
-        rows = await self._database.pool.fetch(
-            """SELECT plan_version, section, entry_id, entry_type, "by", stated_by, recorded_at,
-                      fields
-                 FROM ledger.plan_ledger WHERE plan_id = $1 AND plan_version <= $2
-                ORDER BY plan_version""",
-            plan_id,
-            plan.version,
-        )
-        shown = [
-            row
-            for row in rows
-            if not is_withheld(row["fields"], redaction.of(row["section"], row["entry_id"]))
-        ]
-        # Who wrote something down is known by name and role alone. The rest of what the standard
-        # asks of a professional they say themselves, where they say something as who they are.
-        as_themselves = {
-            row["by"]: row["plan_version"] for row in shown if _is_said_by_its_recorder(row)
-        }
-        told = await self._stated_by(plan_id, as_themselves.values())
-        recorded = [
-            Recorded(
-                (row["section"], str(row["entry_id"])),
-                (row["section"], row["entry_type"]),
-                {**told.get(as_themselves.get(row["by"], 0), {}), **orjson.loads(row["by"])},
-                row["recorded_at"],
-            )
-            for row in shown
-        ]
+        recorded = await self._recorded(plan_id, plan.version, redaction)
         opened = await self._opening(plan_id, plan)
         held = await self._last_review(plan_id, plan)
         who = professional_shown(opened.get("stated_by") or opened.get("recorded_by"))
@@ -116,6 +99,37 @@ class PlanDerived:
             )
             for row in rows
         }
+
+    async def _recorded(
+        self, plan_id: UUID, newest: int, redaction: Redaction
+    ) -> Iterable[Recorded]:
+        """Who recorded something of each type of entry, with the last time; read in pages.
+
+        Who wrote something down is known by name and role alone. The rest of what the standard
+        asks of a professional they say themselves, where they say something as who they are.
+        """
+        last_at: dict[tuple[str, str, bytes], datetime] = {}
+        as_themselves: dict[bytes, int] = {}
+        turns, last = Turns(), 0
+        while last < newest:
+            rows = await self._database.pool.fetch(_RECORDED, plan_id, last, newest, _PAGE)
+            for row in rows:
+                if not is_withheld(row["fields"], redaction.of(row["section"], row["entry_id"])):
+                    of = row["section"], row["entry_type"], row["by"]
+                    last_at[of] = max(last_at.get(of, row["recorded_at"]), row["recorded_at"])
+                    if _is_said_by_its_recorder(row):
+                        as_themselves[row["by"]] = row["plan_version"]
+                await turns.pause()
+            last = rows[-1]["plan_version"]
+        told = await self._stated_by(plan_id, as_themselves.values())
+        return [
+            Recorded(
+                (section, entry_type),
+                {**told.get(as_themselves.get(by, 0), {}), **orjson.loads(by)},
+                at,
+            )
+            for (section, entry_type, by), at in last_at.items()
+        ]
 
     async def _last_review(self, plan_id: UUID, plan: PlanFacts) -> Mapping[str, Any]:
         """The provenance of the last formal review of the plan that was held."""

@@ -1,8 +1,6 @@
 """One entry of a plan as it was or is, and every event of it."""
 
-import asyncio
 from collections.abc import Mapping
-from time import monotonic
 from typing import Any, Final
 from uuid import UUID
 
@@ -11,6 +9,7 @@ import orjson
 
 from services.plan.reads.authorship import said_by
 from services.plan.reads.differences.fields import EMPTY, Side, fields_between, of_paths
+from services.plan.reads.turns import Turns
 from services.plan.store.redacted import (
     content_without,
     is_withheld,
@@ -22,7 +21,6 @@ from services.plan.store.values import dumps
 from shared.chassis.database.database import Database
 from shared.chassis.policy.redaction.marks import Withheld
 
-_AT_ONCE_SECONDS: Final = 0.003
 _LISTED: Final = (
     *("plan_version", "section", "entry_id", "entry_type", "entry_version", "change", "type"),
     *("contribution_id", "recorded_at", "projected_at", "stated_at"),
@@ -96,15 +94,13 @@ class Entries:
             _EVENTS, section, entry_id, plan_id, before, field, limit + 1
         )
         items = []
-        busy_since = monotonic()
+        turns = Turns()
         for row in rows[:limit]:
             if withheld and is_withheld(row["fields"], withheld):
                 items.append(version_withheld(row["plan_version"]))
             else:
                 items.append(dumps(_item(row, field, withheld)))
-            if monotonic() - busy_since > _AT_ONCE_SECONDS:
-                await asyncio.sleep(0)
-                busy_since = monotonic()
+            await turns.pause()
         return items, rows[limit - 1]["entry_version"] if len(rows) > limit else None
 
 

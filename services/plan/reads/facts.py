@@ -1,10 +1,8 @@
 """A plan at one of its versions as the rules of the standard look at it, and what came before."""
 
-import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
-from time import monotonic
 from typing import Any, Final
 from uuid import UUID
 
@@ -12,8 +10,16 @@ import msgspec
 import orjson
 
 from services.plan.fold.domain import is_update
-from services.plan.fold.findings.facts import Changed, EntryKey, Hidden, PlanFacts, Said
+from services.plan.fold.findings.facts import (
+    Changed,
+    Changes,
+    EntryKey,
+    Hidden,
+    PlanFacts,
+    Said,
+)
 from services.plan.reads.redaction import marks_of_plan
+from services.plan.reads.turns import Turns
 from services.plan.store.document import Shown, entries_of
 from services.plan.store.redacted import content_without
 from shared.chassis.database.database import Database
@@ -22,7 +28,7 @@ from shared.chassis.policy.redaction.of_a_plan import Redaction
 from shared.chassis.policy.sees import Sees
 
 _PAGE: Final = 200
-_AT_ONCE_SECONDS: Final = 0.004
+_CHANGES_PAGE: Final = 500
 
 # Of each event, newest first, what its entry was before it.
 _BEFORE: Final = """
@@ -38,7 +44,8 @@ _BEFORE: Final = """
 """
 _CHANGES: Final = """
     SELECT plan_version, section, entry_id, entry_type, type, recorded_at, projected_at, fields
-      FROM ledger.plan_ledger WHERE plan_id = $1 AND plan_version <= $2 ORDER BY plan_version
+      FROM ledger.plan_ledger WHERE plan_id = $1 AND plan_version > $2 AND plan_version <= $3
+     ORDER BY plan_version LIMIT $4
 """
 
 
@@ -58,8 +65,8 @@ _body_of = msgspec.json.Decoder(_Body).decode
 class Known:
     """A plan at a version as one reader may know it, and what is withheld from them of all of it.
 
-    ``recorded_at`` and ``seen_at`` have, for each version up to it, when a section stored it and
-    when readers could first see it.
+    ``recorded_at`` and ``seen_at`` have, for each version up to it and maybe later ones, when a
+    section stored it and when readers could first see it; in the order of versions.
     """
 
     facts: PlanFacts
@@ -86,22 +93,17 @@ async def facts_of(
         if isinstance(shown_to, Redaction)
         else marks_of_plan(listed).withheld_from(shown_to)
     )
-    entries, hidden = _told(listed, redaction)
-    rows = await database.pool.fetch(_CHANGES, plan_id, row["version"])
-    changes, versions = _changes(rows, redaction)
+    turns = Turns()
+    entries, hidden = await _told(listed, redaction, turns)
+    made = await _versions(database, plan_id, row["version"], redaction, turns)
     waiting = _waiting(row["document"], redaction)
-    hidden = replace(hidden, versions=versions)
-    plan = PlanFacts(row["version"], entries, changes, waiting, hidden)
+    hidden = replace(hidden, versions=made.hidden)
+    plan = PlanFacts(row["version"], entries, made.changes, waiting, hidden)
     if wanted < row["version"]:
         plan = replace(plan, waiting={})
         async for before, _ in facts_before(database, plan_id, plan, redaction, wanted):
             plan = before
-    return Known(
-        plan,
-        redaction,
-        {one["plan_version"]: one["recorded_at"] for one in rows[:wanted]},
-        {one["plan_version"]: one["projected_at"] for one in rows[:wanted]},
-    )
+    return Known(plan, redaction, made.recorded_at, made.seen_at)
 
 
 async def facts_before(
@@ -113,20 +115,20 @@ async def facts_before(
     entries with the one before it, and holds until the next is asked for. The event loop is given
     back every few milliseconds.
     """
-    entries, changes = dict(plan.entries), list(plan.changes)
-    version, busy_since = plan.version, monotonic()
+    entries, changes = dict(plan.entries), plan.changes.copy()
+    version, turns = plan.version, Turns()
     while version > until:
         for row in await database.pool.fetch(_BEFORE, plan_id, version, until, _PAGE):
             withheld = redaction.of(row["section"], row["entry_id"])
             undone = None if withheld.rule else _undo(entries, changes, row, withheld)
             version -= 1
             yield replace(plan, version=version, entries=entries, changes=changes), undone
-            if monotonic() - busy_since > _AT_ONCE_SECONDS:
-                await asyncio.sleep(0)
-                busy_since = monotonic()
+            await turns.pause()
 
 
-def _told(listed: Sequence[Shown], redaction: Redaction) -> tuple[dict[EntryKey, Said], Hidden]:
+async def _told(
+    listed: Sequence[Shown], redaction: Redaction, turns: Turns
+) -> tuple[dict[EntryKey, Said], Hidden]:
     """What the reader is told of each entry, and what is hidden of all."""
     entries: dict[EntryKey, Said] = {}
     gone: set[EntryKey] = set()
@@ -145,35 +147,52 @@ def _told(listed: Sequence[Shown], redaction: Redaction) -> tuple[dict[EntryKey,
         if withheld.leaves:
             firsts = (name.partition(".")[0] for name in withheld.leaves)
             leaves[key] = frozenset((*withheld.leaves, *firsts))
+        await turns.pause()
     return entries, Hidden(frozenset(gone), frozenset(kinds), leaves)
 
 
-def _changes(
-    rows: Sequence[Mapping[str, Any]], redaction: Redaction
-) -> tuple[list[Changed], list[int]]:
+@dataclass
+class _Versions:
     """The events of entries that the reader is shown, and the versions that the others made."""
-    changes: list[Changed] = []
-    hidden: list[int] = []
-    for row in rows:
-        withheld = redaction.of(row["section"], row["entry_id"])
+
+    changes: Changes = field(default_factory=Changes)
+    hidden: list[int] = field(default_factory=list)
+    recorded_at: dict[int, datetime] = field(default_factory=dict)
+    seen_at: dict[int, datetime] = field(default_factory=dict)
+
+    def add(self, row: Mapping[str, Any], withheld: Withheld) -> None:
+        version = row["plan_version"]
+        self.recorded_at[version], self.seen_at[version] = row["recorded_at"], row["projected_at"]
         if withheld.rule is not None:
-            hidden.append(row["plan_version"])
-            continue
-        changes.append(
-            Changed(
-                plan_version=row["plan_version"],
-                section=row["section"],
-                entry_id=str(row["entry_id"]),
-                entry_type=row["entry_type"],
-                type=row["type"],
-                recorded_at=row["recorded_at"],
-                fields=tuple(
-                    path.partition(".")[0] for path in row["fields"] if not withheld.hides(path)
-                ),
-                is_update=is_update(row["type"], row["fields"]),
-            )
+            self.hidden.append(version)
+            return
+        change = Changed(
+            plan_version=version,
+            section=row["section"],
+            entry_id=str(row["entry_id"]),
+            entry_type=row["entry_type"],
+            type=row["type"],
+            recorded_at=row["recorded_at"],
+            fields=tuple(
+                path.partition(".")[0] for path in row["fields"] if not withheld.hides(path)
+            ),
+            is_update=is_update(row["type"], row["fields"]),
         )
-    return changes, hidden
+        self.changes.append(change)
+
+
+async def _versions(
+    database: Database, plan_id: UUID, newest: int, redaction: Redaction, turns: Turns
+) -> _Versions:
+    """All versions up to the newest, read in pages: rows are only added to the ledger."""
+    made, last = _Versions(), 0
+    while last < newest:
+        rows = await database.pool.fetch(_CHANGES, plan_id, last, newest, _CHANGES_PAGE)
+        for row in rows:
+            made.add(row, redaction.of(row["section"], row["entry_id"]))
+            await turns.pause()
+        last = rows[-1]["plan_version"]
+    return made
 
 
 def _waiting(document: bytes, redaction: Redaction) -> dict[EntryKey, datetime]:
@@ -201,7 +220,7 @@ def said_of(section: str, entry_id: str, body: bytes, withheld: Withheld = NOTHI
 
 def _undo(
     entries: dict[EntryKey, Said],
-    changes: list[Changed],
+    changes: Changes,
     row: Mapping[str, Any],
     withheld: Withheld,
 ) -> Changed:

@@ -4,6 +4,7 @@ from collections import OrderedDict
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, tzinfo
+from itertools import islice
 from typing import Any, Final
 from uuid import UUID, uuid5
 from zoneinfo import ZoneInfo
@@ -11,10 +12,11 @@ from zoneinfo import ZoneInfo
 import orjson
 
 from services.plan.fold.findings.all_rules import findings_of, rules
-from services.plan.fold.findings.facts import PlanFacts, Today
+from services.plan.fold.findings.facts import Changes, PlanFacts, Today
 from services.plan.fold.findings.rules import RULES_BEHIND, Found, Name, Rule, is_certain
 from services.plan.reads.facts import Known, facts_before, facts_of, said_of
 from services.plan.reads.redaction import Left, left_out
+from services.plan.reads.turns import Turns
 from services.plan.reads.view import PlanView
 from shared.chassis.database.database import Database
 from shared.chassis.policy.redaction.of_a_plan import Redaction
@@ -96,8 +98,11 @@ class PlanFindings:
             return found
         there = {one["finding_id"] for one in found.items}
         today = Today(at or known.seen_at[found.version], self._zone)
-        every = (one for rule in self._rules for one in rule.find(known.facts, today))
-        ids = {_id_of(plan_id, one) for one in every}
+        ids: set[UUID] = set()
+        turns = Turns()
+        for rule in self._rules:
+            ids.update(_id_of(plan_id, one) for one in rule.find(known.facts, today))
+            await turns.pause()
         return replace(found, withheld=len(ids - there))
 
     async def _found(
@@ -114,12 +119,18 @@ class PlanFindings:
         today = Today(at or known.seen_at[plan.version], self._zone)
         found: dict[Name, Found] = {}
         wanted: dict[Rule, set[Name]] = {}
+        turns = Turns()
         for rule in self._rules:
             by_name = {one.name: one for one in rule.find(plan, today) if is_certain(one, plan)}
             wanted[rule] = by_name.keys() - found.keys()
             found = {**by_name, **found}
+            await turns.pause()
         began = await self._began(plan_id, known, today, wanted)
-        items = [_item(plan_id, one, began[one.name], known.recorded_at) for one in found.values()]
+        recorded = dict(islice(known.recorded_at.items(), plan.version))
+        items = []
+        for one in found.values():
+            items.append(_item(plan_id, one, began[one.name], recorded))
+            await turns.pause()
         items.sort(key=lambda item: (item["since"], item["code"], item["finding_id"]))
         hidden = sorted({*plan.hidden.entries, *plan.hidden.leaves})
         left = (one for key in hidden for one in left_out(*key, known.redaction.of(*key)))
@@ -140,12 +151,14 @@ class PlanFindings:
         if known.version == plan.version:
             _recall(known, wanted, began)
         before = facts_before(self._database, plan_id, plan, seen.redaction)
+        turns = Turns()
         async for earlier, undone in before:
             for rule, names in wanted.items():
                 if names and undone is not None and rule.concerns(undone.kind):
                     held = rule.still_holds(names, earlier, today, undone.key)
                     began |= dict.fromkeys(names - held, undone.plan_version)
                     names.intersection_update(held)
+                    await turns.pause()
             if earlier.version == known.version:
                 _recall(known, wanted, began)
             if not any(wanted.values()):
@@ -171,13 +184,11 @@ def _recall(known: _Remembered, wanted: Mapping[Rule, set[Name]], began: dict[Na
         names.difference_update(known.began)
 
 
-def _item(
-    plan_id: UUID, found: Found, began: int, recorded: Mapping[int, datetime]
-) -> dict[str, Any]:
+def _item(plan_id: UUID, found: Found, began: int, recorded: dict[int, datetime]) -> dict[str, Any]:
     since, version = recorded[began], began
     if found.since is not None and found.since > since:
         since = found.since.astimezone(UTC)
-        version = max(one for one, at in recorded.items() if at <= since)
+        version = next(made for made in reversed(recorded) if recorded[made] <= since)
     return {
         "finding_id": _id_of(plan_id, found),
         "code": found.code,
@@ -208,7 +219,7 @@ def found_in(plan: Mapping[str, Any], now: datetime) -> Iterator[dict[str, Any]]
         for section, told in plan["sections"].items()
         for entry in told
     }
-    facts = PlanFacts(plan["plan_version"], entries, ())
+    facts = PlanFacts(plan["plan_version"], entries, Changes())
     for found in findings_of(facts, Today(now, ZoneInfo("Europe/London"))):
         concerned = [one._asdict() for one in found.entries]
         yield {

@@ -1,11 +1,11 @@
 """A plan as the rules of findings look at it: its entries, how they changed, and the day it is."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta, tzinfo
 from functools import cached_property
-from typing import Any, Final, TypeGuard
+from typing import Any, Final, TypeGuard, overload
 
 EntryKey = tuple[str, str]
 """An entry's section, as the wire names it, and its id."""
@@ -104,6 +104,54 @@ class Changed:
         return self.section, self.entry_type
 
 
+class Changes(Sequence[Changed]):
+    """Events of a plan, oldest first, and beside them those of each entry."""
+
+    def __init__(self, given: Iterable[Changed] = ()) -> None:
+        self._all: list[Changed] = []
+        self._by_entry: dict[EntryKey, list[Changed]] = {}
+        for one in given:
+            self.append(one)
+
+    def __len__(self) -> int:
+        return len(self._all)
+
+    def __iter__(self) -> Iterator[Changed]:
+        return iter(self._all)
+
+    def __reversed__(self) -> Iterator[Changed]:
+        return reversed(self._all)
+
+    @overload
+    def __getitem__(self, place: int) -> Changed: ...
+    @overload
+    def __getitem__(self, place: slice) -> Sequence[Changed]: ...
+    def __getitem__(self, place: int | slice) -> Changed | Sequence[Changed]:
+        return self._all[place]
+
+    def of(self, key: EntryKey) -> Sequence[Changed]:
+        """Those of one entry."""
+        return self._by_entry.get(key, ())
+
+    def append(self, one: Changed) -> None:
+        """One that came after all others."""
+        self._all.append(one)
+        self._by_entry.setdefault(one.key, []).append(one)
+
+    def pop(self) -> Changed:
+        """Take the last one away."""
+        one = self._all.pop()
+        self._by_entry[one.key].pop()
+        return one
+
+    def copy(self) -> "Changes":
+        """The same events, to be changed apart from these."""
+        made = Changes()
+        made._all = self._all.copy()
+        made._by_entry = {key: events.copy() for key, events in self._by_entry.items()}
+        return made
+
+
 @dataclass(frozen=True)
 class Today:
     """When the findings are looked for, and in which zone its days begin."""
@@ -157,7 +205,7 @@ class PlanFacts:
 
     version: int
     entries: Mapping[EntryKey, Said]
-    changes: Sequence[Changed]
+    changes: Changes
     waiting: Mapping[EntryKey, datetime] = field(default_factory=dict)
     """Entries of which a version is missing, and since when."""
     hidden: Hidden = NOTHING_HIDDEN
@@ -209,7 +257,7 @@ class PlanFacts:
 
     def changed_at(self, said: Said) -> datetime:
         """When an entry last changed; what only confirms or restricts it does not count."""
-        updates = (one for one in reversed(self.changes) if one.key == said.key and one.is_update)
+        updates = (one for one in reversed(self.changes.of(said.key)) if one.is_update)
         last = next(updates, None)
         return last.recorded_at if last is not None else said.recorded_at
 

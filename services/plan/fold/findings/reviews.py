@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import date, datetime
+from itertools import takewhile
 from typing import Any, Final
 
 import isodate
@@ -85,8 +86,8 @@ def advised(plan: PlanFacts, today: Today) -> Iterator[Found]:
     if person is None:
         return
     reviewed = _last_reviewed(plan, today)
-    for change in plan.changes:
-        if change.key != person.key or change.recorded_at <= reviewed:
+    for change in plan.changes.of(person.key):
+        if change.recorded_at <= reviewed:
             continue
         for field in _A_CHANGE_OF:
             if field in change.fields:
@@ -137,12 +138,10 @@ def latest_agreements(plan: PlanFacts) -> dict[EntryKey | str, Said]:
 
 def changed_since(plan: PlanFacts, subject: EntryKey | str, version: int) -> bool:
     """True where something material changed later than a version: of the plan, or of an entry."""
-    return any(
-        change.plan_version > version
-        and change.is_update
-        and (change.key == subject if subject != _PLAN else _is_material(change))
-        for change in plan.changes
-    )
+    of_an_entry = isinstance(subject, tuple)
+    changes = plan.changes.of(subject) if isinstance(subject, tuple) else plan.changes
+    later = takewhile(lambda change: change.plan_version > version, reversed(changes))
+    return any(change.is_update and (of_an_entry or _is_material(change)) for change in later)
 
 
 def assessed(plan: PlanFacts, _: Today) -> Iterator[Found]:
@@ -179,8 +178,9 @@ def next_due(plan: PlanFacts, review: Said, today: Today) -> date | None:
     interval = review.content.get("interval")
     if planned is not None or not isinstance(interval, str):
         return planned
-    set_at = [one for one in plan.changes if one.key == review.key and "interval" in one.fields]
-    began = set_at[-1].recorded_at if set_at else review.recorded_at
+    set_at = (one for one in reversed(plan.changes.of(review.key)) if "interval" in one.fields)
+    last = next(set_at, None)
+    began = last.recorded_at if last is not None else review.recorded_at
     base = max((began.astimezone(today.zone).date(), *_held_on(review)))
     try:
         due_on = base + isodate.parse_duration(interval)

@@ -1,9 +1,7 @@
 """What differs between two plans of one person, with who said what made the difference."""
 
-import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from time import monotonic
 from typing import Any, Final
 from uuid import UUID
 
@@ -21,12 +19,12 @@ from services.plan.reads.differences.fields import (
     set_by,
 )
 from services.plan.reads.past.then import EntryThen, PlanThen
+from services.plan.reads.turns import Turns
 from services.plan.store.redacted import is_withheld, withheld_among
 from shared.chassis.database.database import Database
 from shared.chassis.policy.redaction.marks import Withheld
 from shared.chassis.policy.redaction.of_a_plan import Redaction
 
-_AT_ONCE_SECONDS: Final = 0.003
 _MARKS: Final = ("confirmed_at", "current", "entry_version", "external_refs", "state")
 
 Key = tuple[str, UUID]
@@ -111,15 +109,13 @@ async def entries_between(
     """
     held = {(one.section, one.entry_id): one for one in before.entries} if before else {}
     differing = []
-    busy_since = monotonic()
+    turns = Turns()
     for entry in after.entries:
         withheld = redaction.of(entry.section, entry.entry_id)
         one = _differing(held.get((entry.section, entry.entry_id)), entry, withheld)
         if one is not None and (one.fields or one.what != CHANGED or not withheld):
             differing.append(one)
-        if monotonic() - busy_since > _AT_ONCE_SECONDS:
-            await asyncio.sleep(0)
-            busy_since = monotonic()
+        await turns.pause()
     await _find_who_removed(database, differing)
     await _find_who_turned(database, [one for one in differing if one.what != CHANGED])
     said = await _said(database, differing)

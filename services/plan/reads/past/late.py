@@ -4,12 +4,10 @@ What counts of such an entry is all up to a version, and after that the few that
 are folded onto what the entry was at that version.
 """
 
-import asyncio
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import groupby
-from time import monotonic
 from typing import Any, Final
 from uuid import UUID
 
@@ -18,11 +16,11 @@ import orjson
 from services.plan.fold.domain import PlanEntry, apply
 from services.plan.fold.effective import ends_of
 from services.plan.reads.past.then import EntryThen
+from services.plan.reads.turns import Turns
 from services.plan.store.document import entry_then, shown
 from services.plan.store.reading import read_event, record_of
 from shared.chassis.database.database import Database
 
-_AT_ONCE_SECONDS: Final = 0.003
 _LATE: Final = """
     SELECT e.plan_id, e.section, e.entry_id, e.entry_version, e.plan_version, e.position, e.event
       FROM unnest($1::text[], $2::uuid[], $3::bigint[]) AS folded (section, entry_id, version)
@@ -80,10 +78,8 @@ async def with_late(
 
 async def _fold(then: EntryThen, rows: Sequence[Any]) -> PlanEntry:
     entry = entry_then(then.section, then.entry_id, then.body, orjson.loads(then.leaves or b"{}"))
-    busy_since = monotonic()
+    turns = Turns()
     for row in rows:
         apply(entry, read_event(record_of(row)).event)
-        if monotonic() - busy_since > _AT_ONCE_SECONDS:
-            await asyncio.sleep(0)
-            busy_since = monotonic()
+        await turns.pause()
     return entry

@@ -1,20 +1,18 @@
 """What waits in a plan today for a missing version of its entry, and counts by an instant."""
 
-import asyncio
 from collections.abc import Sequence
 from datetime import datetime
-from time import monotonic
 from typing import Any, Final
 from uuid import UUID
 
 import msgspec
 
 from services.plan.fold.effective import effect_of
+from services.plan.reads.turns import Turns
 from services.plan.store.reading import read_event, record_of
 from shared.chassis.database.database import Database
 from shared.chassis.kafka.event_message import Unreadable
 
-_AT_ONCE_SECONDS: Final = 0.003
 _PAGE: Final = 200
 _WAITING: Final = """
     SELECT p.plan_id, p.section, p.entry_id, p.entry_version, p.event, NULL::bigint AS position,
@@ -60,7 +58,7 @@ async def waiting_by_effect(
         return []
     since: dict[tuple[str, str], datetime] = {}
     after: tuple[str, UUID, int] = ("", UUID(int=0), 0)
-    busy_since = monotonic()
+    turns = Turns()
     while rows := await database.pool.fetch(_WAITING, plan_id, *after, _PAGE):
         for row in rows:
             after = row["section"], row["entry_id"], row["entry_version"]
@@ -71,9 +69,7 @@ async def waiting_by_effect(
             if effect_of(event, {}, row["first"], None).begins <= at:
                 key = event.section, str(event.entry_id)
                 since[key] = min(event.recorded_at, since.get(key, event.recorded_at))
-            if monotonic() - busy_since > _AT_ONCE_SECONDS:
-                await asyncio.sleep(0)
-                busy_since = monotonic()
+            await turns.pause()
     return [
         {**one, "since": since[key]}
         for one in entries

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from services.plan.fold.findings.facts import Changed, PlanFacts, Said, Today
+from services.plan.fold.findings.facts import Changed, Changes, PlanFacts, Said, Today
 from services.plan.fold.standard import Beside, Recorded, of_an_entry, of_the_plan, reviews
 
 AT = datetime(2026, 3, 2, 9, tzinfo=UTC)
@@ -29,7 +29,7 @@ def plan_of(*entries: Said) -> PlanFacts:
         Changed(version, one.section, one.entry_id, one.entry_type, "careplan.x.said.v1", AT)
         for version, one in enumerate(entries, 1)
     ]
-    return PlanFacts(len(changes), {one.key: one for one in entries}, changes)
+    return PlanFacts(len(changes), {one.key: one for one in entries}, Changes(changes))
 
 
 @pytest.mark.parametrize(
@@ -78,10 +78,10 @@ def test_a_plan_names_what_it_lacks_so_that_silence_is_not_read_as_none() -> Non
     gp = {"kind": "professional", "name": "Dr A. Quill-Synth"}
     nurse = {"kind": "professional", "name": "N. Synth"}
     recorded = [
-        Recorded(("goals", "g"), ("goals", "goal"), gp, AT.replace(day=3)),
-        Recorded(("goals", "g"), ("goals", "goal"), gp, AT),
-        Recorded(("goals", "g"), ("goals", "goal"), nurse, AT.replace(day=5)),
-        Recorded(("person", "p"), ("person", "person"), {"name": "somebody else"}, AT),
+        Recorded(("goals", "goal"), gp, AT.replace(day=3)),
+        Recorded(("goals", "goal"), gp, AT),
+        Recorded(("goals", "goal"), nurse, AT.replace(day=5)),
+        Recorded(("person", "person"), {"name": "somebody else"}, AT),
     ]
     beside = Beside(recorded, opened_by=gp, location={"ods": "ZZG01"})
     derived = of_the_plan(plan_of(person), TODAY, fields, beside, AT)

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from services.plan.fold.findings.all_rules import findings_of
-from services.plan.fold.findings.facts import Changed, PlanFacts, Said, Today, last_day
+from services.plan.fold.findings.facts import Changed, Changes, PlanFacts, Said, Today, last_day
 from services.plan.fold.findings.links import LEADS_TO
 from services.plan.fold.findings.rules import RULES_BEHIND, Found
 from shared.contracts import discover
@@ -66,7 +66,8 @@ class APlan:
         return self
 
     def facts(self) -> PlanFacts:
-        return PlanFacts(len(self.changes), self.entries, self.changes, self.waiting)
+        changes = Changes(self.changes)
+        return PlanFacts(len(changes), self.entries, changes, self.waiting)
 
     def found(self, today: Today = TODAY, **settings: bool) -> Iterator[Found]:
         return findings_of(self.facts(), today, **settings)
