@@ -18,8 +18,8 @@ from shared.chassis.kafka.client import refuse_closed_connections
 from shared.chassis.section_app import create_app
 from shared.chassis.settings import Settings, SettingUnusable, from_environment
 
-_COLLECT_AFTER: Final = (5_000, 5, 4)
-"""Objects, young and middle collections: what is in a cycle is gone after 100,000 objects."""
+_COLLECT_AFTER: Final = (50_000, 20, 10)
+"""Objects, young and middle collections: most of what is in a cycle is gone after 50,000."""
 
 
 def app_of(service: str, settings: Settings) -> FastAPI:
