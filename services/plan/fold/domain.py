@@ -125,6 +125,7 @@ class PlanEntry:
     ``applies_from`` is when its first event took effect, ``latest_effect`` when the latest did.
     ``updated_at`` is when the last event was recorded that is an update of the plan.
     ``origin`` is where it came from: that of its first event, or of the one that began it again.
+    ``contribution_id`` is that of its last event.
     """
 
     section: str
@@ -146,6 +147,7 @@ class PlanEntry:
     latest_effect: datetime | None = None
     updated_at: datetime | None = None
     origin: str | None = None
+    contribution_id: UUID | None = None
 
     @property
     def state(self) -> str:
@@ -157,11 +159,15 @@ class PlanEntry:
 
 @dataclass(slots=True)
 class Accepted:
-    """An event on the ledger of its plan, and when it takes effect."""
+    """An event on the ledger of its plan, and when it takes effect.
+
+    ``goes_on`` is true where the event of its entry before it is of the same contribution.
+    """
 
     plan_version: int
     event: PlanEvent
     effect: Effect
+    goes_on: bool
 
 
 @dataclass(slots=True)
@@ -245,6 +251,8 @@ def _accept(plan: Plan, event: PlanEvent, note: Note) -> None:
             stated_by=event.stated_by,
             origin=event.origin,
         )
+    goes_on = entry.contribution_id == event.contribution_id
+    entry.contribution_id = event.contribution_id
     apply(entry, event)
     name = event.name
     if event.section == _PERSON:
@@ -257,7 +265,7 @@ def _accept(plan: Plan, event: PlanEvent, note: Note) -> None:
     effect = effect_of(event, entry.content, entry.applies_from, entry.latest_effect)
     entry.applies_from = entry.applies_from or effect.begins
     entry.latest_effect = max(entry.latest_effect or effect.begins, effect.begins)
-    note(plan, entry, Accepted(plan.version, event, effect))
+    note(plan, entry, Accepted(plan.version, event, effect, goes_on))
 
 
 def apply(entry: PlanEntry, event: PlanEvent) -> None:

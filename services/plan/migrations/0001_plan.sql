@@ -39,12 +39,15 @@ CREATE TABLE ledger.plan_ledger (
     positions       bytea NOT NULL,               -- JSON: section -> last store position applied
     event           bytea NOT NULL,               -- the value as it was published
     item            bytea NOT NULL,               -- JSON: what the history says of this event
+    goes_on         boolean NOT NULL,             -- of the same contribution as its entry's event before
     PRIMARY KEY (plan_id, plan_version)
 );
 -- A row is read for one of its columns or another: what fits on a page stays there, as it is.
 ALTER TABLE ledger.plan_ledger SET (toast_tuple_target = 8160);
 CREATE UNIQUE INDEX plan_ledger_once
-    ON ledger.plan_ledger (section, entry_id, entry_version) INCLUDE (contribution_id, plan_id);
+    ON ledger.plan_ledger (section, entry_id, entry_version) INCLUDE (plan_id);
+CREATE INDEX plan_ledger_goes_on
+    ON ledger.plan_ledger (section, entry_id, entry_version) WHERE goes_on;
 CREATE UNIQUE INDEX plan_ledger_feed ON ledger.plan_ledger (feed);
 CREATE INDEX plan_ledger_projected ON ledger.plan_ledger (plan_id, projected_at, plan_version);
 CREATE INDEX plan_ledger_entries ON ledger.plan_ledger (plan_id, plan_version)

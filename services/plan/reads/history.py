@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 from uuid import UUID
 
 import orjson
@@ -12,6 +12,7 @@ from services.plan.store.history_item import joined
 from services.plan.store.redacted import contribution_without, is_withheld, version_withheld
 from services.plan.store.values import dumps
 from shared.chassis.database.database import Database
+from shared.chassis.policy.redaction.marks import Withheld
 from shared.chassis.policy.redaction.of_a_plan import Redaction
 from shared.chassis.policy.sees import Sees
 
@@ -26,29 +27,36 @@ _VERSIONS: Final = f"""
      ORDER BY plan_version DESC LIMIT $3
 """  # noqa: S608 - our own words
 # The events of one contribution are versions of one entry that follow each other: it is listed at
-# the last of them. Nearly every contribution has one event, and then nothing is joined.
+# the last of them. Nearly every contribution has one event: few rows go on with one, and the index
+# of those is small.
 _CONTRIBUTIONS: Final = """
-    SELECT plan_version, section, entry_id, item,
-           CASE WHEN EXISTS (
-                     SELECT 1 FROM ledger.plan_ledger b
-                      WHERE b.section = l.section AND b.entry_id = l.entry_id
-                        AND b.entry_version = l.entry_version - 1
-                        AND b.contribution_id = l.contribution_id)
-                THEN (SELECT array_agg(e.item ORDER BY e.entry_version) FROM ledger.plan_ledger e
-                       WHERE e.section = l.section AND e.entry_id = l.entry_id
-                         AND e.entry_version < l.entry_version
-                         AND e.entry_version > l.entry_version - $4
-                         AND e.contribution_id = l.contribution_id)
-           END AS earlier
-      FROM ledger.plan_ledger l
-     WHERE plan_id = $1 AND ($2::bigint IS NULL OR plan_version < $2)
-       AND NOT EXISTS (
-           SELECT 1 FROM ledger.plan_ledger n
-            WHERE n.section = l.section AND n.entry_id = l.entry_id
-              AND n.entry_version = l.entry_version + 1
-              AND n.contribution_id = l.contribution_id)
-     ORDER BY plan_version DESC LIMIT $3
+    SELECT plan.revision, page.*
+      FROM plan
+     CROSS JOIN LATERAL (
+           SELECT array_agg(plan_version) AS versions, array_agg(section) AS sections,
+                  array_agg(entry_id) AS entry_ids, array_agg(item) AS items,
+                  array_agg(plan_version) FILTER (WHERE goes_on) AS going_on
+             FROM (SELECT plan_version, section, entry_id, item, goes_on
+                     FROM ledger.plan_ledger l
+                    WHERE l.plan_id = plan.plan_id AND plan_version < $2
+                      AND NOT EXISTS (
+                          SELECT FROM ledger.plan_ledger n
+                           WHERE n.goes_on AND n.section = l.section AND n.entry_id = l.entry_id
+                             AND n.entry_version = l.entry_version + 1)
+                    ORDER BY plan_version DESC LIMIT $3) newest_first) page
+     WHERE plan.plan_id = $1 AND document IS NOT NULL
 """
+_EARLIER: Final = """
+    SELECT l.plan_version, array_agg(e.item ORDER BY e.entry_version) AS items
+      FROM ledger.plan_ledger l
+      JOIN ledger.plan_ledger e
+           ON e.section = l.section AND e.entry_id = l.entry_id
+          AND e.entry_version < l.entry_version AND e.entry_version > l.entry_version - $3
+          AND e.contribution_id = l.contribution_id
+     WHERE l.plan_id = $1 AND l.plan_version = ANY($2)
+     GROUP BY l.plan_version
+"""
+_NEWEST: Final = 2**63 - 1
 
 _REVISION: Final = "SELECT revision FROM plan WHERE plan_id = $1 AND document IS NOT NULL"
 
@@ -86,26 +94,46 @@ class History:
             else dumps({**{name: row[name] for name in _VERSION}, "by": orjson.Fragment(row["by"])})
             for row in rows[:limit]
         ]
-        return _page(items, rows, limit, redaction)
+        versions = [row["plan_version"] for row in rows]
+        keys = dict.fromkeys((row["section"], row["entry_id"]) for row in rows[:limit])
+        withheld = {key: redaction.of(*key) for key in keys}
+        return _page(items, versions, withheld, limit)
 
     async def contributions(
         self, plan_id: UUID, before: int | None, limit: int, sees: Sees
     ) -> Page | None:
         """A page of contributions; ``None`` where there is no such plan."""
-        rows = await self._database.pool.fetch(
-            _CONTRIBUTIONS, plan_id, before, limit + 1, _LONGEST_CONTRIBUTION
+        page = await self._database.pool.fetchrow(
+            _CONTRIBUTIONS, plan_id, _NEWEST if before is None else before, limit + 1
         )
-        redaction = await self._redaction(plan_id, sees)
-        if redaction is None:
+        if page is None:
             return None
-        items = []
-        for row in rows[:limit]:
-            item = row["item"]
-            if row["earlier"] is not None:
-                item = joined([*row["earlier"], item])
-            withheld = redaction.of(row["section"], row["entry_id"])
-            items.append(contribution_without(item, withheld) if withheld else item)
-        return _page(items, rows, limit, redaction)
+        # The marks of the snapshot that the page is of, or later ones: they know of all in it.
+        marks = await self._marks.of(plan_id, page["revision"])
+        redaction = marks.withheld_from(sees)
+        versions = page["versions"] or []
+        items: list[bytes] = (page["items"] or [])[:limit]
+        keys = list(zip(page["sections"] or (), page["entry_ids"] or (), strict=True))[:limit]
+        if page["going_on"]:
+            earlier = await self._earlier(plan_id, page["going_on"])
+            items = [
+                joined([*earlier[version], item]) if version in earlier else item
+                for version, item in zip(versions, items, strict=False)
+            ]
+        withheld = {key: redaction.of(*key) for key in dict.fromkeys(keys)}
+        if any(withheld.values()):
+            items = [
+                contribution_without(item, withheld[key]) if withheld[key] else item
+                for key, item in zip(keys, items, strict=True)
+            ]
+        return _page(items, versions, withheld, limit)
+
+    async def _earlier(
+        self, plan_id: UUID, versions: Sequence[int]
+    ) -> Mapping[int, Sequence[bytes]]:
+        """What the contributions of these versions had said before, by version."""
+        rows = await self._database.pool.fetch(_EARLIER, plan_id, versions, _LONGEST_CONTRIBUTION)
+        return {row["plan_version"]: row["items"] for row in rows}
 
     async def _redaction(self, plan_id: UUID, sees: Sees) -> Redaction | None:
         """What is withheld today. It is asked after the list, so it knows of all that is listed."""
@@ -116,11 +144,14 @@ class History:
 
 
 def _page(
-    items: Sequence[bytes], rows: Sequence[Mapping[str, Any]], limit: int, redaction: Redaction
+    items: Sequence[bytes],
+    versions: Sequence[int],
+    withheld: Mapping[tuple[str, UUID], Withheld],
+    limit: int,
 ) -> Page:
-    concerned = dict.fromkeys((row["section"], row["entry_id"]) for row in rows[:limit])
+    """Of what was found, a version more than the limit where there are more."""
     return Page(
         items,
-        tuple(one for key in concerned for one in left_out(*key, redaction.of(*key))),
-        rows[limit - 1]["plan_version"] if len(rows) > limit else None,
+        tuple(one for key, what in withheld.items() for one in left_out(*key, what)),
+        versions[limit - 1] if len(versions) > limit else None,
     )

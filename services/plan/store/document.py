@@ -81,6 +81,7 @@ class _Rest(msgspec.Struct, gc=False, array_like=True):
     latest_effect: datetime | None
     updated_at: datetime | None
     origin: str | None
+    contribution_id: UUID | None
 
 
 class _Stored(msgspec.Struct, gc=False, array_like=True):
@@ -144,6 +145,7 @@ def shown(entry: PlanEntry) -> Shown:
         entry.latest_effect,
         entry.updated_at,
         entry.origin,
+        entry.contribution_id,
     )
     return Shown(
         entry.section, entry.entry_id, entry.current, fitted(dumps(item)), fitted(dumps(rest))
@@ -173,6 +175,7 @@ def entry_from(stored: Shown) -> PlanEntry:
         latest_effect=rest.latest_effect,
         updated_at=rest.updated_at,
         origin=rest.origin,
+        contribution_id=rest.contribution_id,
     )
 
 
@@ -185,10 +188,7 @@ def entry_then(section: str, entry_id: UUID, body: bytes, leaves: Mapping[str, i
         0,
         item.state == "entered-in-error",
         leaves,
-        None,
-        None,
-        None,
-        None,
+        *(None, None, None, None, None),
     )
     return entry_from(Shown(section, entry_id, item.current, body, dumps(rest)))
 

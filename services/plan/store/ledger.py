@@ -26,7 +26,7 @@ _COLUMNS: Final = (
     *("effective_from", "effective_latest", "effective_to", "in_order", "updated_at"),
     *("by", "stated_by", "fields"),
     *("leaf_hash", "schema", "traceparent", "current", "entry", "leaves", "head", "positions"),
-    *("event", "item", "policy_version", "projected_at", "feed"),
+    *("event", "item", "goes_on", "policy_version", "projected_at", "feed"),
 )
 _HEAD: Final = _COLUMNS.index("head")
 _CHANGE_TYPE: Final = b"careplan.plan.changed.v1"
@@ -46,7 +46,7 @@ class Turn:
 
 @dataclass(slots=True)
 class LedgerRow:
-    """A row to be added; ``facts`` has its columns up to ``item``, in their order."""
+    """A row to be added; ``facts`` has its columns up to ``goes_on``, in their order."""
 
     plan_id: UUID
     plan_version: int
@@ -96,6 +96,7 @@ def row_of(plan: Plan, entry: PlanEntry, accepted: Accepted, shown: Shown) -> Le
         fitted(orjson.dumps(plan.positions)),
         event.value,
         item_of(event, accepted.plan_version),
+        accepted.goes_on,
     )
     return LedgerRow(plan.plan_id, accepted.plan_version, facts)
 
