@@ -20,6 +20,7 @@ from services.plan.reads.findings import PlanFindings
 from services.plan.store.ledger import ChangeStream
 from services.plan.store.projection import PlanStore
 from shared.chassis.accesses.recording import AccessRecords
+from shared.chassis.accesses.rows import KEEP_IF_IT_STANDS
 from shared.chassis.database.database import Database
 from shared.chassis.http.accesses.justify import justification_routes
 from shared.chassis.http.identity import Identity
@@ -55,7 +56,9 @@ def create_app(settings: Settings) -> FastAPI:
             AccessStream(settings),
         ],
     )
-    accesses = AccessRecords(settings, database, lambda: relay.wake(AccessStream.name))
+    accesses = AccessRecords(
+        settings, database, lambda: relay.wake(AccessStream.name), KEEP_IF_IT_STANDS
+    )
     plans = PlanStore(
         instance=settings.instance_id,
         policy_version=POLICY_VERSION,

@@ -81,11 +81,12 @@ def is_route(node: ast.AsyncFunctionDef) -> bool:
 
 
 def is_release(value: ast.expr | None) -> bool:
-    """``await release.plan(…)`` or ``await release.list(…)``."""
+    """``await release.plan(…)``, ``await release.current(…)`` or ``await release.list(…)``."""
     call = value.value if isinstance(value, ast.Await) else None
     return (
         isinstance(call, ast.Call)
         and isinstance(call.func, ast.Attribute)
         and isinstance(call.func.value, ast.Name)
-        and (call.func.value.id, call.func.attr) in (("release", "plan"), ("release", "list"))
+        and call.func.value.id == "release"
+        and call.func.attr in ("plan", "current", "list")
     )

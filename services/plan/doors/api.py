@@ -141,11 +141,11 @@ def plan_routes(
                 then = await past_view(reading, which, wanted)
                 then = await _with_more(then, wanted.include, beside, which.at)
                 return await release.plan(request, reading.asked, then, waited=waited)
-            view = await plans.shown(reading.plan_id, reading.sees, wanted)
-            if view is None:
-                raise Problem("plan-unknown")
-            view = await _with_more(view, wanted.include, beside, datetime.now(UTC))
-            return await release.plan(request, reading.asked, view, waited=waited)
+            last = None
+            if wanted is EVERYTHING and not waited:
+                last = plans.remembered(reading.plan_id, reading.sees)
+            read = partial(_as_it_stands, plans, beside, reading, wanted)
+            return await release.current(request, reading.asked, last, read, waited=waited)
 
     @router.get(
         "/v1/plans/{plan_id}/versions", openapi_extra=_OF_A_LIST, responses=_VERSIONS_ANSWERED
@@ -213,6 +213,15 @@ def _listed(of: str, plan_id: str, page: Page | None) -> ListView:
         raise Problem("plan-unknown")
     following = None if page.following is None else cursor_of(page.following, of, plan_id)
     return ListView(page_bytes(page.items, following), page.redactions)
+
+
+async def _as_it_stands(
+    plans: CurrentPlans, beside: Sequence[Beside], reading: Reading, wanted: Wanted
+) -> PlanView:
+    view = await plans.shown(reading.plan_id, reading.sees, wanted)
+    if view is None:
+        raise Problem("plan-unknown")
+    return await _with_more(view, wanted.include, beside, datetime.now(UTC))
 
 
 async def _past_view(

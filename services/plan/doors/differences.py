@@ -18,7 +18,7 @@ from services.plan.reads.differences.between import entries_between
 from services.plan.reads.differences.patch import patch_between
 from services.plan.reads.past.clocks import Clock
 from services.plan.reads.past.then import PlanThen
-from services.plan.reads.redaction import MarksOfToday
+from services.plan.reads.redaction import MarksOfToday, WhoSaid
 from services.plan.reads.view import PlanView
 from services.plan.store.values import dumps
 from shared.chassis.accesses.record import What
@@ -72,7 +72,7 @@ def difference_routes(
 ) -> APIRouter:
     """``GET …/diff``."""
     marks, plans = MarksOfToday(database), CurrentPlans(database)
-    past = PastPlans(database, marks)
+    past, who = PastPlans(database, marks), WhoSaid(database)
     router = APIRouter(tags=["plans"])
     Caller = Annotated[Contributor, Depends(identity)]  # noqa: N806 - a type
 
@@ -96,11 +96,11 @@ def difference_routes(
                 detail = "Nothing of the plan counts by that instant."
                 raise Problem("as-at-before-the-plan", detail)
             redaction = (await marks.today(reading.plan_id)).withheld_from(reading.sees)
-            shown, seen = await after.redacted(database, redaction)
+            shown, seen = await after.redacted(who, redaction)
             if as_patch:
-                body = await _patch(database, before, after, redaction)
+                body = await _patch(who, before, after, redaction)
             else:
-                told = await _differences(database, before, one, shown, other, redaction)
+                told = await _differences(who, before, one, shown, other, redaction)
                 body = dumps({**told, **seen.more})
             view = PlanView(
                 reading.plan_id,
@@ -162,7 +162,7 @@ async def _side(
 
 
 async def _differences(
-    database: Database,
+    who: WhoSaid,
     before: PlanThen | None,
     one: _Point,
     after: PlanThen,
@@ -170,12 +170,12 @@ async def _differences(
     redaction: Redaction,
 ) -> dict[str, Any]:
     if before is not None:
-        before, _ = await before.redacted(database, redaction)
+        before, _ = await before.redacted(who, redaction)
     return {
         "plan_id": after.plan_id,
         "from": _told(before, one),
         "to": _told(after, other),
-        "entries": await entries_between(database, before, after, redaction),
+        "entries": await entries_between(who.database, before, after, redaction),
     }
 
 
@@ -185,12 +185,12 @@ def _told(then: PlanThen | None, point: _Point) -> dict[str, Any]:
 
 
 async def _patch(
-    database: Database, before: PlanThen | None, after: PlanThen, redaction: Redaction
+    who: WhoSaid, before: PlanThen | None, after: PlanThen, redaction: Redaction
 ) -> bytes:
     was: Any = {}
     if before is not None:
-        was = orjson.loads((await before.view(database, redaction)).body)
-    now = orjson.loads((await after.view(database, redaction)).body)
+        was = orjson.loads((await before.view(who, redaction)).body)
+    now = orjson.loads((await after.view(who, redaction)).body)
     operations: Sequence[Any] = list(patch_between(was, now))
     return dumps(operations)
 

@@ -43,13 +43,13 @@ OF_A_READER: Final = (
 class Reading:
     """A plan that somebody may read, what they see of it, and what the access record begins with.
 
-    ``otherwise`` is what they are told where there is no such plan.
+    ``otherwise`` decides what they are told where there is no such plan.
     """
 
     plan_id: UUID
     asked: Asked
     sees: Sees
-    otherwise: Decision
+    otherwise: Callable[[], Decision]
 
 
 class Readers:
@@ -84,9 +84,12 @@ class Readers:
         asked = Asked(contributor, decision, what, plan, known, None, reason, _query_of(request))
         if not decision.allowed or decision.sees is None:
             raise await self._release.denied(asked)
-        otherwise = decide(contributor, action, facts, known)
+
+        def otherwise() -> Decision:
+            return decide(contributor, action, facts, known)
+
         if plan is None:
-            raise await self._no_such(asked, otherwise)
+            raise await self._no_such(asked, otherwise())
         judge_purpose(request, purpose)
         judge_parameters(request, parameters, repeatable=repeatable)
         return Reading(plan, asked, decision.sees, otherwise)
@@ -97,7 +100,7 @@ class Readers:
         Whoever needs a relationship is told that they lack it, and so learns nothing by guessing
         which plans there are.
         """
-        return _Answering(lambda: self._no_such(reading.asked, reading.otherwise))
+        return _Answering(lambda: self._no_such(reading.asked, reading.otherwise()))
 
     async def _no_such(self, asked: Asked, otherwise: Decision) -> Problem:
         asked = replace(asked, decision=otherwise)

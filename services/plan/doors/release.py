@@ -5,7 +5,7 @@ answer is a problem and nothing leaves.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Final
 
@@ -13,7 +13,7 @@ from fastapi import Request, Response
 
 from services.plan.reads.view import ListView, PlanView
 from shared.chassis.accesses.record import Asked, Shown
-from shared.chassis.accesses.recording import AccessRecords
+from shared.chassis.accesses.recording import AccessRecords, Kept
 from shared.chassis.http.parameters import PRIVATE, list_header
 from shared.chassis.wire.problem import Problem
 
@@ -35,18 +35,36 @@ class Release:
         self, request: Request, asked: Asked, view: PlanView, *, waited: bool = False
     ) -> Response:
         """A plan, current or past; 304 where the caller has these very bytes."""
-        held = list_header(request, "If-None-Match")
-        has_it = held.strip() == "*" or view.etag in _ENTITY_TAG.findall(held)
-        shown = Shown(
-            body_sha256=view.sha256,
-            body_length=len(view.body),
-            status=304 if has_it else 200,
-            media_type=view.media_type,
-            plan_version=view.version,
-            sections=view.sections,
-            redactions=view.redactions,
-        )
-        headers = {**view.headers, **await self._recorded(asked, shown)}
+        has_it = _has(request, view)
+        kept = await self._accesses.keep(asked, _shown(view, has_it=has_it))
+        return self._given(asked, view, kept, has_it=has_it, waited=waited)
+
+    async def current(
+        self,
+        request: Request,
+        asked: Asked,
+        last: PlanView | None,
+        read: Callable[[], Awaitable[PlanView]],
+        *,
+        waited: bool = False,
+    ) -> Response:
+        """The plan as it stands: as it was given ``last``, or else as it is now ``read``.
+
+        One statement sees whether the plan is still at the revision of ``last``, and if so keeps
+        the record.
+        """
+        if last is not None and last.revision is not None and asked.decision.override is None:
+            has_it = _has(request, last)
+            shown = _shown(last, has_it=has_it)
+            kept = await self._accesses.keep_if_it_stands(asked, shown, last.revision)
+            if kept is not None:
+                return self._given(asked, last, kept, has_it=has_it, waited=waited)
+        return await self.plan(request, asked, await read(), waited=waited)
+
+    def _given(
+        self, asked: Asked, view: PlanView, kept: Kept, *, has_it: bool, waited: bool = False
+    ) -> Response:
+        headers = {**view.headers, **self._head(asked, kept)}
         if waited:
             headers["Preference-Applied"] = "wait"
         if has_it:
@@ -56,8 +74,8 @@ class Release:
     async def list(self, asked: Asked, view: ListView) -> Response:
         """A page of a plan's versions, of the contributions to it, or of what it finds."""
         shown = Shown.of(view.body, redactions=view.redactions)
-        headers = await self._recorded(asked, shown)
-        return Response(view.body, headers=headers, media_type=_JSON)
+        kept = await self._accesses.keep(asked, shown)
+        return Response(view.body, headers=self._head(asked, kept), media_type=_JSON)
 
     async def denied(self, asked: Asked) -> Problem:
         """The no of a decision, when it is recorded."""
@@ -77,9 +95,8 @@ class Release:
         no = replace(decision, allowed=False, code="plan-unknown", override=None)
         return await self.denied(replace(asked, decision=no, more={"status": 404}))
 
-    async def _recorded(self, asked: Asked, shown: Shown) -> dict[str, str]:
+    def _head(self, asked: Asked, kept: Kept) -> dict[str, str]:
         """Head of an answer whose access is durable."""
-        kept = await self._accesses.keep(asked, shown)
         behind = self.lag()
         told = "unknown" if behind is None else f"{behind:.1f}"
         return {
@@ -88,3 +105,13 @@ class Release:
             "Ledger-Lag": "0" if told == "0.0" else told,
             **kept.headers,
         }
+
+
+def _has(request: Request, view: PlanView) -> bool:
+    """True where the caller says that they have these very bytes."""
+    held = list_header(request, "If-None-Match")
+    return bool(held) and (held.strip() == "*" or view.etag in _ENTITY_TAG.findall(held))
+
+
+def _shown(view: PlanView, *, has_it: bool) -> Shown:
+    return replace(view.shown, status=304, told={}) if has_it else view.shown

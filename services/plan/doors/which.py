@@ -15,6 +15,7 @@ from services.plan.reads.past.clocks import Clock
 from services.plan.reads.past.then import PlanThen
 from shared.chassis.http.parameters import (
     described,
+    has_parameters,
     must_be_a_section,
     parameter_invalid,
     whole_number,
@@ -75,8 +76,13 @@ class Which:
         return self.version is not None or self.at is not None
 
 
+_NOW: Final = Which()
+
+
 def which_of(request: Request, now: datetime | None = None) -> Which:
     """What the address says; raises ``parameter-invalid`` and ``as-at-in-the-future``."""
+    if not has_parameters(request):
+        return _NOW
     given = request.query_params
     version, at, basis = given.get("version"), given.get("as_at"), given.get("basis")
     if version is not None and at is not None:

@@ -125,6 +125,28 @@ ALTER TABLE projection_v1.plan ALTER COLUMN rest SET STORAGE EXTERNAL;
 
 CREATE VIEW plan AS SELECT * FROM projection_v1.plan;
 
+-- Keeps those accesses that show their plan as it stands: at its revision, and with no other merged
+-- into it, which moves no revision. One without a revision is kept whatever it shows.
+CREATE FUNCTION ledger.keep_accesses_if_it_stands(
+    access_ids uuid[], plan_ids uuid[], override_ids uuid[], asked_ text[], records bytea[],
+    whos bytea[], salts bytea[], revisions bigint[]
+) RETURNS SETOF timestamptz LANGUAGE plpgsql AS $$
+DECLARE
+    stands boolean[];
+BEGIN
+    -- The lock of the accesses first: what is asked after it holds when they are committed.
+    PERFORM pg_advisory_xact_lock(7413);
+    SELECT array_agg(
+               given.revision IS NULL OR (given.revision IS NOT DISTINCT FROM p.revision
+               AND NOT EXISTS (SELECT FROM plan other WHERE other.merged_into = given.plan_id))
+               ORDER BY given.n) INTO stands
+      FROM unnest(plan_ids, revisions) WITH ORDINALITY AS given(plan_id, revision, n)
+      LEFT JOIN plan p ON p.plan_id = given.plan_id;
+    RETURN QUERY SELECT * FROM ledger.keep_accesses(
+        access_ids, plan_ids, override_ids, asked_, records, whos, salts, stands);
+END
+$$;
+
 GRANT USAGE ON SCHEMA ledger, projection_v1 TO ledger_writer;
 GRANT SELECT, INSERT ON ledger.plan_ledger TO ledger_writer;
 GRANT SELECT, INSERT, UPDATE ON plan, ledger.plan_counter TO ledger_writer;

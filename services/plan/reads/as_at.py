@@ -14,7 +14,7 @@ from services.plan.reads.past.late import with_late
 from services.plan.reads.past.parked import waiting_by_effect, waiting_in
 from services.plan.reads.past.then import EntryThen, PlanThen
 from services.plan.reads.past.without import with_the_rest, without
-from services.plan.reads.redaction import MarksOfToday
+from services.plan.reads.redaction import MarksOfToday, WhoSaid
 from services.plan.reads.view import PlanView, Wanted
 from shared.chassis.database.database import Database
 from shared.chassis.database.together import Together
@@ -35,6 +35,7 @@ class PastPlans:
     def __init__(self, database: Database, marks: MarksOfToday) -> None:
         self._database = database
         self._marks = marks
+        self._who = WhoSaid(database)
         self._by_version = Together(self._asking(clocks.BY_VERSION))
         self._by_clock = {
             Clock.RECORDED: Together(self._asking(clocks.RECORDED)),
@@ -58,8 +59,8 @@ class PastPlans:
 
     async def shown(self, then: PlanThen, wanted: Wanted, sees: Sees) -> PlanView:
         """A past plan as such a reader is shown it: what is withheld today is withheld of it."""
-        redaction = (await self._marks.today(then.plan_id)).withheld_from(sees)
-        return await then.view(self._database, redaction, wanted)
+        marks = await self._marks.of(then.plan_id, then.revision)
+        return await then.view(self._who, marks.withheld_from(sees), wanted)
 
     async def of_version(
         self, plan_id: UUID, version: int, *, with_leaves: bool = False
@@ -111,6 +112,7 @@ class PastPlans:
             row["plan_id"],
             row["version"],
             row["newest"],
+            row["revision"],
             row["resolved_at"],
             told,
             _entries(row),
@@ -152,6 +154,7 @@ class PastPlans:
             row["plan_id"],
             newest,
             newest,
+            row["revision"],
             at,
             head,
             entries,
@@ -180,6 +183,7 @@ def _then(row: Row, asked: int | datetime, basis: str) -> PlanThen:
         row["plan_id"],
         version,
         row["newest"],
+        row["revision"],
         at,
         orjson.loads(row["head"]),
         _entries(row),

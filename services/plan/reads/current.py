@@ -8,9 +8,10 @@ from uuid import UUID
 
 import orjson
 
-from services.plan.reads.redaction import Left, marks_of_plan, seen
+from services.plan.reads.redaction import Left, WhoSaid, marks_of_plan, seen
 from services.plan.reads.view import EVERYTHING, PlanView, Wanted
 from services.plan.store.document import document_with, entries_as_they_came, entries_of
+from shared.chassis.accesses.record import TOLD_BYTES, TOLD_OF_EACH
 from shared.chassis.database.database import Database
 from shared.chassis.database.together import Together
 from shared.chassis.policy.redaction.of_a_plan import PlanMarks
@@ -46,7 +47,8 @@ class _Kept:
     def size(self) -> int:
         """Bytes that it holds, by and large; mostly the document is one of the forms."""
         forms = (view.body for view in self.forms.values() if view.body is not self.document)
-        beside = _MARKS_BYTES * len(self.marks) + _PLACE_BYTES * len(self.came)
+        told = TOLD_OF_EACH * TOLD_BYTES * len(self.forms)
+        beside = _MARKS_BYTES * len(self.marks) + _PLACE_BYTES * len(self.came) + told
         return len(self.document) + sum(map(len, forms)) + beside
 
 
@@ -55,10 +57,19 @@ class CurrentPlans:
 
     def __init__(self, database: Database, kept_bytes: int = _KEPT_BYTES) -> None:
         self._database = database
+        self._who = WhoSaid(database)
         self._ask = Together(self._rows_of)
         self._kept: OrderedDict[UUID, _Kept] = OrderedDict()
         self._limit = kept_bytes
         self.kept_bytes = 0
+
+    def remembered(self, plan_id: UUID, sees: Sees) -> PlanView | None:
+        """The plan as it was when it was last asked for: whether it stands has to be seen yet."""
+        kept = self._kept.get(plan_id)
+        view = None if kept is None else kept.forms.get(kept.marks.alike(sees))
+        if view is not None:
+            self._kept.move_to_end(plan_id)
+        return view
 
     async def current(self, plan_id: UUID, sees: Sees) -> PlanView | None:
         """The plan as it stands, as such a reader is shown it; ``None`` where there is none."""
@@ -98,7 +109,7 @@ class CurrentPlans:
         redaction = marks_of_plan(entries).withheld_from(sees)
         with_authorship = "authorship" in wanted.include
         shown = await seen(
-            self._database,
+            self._who,
             redaction,
             [
                 (*entry.key, entry.body, entry.leaves if with_authorship else {})
@@ -139,14 +150,15 @@ class CurrentPlans:
         redaction = kept.marks.withheld_from(sees)
         body = kept.document
         left_out: tuple[Left, ...] = ()
+        sections = frozenset(kept.came)
         if redaction:
-            shown = await seen(
-                self._database, redaction, entries_as_they_came(kept.document, kept.came)
-            )
+            shown = await seen(self._who, redaction, entries_as_they_came(kept.document, kept.came))
             left_out = shown.left_out
+            bodies = await shown.bodies(self._database, with_authorship=False)
+            sections = frozenset(section for section, _ in bodies)
             body = document_with(
                 body,
-                bodies=await shown.bodies(self._database, with_authorship=False),
+                bodies=bodies,
                 merged_from=kept.merged_from,
                 parked=redaction.shows,
                 **shown.more,
@@ -154,7 +166,14 @@ class CurrentPlans:
         else:
             body = document_with(body, merged_from=kept.merged_from)
         return PlanView(
-            kept.position.plan_id, kept.version, body, kept.position, redaction, left_out
+            kept.position.plan_id,
+            kept.version,
+            body,
+            kept.position,
+            redaction,
+            left_out,
+            of_sections=tuple(sorted(sections)),
+            revision=None if kept.merged_from else kept.revision,
         )
 
     async def _rows_of(

@@ -6,7 +6,7 @@ from uuid import UUID
 import orjson
 
 from services.plan.reads.authorship import Authored
-from services.plan.reads.redaction import marks_of_plan, seen
+from services.plan.reads.redaction import WhoSaid, marks_of_plan, seen
 from services.plan.reads.view import PlanView
 from services.plan.store.document import Shown, document_with, entries_of
 from services.plan.store.values import dumps
@@ -25,6 +25,7 @@ class EmergencyPlans:
 
     def __init__(self, database: Database, marked: Marked) -> None:
         self._database = database
+        self._who = WhoSaid(database)
         self._marked = marked
 
     async def of(self, plan_id: UUID, sees: Sees) -> PlanView | None:
@@ -38,7 +39,7 @@ class EmergencyPlans:
         redaction = marks_of_plan(listed).withheld_from(sees)
         needed = [made for one in listed if (made := self._needed(one)) is not None]
         narrowed = _within(redaction, needed)
-        shown = await seen(self._database, narrowed, [entry for entry, _ in needed])
+        shown = await seen(self._who, narrowed, [entry for entry, _ in needed])
         body = document_with(
             row["document"],
             bodies=await shown.bodies(self._database, with_authorship=True),

@@ -6,25 +6,30 @@ from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
 
+import msgspec
 import orjson
 
 from services.plan.reads.authorship import Authored, authorship_of
 from services.plan.store.document import Shown, entries_of
 from services.plan.store.redacted import counted, entry_without, leaves_without
 from shared.chassis.database.database import Database
+from shared.chassis.database.together import Together
 from shared.chassis.policy.redaction.marks import Rule, Withheld
 from shared.chassis.policy.redaction.of_a_plan import PlanMarks, Redaction
+from shared.chassis.wire.remembered import Remembered
 
 Left = Mapping[str, Any]
 """One thing that was left out: ``{section, entry_id, field, rule}``, for the access record."""
 
 _KEPT_MARKS: Final = 20_000
 """Of entries, about half a kilobyte each."""
+_SAID_BYTES: Final = 4 * 2**20
+_OF_EACH_PART: Final = 1_000
 
 # The last event of an entry that set something which the reader is shown. A name covers the leaf of
 # that name, and those of a map.
 _SAID: Final = """
-    SELECT asked.section, asked.entry_id, last."by", last.stated_by, last.recorded_at,
+    SELECT asked.*, last."by", last.stated_by, last.recorded_at,
            last.stated_at
       FROM unnest($1::text[], $2::uuid[], $3::bigint[], $4::text[])
            AS asked (section, entry_id, up_to, hidden)
@@ -40,6 +45,13 @@ _SAID: Final = """
                           <> ALL (string_to_array(asked.hidden, E'\\n'))))
             ORDER BY e.entry_version DESC LIMIT 1) last
 """
+
+
+class _Numbered(msgspec.Struct, gc=False):
+    entry_version: int
+
+
+_numbered = msgspec.json.Decoder(_Numbered).decode
 
 
 class MarksOfToday:
@@ -101,15 +113,66 @@ class Seen:
         return {"withheld": self.withheld} if self.withheld else {}
 
 
+_Part = tuple[str, UUID, int, str]
+"""An entry by its section and id, its version, and the leaves that are withheld of it."""
+_Told = Mapping[str, Any]
+
+
+class WhoSaid:
+    """Who said what is left of entries that are shown in part; who began one with nothing left.
+
+    Many who ask at once are answered by one statement. An event is never changed: what was found
+    out is remembered, bounded in bytes.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+        self._together: Together[tuple[_Part, ...], Mapping[_Part, _Told]] = Together(self._ask)
+        self._kept: Remembered[_Part, _Told] = Remembered(_SAID_BYTES)
+
+    async def of(
+        self, partly: Sequence[tuple[Authored, Withheld]]
+    ) -> Mapping[tuple[str, UUID], _Told]:
+        """By section and id, as an entry has it."""
+        told: dict[tuple[str, UUID], _Told] = {}
+        missing: list[_Part] = []
+        for (section, entry_id, body, _), withheld in partly:
+            part = section, entry_id, _numbered(body).entry_version, "\n".join(withheld.leaves)
+            kept = self._kept.get(part)
+            if kept is None:
+                missing.append(part)
+            else:
+                told[section, entry_id] = kept
+        if missing:
+            found = await self._together(tuple(missing))
+            told |= {part[:2]: found[part] for part in missing if part in found}
+        return told
+
+    async def _ask(self, asked: Sequence[tuple[_Part, ...]]) -> Sequence[Mapping[_Part, _Told]]:
+        parts = list(dict.fromkeys(part for each in asked for part in each))
+        found: dict[_Part, _Told] = {}
+        for row in await self.database.pool.fetch(_SAID, *map(list, zip(*parts, strict=True))):
+            part = row["section"], row["entry_id"], row["up_to"], row["hidden"]
+            found[part] = {
+                "recorded_at": row["recorded_at"],
+                "stated_at": row["stated_at"],
+                "by": orjson.Fragment(row["by"]),
+                "stated_by": orjson.Fragment(row["stated_by"]),
+            }
+            weight = _OF_EACH_PART + len(part[3]) + len(row["by"]) + len(row["stated_by"])
+            self._kept.put(part, found[part], weight)
+        return [found] * len(asked)
+
+
 def marks_of_plan(entries: Iterable[Shown]) -> PlanMarks:
     """What access to each entry of a plan rests on."""
     return PlanMarks(((one.section, str(one.entry_id)), one.marks) for one in entries)
 
 
-async def seen(database: Database, redaction: Redaction, entries: Iterable[Authored]) -> Seen:
+async def seen(who: WhoSaid, redaction: Redaction, entries: Iterable[Authored]) -> Seen:
     """Of these entries what their reader is shown."""
     judged = [(entry, redaction.of(entry[0], entry[1])) for entry in entries]
-    said = await _said(database, [one for one in judged if one[1].leaves])
+    said = await who.of([one for one in judged if one[1].leaves])
     return Seen(
         [
             _without(entry, withheld, said) if withheld else entry
@@ -138,27 +201,3 @@ def _without(
     section, entry_id, body, leaves = entry
     told = said.get((section, entry_id))
     return section, entry_id, entry_without(body, withheld, told), leaves_without(leaves, withheld)
-
-
-async def _said(
-    database: Database, partly: Sequence[tuple[Authored, Withheld]]
-) -> Mapping[tuple[str, UUID], Mapping[str, Any]]:
-    """Who said what is left of these entries; of one with nothing left, who began it."""
-    if not partly:
-        return {}
-    rows = await database.pool.fetch(
-        _SAID,
-        [section for (section, *_), _ in partly],
-        [entry_id for (_, entry_id, *_), _ in partly],
-        [orjson.loads(body)["entry_version"] for (_, _, body, _), _ in partly],
-        ["\n".join(withheld.leaves) for _, withheld in partly],
-    )
-    return {
-        (row["section"], row["entry_id"]): {
-            "recorded_at": row["recorded_at"],
-            "stated_at": row["stated_at"],
-            "by": orjson.Fragment(row["by"]),
-            "stated_by": orjson.Fragment(row["stated_by"]),
-        }
-        for row in rows
-    }

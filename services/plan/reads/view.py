@@ -13,6 +13,7 @@ import orjson
 
 from services.plan.reads.redaction import Left
 from services.plan.store.values import dumps
+from shared.chassis.accesses.record import Shown
 from shared.chassis.policy.redaction.of_a_plan import Redaction
 from shared.chassis.wire.position import Position
 
@@ -73,7 +74,8 @@ class PlanView:
 
     ``redaction`` is what is withheld from that reader of all that the plan has, and ``redactions``
     what of that would stand here. ``more_headers`` are those that a past plan has beside the
-    others. What follows from the bytes is worked out once, however many are given them.
+    others. ``revision`` is that of the plan, where whatever changes these bytes also moves it.
+    What follows from the bytes is worked out once, however many are given them.
     """
 
     plan_id: UUID
@@ -85,11 +87,24 @@ class PlanView:
     more_headers: Mapping[str, str] = field(default_factory=dict)
     media_type: str = "application/json"
     of_sections: tuple[str, ...] | None = None
+    revision: int | None = None
 
     @cached_property
     def sha256(self) -> str:
         """The hash of the bytes, in hexadecimal digits."""
         return hashlib.sha256(self.body).hexdigest()
+
+    @cached_property
+    def shown(self) -> Shown:
+        """What an access record says of these bytes."""
+        return Shown(
+            body_sha256=self.sha256,
+            body_length=len(self.body),
+            media_type=self.media_type,
+            plan_version=self.version,
+            sections=self.sections,
+            redactions=self.redactions,
+        )
 
     @cached_property
     def sections(self) -> tuple[str, ...]:
@@ -107,7 +122,7 @@ class PlanView:
         self, document: Mapping[str, Any], of_sections: tuple[str, ...] | None = None
     ) -> "PlanView":
         """The same plan with more in its document, or with less of it."""
-        return replace(self, body=dumps(document), of_sections=of_sections)
+        return replace(self, body=dumps(document), of_sections=of_sections, revision=None)
 
     @cached_property
     def headers(self) -> Mapping[str, str]:

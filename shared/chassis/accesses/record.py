@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from hashlib import sha256
-from typing import Any, Final, get_args, get_type_hints
+from typing import Any, Final, NamedTuple, get_args, get_type_hints
 from uuid import UUID
 
 import orjson
@@ -43,6 +43,9 @@ _OF_PROXIES: Final = get_args(get_type_hints(CareTeamRef)["section"])[0]
 _NOT_SAID: Final = Authentication()
 _REMEMBERED_BYTES: Final = 4 * 2**20
 _OF_EACH: Final = 1_024
+TOLD_OF_EACH: Final = 2
+TOLD_BYTES: Final = 1_500
+"""How many records are remembered beside what was shown, and about what each takes."""
 
 
 class What(StrEnum):
@@ -127,6 +130,8 @@ class Shown:
     plan_version: int | None = None
     sections: Sequence[str] = ()
     redactions: Sequence[Mapping[str, Any]] = ()
+    told: dict[int, "_Told"] = field(default_factory=dict, compare=False, repr=False)
+    """What records of it were made of; who gives the same bytes again, keeps the same of these."""
 
     @classmethod
     def of(cls, body: bytes, **others: Any) -> "Shown":
@@ -141,18 +146,71 @@ def access_record(
 
     When it was, and what only the commit knows of an override, is added as it is published.
     """
+    did = did or (Did.READ if shown is not None else Did.DENIAL)
+    told = _told(asked, shown, did)
+    trace = b"" if trace_id is None else b',"trace_id":"%b"' % trace_id.encode()
+    return b'{"record_id":"%b",%b%b,%b' % (str(access_id).encode(), told.first, trace, told.rest)
+
+
+class _Told(NamedTuple):
+    """A record without its id and its trace: what stands before the trace, and what behind it."""
+
+    asked: Asked
+    did: Did
+    first: bytes
+    rest: bytes
+
+    def is_of(self, asked: Asked, did: Did) -> bool:
+        """True where a record of this says the same; the query is no part of it."""
+        mine = self.asked
+        return (
+            did is self.did
+            and asked.decision is mine.decision
+            and asked.contributor is mine.contributor
+            and asked.what is mine.what
+            and asked.plan_id == mine.plan_id
+            and asked.purpose == mine.purpose
+            and asked.section == mine.section
+            and asked.reason == mine.reason
+            and asked.said_for is mine.said_for
+            and asked.more == mine.more
+        )
+
+
+def _told(asked: Asked, shown: Shown | None, did: Did) -> _Told:
+    """Made anew, or as it was made when these bytes were last shown on this decision."""
+    name = id(asked.decision)
+    kept = None if shown is None else shown.told.get(name)
+    if kept is not None and kept.is_of(asked, did):
+        return kept
+    first, rest = _members_of(asked, shown, did)
+    made = _Told(asked, did, _json(first)[1:-1], _json(rest)[1:])
+    if shown is not None:
+        if len(shown.told) >= TOLD_OF_EACH:
+            shown.told.clear()
+        shown.told[name] = made
+    return made
+
+
+def _json(told: Mapping[str, Any]) -> bytes:
+    return plain_json({name: given for name, given in told.items() if given is not None})
+
+
+def _members_of(
+    asked: Asked, shown: Shown | None, did: Did
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What a record says before its trace and behind it."""
     decision = asked.decision
     purpose, use = why_of(asked)
-    did = did or (Did.READ if shown is not None else Did.DENIAL)
-    told: dict[str, Any] = {
-        "record_id": str(access_id),
+    first = {
         "operation": did,
         "type": _TYPE[did],
         "what": asked.what,
         "status": 403 if shown is None else shown.status,
         "code": decision.code,
         "via": "api",
-        "trace_id": trace_id,
+    }
+    told: dict[str, Any] = {
         "purpose": purpose,
         "purpose_of_use": use,
         "relationship": _standing(decision.relationship),
@@ -171,7 +229,7 @@ def access_record(
         told["body_sha256"] = shown.body_sha256
         told["body_length"] = shown.body_length
         told["media_type"] = shown.media_type
-    return plain_json({name: given for name, given in told.items() if given is not None})
+    return first, told
 
 
 def _standing(one: Standing | None) -> dict[str, Any] | None:

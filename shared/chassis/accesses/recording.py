@@ -13,7 +13,7 @@ from uuid_utils.compat import uuid7
 
 from shared.chassis.accesses.overrides import Overrides
 from shared.chassis.accesses.record import Asked, Did, Shown, access_record, on_behalf_of, who_of
-from shared.chassis.accesses.rows import AccessRow, access_commits
+from shared.chassis.accesses.rows import KEEP, AccessRow, AccessStatement, access_commits
 from shared.chassis.database.database import TRANSIENT, Database
 from shared.chassis.settings import Settings
 from shared.chassis.store.group_commit import QueueFull, Unavailable
@@ -52,16 +52,24 @@ class AccessRecords:
     """The accesses of one service, in its own database; opened by ``async with``.
 
     ``publish`` is called some moments after a commit: the records are to be taken to the audit.
-    What waits for a commit is bounded; whoever has waited as long as a reader does is told so.
+    ``statement`` says how they are kept. What waits for a commit is bounded; whoever has waited as
+    long as a reader does is told so.
     """
 
-    def __init__(self, settings: Settings, database: Database, publish: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        database: Database,
+        publish: Callable[[], None],
+        statement: AccessStatement = KEEP,
+    ) -> None:
         self._overrides = Overrides(database, settings.override_seconds)
         self._publish = publish
         self._timer: asyncio.TimerHandle | None = None
         self._commits = access_commits(
             settings.database_url,
             self._committed,
+            statement,
             queue_limit=settings.queue_limit,
             queue_bytes=settings.queue_bytes,
             patience=settings.read_seconds,
@@ -105,6 +113,16 @@ class AccessRecords:
         self._committed()
         return Kept(*kept)
 
+    async def keep_if_it_stands(self, asked: Asked, shown: Shown, revision: int) -> Kept | None:
+        """The access to a plan at a revision; ``None``, and no record, where it is at another.
+
+        It has to be a decision without an override, and the statement one that asks for it.
+        """
+        if not asked.decision.allowed or asked.decision.override is not None:
+            raise PermissionError("nothing is shown on a decision that does not allow it")
+        row = _row(asked, shown, None, revision)
+        return None if await self.store(row) is None else Kept(row.access_id)
+
     async def justify(
         self, access_id: UUID, contributor: Contributor, basis: str, text: str
     ) -> UUID:
@@ -137,21 +155,17 @@ class AccessRecords:
         )
 
     async def _kept(self, asked: Asked, shown: Shown | None, did: Did | None) -> UUID:
-        access_id = uuid7()
-        row = AccessRow(
-            access_id,
-            asked.plan_id,
-            access_record(access_id, asked, shown, trace_of(inject()), did),
-            who_of(asked.contributor, on_behalf_of(asked)),
-            asked.query if shown is not None else None,
-        )
+        row = _row(asked, shown, did)
         await self.store(row)
-        return access_id
+        return row.access_id
 
-    async def store(self, row: AccessRow) -> None:
-        """Returns when the row is durable; raises ``Problem`` where it may not be."""
+    async def store(self, row: AccessRow) -> datetime | None:
+        """When the row was recorded, once it is durable; raises ``Problem`` where it may not be.
+
+        ``None`` for one whose plan is at another revision: it is not kept.
+        """
         with _troubles_as_problems():
-            await self._commits.append(row)
+            return await self._commits.append(row)
 
     def _committed(self) -> None:
         if self._timer is None:
@@ -161,6 +175,20 @@ class AccessRecords:
     def _tell(self) -> None:
         self._timer = None
         self._publish()
+
+
+def _row(
+    asked: Asked, shown: Shown | None, did: Did | None, revision: int | None = None
+) -> AccessRow:
+    access_id = uuid7()
+    return AccessRow(
+        access_id,
+        asked.plan_id,
+        access_record(access_id, asked, shown, trace_of(inject()), did),
+        who_of(asked.contributor, on_behalf_of(asked)),
+        asked.query if shown is not None else None,
+        revision=revision,
+    )
 
 
 @contextmanager

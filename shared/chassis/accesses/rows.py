@@ -13,11 +13,17 @@ SALT_BYTES: Final = 32
 _OF_A_ROW: Final = 300
 """About how many bytes a row takes beside its JSON."""
 
+_KEEP_IF_IT_STANDS: Final = """
+    SELECT at FROM ledger.keep_accesses_if_it_stands($1, $2, $3, $4, $5, $6, $7, $8) AS at
+"""
 _KEEP: Final = "SELECT at FROM ledger.keep_accesses($1, $2, $3, $4, $5, $6, $7) AS at"
 
 
 class AccessRow(NamedTuple):
-    """One access as it is kept: what was done, and apart from it who did it."""
+    """One access as it is kept: what was done, and apart from it who did it.
+
+    One with a ``revision`` is kept only while its plan is at that.
+    """
 
     access_id: UUID
     plan_id: UUID | None
@@ -25,6 +31,7 @@ class AccessRow(NamedTuple):
     who: bytes
     asked: str | None = None
     override_id: UUID | None = None
+    revision: int | None = None
 
     @property
     def rows(self) -> int:
@@ -52,15 +59,19 @@ class AccessRow(NamedTuple):
         return True
 
 
-AccessCommits: TypeAlias = GroupCommit[AccessRow, datetime]
-"""The group commit of accesses; each is answered with when it was recorded."""
+AccessCommits: TypeAlias = GroupCommit[AccessRow, datetime | None]
+"""The group commit of accesses; each is answered with when it was recorded, if it was."""
+
+AccessStatement: TypeAlias = Statement[AccessRow, datetime | None]
 
 
-def access_commits(url: str, on_commit: Callable[[], None], **bounds: Any) -> AccessCommits:
+def access_commits(
+    url: str, on_commit: Callable[[], None], statement: AccessStatement, **bounds: Any
+) -> AccessCommits:
     """The group commit that stores them; ``bounds`` are those of ``GroupCommit``."""
     return GroupCommit(
         url,
-        Statement(_KEEP, _arguments, lambda row: row["at"]),
+        statement,
         on_commit=lambda _: on_commit(),
         **bounds,
     )
@@ -82,3 +93,19 @@ def salts(number: int) -> list[bytes]:
     """So many salts, each never used again."""
     random = os.urandom(SALT_BYTES * number)
     return [random[start : start + SALT_BYTES] for start in range(0, len(random), SALT_BYTES)]
+
+
+def _kept_at(row: Any) -> datetime | None:
+    at: datetime | None = row["at"]
+    return at
+
+
+KEEP: Final[AccessStatement] = Statement(_KEEP, _arguments, _kept_at)
+"""Keeps each access, whatever it shows."""
+
+KEEP_IF_IT_STANDS: Final[AccessStatement] = Statement(
+    _KEEP_IF_IT_STANDS,
+    lambda rows: [*_arguments(rows), [row.revision for row in rows]],
+    _kept_at,
+)
+"""Keeps those whose plan is at their revision, and those without one; only the plan has it."""

@@ -149,6 +149,17 @@ class Access:
     proxies: tuple[Proxy, ...] = ()
 
 
+def next_change(access: Access, at: datetime) -> datetime | None:
+    """The first instant after this one at which anything of it begins or ends, if there is one."""
+    instants: list[datetime | None] = []
+    for one in access.relationships:
+        instants += one.live_from, one.live_until
+        instants += [objection.released_until for objection in one.objections]
+    for proxy in access.proxies:
+        instants += proxy.live_from, proxy.live_until
+    return min((one for one in instants if one is not None and one > at), default=None)
+
+
 def live(
     relationships: Iterable[Relationship],
     organisation: Organisation | None,

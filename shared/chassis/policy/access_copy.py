@@ -6,9 +6,10 @@ so no refusal that rests on it is kept.
 
 import asyncio
 import re
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from operator import is_
 from typing import Final
 from uuid import UUID
 
@@ -16,9 +17,9 @@ import orjson
 
 from shared.chassis.database.database import Connection, Database
 from shared.chassis.database.together import Together
-from shared.chassis.policy.access import Access
+from shared.chassis.policy.access import Access, next_change
 from shared.chassis.policy.asking_again import AskingAgain
-from shared.chassis.policy.decide import Action, Decision, Facts, decide
+from shared.chassis.policy.decide import Action, Decision, Facts, Roles, decide
 from shared.chassis.policy.plan_states import PLAN_EVENTS
 from shared.chassis.policy.relationships import (
     OPENERS_TIME,
@@ -38,6 +39,10 @@ _HELD_SECONDS: Final = 1.0
 _HELD_BYTES: Final = 16 * 1024 * 1024
 _OF_EACH_PLAN: Final = 400
 _OF_EACH_ENTRY: Final = 1_000
+_DECIDED_BYTES: Final = 8 * 1024 * 1024
+_OF_EACH_DECISION: Final = 1_500
+_READING: Final = frozenset({Action.READ_PLAN, Action.READ_EMERGENCY})
+"""What a reader does: beside the plan, nothing of it makes one request differ from another."""
 _AS_READ: Final = 6
 """A leaf as Python objects takes so much more than as bytes, roughly."""
 
@@ -52,6 +57,22 @@ class _Held:
     asked_at: float
     rows: _Rows
     access: Access
+
+
+@dataclass(frozen=True, slots=True)
+class _Decided:
+    """A decision, the very objects that it is ``of``, and from and until when it holds.
+
+    They are kept with it, so that none of them makes room for another at the same place.
+    """
+
+    of: tuple[Contributor, Access, Roles, frozenset[str] | None]
+    decision: Decision
+    since: datetime
+    until: datetime | None
+
+    def holds(self, at: datetime) -> bool:
+        return self.since <= at and (self.until is None or at < self.until)
 
 
 class AccessCopy:
@@ -76,6 +97,7 @@ class AccessCopy:
         self._asking = AskingAgain()
         self._together: Together[UUID, Access] = Together(self._ask)
         self._held: Remembered[UUID, _Held] = Remembered(_HELD_BYTES)
+        self._decided: Remembered[Hashable, _Decided] = Remembered(_DECIDED_BYTES)
 
     async def of(
         self,
@@ -101,23 +123,43 @@ class AccessCopy:
         ``patience`` is in seconds; left out, it is that of the setting. Nothing is looked up where
         the token alone decides it.
         """
-        decision = decide(contributor, action, facts, purpose)
         plan_id = facts.plan_id
-        if plan_id is None or not (decision.may_change or decision.override):
-            return decision
 
         def by(access: Access) -> Decision:
-            now = datetime.now(UTC)
-            return decide(contributor, action, replace(facts, access=access, at=now), purpose)
+            return self._by(access, contributor, action, facts, purpose)
 
-        held = self._held.get(plan_id)
+        held = self._held.get(plan_id) if plan_id is not None else None
         if held is not None and self._now() - held.asked_at <= _HELD_SECONDS:
-            decision = by(held.access)
+            decision = by(held.access)  # which is that by the token alone, where that decides it
             if not (decision.may_change or decision.override):
                 return decision
+        decision = decide(contributor, action, facts, purpose)
+        if plan_id is None or not (decision.may_change or decision.override):
+            return decision
         patience = self._wait_seconds if patience is None else patience
         known = await self._until(plan_id, lambda access: not by(access).may_change, patience)
         return by(known)
+
+    def _by(
+        self,
+        access: Access,
+        contributor: Contributor,
+        action: Action,
+        facts: Facts,
+        purpose: str | None,
+    ) -> Decision:
+        """The decision now. That on a reader is remembered until anything begins or ends."""
+        now = datetime.now(UTC)
+        key = facts.plan_id, id(contributor), action, purpose
+        of = contributor, access, facts.roles, facts.restricting
+        kept = self._decided.get(key) if action in _READING else None
+        if kept is not None and all(map(is_, kept.of, of)) and kept.holds(now):
+            return kept.decision
+        decision = decide(contributor, action, replace(facts, access=access, at=now), purpose)
+        if action in _READING:
+            kept = _Decided(of, decision, now, next_change(access, now))
+            self._decided.put(key, kept, _OF_EACH_DECISION)
+        return decision
 
     async def _until(
         self, plan_id: UUID, holds: Callable[[Access], bool], patience: float

@@ -8,6 +8,7 @@ import orjson
 import pytest
 
 from services.plan.reads.current import CurrentPlans
+from shared.chassis.accesses.record import TOLD_BYTES, TOLD_OF_EACH
 from shared.chassis.http.parameters import cursor_of
 from shared.chassis.wire.position import Position
 from shared.cli.token import person, related_person
@@ -231,6 +232,7 @@ async def test_what_is_kept_of_plans_is_bounded_by_its_bytes_and_never_old(bench
     await fold_directly(bench, store, [history.opened() for history in histories])
     stored = {history.plan_id: await bench.document(history.plan_id) for history in histories}
     size = max(len(orjson.dumps(document)) for document in stored.values())
+    size += TOLD_OF_EACH * TOLD_BYTES  # records of who read it, beside each form
     plans = CurrentPlans(bench.database, kept_bytes=3 * size)
     for _ in range(2):
         views = await asyncio.gather(*(plans.current(plan_id, EVERYTHING) for plan_id in stored))

@@ -42,6 +42,7 @@ _OF_A_VERSION: Final = _JOINED.format(
 )
 _VERSION: Final = """
     SELECT asked.plan_id, asked.{asked} AS asked_for, asked.with_leaves, p.version AS newest,
+           p.revision,
            l.plan_version AS version, l.head, l.positions, l.projected_at, l.policy_version,
            entries.*
       FROM unnest($1::uuid[], $2::{type}[], $3::boolean[])
@@ -70,6 +71,7 @@ VISIBLE: Final = _VERSION.format(
 # What the plan says of itself is what its Person had said by then, whatever others had said.
 _RECORDED: Final = """
     SELECT asked.plan_id, asked.at AS asked_for, asked.with_leaves, p.version AS newest,
+           p.revision,
            CASE WHEN NOT p.complete THEN p.document END AS incomplete, entries.*
       FROM unnest($1::uuid[], $2::timestamptz[], $3::boolean[]) AS asked (plan_id, at, with_leaves)
       JOIN plan p ON p.plan_id = asked.plan_id
@@ -96,7 +98,8 @@ RECORDED: Final = _RECORDED.format(
 
 # `late` is true where a later event of the entry took effect before an earlier one, and counts.
 _EFFECTIVE: Final = """
-    SELECT asked.plan_id, asked.at AS asked_for, asked.with_leaves, p.version AS newest, p.state,
+    SELECT asked.plan_id, asked.at AS asked_for, asked.with_leaves, p.version AS newest,
+           p.revision, p.state,
            p.opened_at, p.last_updated, p.merged_into, p.complete, p.positions,
            CASE WHEN NOT p.complete THEN p.document END AS incomplete, entries.*
       FROM unnest($1::uuid[], $2::timestamptz[], $3::boolean[]) AS asked (plan_id, at, with_leaves)

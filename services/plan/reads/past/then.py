@@ -9,10 +9,9 @@ from uuid import UUID
 
 import orjson
 
-from services.plan.reads.redaction import Seen, seen
+from services.plan.reads.redaction import Seen, WhoSaid, seen
 from services.plan.reads.view import EVERYTHING, PlanView, Wanted
 from services.plan.store.document import document_of
-from shared.chassis.database.database import Database
 from shared.chassis.policy.redaction.of_a_plan import Redaction
 from shared.chassis.wire.position import Position
 
@@ -32,13 +31,14 @@ class EntryThen:
 class PlanThen:
     """A plan as it was: what it said of itself, its entries in the order in which they came.
 
-    ``as_at`` says how it was asked for and which version it is; ``newest`` is the plan's version
-    today, ``at`` the instant that the answer is of.
+    ``as_at`` says how it was asked for and which version it is; ``newest`` and ``revision`` are the
+    plan's version and revision today, ``at`` the instant that the answer is of.
     """
 
     plan_id: UUID
     version: int
     newest: int
+    revision: int
     at: datetime
     head: Mapping[str, Any]
     entries: Sequence[EntryThen]
@@ -50,13 +50,13 @@ class PlanThen:
         """The same plan with no other entries than those of this id."""
         return replace(self, entries=[one for one in self.entries if one.entry_id == entry_id])
 
-    async def redacted(self, database: Database, redaction: Redaction) -> tuple["PlanThen", Seen]:
+    async def redacted(self, who: WhoSaid, redaction: Redaction) -> tuple["PlanThen", Seen]:
         """The same plan without what is withheld, and what that was."""
         given = [
             (one.section, one.entry_id, one.body, orjson.loads(one.leaves or b"{}"))
             for one in self.entries
         ]
-        shown = await seen(database, redaction, given)
+        shown = await seen(who, redaction, given)
         current = {(one.section, one.entry_id): one.current for one in self.entries}
         entries = [
             EntryThen(section, entry_id, current[section, entry_id], body, orjson.dumps(leaves))
@@ -65,11 +65,11 @@ class PlanThen:
         return replace(self, entries=entries), shown
 
     async def view(
-        self, database: Database, redaction: Redaction, wanted: Wanted = EVERYTHING
+        self, who: WhoSaid, redaction: Redaction, wanted: Wanted = EVERYTHING
     ) -> PlanView:
         """The plan as it is given, with what is wanted of it and without what is withheld."""
         shown = await seen(
-            database,
+            who,
             redaction,
             [
                 (one.section, one.entry_id, one.body, orjson.loads(one.leaves or b"{}"))
@@ -77,7 +77,7 @@ class PlanThen:
                 if wanted.shows(one)
             ],
         )
-        bodies = await shown.bodies(database, with_authorship="authorship" in wanted.include)
+        bodies = await shown.bodies(who.database, with_authorship="authorship" in wanted.include)
         parked = [one for one in self.parked if redaction.shows(one["section"], one["entry_id"])]
         document = document_of(
             self.plan_id,
@@ -96,6 +96,7 @@ class PlanThen:
             redaction,
             shown.left_out,
             self.headers(wanted),
+            of_sections=tuple(sorted({section for section, _ in bodies})),
         )
 
     def headers(self, wanted: Wanted = EVERYTHING) -> dict[str, str]:

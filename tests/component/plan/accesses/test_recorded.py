@@ -85,6 +85,37 @@ async def test_every_answer_names_its_record_and_the_record_its_bytes(bench: Ben
     assert head.headers["ledger-access-id"] in told
 
 
+async def test_a_plan_that_is_remembered_is_shown_as_it_stands_with_one_record_each(
+    bench: Bench,
+) -> None:
+    async with bench.service() as client:
+        history, other = History(), History()
+        events = short_history(history)
+        await bench.publish(*events, other.opened())
+        await shown(client, history.plan_id, 5)
+        plan = f"/v1/plans/{history.plan_id}"
+        told = [await client.get(plan) for _ in range(3)]
+        versions = [one.json()["plan_version"] for one in told]
+        assert (versions, len({one.content for one in told})) == ([5, 5, 5], 1)
+        # It moves on by an event of its own, and by another plan that is merged into it.
+        await bench.publish(history.event("needs", "reworded", events[-1].entry_id))
+        await bench.until_consumed(len(events) + 2)
+        told.append(await client.get(plan))
+        assert told[-1].json()["plan_version"] == 6
+        merged = {"merged_into": str(history.plan_id)}
+        await bench.publish(other.event("person", "plan-merged", other.plan_id, "amended", merged))
+        await bench.until_consumed(len(events) + 3)
+        told += [await client.get(plan) for _ in range(2)]
+        for answer in told[-2:]:
+            assert answer.json()["merged_from"] == [str(other.plan_id)]
+            assert answer.json()["plan_version"] == 6
+    ids = {answer.headers["ledger-access-id"] for answer in told}
+    kept = [one for one in await bench.accesses() if one["record_id"] in ids]
+    assert [one["body_sha256"] for one in kept] == [sha256(one.content).hexdigest() for one in told]
+    shown_ = [one for one in await bench.accesses() if one.get("plan_version") == 6]
+    assert len(shown_) == 3, "what was not shown has no record"
+
+
 async def test_a_denial_is_recorded_without_content(bench: Bench) -> None:
     async with bench.service() as client:
         plan = await opened(bench, client)

@@ -6,16 +6,22 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from shared.chassis.policy.access import (
+    Access,
     Doing,
     Objection,
     Proxy,
     Relationship,
     Scope,
     live,
+    next_change,
 )
+from shared.chassis.policy.decide import Action, Facts, decide
 from shared.chassis.policy.standing import named_proxy, proxies_of
+from shared.chassis.settings import USUAL_ROLES
 from shared.ledger import Agent, CareTeamRef, Contributor, OnBehalfOf, Organisation, Provenance
 from shared.ledger.values.parties import Identifier
 
@@ -76,8 +82,8 @@ def test_nobody_else_has_it(organisation: Organisation | None) -> None:
 
 def test_what_is_no_claim_is_what_access_rests_on() -> None:
     claimed, registered = RELATIONSHIP, replace(RELATIONSHIP, entry_id=TWO, self_claimed=False)
-    for given in ([claimed, registered], [registered, claimed]):
-        assert live(given, ORG, NOW) == (registered, claimed)
+    for both in ([claimed, registered], [registered, claimed]):
+        assert live(both, ORG, NOW) == (registered, claimed)
     ended = replace(registered, live_until=NOW)
     assert live([claimed, ended], ORG, NOW) == (claimed,)
 
@@ -162,3 +168,51 @@ def test_a_proxy_is_whose_party_they_are(
     assert RUTH.is_of(contributor, stated_by) is is_theirs
     unnamed = replace(RUTH, name=None, identifiers=frozenset())
     assert not unnamed.is_of(contributor, stated_by)
+
+
+HOURS = st.integers(0, 12).map(lambda hours: NOW + timedelta(hours=hours))
+OBJECTIONS = st.builds(
+    Objection, st.sampled_from([Scope(), NEEDS]), released_until=st.none() | HOURS
+)
+RELATIONSHIPS = st.builds(
+    Relationship,
+    st.sampled_from([ONE, TWO]),
+    st.sampled_from(["ZZG01", "ZZC01"]),
+    HOURS,
+    st.none() | HOURS,
+    st.sampled_from([Scope(), NEEDS]),
+    st.lists(OBJECTIONS, max_size=2).map(tuple),
+)
+PROXIES = st.builds(replace, st.just(RUTH), live_from=HOURS, live_until=st.none() | HOURS)
+READERS = st.sampled_from(
+    [
+        Contributor("professional", "tom", "Tom", "nurse", ORG),
+        Contributor("professional", "ann", "Ann", "registration", OTHER_ORG),
+        Contributor("related-person", "ruth", plan_id=ONE),
+    ]
+)
+
+
+@given(
+    st.lists(RELATIONSHIPS, max_size=4).map(tuple),
+    st.lists(PROXIES, max_size=2).map(tuple),
+    READERS,
+    st.sampled_from([Action.READ_PLAN, Action.READ_EMERGENCY]),
+    st.sampled_from([None, "direct-care", "emergency", "review"]),
+    HOURS,
+)
+def test_until_something_begins_or_ends_a_reader_is_told_the_same(
+    relationships: tuple[Relationship, ...],
+    proxies: tuple[Proxy, ...],
+    reader: Contributor,
+    action: Action,
+    purpose: str | None,
+    at: datetime,
+) -> None:
+    access = Access(relationships, proxies)
+    until = next_change(access, at)
+    last = NOW + timedelta(days=9) if until is None else until - MOMENT
+    facts = Facts(USUAL_ROLES, ONE, access=access, at=at)
+    first = decide(reader, action, facts, purpose)
+    for then in (at, at + (last - at) / 2, last):
+        assert decide(reader, action, replace(facts, at=then), purpose) == first

@@ -2,7 +2,7 @@
 
 import asyncio
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from typing import Any, cast
 from uuid import UUID, uuid4
 
@@ -10,7 +10,7 @@ import orjson
 import pytest
 
 from shared.chassis.policy.access_copy import AccessCopy
-from shared.chassis.policy.decide import Action, Decision, Facts
+from shared.chassis.policy.decide import Action, Decision, Facts, decide
 from shared.chassis.settings import USUAL_ROLES
 from shared.ledger import Contributor, Organisation
 
@@ -76,6 +76,46 @@ async def test_what_let_somebody_in_does_so_for_a_moment_and_nobody_is_refused_b
     rows.related[plan_id] = {**KNOWN, "live_until": datetime.now(UTC).isoformat()}
     copy.learned([plan_id])
     assert (await reads(copy, plan_id)).code == "no-live-relationship"
+
+
+class Clock(datetime):
+    """What the copy takes for the time of day."""
+
+    at = datetime(2026, 12, 1, 12, tzinfo=UTC)
+
+    @classmethod
+    def now(cls, tz: tzinfo | None = None) -> "datetime":  # type: ignore[override]
+        return cls.at.astimezone(tz)
+
+
+@pytest.mark.asyncio
+async def test_a_decision_is_made_once_until_something_ends_and_for_one_reader(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    made: list[Contributor] = []
+
+    def counted(by: Contributor, *given: Any) -> Decision:
+        made.append(by)
+        return decide(by, *given)
+
+    monkeypatch.setattr("shared.chassis.policy.access_copy.datetime", Clock)
+    monkeypatch.setattr("shared.chassis.policy.access_copy.decide", counted)
+    rows, plan_id = Rows(), uuid4()
+    rows.related[plan_id] = {**KNOWN, "live_until": "2026-12-01T13:00:00Z"}
+    copy = copy_of(rows)
+    assert (await reads(copy, plan_id)).allowed
+    made.clear()
+    assert all([(await reads(copy, plan_id)).allowed for _ in range(3)])
+    assert made == []
+    alike = replace(NURSE)
+    assert (await reads(copy, plan_id, alike)).allowed
+    assert (await reads(copy, plan_id, purpose="review")).allowed
+    assert made == [alike, NURSE]
+    monkeypatch.setattr(Clock, "at", datetime(2026, 12, 1, 13, tzinfo=UTC))
+    assert (await reads(copy, plan_id)).code == "no-live-relationship"
+    # A clock that is put back is asked anew as well.
+    monkeypatch.setattr(Clock, "at", datetime(2026, 12, 1, 11, tzinfo=UTC))
+    assert (await reads(copy, plan_id)).allowed
 
 
 @pytest.mark.asyncio

@@ -35,13 +35,15 @@ ETAG = f'"3-{sha256(DOCUMENT).hexdigest()[:16]}"'
 NOW = {"plan_id": KNOWN, "version": 3, "revision": 3, "positions": b'{"goals":7}',
        "document": DOCUMENT, "rest": b"[]", "merged_from": None}  # fmt: skip
 THEN = {"plan_id": KNOWN, "asked_for": 2, "version": 2, "newest": 3,
-        "positions": b'{"goals":6}',
+        "positions": b'{"goals":6}', "revision": 3,
         "head": b'{"state":"open","opened_at":null,"last_updated":null,"complete":true,'
                 b'"merged_into":null}',
         "projected_at": datetime(2026, 11, 30, tzinfo=UTC), "policy_version": "1",
         "sections": ["goals"], "entry_ids": [UUID(int=3)], "current": [True],
         "bodies": [b'{"current":true}'],
         "leaves": [b"{}"]}  # fmt: skip
+PAGE = {"revision": 3, "versions": [2], "sections": ["goals"], "entry_ids": [UUID(int=3)],
+        "items": [b'{"plan_versions":[2]}'], "going_on": None}  # fmt: skip
 RELATED = {
     "plan_id": KNOWN,
     "entry_id": UUID(int=4),
@@ -70,7 +72,9 @@ class OnePlan:
             return [{**THEN, "with_leaves": key[2]} for key in keys if key[:2] == (KNOWN, 2)]
         return []
 
-    async def fetchrow(self, sql: str, plan_id: UUID) -> Any:
+    async def fetchrow(self, sql: str, plan_id: UUID, *_: Any) -> Any:
+        if "newest_first" in sql:
+            return PAGE if plan_id == KNOWN else None
         return NOW if "revision" in sql and plan_id == KNOWN else None
 
     async def fetchval(self, sql: str, plan_id: UUID) -> Any:

@@ -2,6 +2,8 @@
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any
 from uuid import UUID
@@ -58,6 +60,74 @@ def test_a_refusal_releases_nothing() -> None:
     with pytest.raises(PermissionError):
         asyncio.run(door.list(REFUSED, LIST))
     assert not accesses.rows
+
+
+def test_a_record_says_the_same_however_often_its_bytes_are_shown() -> None:
+    door, accesses = release()
+    others = [
+        replace(ALLOWED, decision=replace(ALLOWED.decision)),
+        replace(ALLOWED, contributor=replace(NURSE, sub="b")),
+        replace(ALLOWED, purpose="review"),
+        replace(ALLOWED, what=What.EMERGENCY),
+        replace(ALLOWED, more={"limit": 3}),
+        replace(ALLOWED, query="/v1/plans/1?x"),
+    ]
+    for asked in (ALLOWED, ALLOWED, *others, ALLOWED):
+        for held in ((), (VIEW.etag,)):
+            asyncio.run(door.plan(request(*held), asked, VIEW))
+            asyncio.run(door.plan(request(*held), asked, replace(VIEW)))
+    remembered, anew = accesses.rows[::2], accesses.rows[1::2]
+    for one, other in zip(remembered, anew, strict=True):
+        assert one.record == other.record.replace(
+            str(other.access_id).encode(), str(one.access_id).encode()
+        )
+        assert orjson.loads(one.record)["record_id"] == str(one.access_id)
+    assert len({row.record.partition(b",")[2] for row in anew}) == 2 * 5
+
+
+LAST = replace(VIEW, body=b'{"sections":{}}', version=2, revision=9)
+
+
+@pytest.mark.parametrize(
+    ("stands_at", "asked", "read_again"),
+    [
+        (9, ALLOWED, False),
+        (10, ALLOWED, True),
+        (9, replace(ALLOWED, decision=replace(ALLOWED.decision, override="break-glass")), True),
+    ],
+)
+def test_a_remembered_plan_leaves_only_where_it_stands(
+    stands_at: int, asked: Asked, *, read_again: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    door, accesses = release()
+    accesses.stands_at = stands_at
+    monkeypatch.setattr(accesses._overrides, "keep", keeping_an_override)
+    times = 0
+
+    async def read() -> PlanView:
+        nonlocal times
+        times += 1
+        return VIEW
+
+    given = VIEW if read_again else LAST
+    answer = asyncio.run(door.current(request(), asked, LAST, read))
+    assert (answer.body, times) == (given.body, int(read_again))
+    assert answer.headers["etag"] == given.etag
+    if asked.decision.override is None:
+        (told,) = recorded(accesses)
+        assert told["body_sha256"] == given.sha256
+        assert answer.headers["ledger-access-id"] == str(accesses.rows[0].access_id)
+    unread = asyncio.run(door.current(request(LAST.etag), asked, LAST, read))
+    assert unread.status_code == (200 if read_again else 304)
+    asyncio.run(door.current(request(), asked, replace(LAST, revision=None), read))
+    asyncio.run(door.current(request(), asked, None, read))
+    assert times == 2 + 2 * read_again
+    with pytest.raises(PermissionError):
+        asyncio.run(door.current(request(), REFUSED, LAST, read))
+
+
+async def keeping_an_override(*_: object) -> tuple[UUID, datetime]:
+    return UUID(int=5), datetime(2026, 12, 1, tzinfo=UTC)
 
 
 def test_a_plan_leaves_with_what_it_was_decided_on() -> None:

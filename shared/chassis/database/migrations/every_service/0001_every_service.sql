@@ -105,10 +105,11 @@ CREATE TABLE ledger.access_justification (
     justified_at timestamptz NOT NULL
 );
 
--- Adds what is not there yet and answers when, once for each that was given.
+-- Adds what is not there yet and answers when, once for each that was given; null for one that is
+-- not to be kept. Without `kept` all are.
 CREATE FUNCTION ledger.keep_accesses(
     access_ids uuid[], plan_ids uuid[], override_ids uuid[], asked_ text[], records bytea[],
-    whos bytea[], salts bytea[]
+    whos bytea[], salts bytea[], kept boolean[] DEFAULT NULL
 ) RETURNS SETOF timestamptz LANGUAGE plpgsql AS $$
 DECLARE
     base bigint;
@@ -128,8 +129,10 @@ BEGIN
            WITH ORDINALITY
            AS given(access_id, plan_id, override_id, asked, record, who, salt, n)
      WHERE NOT EXISTS (SELECT FROM ledger.access_record held
-                        WHERE held.access_id = given.access_id);
-    RETURN QUERY SELECT now_ FROM generate_series(1, cardinality(access_ids));
+                        WHERE held.access_id = given.access_id)
+       AND (kept IS NULL OR kept[given.n]);
+    RETURN QUERY SELECT CASE WHEN kept IS NULL OR kept[n] THEN now_ END
+                   FROM generate_series(1, cardinality(access_ids)) AS n;
 END
 $$;
 
