@@ -113,6 +113,7 @@ _stored_of = msgspec.json.Decoder(list[_Stored]).decode
 _named_entry_of = msgspec.json.Decoder(_NamedEntry).decode
 _named_of = msgspec.json.Decoder(_Named).decode
 _document_of = msgspec.json.Decoder(_Document).decode
+_members_of = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _ref_of = msgspec.json.Decoder(_Ref).decode
 
 
@@ -281,13 +282,16 @@ def document_with(
     others = sorted(merged_from)
     if bodies is None and not others:
         return document
-    told = orjson.loads(document)
+    # What is not replaced is written as it stands: most of a document is never decoded.
+    members = _members_of(document)
+    told: dict[str, Any] = {name: orjson.Fragment(bytes(raw)) for name, raw in members.items()}
     if bodies is not None:
         sections: dict[str, list[orjson.Fragment]] = {}
         for section, body in bodies:
             sections.setdefault(section, []).append(orjson.Fragment(body))
         told["sections"] = sections
-        told["parked"] = [one for one in told["parked"] if parked(one["section"], one["entry_id"])]
+        waiting = orjson.loads(bytes(members["parked"]))
+        told["parked"] = [one for one in waiting if parked(one["section"], one["entry_id"])]
     return dumps({**told, **({"merged_from": others} if others else {}), **more})
 
 
