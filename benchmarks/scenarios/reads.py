@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -12,11 +12,11 @@ import orjson
 from uuid_utils.compat import uuid7
 
 from benchmarks.measuring.clusters import Servers
-from benchmarks.measuring.load import Load
+from benchmarks.measuring.load import Load, apply_from_elsewhere
 from benchmarks.measuring.measure import Sample, must_be
 from benchmarks.measuring.processor import Processes
 from benchmarks.scenarios.append import Scenario
-from benchmarks.scenarios.doors import in_a_process, measured
+from benchmarks.scenarios.doors import WARM_UP, in_a_process, measured
 from benchmarks.scenarios.plan_events import (
     EVENTS_OF_A_PLAN,
     Message,
@@ -127,6 +127,7 @@ async def _measured(
         told = answer.json()
         for name, value in shown.items():
             must_be(name, told[name], value)
+        await apply_from_elsewhere(replace(load, seconds=WARM_UP))
         return await measured(load, processes)
 
 
