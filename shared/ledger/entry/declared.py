@@ -16,8 +16,10 @@ from functools import cached_property
 from types import MethodType
 from typing import Any, Final, TypeVar, cast
 
+from eventsourcing.utils import get_topic
+
 from shared.ledger.entry.checks import must_be_own_organisation, must_be_the_persons
-from shared.ledger.entry.fields import event_said, recorded, taken_by_a_command
+from shared.ledger.entry.fields import event_said, taken_by_a_command
 from shared.ledger.entry.rights import FROM_OUTSIDE, Who, in_words
 from shared.ledger.errors import Refusal, Refused
 from shared.ledger.provenance import Provenance
@@ -80,8 +82,8 @@ class Declared:
         place: Mapping[str, Any],
         about: tuple[Any, ...],
         given: Mapping[str, Any],
-    ) -> dict[str, Any]:
-        """What the event to be recorded says; raises ``Refused`` where the rules say no."""
+    ) -> Any:
+        """The event to be recorded; raises ``Refused`` where the rules say no."""
         beside = {name: given[name] for name in given if name in self.beside}
         for name in self.asks_for:
             beside[name] = given.get(name, FROM_OUTSIDE[name])
@@ -90,7 +92,7 @@ class Declared:
         content = {name: given[name] for name in given if name not in beside}
         said = event_said(kind, {**content, **place})
         made = self.rules(*about, said, **beside)
-        return recorded(said if made is None else made)
+        return said if made is None else made
 
     def judge_voice(self, entry: Any, provenance: Provenance) -> None:
         """Refuse another voice than the person's, where the command or its entry is theirs."""
@@ -165,9 +167,12 @@ def creates(
                 "provenance": provenance,
                 "originator_id": provenance.entry_id,
                 "originator_version": 1,
-                "originator_topic": "",
+                "originator_topic": get_topic(cls),
             }
-            return cls._create(kind, **declared.judge(kind, place, (), given))
+            created = declared.judge(kind, place, (), given)
+            entry = created.mutate(None)
+            entry.pending_events.append(created)
+            return entry
 
         return Creating(_named(decide, declared))
 
@@ -261,7 +266,9 @@ def _changing(event: type[Any], title: str, **said: Any) -> Declares:
                 "originator_id": self.id,
                 "originator_version": self.version + 1,
             }
-            self.trigger_event(kind, **declared.judge(kind, place, (self,), given))
+            changed = declared.judge(kind, place, (self,), given)
+            changed.mutate(self)
+            self.pending_events.append(changed)
 
         return _named(decide, declared)
 

@@ -22,10 +22,6 @@ ENVELOPE: Final = frozenset(
 )
 """What an event has beside its content. ``visibility`` stands beside the content as well."""
 
-_SET_BY_THE_LIBRARY: Final = frozenset(
-    {"originator_id", "originator_version", "originator_topic", "timestamp"}
-)
-
 
 @dataclass(frozen=True)
 class OfTheChange:
@@ -121,15 +117,6 @@ def event_said(event: Any, given: Mapping[str, Any]) -> Any:
     """The event as it would be recorded, for the rules; ``reason-missing`` where it needs one."""
     reasons = {name: need_reason(given.get(name), name) for name in needed_reasons(event)}
     return event(**{**_to_be_set(event), **given, **reasons}, timestamp=datetime.now(UTC))
-
-
-def recorded(said: Any) -> dict[str, Any]:
-    """What the library is given to trigger the event that was judged."""
-    return {
-        one.name: getattr(said, one.name)
-        for one in fields(said)
-        if one.name not in _SET_BY_THE_LIBRARY
-    }
 
 
 @cache
