@@ -19,7 +19,7 @@ from benchmarks.measuring.load import apply_from_elsewhere
 from benchmarks.measuring.measure import Sample, must_be
 from benchmarks.measuring.processor import Processes, Used
 from benchmarks.scenarios.append import Scenario
-from benchmarks.scenarios.doors import PLANS, WARM_UP, contributing, in_a_process
+from benchmarks.scenarios.doors import PLANS, contributing, in_a_process, warmed_up
 from deploy.local.servers.kafka import free_port
 from services.goals.section import SECTION
 from shared.ledger.topics import PLAN_CHANGES, dead_letters_topic, events_topic
@@ -50,12 +50,12 @@ def command_to_everybody(in_flight: int) -> Scenario:
             await _until(readers.plans.owner_url, "SELECT count(*) FROM plan", PLANS)
 
             load = contributing(section.door.url, bench.issuer, plans, in_flight, seconds)
-            first = await apply_from_elsewhere(replace(load, seconds=WARM_UP))
-            await _until_all_have(readers, PLANS, first.count)
+            first = await warmed_up(load)
+            await _until_all_have(readers, PLANS, first)
             processes = Processes({"goals": section.pid, **readers.pids, **servers.pids})
             used = Used(processes)
             sample = await apply_from_elsewhere(load)
-            done = first.count + sample.count
+            done = first + sample.count
             await _until_all_have(readers, PLANS, done)
             told = used.microseconds(sample.count)
             must_be("events stored", (await bench.rows())["stored_events"], done)
