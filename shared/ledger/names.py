@@ -37,8 +37,13 @@ def kebab(name: str) -> str:
 
 def id_in(given: Any) -> UUID | None:
     """A UUID in lower case, as ids are written here; ``None`` for any other form or type."""
-    is_written = isinstance(given, str) and _ID.fullmatch(given)
-    return UUID(given) if is_written and given not in NOT_IDS else None
+    return UUID(given) if is_id(given) else None
+
+
+def is_id(given: Any) -> bool:
+    """True for a UUID in lower case that is somebody's."""
+    is_written = isinstance(given, str) and _ID.fullmatch(given) is not None
+    return is_written and given not in NOT_IDS
 
 
 def trace_of(traceparent: str | None) -> str | None:

@@ -133,7 +133,7 @@ OF_THE_CHASSIS = {
     },
     "telemetry": {
         "names.py", "tracing.py", "metrics.py", "counters.py", "log_lines.py", "library_lines.py",
-        "line_writer.py", "span_export.py", "part.py", "background.py",
+        "line_writer.py", "passed_on.py", "span_export.py", "part.py", "background.py",
         "configure.py",
     },
 }  # fmt: skip

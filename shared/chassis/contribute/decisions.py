@@ -1,11 +1,13 @@
 """What a contribution leads to: who may, the entry as it stands, and what its command says."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from typing import Any
 from uuid import UUID
+
+from msgspec import Struct, structs
 
 from shared.chassis.contribute.media import PASSING, MediaNamed
 from shared.chassis.contribute.prepare import Prepared
@@ -19,8 +21,7 @@ from shared.chassis.wire.problem import Problem, status_of_refusal
 from shared.ledger import Entry, Limits, Receipt, Refused, Section, kebab, with_added_at
 
 
-@dataclass(frozen=True)
-class Decided:
+class Decided(Struct, frozen=True):
     """What was decided: an entry with new events, or a refusal.
 
     ``seen`` is the version of the entry that a refusal rests on, 0 where there is none; ``known``
@@ -77,7 +78,7 @@ class Decisions:
             return decided
         refused = found.refusal()
         if refused is None:
-            return replace(decided, names=found.names_in(decided.moved.entry))
+            return structs.replace(decided, names=found.names_in(decided.moved.entry))
         return Decided(refused=refused, found_missing=refused.code in PASSING)
 
     async def _decide(self, prepared: Prepared, by: Decision, *, afresh: bool) -> Decided:
@@ -103,7 +104,7 @@ class Decisions:
             return self._change(prepared, entry)
         other = await self._store.load(other_id, afresh=afresh)
         decided = self._change(prepared, entry, other)
-        return replace(decided, read=[(other_id, 0 if other is None else other.version)])
+        return structs.replace(decided, read=[(other_id, 0 if other is None else other.version)])
 
     async def may_follow(self, prepared: Prepared) -> bool:
         """True where it may follow on the entry that is there: a creation only after an error."""

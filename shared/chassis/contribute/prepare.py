@@ -3,12 +3,14 @@
 import hashlib
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cache
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
-from uuid_utils.compat import uuid7
+from asyncpg.pgproto.pgproto import UUID as DriversUUID  # noqa: N811 - made, hashed, written in C
+from msgspec import Struct
+from uuid_utils import uuid7
 
 from shared.chassis.wire.plain_json import plain_json
 from shared.chassis.wire.problem import Problem
@@ -26,14 +28,15 @@ from shared.ledger import (
     Provenance,
     Section,
     Visibility,
-    id_in,
     is_blank,
     with_item_ids,
 )
 from shared.ledger.codes.code_list import Fill, fills_of, with_terms
+from shared.ledger.names import is_id
 from shared.ledger.values.visibility import FROM_WHOM, restricts_somebody
 
 _COMMAND = re.compile(r"(?=careplan\.([a-z-]+)\.)(careplan\.[a-z-]+\.commands\.[a-z-]+)\.v[0-9]+")
+ValueT = TypeVar("ValueT")
 _KEYS = frozenset(
     {
         "contribution_id",
@@ -48,8 +51,7 @@ _KEYS = frozenset(
 )
 
 
-@dataclass(frozen=True)
-class Prepared:
+class Prepared(Struct, frozen=True):
     """A contribution that can be read: what to call, on which entry of which plan, by whom."""
 
     contribution_id: UUID
@@ -93,7 +95,8 @@ def contribution_from_json(given: Any) -> Contribution:
         errors.append(error_at("/content", "object", "This must be an object."))
     if errors or contribution_id is None:
         raise Problem("content-invalid", errors=errors)
-    return Contribution(
+    return _made(
+        Contribution,
         contribution_id=contribution_id,
         command=str(command),
         plan_id=ids["plan_id"],
@@ -103,6 +106,13 @@ def contribution_from_json(given: Any) -> Contribution:
         visibility=visibility_shape().read(given.get("visibility")),
         provenance=claim_shape().read(given.get("provenance")),
     )
+
+
+def _made(kind: type[ValueT], **members: Any) -> ValueT:
+    # Not by its own constructor: a frozen class sets each of its fields by a call.
+    made = object.__new__(kind)
+    vars(made).update(members)
+    return made
 
 
 def prepare(section: Section, contribution: Contribution, contributor: Contributor) -> Prepared:
@@ -118,7 +128,7 @@ def prepare(section: Section, contribution: Contribution, contributor: Contribut
     if plan_id is None:
         if not command.opens_plan:
             raise _invalid("/plan_id", "required", "This is missing.")
-        plan_id = uuid7()
+        plan_id = _new_id()
     entry_id, is_chosen = _entry_id(command, contribution, plan_id, arguments)
     if command.creates and contribution.based_on is not None:
         raise _invalid("/based_on", "creates", "This must be left out in a command that creates.")
@@ -227,7 +237,7 @@ def _entry_id(
         return chosen, True
     if not command.creates:
         raise _invalid("/entry_id", "required", "This is missing; name the entry to change.")
-    return uuid7(), False
+    return _new_id(), False
 
 
 def _provenance(
@@ -237,7 +247,8 @@ def _provenance(
     recorded_by = contributor.agent
     if contributor.kind == SYSTEM and claim.system:
         recorded_by = replace(recorded_by, name=claim.system.name)
-    return Provenance(
+    return _made(
+        Provenance,
         plan_id=plan_id,
         entry_id=entry_id,
         contribution_id=contribution.contribution_id,
@@ -304,8 +315,7 @@ def _id(given: dict[str, Any], key: str, errors: list[dict[str, str]]) -> UUID |
     value = given.get(key)
     if value is None:
         return None
-    found = id_in(value)
-    if found is None:
+    if not is_id(value):
         errors.append(
             error_at(
                 f"/{key}",
@@ -313,7 +323,14 @@ def _id(given: dict[str, Any], key: str, errors: list[dict[str, str]]) -> UUID |
                 "This must be a UUID in lower case, as 0199c0de-0000-7000-8000-000000000001.",
             )
         )
-    return found
+        return None
+    made: UUID = DriversUUID(value)
+    return made
+
+
+def _new_id() -> UUID:
+    made: UUID = DriversUUID(uuid7().bytes)
+    return made
 
 
 def _invalid(where: str, rule: str, message: str) -> Problem:

@@ -1,11 +1,11 @@
 """The answer to a contribution, and the forms in which it is published and recorded."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any, Final
 
 import orjson
+from msgspec import Struct
 
 from shared.chassis.contribute.prepare import Prepared
 from shared.chassis.database.outgoing import Outgoing
@@ -29,8 +29,7 @@ from shared.ledger.topics import AUDIT_RECORDS
 _NOT_SAID: Final = Authentication()
 
 
-@dataclass(frozen=True)
-class Reply:
+class Reply(Struct, frozen=True):
     """A receipt as JSON, whether it is kept, and whether it is the first one given again.
 
     ``policy_version`` is that of the decision by which an answer that is not kept was given.

@@ -66,7 +66,8 @@ def correlation_id_of(request: Request) -> str:
     """The caller's ``X-Correlation-ID`` where it is fit to be echoed; else one made for this."""
     kept: str | None = request.scope.get("correlation_id")
     if kept is None:
-        given = request.headers.get("x-correlation-id", "")
+        sent = (of for name, of in request.scope["headers"] if name == b"x-correlation-id")
+        given = next(sent, b"").decode("latin-1")
         kept = given if _CORRELATION_ID.fullmatch(given) else str(uuid4())
         request.scope["correlation_id"] = kept
     return kept

@@ -3,7 +3,7 @@
 import asyncio
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from http import HTTPStatus
 from typing import Annotated, Any, Final
@@ -56,6 +56,10 @@ _MAY_BE_TOO_OFTEN: Final[dict[int | str, dict[str, Any]]] = {
 _MAY_NAME_A_VERSION: Final = {"parameters": [IF_MATCH]}
 _VERSION_TAG = re.compile(r'"([1-9][0-9]{0,15})"')
 _BATCH_LIMIT = 100
+Head = Sequence[tuple[bytes, bytes]]
+_PRIVATE: Final = tuple((name.lower().encode(), of.encode()) for name, of in PRIVATE.items())
+_LENGTH: Final = b"content-length"
+_IS_JSON: Final = (b"content-type", b"application/json")
 _BESIDE_THE_CONTENT: Final = ("provenance", "visibility", "based_on")
 
 
@@ -193,10 +197,12 @@ def _receipt_response(reply: Reply) -> Response:
     receipt = reply.receipt
     if reply.outcome == "refused" and not reply.repeated:
         raise refusal(reply)
-    headers = {"Location": f"/v1/contributions/{receipt['contribution_id']}"}
+    location: str = receipt["contribution_id"]
+    headers: list[tuple[bytes, bytes]] = [(b"location", b"/v1/contributions/" + location.encode())]
     if reply.outcome == "accepted":
-        headers["ETag"] = f'"{receipt["entry_version"]}"'
-        headers["Ledger-Position"] = receipt["ledger_position"]
+        position: str = receipt["ledger_position"]
+        headers.append((b"etag", b'"%d"' % receipt["entry_version"]))
+        headers.append((b"ledger-position", position.encode()))
     return _json(receipt, status=200 if reply.repeated else 201, headers=headers)
 
 
@@ -276,12 +282,17 @@ def _with_if_match(given: Any, request: Request) -> Any:
     return {**given, "based_on": version}
 
 
-def _json(
-    body: Mapping[str, Any], *, status: int = 200, headers: Mapping[str, str] | None = None
-) -> Response:
-    return Response(
-        orjson.dumps(body),
-        status_code=status,
-        media_type="application/json",
-        headers={**PRIVATE, **(headers or {})},
-    )
+def _json(body: Mapping[str, Any], *, status: int = 200, headers: Head = ()) -> Response:
+    content = orjson.dumps(body)
+    length = b"%d" % len(content)
+    return ReadyAnswer(status, content, (*_PRIVATE, *headers, (_LENGTH, length), _IS_JSON))
+
+
+class ReadyAnswer(Response):
+    """An answer whose head is bytes already, as the framework would have made them."""
+
+    def __init__(self, status: int, content: bytes, head: Head) -> None:
+        self.status_code = status
+        self.body = content
+        self.background = None
+        self.raw_headers = list(head)

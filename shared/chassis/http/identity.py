@@ -97,10 +97,11 @@ class Identity(SecurityBase):
         """The contributor of a request, for ``Depends``; judged once, however often it is asked."""
         known: Contributor | None = request.scope.get(_PROVEN)
         if known is None:
-            given = request.headers.getlist("authorization")
+            given = [of for name, of in request.scope["headers"] if name == b"authorization"]
             if len(given) > 1:
                 raise _refused("Send one `Authorization`; there is more than one.")
-            known = await self.contributor(given[0] if given else None, request)
+            sent = given[0].decode("latin-1") if given else None
+            known = await self.contributor(sent, request)
             request.scope[_PROVEN] = known
         return known
 

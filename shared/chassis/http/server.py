@@ -33,6 +33,9 @@ ENDING_SECONDS: Final = 5.0
 _CYCLE: Final = "careplan.cycle"
 """The server's own end of a request, in the ``extensions`` of its scope."""
 
+_NOT_IN_A_VALUE: Final = b"".join(
+    byte for byte in (bytes([number]) for number in range(256)) if HEADER_VALUE_RE.search(byte)
+)
 _LEFT_TO_THE_SERVER: Final = frozenset({b"connection", b"transfer-encoding"})
 
 
@@ -43,7 +46,8 @@ def answered_whole(scope: Scope, response: Response) -> bool:
     """
     body = bytes(response.body)
     given = dict(response.raw_headers)
-    cycle: RequestResponseCycle | None = scope.get("extensions", {}).get(_CYCLE)
+    # Taken out, or each would hold the other until the collector comes.
+    cycle: RequestResponseCycle | None = scope.get("extensions", {}).pop(_CYCLE, None)
     if (
         cycle is None
         or cycle.response_started
@@ -60,9 +64,9 @@ def answered_whole(scope: Scope, response: Response) -> bool:
     headers = [*cycle.default_headers, *response.raw_headers]
     for name, value in headers:
         written += (name, b": ", value, b"\r\n")
-    if HEADER_RE.search(b"".join([name for name, _ in headers])) or HEADER_VALUE_RE.search(
-        b"".join([value for _, value in headers])
-    ):
+    values = b"".join([value for _, value in headers])
+    is_safe = len(values.translate(None, _NOT_IN_A_VALUE)) == len(values)
+    if not is_safe or HEADER_RE.search(b"".join([name for name, _ in headers])):
         return False
     written += (b"\r\n", body)
     cycle.response_started = cycle.response_complete = True

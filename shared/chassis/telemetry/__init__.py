@@ -25,7 +25,8 @@ from shared.chassis.telemetry.names import (
     process_span,
 )
 from shared.chassis.telemetry.part import AskPart, Part
-from shared.chassis.telemetry.tracing import batch_span, inject, links_of, tracer
+from shared.chassis.telemetry.passed_on import inject
+from shared.chassis.telemetry.tracing import batch_span, links_of, tracer
 
 __all__ = [
     "LOG_FIELDS",

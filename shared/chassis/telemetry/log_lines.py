@@ -19,9 +19,9 @@ from uuid import UUID
 
 import orjson
 import structlog
-from opentelemetry import trace
 
 from shared.chassis.telemetry.line_writer import LineWriter
+from shared.chassis.telemetry.passed_on import inject
 
 LOG_FIELDS: Final = frozenset(
     {
@@ -193,9 +193,9 @@ def _with_context(
         "event": event,
         "service": _service.name,
     }
-    span = trace.get_current_span().get_span_context()
-    if span.is_valid:
-        told["trace_id"] = f"{span.trace_id:032x}"
+    traceparent = inject()
+    if traceparent is not None:
+        told["trace_id"] = traceparent[3:35]
     told.update(fields)
     return told
 

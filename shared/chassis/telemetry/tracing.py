@@ -1,76 +1,23 @@
-"""Spans, and the trace context that is stored with what was recorded."""
+"""Spans, and links to those that are stored with what was recorded."""
 
 import re
 from collections.abc import Iterable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from opentelemetry import trace
-from opentelemetry.context import Context, attach, detach
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SimpleSpanProcessor, SpanExporter
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
-from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
 from opentelemetry.sdk.trace.sampling import ALWAYS_ON, ParentBased
 from opentelemetry.trace import Link, Tracer
 
 from shared.chassis.telemetry.names import Attribute, SpanName
+from shared.chassis.telemetry.passed_on import PassedOn
 from shared.chassis.telemetry.span_export import ListedAttributesOnly
 from shared.ledger.names import TRACEPARENT
-
-
-class _PassedOn(trace.NoOpTracer):
-    """Makes spans that have ids to be passed on, and are kept nowhere: nobody exports them."""
-
-    def start_span(
-        self,
-        name: str,  # noqa: ARG002 - as all else that is said of it, for whoever keeps it
-        context: Context | None = None,
-        *_: Any,
-        **__: Any,
-    ) -> trace.Span:
-        parent = trace.get_current_span(context).get_span_context()
-        made = trace.SpanContext(
-            trace_id=parent.trace_id if parent.is_valid else _IDS.generate_trace_id(),
-            span_id=_IDS.generate_span_id(),
-            is_remote=False,
-            trace_flags=parent.trace_flags,
-        )
-        return trace.NonRecordingSpan(made)
-
-    def start_as_current_span(  # type: ignore[override]  # the library's is a decorator as well
-        self, name: str, context: Context | None = None, *_: Any, **__: Any
-    ) -> "_Current":
-        # Inside another one that nobody keeps, that one does as well.
-        outer = trace.get_current_span() if context is None else trace.INVALID_SPAN
-        if outer.get_span_context().is_valid:
-            return _Current(outer, is_new=False)
-        return _Current(self.start_span(name, context), is_new=True)
-
-
-class _Current:
-    """A span that is the current one inside ``with``; nothing is noted of an error there."""
-
-    __slots__ = ("_is_new", "_span", "_token")
-
-    def __init__(self, span: trace.Span, *, is_new: bool) -> None:
-        self._span = span
-        self._is_new = is_new
-
-    def __enter__(self) -> trace.Span:
-        if self._is_new:
-            self._token = attach(trace.set_span_in_context(self._span))
-        return self._span
-
-    def __exit__(self, *_: object) -> None:
-        if self._is_new:
-            detach(self._token)
-
-
-_IDS: Final = RandomIdGenerator()
-
 
 _TRACEPARENT: Final = re.compile(TRACEPARENT)
 
@@ -94,7 +41,7 @@ _state = _State()
 
 def start_spans(resource: Resource, exporter: SpanExporter | None) -> None:
     """Make spans: to be exported, or without an exporter only to be passed on."""
-    _state.tracers, _state.tracer = None, _PassedOn()
+    _state.tracers, _state.tracer = None, PassedOn()
     if exporter is not None:
         clean = ListedAttributesOnly(exporter, _ATTRIBUTES)
         in_memory = isinstance(exporter, InMemorySpanExporter)
@@ -115,14 +62,6 @@ def end_spans() -> None:
 def tracer() -> Tracer:
     """Makes spans; before ``configure`` they go nowhere."""
     return _state.tracer or trace.NoOpTracer()
-
-
-def inject() -> str | None:
-    """The current span as a ``traceparent``, to be stored with what it caused."""
-    span = trace.get_current_span().get_span_context()
-    if not span.is_valid:
-        return None
-    return f"00-{span.trace_id:032x}-{span.span_id:016x}-{span.trace_flags & 1:02x}"
 
 
 def links_of(traceparents: Iterable[str | None]) -> list[Link]:

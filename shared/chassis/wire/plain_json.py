@@ -6,6 +6,7 @@ from functools import cache
 from typing import Any, Final
 
 import orjson
+from asyncpg.pgproto.pgproto import UUID as DriversUUID  # noqa: N811 - the one of stored rows
 
 from shared.chassis.wire.remembered import Remembered
 from shared.ledger import Agent, Provenance, instant, plain
@@ -37,6 +38,8 @@ def fitted(json: bytes) -> bytes:
 def _plainer(given: Any) -> Any:
     """One step towards plain: what is inside comes here by itself, if it has to."""
     kind: Any = type(given)
+    if kind is DriversUUID:
+        return str(given)
     if kind is datetime:
         return instant(given)
     if kind is Provenance:

@@ -217,7 +217,9 @@ FURTHER = st.sampled_from([
     (b"content-length", b"5"), (b"content-length", b"9999999"), (b"expect", b"100-continue"),
     (b"transfer-encoding", b"chunked"), (b"accept", b"text/html"), (b"traceparent", b"00-x"),
     (b"ledger-purpose", b"review"), (b"accept-encoding", b"gzip"),
-    (b"connection", b"keep-alive"), (b"origin", b"https://x"),
+    (b"connection", b"keep-alive"), (b"origin", b"https://x"), (b"authorization", b"bearer  good "),
+    (b"authorization", b""), (b"x-correlation-id", b""), (b"x-correlation-id", b"b" * 65),
+    (b"dpop", b"x"), (b"prefer", b"wait=1"), (b"user-agent", b"\x00\xff"),
 ])  # fmt: skip
 
 

@@ -1,7 +1,9 @@
 """The server reads a request as it stands, in whatever pieces it comes."""
 
 import asyncio
+import gc
 import socket
+import weakref
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from typing import Any
@@ -159,6 +161,32 @@ async def answered(request: bytes, response: Response, *, whole: bool) -> tuple[
     is_free = server.cycle.response_complete
     server.connection_lost(None)
     return wire.written, wire.closed, writes if is_free else -1
+
+
+@pytest.mark.asyncio
+async def test_what_was_answered_in_one_write_is_gone_without_the_garbage_collector() -> None:
+    ended: list[weakref.ref[Any]] = []
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG001
+        ended.extend(map(weakref.ref, scope["extensions"].values()))
+        assert answered_whole(scope, Response(b"x"))
+
+    config = Config(app, http=Http, ws="none", log_config=None, access_log=False)
+    config.load()
+    state = ServerState()
+    server = Http(config, state, app_state={}, _loop=asyncio.get_running_loop())
+    gc.disable()
+    try:
+        server.connection_made(Wire())
+        for _ in range(2):
+            server.data_received(GETS)
+            await asyncio.gather(*state.tasks)
+            await asyncio.sleep(0)
+        server.connection_lost(None)
+        first, _last = ended  # the server holds the last one until the next
+        assert first() is None
+    finally:
+        gc.enable()
 
 
 @pytest.mark.asyncio
