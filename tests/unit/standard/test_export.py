@@ -13,8 +13,16 @@ NURSE = {
     "kind": "professional",
     "name": "Sam Ferry-Synth",
     "role": "nurse",
-    "identifier": {"kind": "nmc", "value": "98A7654Z"},
     "organisation": {"ods": "ZZC01", "name": "Riverside"},
+}
+"""As an entry shows whoever said it; all of them stands in its authorship alone."""
+IN_FULL = {
+    **NURSE,
+    "identifier": {"kind": "nmc", "value": "98A7654Z"},
+    "grade": "Band 7",
+    "speciality": "F1",
+    "team": "Falls",
+    "contact": "01632 960110",
 }
 EDITH = {"kind": "person", "name": "Edith Marlow-Synth"}
 TOLD_AT = "2026-03-10T14:00:00Z"
@@ -230,8 +238,8 @@ def test_who_said_it_who_wrote_it_and_where_come_from_the_provenance() -> None:
         "advance_statement": {"held_at": "With her son"},
     }
     authorship = {
-        "triggers": {"plan_version": 3, "stated_by": NURSE, "location": ward},
-        "triggers.1": {"plan_version": 3, "stated_by": NURSE, "location": ward},
+        "triggers": {"plan_version": 3, "stated_by": IN_FULL, "location": ward},
+        "triggers.1": {"plan_version": 3, "stated_by": IN_FULL, "location": ward},
         "equipment": {"plan_version": 8, "stated_by": EDITH, "location": kitchen},
         "advance_statement": {"plan_version": 2, "stated_by": EDITH, "location": kitchen},
     }
@@ -244,8 +252,11 @@ def test_who_said_it_who_wrote_it_and_where_come_from_the_provenance() -> None:
     assert plan["Performing professional"] == {
         "Name": "Sam Ferry-Synth",
         "Role": {"text": "nurse"},
+        "Grade": "Band 7",
+        "Speciality": "F1",
         "Professional identifier": "98A7654Z",
         "Organisation": {"Coded value": "ZZC01", "Free text": "Riverside"},
+        "Contact details": "01632 960110",
     }
     assert plan["Person completing record"]["Date completed"] == STORED_AT
     assert plan["Location"] == [{"Free text": "Her kitchen"}, {"Coded value": "ZZC01"}]
@@ -256,8 +267,7 @@ def test_who_said_it_who_wrote_it_and_where_come_from_the_provenance() -> None:
 
 
 def test_of_a_professional_all_is_exported_that_they_say_of_themselves() -> None:
-    senior = {**NURSE, "name": "Jo Ferry-Synth", "grade": "Band 7", "speciality": "431",
-              "contact": "01632 960110"}  # fmt: skip
+    senior = {**IN_FULL, "name": "Jo Ferry-Synth", "speciality": "431"}
     writer = {name: senior[name] for name in ("kind", "name", "role", "organisation")}
     said = {
         "contacts": authored(4, EDITH, location={"text": "Her kitchen"}),
