@@ -121,7 +121,8 @@ class AgreementStands(TypedDict):
             bool,
             titled(
                 "Changed since",
-                "Whether it has changed since it was agreed to; left out where that is withheld.",
+                "Whether it is no longer, or never was, what was agreed to: it has changed since, "
+                "or the plan had no such version then. Left out where that is withheld.",
             ),
         ]
     ]

@@ -33,6 +33,7 @@ from services.plan.fold.findings.reviews import (
     DUE_SOON_DAYS,
     changed_since,
     days_until,
+    is_to_a_known_version,
     latest_agreements,
     next_due,
     out_of_date_after,
@@ -236,15 +237,17 @@ def _agreement(plan: PlanFacts, subject: EntryKey | str) -> dict[str, Any]:
     if latest is None or plan.lacks(AGREEMENT, "subject", "outcome", "plan_version"):
         return {}
     to = latest.content.get("plan_version")
-    has_changed = isinstance(to, int) and changed_since(plan, subject, to)
+    is_other = isinstance(to, int) and (
+        not is_to_a_known_version(plan, latest, to) or changed_since(plan, subject, to)
+    )
     agreement = {
         "entry_id": latest.entry_id,
         "outcome": latest.content.get("outcome"),
         "plan_version": to,
-        "changed_since": has_changed,
+        "changed_since": is_other,
     }
     later = isinstance(to, int) and any(version > to for version in plan.hidden.versions)
-    if subject == _PLAN and later and not has_changed:
+    if subject == _PLAN and later and not is_other:
         del agreement["changed_since"]  # what has changed since is withheld
     return {"agreement": agreement}
 

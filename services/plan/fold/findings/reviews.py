@@ -117,7 +117,7 @@ def agreed(plan: PlanFacts, _: Today) -> Iterator[Found]:
         to = agreement.content.get("plan_version")
         if not isinstance(to, int):
             continue
-        if to > plan.version:
+        if not is_to_a_known_version(plan, agreement, to):
             words = "It was agreed to a version that the plan does not have."
             yield Found("agreement-to-unknown-version", of, words)
         elif changed_since(plan, subject, to):
@@ -134,6 +134,19 @@ def latest_agreements(plan: PlanFacts) -> dict[EntryKey | str, Said]:
         if before is None or before.stated_at <= agreement.stated_at:
             latest[subject] = agreement
     return latest
+
+
+def is_to_a_known_version(plan: PlanFacts, agreement: Said, version: int) -> bool:
+    """True where the plan had the version that was agreed to when the agreement was recorded.
+
+    What was agreed to unseen stays unseen, also once the plan has grown to such a version.
+    """
+    recorded = (
+        one.plan_version
+        for one in reversed(plan.changes.of(agreement.key))
+        if "plan_version" in one.fields
+    )
+    return version <= next(recorded, plan.version)
 
 
 def changed_since(plan: PlanFacts, subject: EntryKey | str, version: int) -> bool:

@@ -1,5 +1,6 @@
 """Given a plan on a day, then this is derived from it that no section holds."""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -63,6 +64,17 @@ def test_an_entry_has_its_agreement_its_review_and_the_day_it_goes_stale() -> No
     assert derived["review"] == {"entry_id": "r", "due_on": date(2026, 6, 1), "state": "overdue"}
     # The review comes before the twelve months are over, in the summer time of the place.
     assert derived["stale_after"] == datetime(2026, 6, 1, 23, tzinfo=UTC)
+
+
+def test_an_agreement_to_a_version_that_the_plan_did_not_have_is_none_to_what_stands() -> None:
+    crisis = said("contingency-plans/contingency-plan", "c1")
+    agreed = said("stewardship/agreement", "a", subject=TO_CRISIS, outcome="yes", plan_version=4)
+    plan = plan_of(crisis, agreed)
+    changes = [*plan.changes[:1], replace(plan.changes[1], fields=("plan_version",))]
+    later = [replace(plan.changes[1], plan_version=number, is_update=False) for number in (3, 4, 5)]
+    for facts in (plan, PlanFacts(5, plan.entries, Changes([*changes, *later]))):
+        derived = of_an_entry(facts, crisis, TODAY)["agreement"]
+        assert (derived["plan_version"], derived["changed_since"]) == (4, True)
 
 
 def test_a_plan_names_what_it_lacks_so_that_silence_is_not_read_as_none() -> None:
