@@ -118,13 +118,26 @@ def _joined(*texts: Any, by: str = "; ") -> str:
 
 
 def _document(said: Given) -> str:
-    return _joined(said.get("title"), said.get("created"), said.get("held_at"), said.get("url"))
+    told = (said.get(name) for name in ("title", "created", "held_at", "url"))
+    return _joined(*told, _file(said) if said.get("sha256") else None)
+
+
+def _media(said: Given) -> str:
+    return _joined(*(said.get(name) for name in ("caption", "transcript", "url")), _file(said))
+
+
+def _file(said: Given) -> str | None:
+    """That there is a file which does not go with the words; nothing where they say its address."""
+    if said.get("url"):
+        return None
+    named = _joined(said.get("filename"), said.get("mime"), by=", ")
+    return _joined("File kept by the sender", named, by=": ")
 
 
 def _body(said: Given) -> str:
     parts = (_joined(one.get("title"), one.get("text"), by=": ") for one in said.get("parts") or ())
     tables = map(_table, said.get("tables") or ())
-    media = (_joined(one.get("caption"), one.get("url")) for one in said.get("media") or ())
+    media = map(_media, said.get("media") or ())
     return _joined(said.get("text"), *parts, *tables, *media, by="\n")
 
 
@@ -155,8 +168,16 @@ def _contact(said: Given) -> Given:
     return {**said, "comments": _joined(warning, said.get("comments"))}
 
 
+def _formulation(said: Given) -> Given:
+    """A formulation; that the person is to hear of it first stands before its words."""
+    if (said.get("shared_with_person") or {}).get("state") != "discuss-first":
+        return said
+    return {**said, "text": _joined("Discuss with the person first", said.get("text"), by=": ")}
+
+
 SAID_OTHERWISE: Final[Mapping[tuple[str, str], Callable[[Given], Given]]] = {
     ("care-team", "personal-contact"): _contact,
+    ("needs", "formulation"): _formulation,
     ("contingency-plans", "contingency-plan"): lambda said: {
         **said,
         "instructions": [{"what": _instruction(one)} for one in said.get("instructions") or ()],

@@ -25,6 +25,7 @@ from shared.standard.carried import (
 from shared.standard.coverage import Coverage
 from shared.standard.derived import derived_of, member_of
 from shared.standard.limits import NO_PLACE, taken_of
+from shared.standard.released import files_of, released
 from shared.standard.tree import Element
 
 STANDARD: Final[Mapping[str, str]] = {
@@ -54,7 +55,6 @@ NO_PLAIN_YES: Final = (
     "The answer is no plain yes to what the plan says now; the plan has it in full."
 )
 LACKS_MANDATORY: Final = "It lacks what the standard does not let one of these be without."
-_ABOUT_OTHERS: Final = "It is about somebody else, and stays here until that mark is lifted."
 
 
 @dataclass(frozen=True)
@@ -144,59 +144,50 @@ class _Walk:
 
     @cached_property
     def _entries(self) -> Mapping[tuple[str, str], list[Given]]:
-        """What is on the plan by kind, each said as the standard can; without what is others'."""
+        """What is on the plan by kind and may leave, each said as the standard can."""
         found: dict[tuple[str, str], list[Given]] = {}
         for section, entries in self.plan["sections"].items():
             for entry in entries:
                 if not entry.get("current", True):
                     continue
                 kind = (section, entry["entry_type"])
-                content = self._released(section, entry)
+                content, stays = released(entry["content"])
+                if content is not None and kind in self._kinds:
+                    stays = [*stays, *files_of(content)]
+                ref = {"section": section, "entry_id": entry["entry_id"]}
+                self.left_out.extend({**ref, **one} for one in stays)
                 if content is not None:
                     said = SAID_OTHERWISE.get(kind, dict)(content)
                     found.setdefault(kind, []).append({**entry, "content": said})
         return found
 
-    def _released(self, section: str, entry: Given) -> Given | None:
-        """The content without what is marked as about somebody else."""
-        content: Given = entry["content"]
-        mark = content.get("visibility") or {}
-        if not mark.get("third_party"):
-            return content
-        ref = {"section": section, "entry_id": entry["entry_id"]}
-        names = mark.get("fields") or ()
-        self.left_out.append({**ref, **({"fields": names} if names else {}), "why": _ABOUT_OTHERS})
-        if not names:
-            return None
-        released = {name: said for name, said in content.items() if name not in names}
-        for name in names:
-            first, _, key = name.partition(".")
-            if key and isinstance(released.get(first), Mapping):
-                released[first] = {of: said for of, said in released[first].items() if of != key}
-        return released
+    @cached_property
+    def _kinds(self) -> frozenset[tuple[str, str]]:
+        """The kinds of entries that carry something of the standard."""
+        carriers = self.coverage.carriers.values()
+        return frozenset(one.kind for said in carriers for one in carriers_in(said))
 
     def _group(self, group: Element, at: At) -> Any:
-        found = []
+        found: list[dict[str, Any]] = []
         for one in self._instances(group, at):
+            so_far = len(self.shortened), len(self.left_out)
             told = self._members(group, one)
             if told and self._lacks_mandatory(group, told):
-                self._leave_out(group, one, LACKS_MANDATORY)
+                self._leave_out(group, one, LACKS_MANDATORY, whole=told)
+            elif told and found and not group.is_several:
+                # It goes whole, and nothing of it was shortened.
+                del self.shortened[so_far[0] :], self.left_out[so_far[1] :]
+                self._leave_out(group, one, NO_PLACE, whole=told)
             elif told:
                 found.append(told)
         if not found:
             return None
-        if group.cardinality.endswith("*"):
-            return found
-        if len(found) > 1:
-            self._leave_out(group, at, NO_PLACE)
-        return found[0]
+        return found if group.is_several else found[0]
 
     def _lacks_mandatory(self, group: Element, told: Mapping[str, Any]) -> bool:
         """True for one of several that cannot be sent without what it has not."""
         below = self._below.get(group.path, ())
-        return group.cardinality.endswith("*") and any(
-            one.duty == "M" and one.name not in told for one in below
-        )
+        return group.is_several and any(one.duty == "M" and one.name not in told for one in below)
 
     def _members(self, group: Element, at: At) -> dict[str, Any]:
         below = self._below.get(group.path)
@@ -223,20 +214,28 @@ class _Walk:
             return
         carriers = [*carriers_in(self.coverage.carriers[group.path])]
         whole = next((one for one in carriers if self._is_bound(one, group)), None)
-        if whole is not None:
+        if whole is not None and not self._holds_each(group, whole):
             entries = self._related(whole.kind, at)
-            if group.cardinality.endswith("*") or len(entries) < 2:  # noqa: PLR2004 - one place
-                for number, entry in enumerate(entries):
-                    self.placed.add((whole.kind[0], entry["entry_id"]))
-                    words = f"{at.words}[{number}]" if len(entries) > 1 else at.words
-                    yield At(entry, whole.kind[0], words=words)
-                return
+            for number, entry in enumerate(entries):
+                self.placed.add((whole.kind[0], entry["entry_id"]))
+                words = f"{at.words}[{number}]" if len(entries) > 1 else at.words
+                yield At(entry, whole.kind[0], words=words)
+            return
         if any(one.is_whole for one in carriers) or not carriers:
             yield at
             return
         held = [*self._held(group, _outermost(carriers), at)]
         for number, one in enumerate(held):
             yield replace(one, words=f"{at.words}[{number}]" if len(held) > 1 else at.words)
+
+    def _holds_each(self, group: Element, carrier: Carrier) -> bool:
+        """True where the entries do not stand for the group, but each for a group within it."""
+        return any(
+            one == carrier
+            for below in self._below.get(group.path, ())
+            if below.is_group
+            for one in carriers_in(self.coverage.carriers[below.path])
+        )
 
     def _is_bound(self, carrier: Carrier, group: Element) -> bool:
         """True where one entry is one of the group, and not merely about the group."""
@@ -298,32 +297,27 @@ class _Walk:
                 (replace(one, words=f"{one.words}[{number}]"), given)
                 for number, (one, given) in enumerate(values)
             ]
-        taken = [self._taken(item, one, given) for one, given in values]
-        kept = [one for one in taken if one is not None]
-        if item.cardinality.endswith("*"):
-            return kept or None
-        if len(kept) > 1:
-            self._leave_out(item, values[1][0], NO_PLACE)
-        return kept[0] if kept else None
+        kept: list[Any] = []
+        for one, given in values:
+            if kept and not item.is_several:
+                self._leave_out(item, one, NO_PLACE, whole=given)
+            elif (taken := self._taken(item, one, given)) is not None:
+                kept.append(taken)
+        if not kept:
+            return None
+        return kept if item.is_several else kept[0]
 
     def _taken(self, item: Element, at: At, given: Any) -> Any:
         carrier = next(iter(self.coverage.carriers[item.path]), "").replace("[]", "")
         taken = taken_of(item, given, self.code_lists.get(carrier))
         if taken.why_not is not None:
-            self._leave_out(item, at, taken.why_not)
+            self._leave_out(item, at, taken.why_not, **taken.counted, whole=given)
         elif taken.limit is not None:
-            self.shortened.append(
-                {
-                    **self._place(item, at),
-                    "limit": taken.limit,
-                    "characters": len(given),
-                    "whole": given,
-                }
-            )
+            self.shortened.append({**self._place(item, at), **taken.counted, "whole": given})
         return taken.value
 
-    def _leave_out(self, element: Element, at: At, why: str) -> None:
-        self.left_out.append({**self._place(element, at), "why": why})
+    def _leave_out(self, element: Element, at: At, why: str, **more: Any) -> None:
+        self.left_out.append({**self._place(element, at), **more, "why": why})
 
     def _place(self, element: Element, at: At) -> dict[str, Any]:
         is_a_field = at.path[:1] not in ((), _DERIVED, (_PROVENANCE,))

@@ -25,11 +25,22 @@ NO_PLACE: Final = "The standard has one place here, and the plan has several val
 
 @dataclass(frozen=True)
 class Taken:
-    """What is taken of a value: all of it, less (``limit``), or nothing (``why_not``)."""
+    """What is taken of a value: all of it, less, or nothing (``why_not``).
+
+    ``limit`` is how many characters the element takes, where the value has more (``characters``).
+    """
 
     value: Any = None
     limit: int | None = None
+    characters: int | None = None
     why_not: str | None = None
+
+    @property
+    def counted(self) -> dict[str, int | None]:
+        """The limit that was passed, and by how much; empty where none was."""
+        if self.limit is None:
+            return {}
+        return {"limit": self.limit, "characters": self.characters}
 
 
 def taken_of(element: Element, given: Any, code_list: CodeList | None = None) -> Taken:
@@ -40,8 +51,8 @@ def taken_of(element: Element, given: Any, code_list: CodeList | None = None) ->
     if found is None or not isinstance(given, str) or len(given) <= int(found[2]):
         return Taken(given)
     if found[1] == _FULL_TEXT or _IN_WORDS.search(element.name):
-        return Taken(_shortened(given, int(found[2])), limit=int(found[2]))
-    return Taken(why_not=TOO_LONG)
+        return Taken(_shortened(given, int(found[2])), int(found[2]), len(given))
+    return Taken(None, int(found[2]), len(given), TOO_LONG)
 
 
 def _of_an_object(element: Element, given: Mapping[str, Any], code_list: CodeList | None) -> Taken:

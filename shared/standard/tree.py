@@ -35,6 +35,11 @@ class Element:
         return self.path.count(BETWEEN)
 
     @property
+    def is_several(self) -> bool:
+        """True where the standard has a place for any number of it."""
+        return self.cardinality.endswith("*")
+
+    @property
     def is_group(self) -> bool:
         """True where it holds elements rather than a value."""
         return self.type == "group"

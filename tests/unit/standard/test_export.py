@@ -7,6 +7,7 @@ import pytest
 from shared.standard.declared import declared_code_lists, declared_coverage
 from shared.standard.export import LACKS_MANDATORY, Exported, exported
 from shared.standard.limits import CODE_UNKNOWN, NO_PLACE, TOO_LONG
+from shared.standard.released import FILE_STAYS, NOT_FOR_THE_PERSON
 from shared.standard.tree import elements
 
 NURSE = {
@@ -143,6 +144,100 @@ def test_of_two_agreements_the_one_that_was_said_last_is_exported() -> None:
     )
     agreed = told.document["Care and support plan"]
     assert agreed["Agreed with person or legitimate representative"]["Person full name"] == "Edith"
+
+
+def test_what_is_left_out_is_told_whole_with_the_limit_that_it_passes() -> None:
+    senior = {**IN_FULL, "speciality": "Adults"}
+    told = out({"lead": senior}, needs=[entry("need", "n1", {"what": {"text": "Falls"}})])
+    (left_out,) = told.left_out
+    assert left_out["element"] == "Care and support plan > Performing professional > Speciality"
+    assert (left_out["limit"], left_out["characters"]) == (3, 6)
+    assert (left_out["whole"], left_out["why"]) == ("Adults", TOO_LONG)
+    given = {"code": {"system": UK, "code": "7"}}
+    (left_out,) = out(person=[entry("person", "p", {"gender": given})]).left_out
+    assert (left_out["whole"], "limit" in left_out) == (given, False)
+
+
+def test_of_two_fundings_none_has_the_code_of_one_and_the_words_of_the_other() -> None:
+    paid_by = {"code": {"system": "ods", "code": "ZZL01"}}
+    told = out(
+        stewardship=[
+            entry("funding", "f1", {"source": {"text": "Personal budget"}}),
+            entry("funding", "f2", {"source": paid_by}),
+            entry("funding", "f3", {"source": {"text": "A charity"}}),
+        ]
+    )
+    plan = told.document["Care and support plan"]
+    assert plan["Care funding source"] == {"Free text": "Personal budget"}
+    assert [(one["entry_id"], one["why"]) for one in told.left_out] == [
+        ("f2", NO_PLACE), ("f3", NO_PLACE),
+    ]  # fmt: skip
+    assert told.left_out[1]["whole"] == {"Free text": "A charity"}
+    assert (told.shortened, told.findings) == ([], [])
+
+
+def test_nothing_leaves_that_is_withheld_from_the_person() -> None:
+    kept = {"state": "withheld", "reason": "Harm"}
+    later = {"state": "discuss-first"}
+    mark = {"withheld_from_person": True, "approved_by": "The Caldicott guardian"}
+    told = out(
+        needs=[
+            entry("formulation", "f1", {"text": "Kept", "shared_with_person": kept}),
+            entry("formulation", "f2", {"text": "Told later", "shared_with_person": later}),
+            entry("formulation", "f3", {"text": "Told", "shared_with_person": {"state": "shared"}}),
+            entry("need", "n1", {"what": {"text": "Kept"}, "visibility": mark}),
+            entry("need", "n2", {"what": {"text": "Falls"}, "priority": "high",
+                                 "visibility": {**mark, "fields": ["priority"]}}),
+        ]
+    )  # fmt: skip
+    formulations = told.document["Formulation"]["Formulation record entry"]
+    assert [one["Formulation"] for one in formulations] == [
+        "Discuss with the person first: Told later", "Told",
+    ]  # fmt: skip
+    assert "Kept" not in str(told.document)
+    assert [(one["entry_id"], one["why"]) for one in told.left_out] == [
+        ("f1", NOT_FOR_THE_PERSON), ("n1", NOT_FOR_THE_PERSON), ("n2", NOT_FOR_THE_PERSON),
+    ]  # fmt: skip
+    assert told.left_out[2]["fields"] == ["priority"]
+
+
+def test_a_file_that_stays_here_is_told_with_all_that_finds_it() -> None:
+    plan, photo = {"media_id": "m1", "sha256": "0a"}, {"media_id": "m2", "sha256": "0b"}
+    photo |= {"mime": "image/png", "caption": "The bench", "transcript": "Birds"}
+    seen = {**photo, "media_id": "m3", "url": "https://example.org/1"}
+    document = {"title": "Rota", "mime": "application/pdf", "sha256": "0c"}
+    told = out(
+        support_plans=[
+            entry("support-plan", "s1", {"body": {"format": "document", "media": [plan]}}),
+            entry("support-plan", "s2", {"body": {"media": [photo, seen]}}),
+            entry("support-plan", "s3", {"documents": [document]}),
+        ],
+        about_me=[
+            entry("about-me", "m", {"responses": {"my_wellness": {"media": [photo, seen]}}}),
+        ],
+        care_team=[entry("proxy", "x", {"authority": {"document": document}})],
+    )
+    said = [
+        one["Additional support plan content"] for one in told.document["Additional support plans"]
+    ]
+    assert said == [
+        "File kept by the sender",
+        (
+            "The bench; Birds; File kept by the sender: image/png\nThe bench; Birds; "
+            "https://example.org/1"
+        ),
+        "Rota; File kept by the sender: application/pdf",
+    ]
+    about_me = told.document["About me"]
+    assert about_me["Location to multimedia file"] == "https://example.org/1"
+    assert [(one["entry_id"], one["field"], one["file"]) for one in told.left_out] == [
+        ("s1", "body.media", plan),
+        ("s2", "body.media", photo),
+        ("s3", "documents", document),
+        ("m", "responses.my_wellness.media", photo),
+        ("m", "responses.my_wellness.media", seen),
+    ]
+    assert {one["why"] for one in told.left_out} == {FILE_STAYS}
 
 
 def test_a_code_of_its_list_stands_alone_where_the_standard_has_only_a_code() -> None:
