@@ -151,6 +151,16 @@ class EntryEvent(VersionListed):
     ]
     reason: Annotated[Any, titled("Reason", "Why it was done, where anybody said so.")]
     fields: Annotated[list[FieldDiffers], titled("Fields", "The fields that it changed, by name.")]
+    of_the_change: NotRequired[
+        Annotated[
+            dict[str, Any],
+            titled(
+                "Of the change",
+                "What else it says of the change and not of the entry, as `approved_by`; left out "
+                "with the reason where something is withheld.",
+            ),
+        ]
+    ]
     withheld: NotRequired[_Leaves]
 
 

@@ -1,6 +1,6 @@
 """One entry of a plan as it was or is, and every event of it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 from uuid import UUID
 
@@ -21,6 +21,7 @@ from services.plan.store.values import dumps
 from shared.chassis.database.database import Database
 from shared.chassis.policy.redaction.marks import Withheld
 
+_REASON: Final = "reason"
 _LISTED: Final = (
     *("plan_version", "section", "entry_id", "entry_type", "entry_version", "change", "type"),
     *("contribution_id", "recorded_at", "projected_at", "stated_at"),
@@ -54,6 +55,7 @@ class _Provenance(msgspec.Struct, gc=False):
 
 class _Event(msgspec.Struct, gc=False):
     provenance: _Provenance
+    content: dict[str, msgspec.Raw] = {}
 
 
 class _Item(msgspec.Struct, gc=False):
@@ -99,13 +101,15 @@ class Entries:
             if withheld and is_withheld(row["fields"], withheld):
                 items.append(version_withheld(row["plan_version"]))
             else:
-                items.append(dumps(_item(row, field, withheld)))
+                items.append(dumps(event_listed(row, field, withheld)))
             await turns.pause()
         return items, rows[limit - 1]["entry_version"] if len(rows) > limit else None
 
 
-def _item(row: Mapping[str, Any], field: str | None, withheld: Withheld) -> dict[str, Any]:
-    provenance = _event_of(row["event"]).provenance
+def event_listed(row: Mapping[str, Any], field: str | None, withheld: Withheld) -> dict[str, Any]:
+    """An event of the list as a row of the ledger tells it, without what is withheld of it."""
+    event = _event_of(row["event"])
+    provenance = event.provenance
     fields = fields_between(
         _side(row["entry_before"], row["leaves_before"], withheld),
         _side(row["entry"], row["leaves"], withheld),
@@ -123,7 +127,20 @@ def _item(row: Mapping[str, Any], field: str | None, withheld: Withheld) -> dict
         "reason": None if named else _item_of(row["item"]).reason,
         "fields": [{"field": path, **one, "said": said} for path, one in fields.items()],
     }
-    return {**told, "withheld": named} if named else told
+    if named:
+        return {**told, "withheld": named}
+    of_the_change = _of_the_change(event.content, row["fields"])
+    return {**told, "of_the_change": of_the_change} if of_the_change else told
+
+
+def _of_the_change(content: Mapping[str, msgspec.Raw], fields: Sequence[str]) -> dict[str, Any]:
+    """What an event says of its change alone, its reason apart: it is in no field of the entry."""
+    told = {_REASON, *(field.partition(".")[0] for field in fields)}
+    return {
+        name: orjson.Fragment(bytes(said))
+        for name, said in content.items()
+        if name not in told and bytes(said) != b"null"
+    }
 
 
 def _side(entry: bytes | None, leaves: bytes | None, withheld: Withheld) -> Side:
