@@ -33,6 +33,8 @@ _TURNING: Final = (14, 16, 18, 25)
 _A_CHANGE_OF: Final = ("addresses", "gp_practices")
 # What is said about the plan, who may see it and whom to reach: no change of what was agreed to.
 _NOT_MATERIAL: Final = frozenset({AGREEMENT, COMMENT, REVIEW})
+_SHOWN_BY_A_PROXY: Final = frozenset({"lpa", "deputy", "parental-responsibility"})
+"""The rights in law that a Proxy holds; a best-interests decision rests on an assessment."""
 _CARE_TEAM: Final = PERSONAL_CONTACT[0]
 
 
@@ -114,6 +116,8 @@ def agreed(plan: PlanFacts, _: Today) -> Iterator[Found]:
         if agreement.content.get("outcome") != "yes":
             words = "It is not agreed, or agreed in part only; the reason stands beside it."
             yield Found("not-agreed", of, words)
+        elif agreement.content.get("authority") in _SHOWN_BY_A_PROXY:
+            yield from _without_a_proxy(plan, agreement)
         to = agreement.content.get("plan_version")
         if not isinstance(to, int):
             continue
@@ -147,6 +151,27 @@ def is_to_a_known_version(plan: PlanFacts, agreement: Said, version: int) -> boo
         if "plan_version" in one.fields
     )
     return version <= next(recorded, plan.version)
+
+
+def _without_a_proxy(plan: PlanFacts, agreement: Said) -> Iterator[Found]:
+    """A yes by a right that no Proxy shows: whoever recorded it has only said so."""
+    named = agreement.content.get("proxy")
+    proxy = plan.at(named)
+    if proxy is None:
+        concerned: tuple[Concerned, ...] = (about(agreement, "proxy"),)
+        shows_it = plan.is_hidden(named)
+    else:
+        concerned = (about(agreement, "proxy"), about(proxy, "scope"))
+        scope = proxy.content.get("scope")
+        may_agree = isinstance(scope, dict) and scope.get("agree") is True
+        by_right = proxy.content.get("authority") == agreement.content.get("authority")
+        shows_it = may_agree and (by_right or plan.hidden.hides(proxy.key, "authority"))
+    if not shows_it:
+        words = (
+            "A representative agreed by a right that no Proxy on the plan shows. Look at what "
+            "shows it, appoint them as a Proxy that may agree, and record the agreement again."
+        )
+        yield Found("agreement-without-proxy", concerned, words)
 
 
 def changed_since(plan: PlanFacts, subject: EntryKey | str, version: int) -> bool:

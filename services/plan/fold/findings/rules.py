@@ -104,6 +104,7 @@ RULES_BEHIND: Final[Mapping[str, str]] = MappingProxyType(
         "not-agreed": "BR-14",
         "changed-since-agreement": "H-15",
         "agreement-to-unknown-version": "H-15",
+        "agreement-without-proxy": "BR-14",
         "contingency-plan-without-assessment": "BR-40",
         "contingency-plan-not-confirmed": "H-1",
         "contradictory-instructions": "H-2",
@@ -157,6 +158,9 @@ RESTS_ON: Final[Mapping[str, RestsOn]] = MappingProxyType(
         "not-agreed": _EVERY_AGREEMENT,
         "changed-since-agreement": _EVERY_AGREEMENT,
         "agreement-to-unknown-version": _EVERY_AGREEMENT,
+        "agreement-without-proxy": RestsOn(
+            ("authority",), AGREEMENT, ("subject", "outcome", "authority")
+        ),
         "contradictory-instructions": RestsOn(("triggers",)),
         "excluded-contact-named": RestsOn(("name",)),
         "support-plan-stale": RestsOn(("label",)),

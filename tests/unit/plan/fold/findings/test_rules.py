@@ -392,6 +392,43 @@ def test_what_was_said_last_counts_and_not_what_was_written_down_last() -> None:
     assert plan.codes("not-agreed") == [("not-agreed", "new")]
 
 
+@pytest.mark.parametrize("authority", ["lpa", "deputy", "parental-responsibility"])
+def test_a_right_by_which_somebody_agrees_is_shown_by_a_proxy_that_may_agree(
+    authority: str,
+) -> None:
+    """The kind: a right that only whoever recorded it says there is."""
+    agreed = {"subject": "plan", "outcome": "yes", "plan_version": 2, "by": "representative"}
+    plan = APlan().says("stewardship/agreement", "y", {**agreed, "authority": authority})
+    code = "agreement-without-proxy"
+    assert plan.codes(code) == [(code, "y")]
+    by_proxy = {**agreed, "authority": authority, "proxy": ref("care-team", "x")}
+    plan.says("stewardship/agreement", "y", by_proxy)
+    assert plan.codes(code) == [(code, "y")]
+    for held, names in (
+        ({"authority": authority, "scope": {"view": True}}, [(code, "y", "x")]),
+        ({"authority": "nomination", "scope": {"agree": True}}, [(code, "y", "x")]),
+        ({"authority": authority, "scope": {"agree": True}}, []),
+    ):
+        plan.says("care-team/proxy", "x", held)
+        assert plan.codes(code) == names
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"by": "person"},
+        {"by": "representative", "authority": "best-interests"},
+        {"by": "representative", "authority": "lpa", "outcome": "no"},
+    ],
+)
+def test_nobody_needs_a_proxy_for_their_own_yes_for_a_no_or_for_best_interests(
+    said: dict[str, Any],
+) -> None:
+    agreed = {"subject": "plan", "outcome": "yes", "plan_version": 2, **said}
+    plan = APlan().says("stewardship/agreement", "y", agreed)
+    assert plan.codes("agreement-without-proxy") == []
+
+
 def test_a_contingency_plan_rests_on_an_assessment_and_is_confirmed_within_a_year() -> None:
     plan = APlan().says(
         "contingency-plans/contingency-plan", "c1", {"triggers": [text("a fall")]}, at=OPENED
