@@ -1,12 +1,13 @@
 """Additional support plans: what one service does in detail, owned by it and read by all others."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 from uuid import UUID
 
 from eventsourcing.domain import event
 
 from shared.ledger import (
     DERIVED,
+    DOCUMENT_IDENTIFIERS_NOT_CHECKED,
     KEEP,
     NEEDS_CODE_OR_TEXT,
     PROFESSIONAL,
@@ -101,7 +102,9 @@ class Body:
 class Newer:
     """A newer version that the owner has, and that is not here yet."""
 
-    announced_at: Annotated[Instant, titled("Announced at", "When the owner said so.")]
+    announced_at: Annotated[
+        Instant, titled("Announced at", "When the owner said so, a day and a time.")
+    ]
     label: Annotated[Text, titled("Label", "What the owner calls that version.")]
 
 
@@ -303,7 +306,22 @@ def _must_be_sound(body: Any, documents: Any) -> None:
         must_say_something(body.tables, NEEDS_CODE_OR_TEXT, "body.tables")
         for index, media in enumerate(body.media):
             must_be_stored(media, f"body.media.{index}")
+            _must_be_no_document(body.format, media, f"body.media.{index}")
     for index, document in enumerate(documents if isinstance(documents, tuple) else ()):
         must_have_a_copy_or_a_place(document, f"documents.{index}")
         field = f"documents.{index}.identifiers_checked"
         must_have_compared_two(document.identifiers_checked, field)
+
+
+def _must_be_no_document(form: BodyFormat, media: Media, field: str) -> None:
+    """A document stands under ``documents``, which say by what it was compared with the person."""
+    is_shown = media.mime is None or media.mime.partition("/")[0] in _SHOWN
+    if form is BodyFormat.DOCUMENT or not is_shown:
+        raise Refused(DOCUMENT_IDENTIFIERS_NOT_CHECKED, _AMONG_DOCUMENTS, field=field)
+
+
+_SHOWN: Final = frozenset({"image", "audio", "video"})
+_AMONG_DOCUMENTS: Final = (
+    "`body.media` is for pictures, sound and films. Name a document in `documents`, by the same "
+    "`sha256`, with the identifiers that you have compared in `identifiers_checked`."
+)

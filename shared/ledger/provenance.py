@@ -182,7 +182,9 @@ class SourceRef:
     ] = None
 
 
-StatedAt = Annotated[Instant, titled("Stated", "When it was said, assessed or done.")]
+StatedAt = Annotated[
+    Instant, titled("Stated", "When it was said, assessed or done, a day and a time.")
+]
 StatedBy = Annotated[
     Agent, titled("Stated by", "Who said it, or did it; left out, the one who recorded it.")
 ]

@@ -39,7 +39,7 @@ class NotToContact:
     """That somebody must not be contacted or asked, why, and since when."""
 
     reason: Annotated[str, titled("Reason", "Why they must not be contacted.")]
-    stated_at: Annotated[Instant, titled("Stated at", "When it was said.")]
+    stated_at: Annotated[Instant, titled("Stated at", "When it was said, a day and a time.")]
 
 
 FullName = Annotated[str, titled("Name", "What they are called."), Carries("Name")]

@@ -61,10 +61,14 @@ Details = Annotated[
     Carries("Contact details"),
 ]
 StartsAt = Annotated[
-    Instant, titled("Start", "From when they look after the person."), Carries("Start date")
+    Instant,
+    titled("Start", "From when they look after the person, a day and a time."),
+    Carries("Start date"),
 ]
 EndsAt = Annotated[
-    Instant, titled("End", "Until when they looked after the person."), Carries("End date")
+    Instant,
+    titled("End", "Until when they looked after the person, a day and a time."),
+    Carries("End date"),
 ]
 
 NEEDS_NAME_ROLE_OR_TEAM = Refusal(

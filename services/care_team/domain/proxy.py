@@ -56,7 +56,7 @@ class Evidence:
 
     document: Annotated[Document, titled("Document", "The document that shows it.")]
     seen_by: Annotated[Name, titled("Seen by", "Who has seen it.")]
-    seen_at: Annotated[Instant, titled("Seen at", "When they saw it.")]
+    seen_at: Annotated[Instant, titled("Seen at", "When they saw it, a day and a time.")]
 
 
 @value
@@ -80,8 +80,10 @@ Who = Annotated[
 ByRight = Annotated[ProxyAuthority, titled("Authority", "By what right.")]
 ShownBy = Annotated[Evidence, titled("Evidence", "What shows it, and who has seen that.")]
 InWhat = Annotated[ProxyScope, titled("Scope", "What they may do.")]
-LiveFrom = Annotated[Instant, titled("Live from", "When it begins.")]
-LiveUntil = Annotated[Instant, titled("Live until", "When it ends; left out, it stays open.")]
+LiveFrom = Annotated[Instant, titled("Live from", "When it begins, a day and a time.")]
+LiveUntil = Annotated[
+    Instant, titled("Live until", "When it ends, a day and a time; left out, it stays open.")
+]
 IsSuspended = Annotated[
     bool, titled("Suspended", "That they may not act for the person for the time being.")
 ]

@@ -108,14 +108,14 @@ class Preference:
     """What the person said, and when."""
 
     said: Annotated[Said, titled("Said", "What the person said.")]
-    stated_at: Annotated[Instant, titled("Stated at", "When they said it.")]
+    stated_at: Annotated[Instant, titled("Stated at", "When they said it, a day and a time.")]
 
 
 @value
 class Objection:
     """The person does not want it; that is stronger than the relationship."""
 
-    stated_at: Annotated[Instant, titled("Stated at", "When they said it.")]
+    stated_at: Annotated[Instant, titled("Stated at", "When they said it, a day and a time.")]
     scope: Annotated[Scope, titled("Scope", "What they object to; left out, all of it.")] | None = (
         None
     )
@@ -128,7 +128,7 @@ class ReleasedInSpite:
 
     reason: Annotated[str, titled("Reason", "Why it is released.")]
     approved_by: Annotated[str, titled("Approved by", "Who approved it.")]
-    until: Annotated[Instant, titled("Until", "When it ends.")]
+    until: Annotated[Instant, titled("Until", "When it ends, a day and a time.")]
 
 
 Of = Annotated[Organisation, titled("Organisation", "The organisation that it is with.")]
@@ -136,8 +136,21 @@ TeamName = Annotated[Name, titled("Team", "The team, where it is with one.")]
 Kind = Annotated[RelationshipKind, titled("Kind", "What it rests on.")]
 Why = Annotated[str, titled("Reason", "Why there is a relationship.")]
 LawBasis = Annotated[LawfulBasis, titled("Lawful basis", "What allows it by law.")]
-LiveFrom = Annotated[Instant, titled("Live from", "When it begins.")]
-LiveUntil = Annotated[Instant, titled("Live until", "When it ends; left out, it stays open.")]
+LiveFrom = Annotated[Instant, titled("Live from", "When it begins, a day and a time.")]
+EndsAsClaimed = Annotated[
+    Instant,
+    titled(
+        "Live until",
+        "When it ends, a day and a time. Left out, it stays open where the person or a "
+        "registration service says it. What an organisation claims for itself then ends 31 days "
+        "after it begins, or as the deployment sets it, and may not be said to last longer.",
+    ),
+]
+EndsAsConfirmed = Annotated[
+    Instant,
+    titled("Live until", "When it ends, a day and a time; left out, it stays open."),
+]
+LiveUntil = Annotated[Instant, titled("Live until", "When it ends, a day and a time.")]
 WhatMayBeSeen = Annotated[Scope, titled("Scope", "What may be seen; left out, all of it.")]
 WhatTheySaid = Annotated[Preference, titled("Preference", "What the person said about sharing.")]
 TheirObjection = Annotated[Objection, titled("Objection", "That the person does not want it.")]
@@ -235,7 +248,7 @@ class Relationship(Entry):
         lawful_basis: LawBasis
         live_from: LiveFrom
         team: TeamName | None = None
-        live_until: LiveUntil | None = None
+        live_until: EndsAsClaimed | None = None
         scope: WhatMayBeSeen | None = None
         self_claimed: Annotated[IsClaimed, DERIVED] = True
 
@@ -262,7 +275,7 @@ class Relationship(Entry):
         """What an organisation claimed is so."""
 
         self_claimed: Annotated[IsClaimed, DERIVED]
-        live_until: LiveUntil | None = None
+        live_until: EndsAsConfirmed | None = None
         reason: ChangeReason | None = None
 
     @titled("Scope changed")
@@ -406,7 +419,7 @@ class Relationship(Entry):
         self,
         said: Released,
         granted: frozenset[str],
-        until: Annotated[Instant, titled("Until", "When it ends.")],
+        until: Annotated[Instant, titled("Until", "When it ends, a day and a time.")],
         approved_by: Annotated[str, titled("Approved by", "Who approved it.")] | None = None,
     ) -> Released:
         """Let it be seen in spite of the objection, for a reason and for a time."""

@@ -212,8 +212,10 @@ class ContingencyPlan(CanEnd, CanBeConfirmed):
         said: CopingStrategyAdded,
         text: Annotated[str, titled("Coping strategy", "What the person does against it.")],
         tools: Annotated[Text, titled("Tools", "What they use for it.")] | None = None,
-        starts_at: Annotated[Instant, titled("Start", "From when it is used.")] | None = None,
-        ends_at: Annotated[Instant, titled("End", "Until when it is used.")] | None = None,
+        starts_at: Annotated[Instant, titled("Start", "From when it is used, a day and a time.")]
+        | None = None,
+        ends_at: Annotated[Instant, titled("End", "Until when it is used, a day and a time.")]
+        | None = None,
         item_id: Annotated[UUID, titled("Item", "What it is called from now on.")] | None = None,
     ) -> CopingStrategyAdded:
         """One more way for the person to get through it."""
@@ -229,7 +231,7 @@ class ContingencyPlan(CanEnd, CanBeConfirmed):
         self,
         said: CopingStrategyEnded,
         item_id: Annotated[UUID, titled("Item", "The coping strategy that is no longer used.")],
-        ends_at: Annotated[Instant, titled("End", "Until when it was used.")],
+        ends_at: Annotated[Instant, titled("End", "Until when it was used, a day and a time.")],
     ) -> CopingStrategyEnded:
         """It is no longer used; it stays beside the others with its end."""
         ended = [one for one in self.coping_strategies if one.item_id == item_id]

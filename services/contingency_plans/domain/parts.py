@@ -36,7 +36,9 @@ class Assessment:
         Annotated[Text, titled("Assessment", "What was assessed, and what came of it.")] | None
     ) = None
     ref: Annotated[Text, titled("Reference", "Where the assessment is kept.")] | None = None
-    assessed_at: Annotated[Instant, titled("Assessed at", "When it was made.")] | None = None
+    assessed_at: (
+        Annotated[Instant, titled("Assessed at", "When it was made, a day and a time.")] | None
+    ) = None
 
     @property
     def is_empty(self) -> bool:
@@ -55,10 +57,14 @@ class CopingStrategy:
     ]
     tools: Annotated[Text, titled("Tools", "What they use for it.")] | None = None
     starts_at: Annotated[
-        Instant | None, titled("Start", "From when it is used."), Carries("Start date")
+        Instant | None,
+        titled("Start", "From when it is used, a day and a time."),
+        Carries("Start date"),
     ] = None
     ends_at: Annotated[
-        Instant | None, titled("End", "Until when it was used."), Carries("End date")
+        Instant | None,
+        titled("End", "Until when it was used, a day and a time."),
+        Carries("End date"),
     ] = None
     item_id: UUID | None = None
 

@@ -91,7 +91,9 @@ Confidence = Annotated[
     Carries("Confidence"),
 ]
 ReviewDate = Annotated[
-    PartialDate, titled("Review date", "When it is looked at again."), Carries("Review date")
+    PartialDate,
+    titled("Review date", "When it is looked at again: a day or a month."),
+    Carries("Review date"),
 ]
 
 NEEDS_CODE_OR_TEXT_OF_WHAT = Refusal(

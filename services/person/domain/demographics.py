@@ -90,14 +90,31 @@ class PersonName:
 class NhsNumber:
     """An NHS number and how sure it is, or the reason why there is none."""
 
-    verification: Annotated[Verification, titled("Verification", "How sure the number is.")]
+    verification: Annotated[
+        Verification,
+        titled(
+            "Verification",
+            "How sure the number is. What anybody but the national service calls "
+            "traced-and-verified is recorded as present-not-verified, but for a number that was "
+            "verified before.",
+        ),
+    ]
     value: (
         Annotated[
-            str, Shape(pattern=r"^[0-9]{10}$"), titled("NHS number", "Ten digits without spaces.")
+            str,
+            Shape(pattern=r"^[0-9]{10}$"),
+            titled(
+                "NHS number",
+                "Ten digits without spaces, of which the last checks the others. It must be left "
+                "out with none-with-reason, and must not be with any other verification.",
+            ),
         ]
         | None
     ) = None
-    reason: Annotated[str, titled("Reason", "Why there is no number.")] | None = None
+    reason: (
+        Annotated[str, titled("Reason", "Why there is no number; needed with none-with-reason.")]
+        | None
+    ) = None
 
     @property
     def is_verified(self) -> bool:
@@ -133,7 +150,13 @@ class OtherIdentifier:
     ]
     issuer: Annotated[Text, titled("Issuer", "Who gives it out.")] | None = None
     verification: Annotated[
-        OtherVerification | None, titled("Verification", "How sure the number is.")
+        OtherVerification | None,
+        titled(
+            "Verification",
+            "How sure the number is. What anybody but the service of its scheme calls "
+            "traced-and-verified is recorded as present-not-verified, but for a number that was "
+            "verified before.",
+        ),
     ] = None
     item_id: ItemId | None = None
 
@@ -256,4 +279,7 @@ class Source:
     """Where the demographics come from, and when they were traced there."""
 
     system: Annotated[SourceSystem, titled("System", "The system that it comes from.")]
-    traced_at: Annotated[Instant, titled("Traced at", "When it was traced there.")] | None = None
+    traced_at: (
+        Annotated[Instant, titled("Traced at", "When it was traced there, a day and a time.")]
+        | None
+    ) = None

@@ -120,7 +120,9 @@ State = Annotated[
     PlanState, DERIVED, titled("State of the plan", "Whether the plan is open, ended or merged.")
 ]
 EndedAt = Annotated[
-    Instant, OF_THE_CHANGE, titled("Ended at", "When the plan ended, if before now.")
+    Instant,
+    OF_THE_CHANGE,
+    titled("Ended at", "When the plan ended, if before now, a day and a time."),
 ]
 MergedInto = Annotated[
     UUID | None, DERIVED, titled("Merged into", "The plan in which this one goes on.")

@@ -194,7 +194,9 @@ class Person(Entry):
     def refresh_demographics(
         self,
         said: DemographicsRefreshed,
-        traced_at: Annotated[Instant, titled("Traced at", "When the service was asked.")],
+        traced_at: Annotated[
+            Instant, titled("Traced at", "When the service was asked, a day and a time.")
+        ],
         granted: frozenset[str],
     ) -> DemographicsRefreshed:
         """Take over what a national service says, unless something newer is held."""

@@ -165,11 +165,23 @@ def judge(given: Mapping[str, Any], provenance: Provenance) -> None:
     if nhs_number is not None and nhs_number.lacks_its_reason:
         raise Refused(REASON_MISSING, "Say why there is no NHS number.", field="nhs_number.reason")
     if nhs_number is not None and not nhs_number.is_valid:
-        raise Refused(NHS_NUMBER_INVALID, field="nhs_number.value")
+        raise Refused(NHS_NUMBER_INVALID, _what_is_wrong(nhs_number), field="nhs_number.value")
     for index, other in enumerate(given.get("other_identifiers") or ()):
         must_be_a_number_of_its_kind(other.kind, other.value, f"other_identifiers.{index}.value")
     for field in SAYS_SOMETHING:
         must_say_something(given.get(field), NEEDS_CODE_OR_TEXT, field)
+
+
+def _what_is_wrong(number: NhsNumber) -> str:
+    """What would be right; of a number that cannot be, what the refusal says anyway."""
+    if number.value is None:
+        return "Give the number in `value`; where there is none, say `none-with-reason` and why."
+    if number.verification == "none-with-reason":
+        return (
+            "A number is given, and `none-with-reason` says that there is none. Leave `value` out, "
+            "or let `verification` be `present-not-verified`."
+        )
+    return ""
 
 
 def judge_identifiers(

@@ -9,6 +9,7 @@ from eventsourcing.domain import event
 
 from shared.ledger import (
     DERIVED,
+    ENDS_BEFORE_IT_STARTS,
     KEEP,
     PERSON,
     PROFESSIONAL,
@@ -69,7 +70,9 @@ class HeldReview:
     kind: Annotated[ReviewKind, titled("Kind", "How it was held.")]
     by: Annotated[Party, titled("By", "Who held it.")] | None = None
     outcome: Annotated[Text, titled("Outcome", "What came of it.")] | None = None
-    next: Annotated[date, titled("Next", "The day it is due again.")] | None = None
+    next: (
+        Annotated[date, titled("Next", "The day it is due again, later than `held_on`.")] | None
+    ) = None
     item_id: UUID | None = None
 
 
@@ -78,7 +81,9 @@ Subject = Annotated[
     titled("Subject", "What is reviewed: the plan, About me, a contingency or a support plan."),
 ]
 DueOn = Annotated[
-    date, titled("Due on", "The day it is due."), Carries("Planned review date/interval")
+    date,
+    titled("Due on", "The day it is due; one that has passed is taken, and shown as overdue."),
+    Carries("Planned review date/interval"),
 ]
 Interval = Annotated[
     Duration,
@@ -121,6 +126,7 @@ HELD_IN_THE_FUTURE = Refusal(
     "It has not been held yet",
     "`held_on` must not be later than today.",
 )
+NEXT_IS_LATER = "`next` must be later than `held_on`: it is the day when it is due again."
 LEAD_BELONGS_TO_THE_PLAN = Refusal(
     "lead-belongs-to-the-review-of-the-plan",
     "Only the plan has a lead",
@@ -265,11 +271,14 @@ class Review(Entry):
         held_on: Annotated[date, titled("Held on", "The day it was held.")],
         kind: Annotated[ReviewKind, titled("Kind", "How it was held.")],
         outcome: Annotated[Text, titled("Outcome", "What came of it.")] | None = None,
-        next: Annotated[date, titled("Next", "The day it is due again.")] | None = None,
+        next: Annotated[date, titled("Next", "The day it is due again, later than `held_on`.")]
+        | None = None,
     ) -> Held:
         """Write down that it was held; it is due again on `next`, or after the interval."""
         if held_on > day_in_london(said.timestamp):
             raise Refused(HELD_IN_THE_FUTURE, field="held_on")
+        if next is not None and next <= held_on:
+            raise Refused(ENDS_BEFORE_IT_STARTS, NEXT_IS_LATER, field="next")
         named = item_id(said.provenance.contribution_id, "held/0")
         held = HeldReview(held_on, kind, _party(said.provenance.stated_by), outcome, next, named)
         return said.having(held=(*self.held, held), due_on=next)

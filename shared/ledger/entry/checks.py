@@ -10,7 +10,7 @@ from typing import Any, Final
 from shared.ledger.errors import ROLE_MAY_NOT, Refusal, Refused
 from shared.ledger.provenance import PERSON, Provenance
 from shared.ledger.values.dates import is_reversed
-from shared.ledger.values.documents import Document, Media, has_two
+from shared.ledger.values.documents import IDENTIFIERS, Document, Media, has_two
 from shared.ledger.values.identifiers import CHECKED
 from shared.ledger.values.parties import Organisation
 from shared.ledger.values.shape import KEEP, is_blank
@@ -54,8 +54,8 @@ DOCUMENT_NEEDS_CHECKSUM_OR_PLACE: Final = Refusal(
 DOCUMENT_IDENTIFIERS_NOT_CHECKED: Final = Refusal(
     "document-identifiers-not-checked",
     "Nobody has checked whose document it is",
-    "Name at least two identifiers of the person that you have compared, such as "
-    "`nhs-number` and `date-of-birth`.",
+    "Name at least two identifiers of the person that you have compared, of "
+    f"{', '.join(f'`{one}`' for one in IDENTIFIERS[:-1])} and `{IDENTIFIERS[-1]}`.",
 )
 IDENTIFIER_INVALID: Final = Refusal(
     "identifier-invalid",

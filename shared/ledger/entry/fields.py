@@ -1,14 +1,14 @@
 """The fields of events: which belong to the entry, which to the change, and which nobody sends."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import MISSING, dataclass, fields, replace
 from datetime import UTC, datetime
 from functools import cache
 from inspect import Parameter
 from typing import Annotated, Any, Final, get_args, get_type_hints
 
 from shared.ledger.errors import need_reason
-from shared.ledger.words import titled
+from shared.ledger.words import Titled, titled
 
 ENVELOPE: Final = frozenset(
     {
@@ -103,7 +103,7 @@ def taken_by_a_command(event: Any) -> Mapping[str, Parameter]:
             continue
         annotation, default = hint, defaults[name]
         if name in needed_reasons(event):
-            annotation, default = hint | None, None
+            annotation, default = _needed(hint), None
         made[name] = Parameter(
             name,
             Parameter.KEYWORD_ONLY,
@@ -111,6 +111,19 @@ def taken_by_a_command(event: Any) -> Mapping[str, Parameter]:
             annotation=annotation,
         )
     return made
+
+
+def _needed(reason: Any) -> Any:
+    """A reason as a command takes it: the shape lets it be left out, and the rule does not."""
+    marks = tuple(map(_saying_that_it_is_needed, reason.__metadata__))
+    return Annotated[reason.__origin__, *marks] | None
+
+
+def _saying_that_it_is_needed(mark: Any) -> Any:
+    if not isinstance(mark, Titled):
+        return mark
+    words = f"{mark.description.rstrip('.')}. Nobody may leave it out (`reason-missing`)."
+    return replace(mark, description=words)
 
 
 def event_said(event: Any, given: Mapping[str, Any]) -> Any:

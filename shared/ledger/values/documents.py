@@ -1,7 +1,7 @@
 """Pictures, sound, films and documents: stored copies by their checksum, or where they are held."""
 
-from collections.abc import Iterable
-from typing import Annotated, ClassVar
+from collections.abc import Iterable, Mapping
+from typing import Annotated, ClassVar, Final
 from uuid import UUID
 
 from shared.ledger.values.coded import CodedText
@@ -30,7 +30,9 @@ class Media:
         titled("Caption", "What there is to see or to hear, in words, for those who cannot."),
     ] = None
     transcript: Annotated[Text | None, titled("Transcript", "What is spoken in it.")] = None
-    taken_at: Annotated[Instant | None, titled("Taken", "When it was recorded.")] = None
+    taken_at: Annotated[
+        Instant | None, titled("Taken", "When it was recorded, a day and a time.")
+    ] = None
     added_at: Annotated[
         Instant | None, titled("Added", "When it was added to the plan; the section says so.")
     ] = None
@@ -62,7 +64,11 @@ class Document:
     version: Annotated[Name | None, titled("Version", "Which version of it this is.")] = None
     identifiers_checked: Annotated[
         tuple[Name, ...],
-        titled("Identifiers checked", "Which identifiers of the person were compared with it."),
+        titled(
+            "Identifiers checked",
+            "Which identifiers of the person were compared with it, at least two of nhs-number, "
+            "hc-number, chi, local, name, date-of-birth, address, telephone, email and gender.",
+        ),
     ] = ()
     item_id: ItemId | None = None
 
@@ -83,9 +89,27 @@ class Document:
 
 
 def has_two(identifiers: Iterable[str]) -> bool:
-    """True where at least two different identifiers are named: one alone may be anybody's.
+    """True where at least two different identifiers of a person are named: one may be anybody's.
 
-    ``nhs-number`` and ``NHS number`` are one and the same.
+    ``nhs-number`` and ``NHS number`` are one and the same, and so are an address and its postcode.
+    What is no identifier of a person does not count.
     """
     letters = ("".join(filter(str.isalnum, name.casefold())) for name in identifiers)
-    return len({*letters} - {""}) > 1
+    return len({_IDENTIFIERS[name] for name in letters if name in _IDENTIFIERS}) > 1
+
+
+_SAME: Final[Mapping[str, tuple[str, ...]]] = {
+    "nhs-number": ("nhsnumber", "nhsno"),
+    "hc-number": ("hcnumber", "healthandcarenumber"),
+    "chi": ("chi", "chinumber"),
+    "local": ("local", "localnumber", "localidentifier", "localid", "hospitalnumber"),
+    "name": ("name", "fullname", "firstname", "givenname", "familyname", "surname", "aliases"),
+    "date-of-birth": ("dateofbirth", "dob", "birthdate"),
+    "address": ("address", "postcode"),
+    "telephone": ("telephone", "telephonenumber", "phone", "phonenumber", "mobile"),
+    "email": ("email", "emailaddress"),
+    "gender": ("gender", "sex"),
+}
+_IDENTIFIERS: Final = {written: one for one, ways in _SAME.items() for written in ways}
+IDENTIFIERS: Final = tuple(_SAME)
+"""What can be compared with a person, as ``identifiers_checked`` names it."""

@@ -160,6 +160,21 @@ class TestOpenPlan:
         number = NhsNumber("present-not-verified", digit * 10)
         given().when(opened(nhs_number=number)).refused("nhs-number-invalid", "nhs_number.value")
 
+    @pytest.mark.parametrize(
+        ("number", "right"),
+        [
+            (NhsNumber("present-not-verified"), "Give the number in `value`"),
+            (NhsNumber("none-with-reason", EDITH.nhs_number, "New"), "Leave `value` out"),
+            (NhsNumber("present-not-verified", "9994100018"), "a digit is wrong or missing"),
+        ],
+    )
+    def test_a_number_that_is_missing_wrong_or_too_much_is_told_which_of_these(
+        self, number: NhsNumber, right: str
+    ) -> None:
+        refusal = given().when(opened(nhs_number=number)).refusal
+        assert refusal is not None
+        assert right in refusal.detail
+
     def test_what_is_traced_later_than_now_would_shut_out_all_that_follows(self) -> None:
         """The kind: a time that a contributor gives, and that what comes later is measured by."""
         ahead = datetime.now(UTC) + timedelta(minutes=2)

@@ -191,6 +191,9 @@ def test_a_review_is_held_today_and_not_tomorrow() -> None:
     assert given(PLANNED).when(hold).refusal is None
     later = replace(hold, content={**hold.content, "held_on": today + timedelta(days=1)})
     given(PLANNED).when(later).refused("review-held-in-the-future", "held_on")
+    for next_ in (today, today - timedelta(days=30)):
+        back = replace(hold, content={**hold.content, "next": next_})
+        given(PLANNED).when(back).refused("ends-before-it-starts", "next")
 
 
 @pytest.mark.parametrize(

@@ -104,6 +104,22 @@ def test_a_plan_is_handed_over_to_another_that_can_be_proven() -> None:
             "body.media.0.sha256",
         ),
         (
+            {"body": Body(BodyFormat.DOCUMENT, media=(Media(uuid4(), sha256="0" * 64),))},
+            "document-identifiers-not-checked",
+            "body.media.0",
+        ),
+        (
+            {
+                "body": Body(
+                    BodyFormat.FREE_TEXT,
+                    text="As beside",
+                    media=(Media(uuid4(), sha256="0" * 64, mime="application/pdf"),),
+                )
+            },
+            "document-identifiers-not-checked",
+            "body.media.0",
+        ),
+        (
             {"documents": (replace(DOCUMENT, held_at=None),)},
             "document-needs-checksum-or-place",
             "documents.0",

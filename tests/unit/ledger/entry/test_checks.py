@@ -30,6 +30,7 @@ from shared.ledger import (
     must_not_lie_ahead,
     must_say_something,
 )
+from shared.ledger.values.documents import IDENTIFIERS
 from shared.testing.people import EDITH, RUTH, SAM, TOM
 from shared.testing.scenario import acting, said
 
@@ -144,7 +145,14 @@ def test_media_and_documents_are_those_that_are_meant_and_the_persons() -> None:
         ("name", "Name "),
         ("name", "\u200b"),
         ("nhs-number", "NHS number"),
+        ("address", "postcode"),
+        ("first name", "surname"),
+        ("foo", "bar"),
+        ("name", "shoe size"),
     ):
         assert field_refused(code, must_have_compared_two, too_few, "documents.0")
         assert not Document(identifiers_checked=too_few).has_two_identifiers_checked
     must_have_compared_two(("name", "nhs-number"), "identifiers_checked")
+    for one in IDENTIFIERS[1:]:
+        must_have_compared_two((IDENTIFIERS[0], one), "identifiers_checked")
+        assert f"`{one}`" in DOCUMENT_IDENTIFIERS_NOT_CHECKED.detail
