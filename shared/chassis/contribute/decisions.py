@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
-from typing import Any
+from typing import Any, TypeGuard
 from uuid import UUID
 
 from msgspec import Struct, structs
@@ -19,6 +19,7 @@ from shared.chassis.store.event_store import EventStore, KeptReceipt, Moved
 from shared.chassis.store.rows import NamedMedia
 from shared.chassis.wire.problem import Problem, status_of_refusal
 from shared.ledger import Entry, Limits, Receipt, Refused, Section, kebab, with_added_at
+from shared.ledger.words import titled_of
 
 
 class Decided(Struct, frozen=True):
@@ -89,12 +90,9 @@ class Decisions:
             except Refused as refused:
                 return Decided(refused=refused)
         entry = await self._store.load(prepared.entry_id, afresh=afresh)
-        if (
-            entry is None
-            or entry.plan_id != prepared.plan_id
-            or not isinstance(entry, prepared.command.entry)
-        ):
-            return Decided(refused=_nowhere(prepared), seen=entry.version if entry else 0)
+        if not _is_meant(entry, prepared):
+            no_such = self._there_is_no_such(prepared, by, entry)
+            return Decided(refused=no_such, seen=entry.version if entry else 0)
         try:
             self._refuse_withheld(by, entry)
         except Refused as refused:
@@ -160,15 +158,37 @@ class Decisions:
                 "based on.",
                 field="based_on",
             )
-        name = _in_plain_words(prepared.command.entry)
+        name = _with_its_article(prepared.command.entry)
         if based_on > version:
-            detail = f"There is no version {based_on}; the {name} is at version {version}."
-            raise Refused("base-version-stale", detail)
+            detail = f"There is no version {based_on}; {name} is at version {version}."
+            raise Refused("base-version-stale", f"{detail} {_read_it_again(version)}")
         if based_on < version:
-            raise Refused(
-                "base-version-stale",
-                f"The {name} is at version {version}; the contribution was based on {based_on}.",
-            )
+            detail = f"It was based on version {based_on}, and {name} is at version {version}."
+            raise Refused("base-version-stale", f"{detail} {_read_it_again(version)}")
+
+    def _there_is_no_such(self, prepared: Prepared, by: Decision, entry: Entry | None) -> Refused:
+        """The refusal where there is no entry, or one of another kind: its own command is named.
+
+        Whom the entry is withheld from is told what they are told where there is none.
+        """
+        nowhere = _nowhere(prepared)
+        if entry is None or entry.plan_id != prepared.plan_id:
+            return nowhere
+        if by.sees is not None and (
+            withheld_of(by.sees, marks_of_entry(self._section, entry)).rule is not None
+        ):
+            return nowhere
+        of_its_kind = [
+            type_
+            for type_, one in self._section.commands.items()
+            if one.entry is type(entry) and one.method == prepared.command.method
+        ]
+        detail = (
+            f"This command is for the kind `{kebab(prepared.command.entry.__name__)}`, and the "
+            f"entry is of the kind `{kebab(type(entry).__name__)}`."
+        )
+        own = "".join(f" Send `{type_}`." for type_ in of_its_kind)
+        return Refused(nowhere.code, f"{detail}{own}")
 
     def _refuse_future(self, prepared: Prepared) -> None:
         stated_at = prepared.provenance.stated_at
@@ -246,6 +266,15 @@ def _with_our_times(prepared: Prepared, held: Entry | None) -> dict[str, Any]:
     return with_added_at(prepared.arguments, has, datetime.now(UTC))
 
 
+def _is_meant(entry: Entry | None, prepared: Prepared) -> TypeGuard[Entry]:
+    """True for an entry of the plan that is of the command's kind."""
+    return (
+        entry is not None
+        and entry.plan_id == prepared.plan_id
+        and isinstance(entry, prepared.command.entry)
+    )
+
+
 def _nowhere(prepared: Prepared) -> Refused:
     if prepared.command.entry.opens_plan is not None:
         return Refused("plan-unknown", "There is no such plan.")
@@ -267,16 +296,26 @@ def already_there(prepared: Prepared) -> Refused:
         )
     if entry.fixed_id(prepared.plan_id) is None:
         return Refused(entry.already_exists)  # there is one for each subject, as it says itself
-    name = _in_plain_words(entry)
+    name = _with_its_article(entry)
     return Refused(
         entry.already_exists,
-        f"This plan has its {name} already, and no plan has two. Change the one that it has.",
+        f"This plan has {name} already, and no plan has two. Change the one that it has.",
     )
 
 
-def _in_plain_words(entry: type[Entry]) -> str:
-    """What sentences call it: `personal contact`."""
-    return kebab(entry.__name__).replace("-", " ")
+def _with_its_article(entry: type[Entry]) -> str:
+    """What sentences call it: `the personal contact`; of what each plan has one, its title."""
+    if entry.fixed_id(UUID(int=0)) is not None and entry.opens_plan is None:
+        titled = titled_of(entry)
+        return f"`{titled.title}`" if titled is not None else entry.__name__
+    return f"the {kebab(entry.__name__).replace('-', ' ')}"
+
+
+def _read_it_again(version: int) -> str:
+    return (
+        "Read it and what `changed_since` says, decide again, and send a new contribution with "
+        f"`based_on` {version}."
+    )
 
 
 def taken_by(prepared: Prepared, holder: UUID) -> Refused:

@@ -4,6 +4,7 @@ import hashlib
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from difflib import get_close_matches
 from functools import cache
 from typing import Any, TypeVar
 from uuid import UUID
@@ -50,6 +51,10 @@ _KEYS = frozenset(
     }
 )
 
+_MAY_HAVE = f"a contribution may have {', '.join(f'`{key}`' for key in sorted(_KEYS))}"
+_MOST_NAMED = 3
+"""How many commands are named to whoever asked for one that there is not."""
+
 
 class Prepared(Struct, frozen=True):
     """A contribution that can be read: what to call, on which entry of which plan, by whom."""
@@ -73,7 +78,7 @@ def contribution_from_json(given: Any) -> Contribution:
     if not isinstance(given, dict):
         raise _invalid("", "object", "This must be an object.")
     errors = [
-        error_at(pointer(key), "unknown-key", "This is not known here.")
+        error_at(pointer(key), "unknown-key", f"This is not known here; {_MAY_HAVE}.")
         for key in given
         if key not in _KEYS
     ]
@@ -123,7 +128,7 @@ def prepare(section: Section, contribution: Contribution, contributor: Contribut
         raise Problem(
             "command-unknown", message, errors=[error_at("/command", "unknown-command", message)]
         )
-    arguments = command_shape(command).read(contribution.content)
+    arguments = _arguments(command, contribution.content)
     plan_id = contribution.plan_id
     if plan_id is None:
         if not command.opens_plan:
@@ -153,6 +158,23 @@ def prepare(section: Section, contribution: Contribution, contributor: Contribut
         contributor=contributor,
         content_hash=_content_hash(contribution, arguments),
     )
+
+
+def _arguments(command: Command, content: Mapping[str, Any]) -> dict[str, Any]:
+    """What the content says; whoever sent none is told so, and not only what it lacks."""
+    try:
+        return command_shape(command).read(content)
+    except Problem as problem:
+        lacking = [
+            name.rpartition("/")[2]
+            for error in problem.errors
+            if error["rule"] == "required" and (name := error["pointer"])
+        ]
+        if content or not lacking:
+            raise
+        needed = ", ".join(f"`{name}`" for name in lacking)
+        message = f"`content` is missing or says nothing; this command needs {needed} in it."
+        raise Problem(problem.code, message, errors=problem.errors) from None
 
 
 def _judge_visibility(command: Command, visibility: Visibility | None) -> None:
@@ -217,7 +239,10 @@ def no_such_command(section: Section, type_: str) -> str:
     if others:
         named = " and ".join(f"`{known}`" for known in others)
         return f"The section {section.wire_name} has no such version of this command, only {named}."
-    return f"The section {section.wire_name} has no such command."
+    near = get_close_matches(type_, section.commands, n=_MOST_NAMED)
+    said = f"The section {section.wire_name} has no such command."
+    named = " or ".join(f"`{known}`" for known in near)
+    return f"{said} Is it {named}?" if near else said
 
 
 def _entry_id(

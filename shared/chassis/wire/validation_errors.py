@@ -146,7 +146,8 @@ def _broken(one: Any) -> tuple[str, str]:
 def sentence_of(errors: Sequence[Mapping[str, Any]]) -> str:
     """The first errors in one sentence: "`aim` must be an object; `need_ids` is missing.".
 
-    A key that is not known here is the sender's own text: the sentence says only where it stands.
+    A key that is not known here is the sender's own text: the sentence says only where it stands,
+    and which keys may stand there.
     """
     said = list(dict.fromkeys(map(_said_of, errors[:NAMED_IN_A_SENTENCE])))
     left = len(errors) - NAMED_IN_A_SENTENCE
@@ -159,7 +160,9 @@ def _said_of(error: Mapping[str, Any]) -> str:
     if error.get("rule") in OF_ANY_TEXT:
         return str(error["message"]).rstrip(".")
     if error.get("rule") == UNKNOWN_KEY:
-        return f"{_named(steps[:-1]) or 'This'} has a key that is not known here"
+        known = str(error["message"]).rstrip(".").partition("; ")[2]
+        where = f"{_named(steps[:-1]) or 'This'} has a key that is not known here"
+        return f"{where}; {known}" if known else where
     named = _named(steps)
     message = str(error["message"]).rstrip(".")
     if not named:

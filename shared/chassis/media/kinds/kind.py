@@ -8,6 +8,7 @@ does something when it is opened, is refused.
 import mmap
 import re
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -75,18 +76,40 @@ def type_of(file: Path, declared: str) -> str:
 
     ``declared`` is a usual name. Raises ``NotOfThisKind`` with a sentence for whoever sent it.
     """
-    judge = _KINDS.get(declared)
-    if judge is None:
+    if declared not in _KINDS:
         raise NotOfThisKind(f"Media may be of the types {', '.join(TAKEN)}.")
     with file.open("rb") as opened:
         if not opened.seek(0, 2):
             raise NotOfThisKind("There is nothing in it.")
         with mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ) as data:
-            found = judge(data)
+            found = _judged(data, declared)
             if found != declared:
                 raise NotOfThisKind(f"By its content this is {found}, and not {declared}.")
             _refuse_second_nature(data, found)
             return found
+
+
+def _judged(data: mmap.mmap, declared: str) -> str:
+    """What the walk for the declared type finds; where it is another kind, that is named."""
+    try:
+        return _KINDS[declared](data)
+    except NotOfThisKind as error:
+        if error.detail:
+            raise
+    found = _type_by_any_other_walk(data, _KINDS[declared])
+    if found is not None:
+        raise NotOfThisKind(f"By its content this is {found}, and not {declared}.")
+    raise NotOfThisKind(
+        f"By its content this is not {declared}. Media may be of the types {', '.join(TAKEN)}."
+    )
+
+
+def _type_by_any_other_walk(data: mmap.mmap, walked: Judge) -> str | None:
+    for judge in dict.fromkeys(_KINDS.values()):
+        if judge is not walked:
+            with suppress(NotOfThisKind):
+                return judge(data)
+    return None
 
 
 def _refuse_second_nature(data: mmap.mmap, found: str) -> None:

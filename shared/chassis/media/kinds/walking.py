@@ -8,11 +8,14 @@ MOST_PIECES: Final = 500_000
 
 
 class NotOfThisKind(Exception):
-    """A file is not what it is said to be, or may not be stored; the text is for its sender."""
+    """A file is not what it is said to be, or may not be stored; the text is for its sender.
+
+    Without a text it is of another kind, and whoever knows which says so.
+    """
 
     def __init__(self, detail: str = "") -> None:
         super().__init__(detail)
-        self.detail = detail or "By its content it is not of the type that was declared."
+        self.detail = detail
 
 
 class Walk:

@@ -21,8 +21,10 @@ from shared.chassis.contribute.prepare import (
     prepare,
 )
 from shared.chassis.wire.problem import Problem
+from shared.chassis.wire.shapes import command_shape
 from shared.contracts import discover
 from shared.ledger import Contributor, Entry, Organisation, Section, Visibility
+from shared.ledger.entry.fields import needed_reasons
 
 PLAN = "0199c0de-0000-7000-8000-00000000000a"
 GOAL = "0199c0de-0000-7000-8000-00000000000b"
@@ -386,7 +388,7 @@ def test_a_second_entry_where_there_is_one_is_refused_in_words() -> None:
         content={"responses": {"also_worth_knowing": {"text": "Tea"}}},
     )
     about_me = prepare(ABOUT_ME, contribution_from_json(begin), GP)
-    assert "This plan has its about me already" in already_there(about_me).detail
+    assert "This plan has `About me` already" in already_there(about_me).detail
     plan = given(
         command="careplan.stewardship.commands.review-plan.v1",
         content={"subject": "plan", "responsible": {"name": "Tom"}, "interval": "P6M"},
@@ -404,6 +406,7 @@ def test_a_second_entry_where_there_is_one_is_refused_in_words() -> None:
         ("careplan.needs.commands.agree.v1", "Send the command to the section that its type names"),
         ("careplan.goals.commands.agree.v2", "only `careplan.goals.commands.agree.v1`."),
         ("careplan.goals.commands.wilma.v1", "The section goals has no such command."),
+        ("careplan.goals.commands.agre.v1", "Is it `careplan.goals.commands.agree.v1`"),
     ],
 )
 def test_what_is_no_command_here_is_told_what_would_be_one(command: str, said: str) -> None:
@@ -412,6 +415,31 @@ def test_what_is_no_command_here_is_told_what_would_be_one(command: str, said: s
     assert caught.value.code == "command-unknown"
     assert said in caught.value.detail
     assert "wilma" not in caught.value.detail
+
+
+def test_whoever_leaves_the_content_out_is_told_so_and_what_has_to_be_in_it() -> None:
+    left_out: tuple[Any, ...] = (..., None, {})
+    for content in left_out:
+        with pytest.raises(Problem) as caught:
+            prepared(content=content)
+        assert "`content` is missing" in caught.value.detail
+        assert "`aim`, `need_ids`" in caught.value.detail
+        assert pointers(caught.value) == ["/content/aim", "/content/need_ids"]
+
+
+@pytest.mark.parametrize(
+    ("members", "known"),
+    [({"contents": {}}, "`content`"), ({"content": {**CONTENT, "needs": []}}, "`need_ids`")],
+)
+def test_a_key_that_is_not_known_is_told_in_the_detail_which_are(
+    members: dict[str, Any], known: str
+) -> None:
+    """A receipt over Kafka has no `errors`: its detail says what would be right."""
+    with pytest.raises(Problem) as caught:
+        prepared(**members)
+    assert "a key that is not known here" in caught.value.detail
+    assert known in caught.value.detail
+    assert not {"`contents`", "`needs`"} & {*caught.value.detail.split()}
 
 
 def test_a_change_of_nothing_is_told_to_name_something() -> None:
@@ -485,3 +513,14 @@ def test_a_null_where_a_value_is_needed_is_told_what_would_be_right() -> None:
         ("/content/heading", "one-of"),
         ("/content/media", "required"),
     ]
+
+
+@pytest.mark.parametrize("section", discover.sections(), ids=lambda one: one.name)
+def test_a_contract_says_of_a_reason_whether_anybody_may_leave_it_out(section: Section) -> None:
+    """The shape lets it be left out, so that the rule can say why it may not be."""
+    for command in section.commands.values():
+        reason = str(command_shape(command).json_schema()["properties"].get("reason", ""))
+        declared = command.declared.event
+        event: Any = declared and getattr(command.entry, declared.__name__)
+        is_needed = event is not None and "reason" in needed_reasons(event)
+        assert ("Nobody may leave it out (`reason-missing`)" in reason) == is_needed

@@ -46,7 +46,7 @@ def test_a_file_is_taken_as_what_it_is(file: File, tmp_path: Path) -> None:
 @pytest.mark.parametrize("file", EACH, ids=lambda file: file.mime)
 def test_and_as_nothing_else(file: File, tmp_path: Path) -> None:
     for other in set(TAKEN) - {file.mime}:
-        refusal(file.content, other, tmp_path)
+        assert file.mime in refusal(file.content, other, tmp_path)
 
 
 @pytest.mark.parametrize("file", EACH, ids=lambda file: file.mime)
