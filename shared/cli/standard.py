@@ -180,12 +180,18 @@ def _say(found: Any, findings: list[dict[str, Any]]) -> None:
                 (
                     one["code"],
                     one["rule"],
-                    ", ".join(dict.fromkeys(entry["section"] for entry in one["entries"])),
+                    ", ".join(dict.fromkeys(map(_place, one["entries"]))),
                     one["words"],
                 )
                 for one in findings
             ],
         )
+
+
+def _place(concerned: dict[str, Any]) -> str:
+    """The entry that a finding is about, and the field of it: ``goals 0199… aim``."""
+    names = ("section", "entry_id", "field")
+    return " ".join(str(concerned[name]) for name in names if concerned.get(name))
 
 
 def _of_the_stack(

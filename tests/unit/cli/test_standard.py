@@ -55,6 +55,7 @@ def test_a_plan_in_a_file_is_checked(tmp_path: Path) -> None:
     assert "The plan cannot be sent." in said
     assert "Person demographics > Date of birth" in said
     assert "no-agreement-recorded" in said
+    assert "person 0199c0de-0000-7000-8000-000000000001 date_of_birth" in said
     assert "Synth" not in said
     _, said = run("check", str(path), "--json")
     told = json.loads(said)
