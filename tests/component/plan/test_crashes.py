@@ -174,7 +174,7 @@ async def test_the_door_stays_open_where_the_consumer_has_stopped_for_good(
         assert (await client.get("/livez")).status_code == 200, "a new process would stop too"
         answer = await client.get(f"/v1/plans/{history.plan_id}")
         assert (answer.status_code, answer.json()["plan_version"]) == (200, 1)
-        await eventually(part, "how much waits is told", holds=lambda events: events.get("lag") == 1)
+        await eventually(part, "the lag is told", holds=lambda events: events.get("lag") == 1)
         figures = stopped_of(await client.get("/metrics"))
         assert figures == {"events": 1.0, "copies": 0.0, "relay": 0.0}
 
