@@ -315,12 +315,12 @@ def _must_be_sound(body: Any, documents: Any) -> None:
 
 def _must_be_no_document(form: BodyFormat, media: Media, field: str) -> None:
     """A document stands under ``documents``, which say by what it was compared with the person."""
-    is_shown = media.mime is None or media.mime.partition("/")[0] in _SHOWN
-    if form is BodyFormat.DOCUMENT or not is_shown:
+    type_ = (media.mime or "").partition(";")[0].strip().lower()
+    if form is BodyFormat.DOCUMENT or type_ in _DOCUMENTS:
         raise Refused(DOCUMENT_IDENTIFIERS_NOT_CHECKED, _AMONG_DOCUMENTS, field=field)
 
 
-_SHOWN: Final = frozenset({"image", "audio", "video"})
+_DOCUMENTS: Final = frozenset({"application/pdf", "application/x-pdf"})
 _AMONG_DOCUMENTS: Final = (
     "`body.media` is for pictures, sound and films. Name a document in `documents`, by the same "
     "`sha256`, with the identifiers that you have compared in `identifiers_checked`."

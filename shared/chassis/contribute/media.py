@@ -27,6 +27,12 @@ _WHILE: Final = {
     "infected": ("media-infected", "The virus scanner found something harmful in it."),
 }
 
+_A_DOCUMENT: Final = "application/pdf"
+_SAY_THAT_IT_IS_ONE: Final = (
+    "By its content the file that is stored is application/pdf. Say so in `mime`: media without a "
+    "type are pictures, sound and films."
+)
+
 Copy: TypeAlias = Media | Document
 Named: TypeAlias = tuple[str, Copy]
 """Where a file is named in a content, and what is said of it."""
@@ -97,6 +103,8 @@ def _difference(path: str, copy: Copy, stored: StoredMedia) -> Refused | None:
     if copy.mime is not None and usual_name(copy.mime) != stored.mime:
         detail = f"By its content the file that is stored is {stored.mime}."
         return Refused("media-differ", detail, field=f"{path}.mime")
+    if isinstance(copy, Media) and copy.mime is None and stored.mime == _A_DOCUMENT:
+        return Refused("media-differ", _SAY_THAT_IT_IS_ONE, field=f"{path}.mime")
     return None
 
 
