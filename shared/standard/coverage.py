@@ -54,15 +54,15 @@ def coverage(sections: Iterable[Section], derived: Mapping[str, str]) -> Coverag
     return Coverage({one.path: tuple(dict.fromkeys(found[one.path])) for one in elements()})
 
 
-def carrying_fields(section: Section) -> dict[str, tuple[str, ...]]:
-    """The fields that carry something, in their order, of each type of entry that has such."""
-    found = {
-        section.entry_type(entry): tuple(
-            field for field, hint in _fields_of(section, entry).items() if _marks(hint)
-        )
+def carrying_fields(section: Section) -> tuple[str, ...]:
+    """The fields of a section's entries that carry something, each once, in their order."""
+    named = (
+        field
         for entry in section.entries
-    }
-    return {entry_type: fields_ for entry_type, fields_ in found.items() if fields_}
+        for field, hint in _fields_of(section, entry).items()
+        if _marks(hint)
+    )
+    return tuple(dict.fromkeys(named))
 
 
 def _held_below(group: Element, found: Carriers) -> list[str]:

@@ -16,8 +16,8 @@ def declared_coverage() -> Coverage:
     return coverage(sections(), _derived())
 
 
-def declared_fields() -> Mapping[str, Mapping[str, tuple[str, ...]]]:
-    """The fields that carry elements of the standard, by section and type of entry on the wire."""
+def declared_fields() -> Mapping[str, tuple[str, ...]]:
+    """The fields of each section that carry elements of the standard, by its name on the wire."""
     return {section.wire_name: carrying_fields(section) for section in sections()}
 
 

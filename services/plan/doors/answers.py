@@ -276,11 +276,7 @@ class DerivedOfPlan(TypedDict):
     missing: Annotated[list[str], titled("Missing", "The mandatory elements that are missing.")]
     not_recorded: Annotated[
         list[str],
-        titled(
-            "Not recorded",
-            "What has no value, as `about-me`, `needs.strength` or `goals.stage-goal.outcome`: a "
-            "section, a type of entry, or a field of all of a type; this does not mean `none`.",
-        ),
+        titled("Not recorded", "Sections and fields without a value; this does not mean `none`."),
     ]
     contributors: Annotated[
         list[Recording], titled("Contributors", "Who recorded it, the latest first.")

@@ -112,10 +112,6 @@ DERIVES: Final[Mapping[str, str]] = {
 """The elements of the standard that no section holds, and from what the plan derives each."""
 
 
-Fields = Mapping[str, Mapping[str, Iterable[str]]]
-"""Names of fields, by section and type of entry."""
-
-
 @dataclass(frozen=True)
 class Recorded:
     """Who recorded something of a type of entry, and when; ``by`` as the plan shows it."""
@@ -158,14 +154,14 @@ def of_an_entry(plan: PlanFacts, said: Said, today: Today) -> dict[str, Any]:
 def of_the_plan(
     plan: PlanFacts,
     today: Today,
-    fields: Fields,
+    fields: Mapping[str, Iterable[str]],
     beside: Beside,
     last_updated: datetime | None,
 ) -> dict[str, Any]:
     """What is derived of the whole plan.
 
-    ``fields`` are those that carry elements of the standard. ``not_recorded`` names the sections,
-    the types of entries and their fields without a value, so that silence is not read as "none".
+    ``fields`` are those that carry elements of the standard, by section. ``not_recorded`` names the
+    sections and the fields without a value, so that silence is not read as "none".
     """
     missing = sorted({f"{one.section}.{one.field}" for one in missing_elements(plan)})
     sendable = plan.person is not None and not missing
@@ -289,36 +285,30 @@ def _stale_after(plan: PlanFacts, said: Said, today: Today) -> datetime | None:
     return min(due, default=None)
 
 
-def _not_recorded(plan: PlanFacts, current: Iterable[Said], fields: Fields) -> list[str]:
-    """What has no value: a section, a type of entry in it, or a field of all that are of a type.
-
-    Of what is withheld nobody is told whether it has one.
-    """
-    held: dict[str, dict[str, set[str]]] = {}
+def _not_recorded(
+    plan: PlanFacts, current: Iterable[Said], fields: Mapping[str, Iterable[str]]
+) -> list[str]:
+    """Sections and fields without a value; of what is withheld nobody is told whether it has."""
+    held: dict[str, set[str]] = {}
     hidden = {section for section, _ in plan.hidden.entries}
-    untold = _TOLD_TO_FEW | {
+    withheld = {
         (section, name) for (section, _), names in plan.hidden.leaves.items() for name in names
     }
     for said in current:
         told = (name for name, given in said.content.items() if given not in (None, [], {}, ""))
-        held.setdefault(said.section, {}).setdefault(said.entry_type, set()).update(told)
+        held.setdefault(said.section, set()).update(told)
     lacking = []
-    for section, kinds in fields.items():
+    for section, names in fields.items():
         if section in hidden:
             continue
-        of_section = held.get(section, {})
-        if not of_section:
+        if section not in held:
             lacking.append(section)
-            continue
-        for entry_type, names in kinds.items():
-            of_kind = of_section.get(entry_type)
-            if of_kind is None:
-                lacking.append(f"{section}.{entry_type}")
-                continue
+        else:
+            unsaid = (name for name in names if name not in held[section])
             lacking += [
-                f"{section}.{entry_type}.{name}"
-                for name in names
-                if name not in of_kind and (section, name) not in untold
+                f"{section}.{name}"
+                for name in unsaid
+                if (section, name) not in _TOLD_TO_FEW | withheld
             ]
     return lacking
 

@@ -10,7 +10,6 @@ import orjson
 from services.plan.fold.findings.facts import PERSON, REVIEW, PlanFacts, Today
 from services.plan.fold.standard import (
     Beside,
-    Fields,
     Recorded,
     of_an_entry,
     of_the_plan,
@@ -38,9 +37,11 @@ _RECORDED: Final = """
 
 
 class PlanDerived:
-    """Works out what is derived. ``fields`` are those that carry elements of the standard."""
+    """Works out what is derived. ``fields`` are those that carry the standard, by section."""
 
-    def __init__(self, database: Database, zone: tzinfo, fields: Fields) -> None:
+    def __init__(
+        self, database: Database, zone: tzinfo, fields: Mapping[str, Iterable[str]]
+    ) -> None:
         self._database = database
         self._zone = zone
         self._fields = fields

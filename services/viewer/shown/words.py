@@ -162,24 +162,13 @@ class Words:
         return self.events.get(type_) or plain(type_.split(".")[2] if "." in type_ else type_)
 
     def element(self, name: str) -> str:
-        """The words for what the plan names that it lacks: a section, a type of entry, or a field.
-
-        ``<section>``, ``<section>.<entry-type>``, ``<section>.<entry-type>.<field>``, or
-        ``<section>.<field>`` where the plan names no type.
-        """
+        """The words for ``<section>`` or ``<section>.<field>``, as the plan names what it lacks."""
         section, _, path = name.partition(".")
         if not path:
             return self.section(section)
         first, _, rest = path.partition(".")
-        entry = self.entries.get((section, first))
-        if entry is not None and not rest:
-            return entry.title
-        if entry is not None and rest in entry.fields:
-            title = entry.fields[rest].title or plain(rest)
-            is_alone = sum(of == section for of, _ in self.entries) == 1
-            return title if is_alone else f"{title} ({entry.title})"
-        for (of, _), known in self.entries.items():
-            found = known.fields.get(first) if of == section else None
+        for (of, _), entry in self.entries.items():
+            found = entry.fields.get(first) if of == section else None
             if found is not None:
                 inner = found.inside(rest) if rest else found
                 return inner.title or plain(rest or first)

@@ -240,19 +240,3 @@ def test_nobody_is_rung_from_a_past_plan() -> None:
     ruth = entry_called("Ruth Marlow-Synth", page)
     (numbers,) = [s.value for s in statements_of(ruth) if s.path == "contact_details"]
     assert [one.kind for one in numbers.items] == ["words"]
-
-
-@pytest.mark.parametrize(
-    ("element", "is_said"),
-    [
-        ("about-me", "About me"),
-        ("needs.strength", "Strength"),
-        ("goals.stage-goal.outcome", "Outcome (Stage goal)"),
-        ("person.person.religion", "Religion"),
-        ("person.religion", "Religion"),
-    ],
-)
-def test_what_is_not_recorded_is_named_with_its_kind_where_there_are_several(
-    element: str, is_said: str
-) -> None:
-    assert words().element(element) == is_said

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from services.plan.fold.findings.facts import Changed, Changes, PlanFacts, Said, Today
-from services.plan.fold.standard import Beside, Fields, Recorded, of_an_entry, of_the_plan, reviews
+from services.plan.fold.standard import Beside, Recorded, of_an_entry, of_the_plan, reviews
 
 AT = datetime(2026, 3, 2, 9, tzinfo=UTC)
 TODAY = Today(datetime(2026, 11, 21, 12, tzinfo=UTC), ZoneInfo("Europe/London"))
@@ -86,10 +86,7 @@ def test_a_plan_names_what_it_lacks_so_that_silence_is_not_read_as_none() -> Non
         addresses=[{"line1": "4 Sample Court", "postcode": "ZZ1 1AA"}],
         aliases=[],
     )
-    fields: Fields = {
-        "person": {"person": ("name", "aliases", "religion", "sex")},
-        "about-me": {"about-me": ("responses",)},
-    }
+    fields = {"person": ("name", "aliases", "religion", "sex"), "about-me": ("responses",)}
     gp = {"kind": "professional", "name": "Dr A. Quill-Synth"}
     nurse = {"kind": "professional", "name": "N. Synth"}
     recorded = [
@@ -102,28 +99,12 @@ def test_a_plan_names_what_it_lacks_so_that_silence_is_not_read_as_none() -> Non
     derived = of_the_plan(plan_of(person), TODAY, fields, beside, AT)
     assert derived["missing"] == ["person.gp_practices"]
     assert derived["sendable"] is False
-    assert derived["not_recorded"] == [
-        "person.person.aliases",
-        "person.person.religion",
-        "about-me",
-    ]
+    assert derived["not_recorded"] == ["person.aliases", "person.religion", "about-me"]
     assert derived["contributors"] == [
         {**nurse, "recorded_at": AT.replace(day=5)},
         {**gp, "recorded_at": AT.replace(day=3)},
     ]
     assert (derived["lead"], derived["location"]) == (gp, {"ods": "ZZG01"})
-
-
-def test_what_is_not_recorded_says_of_which_kind_of_entry() -> None:
-    fields: Fields = {
-        "goals": {"goal": ("aim",), "stage-goal": ("aim", "outcome"), "outcome": ("what",)}
-    }
-    plan = plan_of(
-        said("goals/stage-goal", "s", aim={"text": "To the gate"}),
-        said("goals/outcome", "o", what={"text": "She walks"}, outcome="x"),
-    )
-    derived = of_the_plan(plan, TODAY, fields, Beside(), AT)
-    assert derived["not_recorded"] == ["goals.goal", "goals.stage-goal.outcome"]
 
 
 def test_reviews_are_told_by_how_pressing_they_are() -> None:
