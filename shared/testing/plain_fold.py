@@ -96,6 +96,8 @@ def of_counted(
     for key, its in of_entries.items():
         section, events = key[0], [event for _, event in its]
         shown = entry(events)
+        if answers := _answers_to(key, shown, counted):
+            shown["answered_with"] = answers
         if key in out and shown["current"]:
             shown |= {"current": False, "state": "withdrawn"}
         if authorship:
@@ -107,6 +109,21 @@ def of_counted(
             sections.setdefault(section, []).append(shown)
     plan |= {"sections": sections, "merged_into": merged_into}
     return plan
+
+
+def _answers_to(
+    key: Key, shown: Mapping[str, Any], counted: Iterable[tuple[int, Event]]
+) -> list[dict[str, Any]]:
+    """The changes that name this comment as what they answer."""
+    named_so = {"section": key[0], "entry_id": key[1]}
+    if key[0] != "stewardship" or shown["entry_type"] != "comment":
+        return []
+    members = ("section", "entry_id", "entry_version", "contribution_id")
+    return [
+        {**{name: event[name] for name in members}, "plan_version": version}
+        for version, event in counted
+        if event["provenance"].get("answers") == named_so
+    ]
 
 
 def finished(plan: Mapping[str, Any], told: Taken) -> dict[str, Any]:

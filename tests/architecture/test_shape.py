@@ -40,7 +40,7 @@ OF_A_READER = {
         },
         "store": {
             "batch.py", "cache.py", "ledger.py", "projection.py", "document.py", "parked.py",
-            "history_item.py", "reading.py", "redacted.py", "values.py",
+            "history_item.py", "reading.py", "redacted.py", "answered.py", "values.py",
         },
         "reads": {
             "current.py", "as_at.py", "history.py", "diff.py", "authorship.py", "redaction.py",

@@ -108,6 +108,16 @@ class ExternalRef(TypedDict):
     version: NotRequired[Annotated[str, titled("Version there", "Which version of it that is.")]]
 
 
+class AnsweredWith(TypedDict):
+    """A change that answers a comment."""
+
+    section: SectionName
+    entry_id: EntryId
+    entry_version: EntryVersion
+    contribution_id: ContributionId
+    plan_version: PlanVersion
+
+
 class AgreementStands(TypedDict):
     """The latest agreement to it."""
 
@@ -191,6 +201,15 @@ class ShownEntry(TypedDict):
     content: Annotated[
         dict[str, Any],
         titled("Content", "Its fields, as the contracts of its section's events describe them."),
+    ]
+    answered_with: NotRequired[
+        Annotated[
+            list[AnsweredWith],
+            titled(
+                "Answered with",
+                "Of a comment: the changes that name it as what they answer, in their order.",
+            ),
+        ]
     ]
     authorship: NotRequired[
         Annotated[

@@ -65,8 +65,8 @@ class PlanEvent:
 
     Its values, who recorded it (``by``), who said it (``stated_by``) and why (``reason``) are JSON
     ready to be shown; ``source`` is what another system calls the entry. ``origin`` is the code of
-    the organisation that recorded it, or ``person`` for the person's side. ``value`` has the bytes
-    that were published.
+    the organisation that recorded it, or ``person`` for the person's side. ``answers`` is the
+    comment that the change answers. ``value`` has the bytes that were published.
     """
 
     plan_id: UUID
@@ -90,6 +90,7 @@ class PlanEvent:
     leaf_hash: bytes | None = None
     schema: str | None = None
     origin: str | None = None
+    answers: UUID | None = None
     value: bytes = b""
 
     @property

@@ -27,6 +27,7 @@ CREATE TABLE ledger.plan_ledger (
     "by"            bytea NOT NULL,               -- JSON, as it is shown
     stated_by       bytea NOT NULL,
     fields          text[] NOT NULL,
+    answers         uuid,                         -- the comment that the change answers
     leaf_hash       bytea,                        -- from the headers, like the two below
     schema          text,
     traceparent     text,
@@ -56,6 +57,8 @@ CREATE INDEX plan_ledger_entry_visible
     ON ledger.plan_ledger (section, entry_id, plan_version);
 CREATE INDEX plan_ledger_entry_recorded
     ON ledger.plan_ledger (section, entry_id, recorded_at, entry_version);
+CREATE INDEX plan_ledger_answers ON ledger.plan_ledger (plan_id, plan_version)
+    WHERE answers IS NOT NULL;
 -- What counts of an entry by when it takes effect: all up to the last that no later event overtakes,
 -- and after that the few that came late.
 CREATE INDEX plan_ledger_entry_effective

@@ -16,6 +16,7 @@ from services.plan.reads.past.then import EntryThen, PlanThen
 from services.plan.reads.past.without import with_the_rest, without
 from services.plan.reads.redaction import MarksOfToday, WhoSaid
 from services.plan.reads.view import PlanView, Wanted
+from services.plan.store.answered import answers_in
 from shared.chassis.database.database import Database
 from shared.chassis.database.together import Together
 from shared.chassis.policy.sees import Sees
@@ -119,6 +120,7 @@ class PastPlans:
             positions,
             _marked(asked, Clock.RECORDED, row["version"], row["resolved_at"], gaps),
             parked,
+            answers_in(row["answered"]),
         )
 
     async def _effective(self, row: Row, at: datetime, asked: datetime) -> PlanThen:
@@ -161,6 +163,7 @@ class PastPlans:
             orjson.loads(row["positions"]),
             _marked(asked, Clock.EFFECTIVE, newest, at, with_the_rest(gaps, highest, newest)),
             await waiting_by_effect(self._database, row["plan_id"], row["incomplete"], at),
+            answers_in(row["answered"]),
         )
 
     def _asking(
@@ -189,6 +192,7 @@ def _then(row: Row, asked: int | datetime, basis: str) -> PlanThen:
         _entries(row),
         orjson.loads(row["positions"]),
         marked,
+        answers=answers_in(row["answered"]),
     )
 
 

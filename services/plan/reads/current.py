@@ -10,6 +10,7 @@ import orjson
 
 from services.plan.reads.redaction import Left, WhoSaid, marks_of_plan, seen
 from services.plan.reads.view import EVERYTHING, PlanView, Wanted
+from services.plan.store.answered import Answer, answers_in, answers_to_comments, with_answers
 from services.plan.store.document import document_with, entries_as_they_came, entries_of
 from shared.chassis.accesses.record import TOLD_BYTES, TOLD_OF_EACH
 from shared.chassis.database.database import Database
@@ -26,6 +27,8 @@ _FORMS_OF_A_PLAN: Final = 8
 # Who was merged into a plan stands in the rows of the others, and moves no revision of this one.
 _MERGED_FROM: Final = """(SELECT array_agg(other.plan_id) FROM plan other
                            WHERE other.merged_into = plan.plan_id) AS merged_from"""
+_ANSWERED: Final = answers_to_comments("plan", "a.plan_version <= plan.version")
+_ANSWER_BYTES: Final = 700  # of each
 
 
 @dataclass
@@ -40,6 +43,7 @@ class _Kept:
     marks: PlanMarks
     came: tuple[str, ...]
     """The section of each entry of the document, in the order in which the entries came."""
+    answers: tuple[Answer, ...] = ()
     forms: OrderedDict[Hashable, PlanView] = field(default_factory=OrderedDict)
     counted: int = 0
 
@@ -49,6 +53,7 @@ class _Kept:
         forms = (view.body for view in self.forms.values() if view.body is not self.document)
         told = TOLD_OF_EACH * TOLD_BYTES * len(self.forms)
         beside = _MARKS_BYTES * len(self.marks) + _PLACE_BYTES * len(self.came) + told
+        beside += _ANSWER_BYTES * len(self.answers)
         return len(self.document) + sum(map(len, forms)) + beside
 
 
@@ -99,7 +104,8 @@ class CurrentPlans:
     async def in_detail(self, plan_id: UUID, sees: Sees, wanted: Wanted) -> PlanView | None:
         """The plan with what is wanted of it: sections, entries withdrawn, who said what."""
         row = await self._database.pool.fetchrow(
-            f"""SELECT version, positions, document, rest, {_MERGED_FROM}
+            f"""SELECT version, positions, document, rest, {_MERGED_FROM},
+                       {_ANSWERED} AS answered
                   FROM plan WHERE plan_id = $1""",  # noqa: S608 - our own words
             plan_id,
         )
@@ -108,15 +114,13 @@ class CurrentPlans:
         entries = entries_of(row["document"], row["rest"])
         redaction = marks_of_plan(entries).withheld_from(sees)
         with_authorship = "authorship" in wanted.include
-        shown = await seen(
-            self._who,
-            redaction,
-            [
-                (*entry.key, entry.body, entry.leaves if with_authorship else {})
-                for entry in entries
-                if wanted.shows(entry)
-            ],
-        )
+        listed = [
+            (*entry.key, entry.body, entry.leaves if with_authorship else {})
+            for entry in entries
+            if wanted.shows(entry)
+        ]
+        answers = answers_in(row["answered"])
+        shown = await seen(self._who, redaction, with_answers(listed, answers, redaction))
         body = document_with(
             row["document"],
             bodies=await shown.bodies(self._database, with_authorship=with_authorship),
@@ -151,8 +155,9 @@ class CurrentPlans:
         body = kept.document
         left_out: tuple[Left, ...] = ()
         sections = frozenset(kept.came)
-        if redaction:
-            shown = await seen(self._who, redaction, entries_as_they_came(kept.document, kept.came))
+        if redaction or kept.answers:
+            listed = entries_as_they_came(kept.document, kept.came)
+            shown = await seen(self._who, redaction, with_answers(listed, kept.answers, redaction))
             left_out = shown.left_out
             bodies = await shown.bodies(self._database, with_authorship=False)
             sections = frozenset(section for section, _ in bodies)
@@ -189,7 +194,9 @@ class CurrentPlans:
                        CASE WHEN plan.revision = asked.revision THEN NULL ELSE document END
                        AS document,
                        CASE WHEN plan.revision = asked.revision THEN NULL ELSE rest END AS rest,
-                       {_MERGED_FROM}
+                       {_MERGED_FROM},
+                       CASE WHEN plan.revision = asked.revision THEN NULL ELSE {_ANSWERED} END
+                       AS answered
                   FROM unnest($1::uuid[], $2::bigint[]) AS asked (plan_id, revision)
                   JOIN plan USING (plan_id)""",  # noqa: S608 - our own words
             list(known),
@@ -230,4 +237,5 @@ def _as_stored(row: Mapping[str, Any], known: _Kept | None) -> _Kept | None:
         row["document"],
         marks_of_plan(entries),
         tuple(names[entry.section] for entry in entries if entry.current),
+        answers_in(row["answered"]),
     )

@@ -24,7 +24,7 @@ _COLUMNS: Final = (
     *("plan_id", "plan_version", "section", "entry_id", "entry_version", "entry_type", "type"),
     *("change", "contribution_id", "position", "recorded_at", "stated_at"),
     *("effective_from", "effective_latest", "effective_to", "in_order", "updated_at"),
-    *("by", "stated_by", "fields"),
+    *("by", "stated_by", "fields", "answers"),
     *("leaf_hash", "schema", "traceparent", "current", "entry", "leaves", "head", "positions"),
     *("event", "item", "goes_on", "policy_version", "projected_at", "feed"),
 )
@@ -86,6 +86,7 @@ def row_of(plan: Plan, entry: PlanEntry, accepted: Accepted, shown: Shown) -> Le
         event.by,
         event.stated_by,
         event.fields,
+        event.answers,
         event.leaf_hash,
         event.schema,
         event.traceparent,

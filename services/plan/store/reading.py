@@ -8,10 +8,11 @@ from typing import Any, Final
 from uuid import UUID
 
 from services.plan.fold.domain import PlanEvent
+from services.plan.store.answered import SECTION
 from services.plan.store.values import Json, json_of
 from shared.chassis.kafka.dead_letters import Record
 from shared.chassis.kafka.event_message import event_of
-from shared.ledger import PERSON, RELATED_PERSON, RecordedEvent
+from shared.ledger import PERSON, RELATED_PERSON, RecordedEvent, id_in
 from shared.ledger.topics import events_topic
 
 _LONGEST_NAME: Final = 200  # of another system
@@ -93,6 +94,7 @@ def _plan_event(event: RecordedEvent, record: Record) -> PlanEvent:
         else None,
         schema=schema.decode() if schema and _SCHEMA.fullmatch(schema) else None,
         origin=_origin_of(provenance),
+        answers=_answered_by(provenance),
         value=record.value or b"",
     )
 
@@ -135,6 +137,15 @@ def _origin_of(provenance: Mapping[str, Any]) -> str | None:
     organisation = organisation if isinstance(organisation, dict) else {}
     code = organisation.get("ods") or organisation.get("local_id")
     return code if isinstance(code, str) else None
+
+
+def _answered_by(provenance: Mapping[str, Any]) -> UUID | None:
+    """The comment that the change answers."""
+    ref = provenance.get("answers")
+    if not isinstance(ref, dict) or ref.get("section") != SECTION:
+        return None
+    named = ref.get("entry_id")
+    return id_in(named) if isinstance(named, str) else None
 
 
 def _source_of(provenance: Mapping[str, Any]) -> tuple[str, Json] | None:

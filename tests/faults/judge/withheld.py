@@ -29,7 +29,9 @@ def plan_as_shown(told: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[st
         if not there:
             del left["sections"][section]
         for one in there:
-            _leave_out(one, shown[section, one["entry_id"]])
+            its = shown[section, one["entry_id"]]
+            _leave_out(one, its)
+            _leave_out_answers(one, its, shown)
     if counted:
         left["withheld"] = told["withheld"]
     return left
@@ -116,6 +118,20 @@ def _leave_out(entry: dict[str, Any], told: Mapping[str, Any]) -> None:
             if not any(path == name or path.startswith(f"{name}.") for name in names)
         }
     entry.update({name: told[name] for name in _OF_WHAT_IS_LEFT})
+
+
+def _leave_out_answers(
+    entry: dict[str, Any], told: Mapping[str, Any], shown: Mapping[Entry, Mapping[str, Any]]
+) -> None:
+    """A comment without the answers that stand in what is not shown, or is shown in part."""
+    left = [
+        one
+        for one in entry.pop("answered_with", ())
+        if one in told.get("answered_with", ())
+        or "withheld" not in shown.get((one["section"], one["entry_id"]), {"withheld": []})
+    ]
+    if left:
+        entry["answered_with"] = left
 
 
 def _remove(content: dict[str, Any], path: str) -> None:

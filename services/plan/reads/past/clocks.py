@@ -6,6 +6,8 @@ Whatever the clock, each entry is found by one seek, however many versions the p
 from enum import StrEnum
 from typing import Final
 
+from services.plan.store.answered import answers_to_comments
+
 
 class Clock(StrEnum):
     """What makes an event count by an instant."""
@@ -40,11 +42,12 @@ _OF_A_VERSION: Final = _JOINED.format(
                            ORDER BY e.plan_version DESC LIMIT 1""",
     begun=" AND began.plan_version <= l.plan_version",
 )
+_BY_VERSION: Final = answers_to_comments("asked", "a.plan_version <= l.plan_version")
 _VERSION: Final = """
     SELECT asked.plan_id, asked.{asked} AS asked_for, asked.with_leaves, p.version AS newest,
            p.revision,
            l.plan_version AS version, l.head, l.positions, l.projected_at, l.policy_version,
-           entries.*
+           {answered} AS answered, entries.*
       FROM unnest($1::uuid[], $2::{type}[], $3::boolean[])
            AS asked (plan_id, {asked}, with_leaves)
      CROSS JOIN LATERAL (
@@ -58,6 +61,7 @@ BY_VERSION: Final = _VERSION.format(
     type="bigint",
     resolved="v.plan_version = asked.version",
     entries=_OF_A_VERSION,
+    answered=_BY_VERSION,
 )
 # Versions that came in one batch could be seen from the same instant: the last of them counts.
 VISIBLE: Final = _VERSION.format(
@@ -66,18 +70,21 @@ VISIBLE: Final = _VERSION.format(
     resolved="""v.projected_at <= asked.at
             ORDER BY v.projected_at DESC, v.plan_version DESC LIMIT 1""",
     entries=_OF_A_VERSION,
+    answered=_BY_VERSION,
 )
 
 # What the plan says of itself is what its Person had said by then, whatever others had said.
 _RECORDED: Final = """
     SELECT asked.plan_id, asked.at AS asked_for, asked.with_leaves, p.version AS newest,
            p.revision,
-           CASE WHEN NOT p.complete THEN p.document END AS incomplete, entries.*
+           CASE WHEN NOT p.complete THEN p.document END AS incomplete,
+           {answered} AS answered, entries.*
       FROM unnest($1::uuid[], $2::timestamptz[], $3::boolean[]) AS asked (plan_id, at, with_leaves)
       JOIN plan p ON p.plan_id = asked.plan_id
 {entries}
 """
 RECORDED: Final = _RECORDED.format(
+    answered=answers_to_comments("asked", "a.recorded_at <= asked.at"),
     entries=_JOINED.format(
         aggregated=_LEAVES
         + """, array_agg(position) AS positions,
@@ -93,7 +100,7 @@ RECORDED: Final = _RECORDED.format(
                              AND e.recorded_at <= asked.at
                            ORDER BY e.recorded_at DESC, e.entry_version DESC LIMIT 1""",
         begun="",
-    )
+    ),
 )
 
 # `late` is true where a later event of the entry took effect before an earlier one, and counts.
@@ -101,12 +108,14 @@ _EFFECTIVE: Final = """
     SELECT asked.plan_id, asked.at AS asked_for, asked.with_leaves, p.version AS newest,
            p.revision, p.state,
            p.opened_at, p.last_updated, p.merged_into, p.complete, p.positions,
-           CASE WHEN NOT p.complete THEN p.document END AS incomplete, entries.*
+           CASE WHEN NOT p.complete THEN p.document END AS incomplete,
+           {answered} AS answered, entries.*
       FROM unnest($1::uuid[], $2::timestamptz[], $3::boolean[]) AS asked (plan_id, at, with_leaves)
       JOIN plan p ON p.plan_id = asked.plan_id
 {entries}
 """
 EFFECTIVE: Final = _EFFECTIVE.format(
+    answered=answers_to_comments("asked", "a.effective_from <= asked.at"),
     entries=_JOINED.format(
         aggregated="""array_agg(effective_to) AS ends, array_agg(late) AS late,
                   array_agg(CASE WHEN asked.with_leaves OR late THEN leaves END) AS leaves,
@@ -126,5 +135,5 @@ EFFECTIVE: Final = _EFFECTIVE.format(
                                    ORDER BY e.effective_latest DESC, e.entry_version DESC LIMIT 1
                                  ) seen""",
         begun="",
-    )
+    ),
 )

@@ -11,6 +11,7 @@ import orjson
 
 from services.plan.reads.redaction import Seen, WhoSaid, seen
 from services.plan.reads.view import EVERYTHING, PlanView, Wanted
+from services.plan.store.answered import Answer, with_answers
 from services.plan.store.document import document_of
 from shared.chassis.policy.redaction.of_a_plan import Redaction
 from shared.chassis.wire.position import Position
@@ -32,7 +33,8 @@ class PlanThen:
     """A plan as it was: what it said of itself, its entries in the order in which they came.
 
     ``as_at`` says how it was asked for and which version it is; ``newest`` and ``revision`` are the
-    plan's version and revision today, ``at`` the instant that the answer is of.
+    plan's version and revision today, ``at`` the instant that the answer is of. ``answers`` has
+    what had answered its comments.
     """
 
     plan_id: UUID
@@ -45,6 +47,7 @@ class PlanThen:
     positions: Mapping[str, int]
     as_at: Mapping[str, Any]
     parked: Sequence[Mapping[str, Any]] = field(default_factory=tuple)
+    answers: Sequence[Answer] = ()
 
     def only(self, entry_id: UUID) -> "PlanThen":
         """The same plan with no other entries than those of this id."""
@@ -68,15 +71,12 @@ class PlanThen:
         self, who: WhoSaid, redaction: Redaction, wanted: Wanted = EVERYTHING
     ) -> PlanView:
         """The plan as it is given, with what is wanted of it and without what is withheld."""
-        shown = await seen(
-            who,
-            redaction,
-            [
-                (one.section, one.entry_id, one.body, orjson.loads(one.leaves or b"{}"))
-                for one in self.entries
-                if wanted.shows(one)
-            ],
-        )
+        entries = [
+            (one.section, one.entry_id, one.body, orjson.loads(one.leaves or b"{}"))
+            for one in self.entries
+            if wanted.shows(one)
+        ]
+        shown = await seen(who, redaction, with_answers(entries, self.answers, redaction))
         bodies = await shown.bodies(who.database, with_authorship="authorship" in wanted.include)
         parked = [one for one in self.parked if redaction.shows(one["section"], one["entry_id"])]
         document = document_of(

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Any, Final
@@ -46,8 +47,20 @@ def histories(random: Random, number: int) -> list[list[RecordedEvent]]:
         entries = [plan_id, uuid4(), uuid4()]
         events = hostile.history_of(random, plan_id, random.randrange(4, 16), entries)
         events = hostile.told_at_odd_times(random, events)
+        events = [_among_comments(random, one, entries[1:]) for one in events]
         made.append([one for batch in hostile.as_it_comes(random, events) for one in batch])
     return made
+
+
+def _among_comments(random: Random, event: RecordedEvent, ids: Sequence[UUID]) -> RecordedEvent:
+    """The same event, which may be one of a comment, and may answer one."""
+    if event.section == "sleep-diary":
+        its_type = event.type.replace(event.section, "stewardship")
+        event = replace(event, section="stewardship", type=its_type)
+    if random.random() < 0.5:
+        ref = {"section": "stewardship", "entry_id": str(random.choice(ids))}
+        event = replace(event, provenance={**event.provenance, "answers": ref})
+    return event
 
 
 async def taken(bench: Bench, came: Sequence[RecordedEvent]) -> Taken:

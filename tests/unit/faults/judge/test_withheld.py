@@ -47,3 +47,22 @@ def test_a_restriction_is_missed_in_the_history_unless_the_plan_shows_its_entry_
     assert listed_as_shown(told, wanted, unmarked({"sections": {"goals": [in_part]}})) == told
     whole = {"entry_id": "g", "content": event["content"]}
     assert listed_as_shown(told, wanted, unmarked({"sections": {"goals": [whole]}})) != told
+
+
+def test_an_answer_to_a_comment_is_missed_unless_what_it_stands_in_is_hidden() -> None:
+    answers = [{"section": "goals", "entry_id": "g"}, {"section": "needs", "entry_id": "n"}]
+    comment = {"entry_id": "c", "content": {}, **BY}
+    answered = {**comment, "answered_with": answers}
+    wanted = {"sections": {**WANTED["sections"], "stewardship": [answered]}}
+
+    def told(needs: list[Any], *named: dict[str, Any]) -> dict[str, Any]:
+        shown = {**comment, "answered_with": [*named]} if named else comment
+        return {"sections": {"goals": [GOAL], **({"needs": needs} if needs else {}),
+                             "stewardship": [shown]}}  # fmt: skip
+
+    hidden = {**told([], answers[0]), "withheld": [{"section": "needs", "entries": 1}]}
+    assert plan_as_shown(hidden, wanted) == hidden
+    assert plan_as_shown(told([NEED], *answers), wanted) == told([NEED], *answers)
+    assert plan_as_shown(told([NEED], answers[0]), wanted) == wanted
+    assert plan_as_shown(told([NEED]), wanted) == wanted
+    assert plan_as_shown(told([NEED], *answers), told([NEED])) == told([NEED])

@@ -33,7 +33,7 @@ KNOWN, UNKNOWN = UUID(int=1), UUID(int=2)
 DOCUMENT = b'{"sections":{},"parked":[]}'
 ETAG = f'"3-{sha256(DOCUMENT).hexdigest()[:16]}"'
 NOW = {"plan_id": KNOWN, "version": 3, "revision": 3, "positions": b'{"goals":7}',
-       "document": DOCUMENT, "rest": b"[]", "merged_from": None}  # fmt: skip
+       "document": DOCUMENT, "rest": b"[]", "merged_from": None, "answered": None}  # fmt: skip
 THEN = {"plan_id": KNOWN, "asked_for": 2, "version": 2, "newest": 3,
         "positions": b'{"goals":6}', "revision": 3,
         "head": b'{"state":"open","opened_at":null,"last_updated":null,"complete":true,'
@@ -41,7 +41,7 @@ THEN = {"plan_id": KNOWN, "asked_for": 2, "version": 2, "newest": 3,
         "projected_at": datetime(2026, 11, 30, tzinfo=UTC), "policy_version": "1",
         "sections": ["goals"], "entry_ids": [UUID(int=3)], "current": [True],
         "bodies": [b'{"current":true}'],
-        "leaves": [b"{}"]}  # fmt: skip
+        "leaves": [b"{}"], "answered": None}  # fmt: skip
 PAGE = {"revision": 3, "versions": [2], "sections": ["goals"], "entry_ids": [UUID(int=3)],
         "items": [b'{"plan_versions":[2]}'], "going_on": None}  # fmt: skip
 RELATED = {

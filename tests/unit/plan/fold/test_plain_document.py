@@ -167,3 +167,26 @@ def test_states_of_a_plan() -> None:
         [OPENED, event("goals.plan-ended", {}, minute=4)], [OPENED, merged, again],
     )]  # fmt: skip
     assert states == ["merged", "open", "ended", "open", "open"]
+
+
+def test_a_comment_has_the_changes_that_answer_it_in_the_order_of_the_plan() -> None:
+    ref = {"section": "stewardship", "entry_id": "c1"}
+    written = event("stewardship.comment-written", {}, minute=1, change="created", entry="c1")
+    written |= {"entry_type": "comment"}
+    goal = {**AGREED, "contribution_id": "k1"}
+    goal["provenance"] = {**AGREED["provenance"], "answers": ref}
+    [comment] = document_of([OPENED, written, goal])["sections"]["stewardship"]
+    assert comment["answered_with"] == [
+        {
+            "section": "goals",
+            "entry_id": "e1",
+            "entry_version": 1,
+            "contribution_id": "k1",
+            "plan_version": 3,
+        }
+    ]
+    [comment] = document_of([OPENED, written, AGREED])["sections"]["stewardship"]
+    assert "answered_with" not in comment
+    review = {**written, "entry_type": "review"}
+    [other] = document_of([OPENED, review, goal])["sections"]["stewardship"]
+    assert "answered_with" not in other
