@@ -1,7 +1,9 @@
 """The plan with what the standard derives from it beside its entries, and its reviews."""
 
+from collections import deque
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, tzinfo
+from itertools import chain
 from typing import Any, Final
 from uuid import UUID
 
@@ -27,6 +29,8 @@ DERIVED: Final = "derived"
 REVIEWS: Final = "reviews"
 
 _REVIEW_HELD: Final = "careplan.stewardship.review-held"
+_LOOKED_AT: Final = 20
+"""How many of the last contributions of each recorder are asked who they say that they are."""
 
 _PAGE: Final = 500
 _RECORDED: Final = """
@@ -109,7 +113,7 @@ class PlanDerived:
         asks of a professional they say themselves, where they say something as who they are.
         """
         last_at: dict[tuple[str, str, bytes], datetime] = {}
-        as_themselves: dict[bytes, int] = {}
+        as_themselves: dict[bytes, deque[int]] = {}
         turns, last = Turns(), 0
         while last < newest:
             rows = await self._database.pool.fetch(_RECORDED, plan_id, last, newest, _PAGE)
@@ -118,14 +122,20 @@ class PlanDerived:
                     of = row["section"], row["entry_type"], row["by"]
                     last_at[of] = max(last_at.get(of, row["recorded_at"]), row["recorded_at"])
                     if _is_said_by_its_recorder(row):
-                        as_themselves[row["by"]] = row["plan_version"]
+                        its = as_themselves.setdefault(row["by"], deque(maxlen=_LOOKED_AT))
+                        its.append(row["plan_version"])
                 await turns.pause()
             last = rows[-1]["plan_version"]
-        told = await self._stated_by(plan_id, as_themselves.values())
+        said = await self._stated_by(plan_id, chain.from_iterable(as_themselves.values()))
+        # Not all of it stands in each contribution: what they said of it last counts.
+        told = {
+            by: {name: one for version in its for name, one in said.get(version, {}).items()}
+            for by, its in as_themselves.items()
+        }
         return [
             Recorded(
                 (section, entry_type),
-                {**told.get(as_themselves.get(by, 0), {}), **orjson.loads(by)},
+                {**told.get(by, {}), **orjson.loads(by)},
                 at,
             )
             for (section, entry_type, by), at in last_at.items()
