@@ -60,10 +60,20 @@ class Apis:
         """The plan of a version."""
         return await self._get(token, f"/v1/plans/{plan_id}/versions/{version}", {"include": _ALL})
 
-    async def as_at(self, token: str, plan_id: UUID, instant: datetime, basis: str) -> Answer:
-        """The plan as it was at an instant, by one of three clocks."""
-        asked = {"include": _ALL, "as_at": instant.isoformat(), "basis": basis}
-        return await self._get(token, f"/v1/plans/{plan_id}", asked)
+    async def as_at(
+        self, token: str, plan_id: UUID, instant: datetime, basis: str
+    ) -> tuple[Answer, bool]:
+        """The plan as it was at an instant, by one of three clocks.
+
+        False where it comes without what rests on whole versions of a plan: by ``effective``
+        always, by ``recorded`` where a version before had not been recorded by then.
+        """
+        path, asked = f"/v1/plans/{plan_id}", {"as_at": instant.isoformat(), "basis": basis}
+        if basis != _EFFECTIVE:
+            answer = await self._get(token, path, {"include": _ALL, **asked})
+            if answer.code != _NOT_SO or answer.status != httpx.codes.BAD_REQUEST:
+                return answer, True
+        return await self._get(token, path, {"include": _STATEMENTS, **asked}), False
 
     async def versions(self, token: str, plan_id: UUID, cursor: str = "") -> Answer:
         """The versions of a plan, newest first."""
@@ -129,7 +139,10 @@ class Apis:
         return Answer(answer.status_code, body if isinstance(body, dict) else {}, answer.headers)
 
 
-_ALL: Final = "authorship,derived,findings,reviews"
+_STATEMENTS: Final = "authorship"
+_ALL: Final = f"{_STATEMENTS},derived,findings,reviews"
+_EFFECTIVE: Final = "effective"
+_NOT_SO: Final = "parameter-invalid"
 _OF_A_PAGE: Final = "50"
 
 

@@ -72,8 +72,8 @@ OF_A_READER = {
     },
     "viewer": {
         "": {
-            "app.py", "settings.py", "clients.py", "sessions.py", "people.py", "templates",
-            "static",
+            "app.py", "settings.py", "clients.py", "sessions.py", "people.py", "texts.py",
+            "templates", "static",
         },
         "shown": {
             "words.py", "times.py", "who.py", "values.py", "entries.py", "parts.py", "plan.py",

@@ -57,9 +57,22 @@ ACCESSES: tuple[dict[str, Any], ...] = (
 )
 
 
+_NOT_JUDGED: dict[str, Any] = {
+    "type": "https://errors.careplan.local/parameter-invalid",
+    "title": "A parameter cannot be used",
+    "status": 400,
+    "code": "parameter-invalid",
+    "detail": "`include=derived,findings,reviews` rests on whole versions of the plan, and is not "
+    "worked out of what applied (`basis=effective`): ask with `basis=visible`, or for a `version`.",
+}
+NOT_JUDGED = 400, _NOT_JUDGED
+"""How the plan refuses what rests on whole versions, of an instant that is of none."""
+
+
 class RecordedApis:
     """Answers as the APIs did. ``asked`` has every request; ``lag`` and ``refuses`` change them.
 
+    With ``has_gaps`` no instant is of a whole version by what was recorded.
     With ``override_ends`` nobody has a relationship; whoever breaks the glass is let in until then.
     """
 
@@ -71,6 +84,7 @@ class RecordedApis:
         self.change: Callable[[dict[str, Any]], None] | None = None
         self.refuses: tuple[int, dict[str, Any]] | None = None
         self.override_ends = ""
+        self.has_gaps = False
         self.posts: dict[str, tuple[int, dict[str, Any]]] = {}
 
     @property
@@ -82,8 +96,9 @@ class RecordedApis:
         self.asked.append(request)
         if self.is_away:
             raise httpx.ConnectError("away")
-        if self.refuses is not None:
-            status, body = self.refuses
+        refused = NOT_JUDGED if self._is_of_no_version(request) else self.refuses
+        if refused is not None:
+            status, body = refused
             return httpx.Response(status, json=body)
         if "as_at" in request.url.params:
             request = httpx.Request("GET", f"{request.url.copy_with(query=None)}/versions/36")
@@ -106,3 +121,8 @@ class RecordedApis:
             known = copy.deepcopy(known)
             self.change(known)
         return httpx.Response(200, json=known, headers=headers)
+
+    def _is_of_no_version(self, request: httpx.Request) -> bool:
+        asked = request.url.params
+        has_no_version = asked.get("basis") == "effective" or self.has_gaps
+        return "as_at" in asked and has_no_version and "derived" in asked.get("include", "")

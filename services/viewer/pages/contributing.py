@@ -12,12 +12,11 @@ from services.viewer.clients import Answer
 from services.viewer.pages.plan import PlanScreens
 from services.viewer.sessions import Session
 from services.viewer.shown.contributions import Draft
+from shared.chassis.wire.exact import TEXT_LIMIT
 from shared.chassis.wire.problem import Problem
 from shared.ledger.names import id_in
 
 _VERSION: Final = re.compile(r"[0-9]{1,9}")
-_LONGEST: Final = 20_000
-"""Characters that are taken from a page; a section bounds a contribution besides."""
 
 
 async def answered(
@@ -50,7 +49,7 @@ def draft_of(written: Mapping[str, str], names: Container[str]) -> Draft:
         and id_in(written.get("contribution_id", "")) is not None
         and (not entry_id or id_in(entry_id) is not None)
         and _VERSION.fullmatch(based_on) is not None
-        and len(text) <= _LONGEST
+        and len(text) <= TEXT_LIMIT
     )
     if not is_whole:
         raise Problem("bad-request", "The form cannot be read. Open the page again.")

@@ -2,6 +2,7 @@
 
 from datetime import date, datetime, time
 from typing import Final
+from urllib.parse import quote
 
 from fastapi import APIRouter, Request
 from starlette.responses import Response
@@ -59,13 +60,14 @@ def past_routes(of: PlanScreens) -> APIRouter:
     ) -> Response:
         """The plan as it was on a day at a time, by one of three meanings."""
         session, asked = of.screens.session(request), plan_in(plan_id)
-        instant = _instant(day, at or "23:59", of.clock())
+        instant = _instant(day, at, of.clock())
         if basis not in BASES:
             raise Problem("parameter-invalid", "Choose one of the three meanings.")
-        answer = await of.apis.as_at(session.token, asked, instant, basis)
-        return _past(request, answer, f"/v1/plans/{asked}?as_at={instant.isoformat()}")
+        answer, is_whole = await of.apis.as_at(session.token, asked, instant, basis)
+        path = f"/v1/plans/{asked}?as_at={quote(instant.isoformat())}&basis={basis}"
+        return _past(request, answer, path, is_whole=is_whole)
 
-    def _past(request: Request, answer: Answer, path: str) -> Response:
+    def _past(request: Request, answer: Answer, path: str, *, is_whole: bool = True) -> Response:
         if not answer.is_good:
             return of.screens.problem(request, answer)
         newest = answer.headers.get("ledger-current-version", "")
@@ -76,6 +78,7 @@ def past_routes(of: PlanScreens) -> APIRouter:
             of.laid_out(answer, is_past=True),
             "versions",
             past=past_of(answer.body, int(newest) if newest.isdigit() else None, clock),
+            is_whole=is_whole,
             sent="",
             not_yet=False,
             may_write=False,
@@ -90,14 +93,20 @@ def past_routes(of: PlanScreens) -> APIRouter:
 def _instant(day: str, at: str, clock: Clock) -> datetime:
     """The instant that is meant by a day and a time of day in the zone of the pages.
 
-    The end of today lies ahead: now is meant.
+    Without a time it is the very end of that day. The end of today lies ahead: now is meant.
     """
     try:
-        said = datetime.combine(date.fromisoformat(day), time.fromisoformat(at))
+        said = datetime.combine(date.fromisoformat(day), time.fromisoformat(at) if at else time.max)
     except ValueError:
         raise Problem(
             "parameter-invalid", "Give a day, and a time such as 15:05 if you need one."
         ) from None
+    if said.tzinfo is not None:
+        raise Problem(
+            "parameter-invalid",
+            f"Give the time as the clocks of {clock.zone.key} show it, such as 15:05, without an "
+            "offset.",
+        )
     instant = said.replace(tzinfo=clock.zone)
     is_today = instant.date() == clock.now.astimezone(clock.zone).date()
     return min(instant, clock.now) if is_today else instant

@@ -85,6 +85,7 @@ def plan_routes(of: PlanScreens) -> APIRouter:
             of.laid_out(answer),
             "plan",
             past=None,
+            is_whole=True,
             sent=_SENT.get(sent, ""),
             not_yet=not_yet,
             may_write=session.kind == "person",

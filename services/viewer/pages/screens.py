@@ -14,7 +14,9 @@ from uuid_utils import uuid4
 from services.viewer.clients import Answer
 from services.viewer.sessions import COOKIE, VISITOR, Session, Sessions
 from services.viewer.shown.times import counted
+from services.viewer.texts import as_written, shown, together
 from shared.chassis.http.body import read_body
+from shared.chassis.wire.exact import TEXT_LIMIT
 from shared.chassis.wire.problem import Problem, title_of
 from shared.ledger.names import id_in
 
@@ -61,8 +63,10 @@ class Screens:
             undefined=StrictUndefined,
             trim_blocks=True,
             lstrip_blocks=True,
+            finalize=shown,
         )
-        self._templates.globals.update(static=self._address_of, counted=counted)
+        self._templates.globals.update(static=self._address_of, counted=counted, longest=TEXT_LIMIT)
+        self._templates.filters.update(together=together, as_written=as_written)
 
     def session(self, request: Request) -> Session:
         """Who is at this browser; ``SignInFirst`` where it is nobody."""

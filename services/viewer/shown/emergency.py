@@ -10,6 +10,7 @@ from services.viewer.shown.times import Clock, Moment, counted
 from services.viewer.shown.values import Json, Showing, Shown
 from services.viewer.shown.who import Somebody, somebody
 from services.viewer.shown.words import EntryWords, Field, Words
+from services.viewer.texts import together
 
 _MATTERS: Final = ("what_is_most_important", "how_i_communicate", "please_do_and_please_dont")
 _DOCUMENTS: Final = frozenset(
@@ -169,7 +170,7 @@ class _View:
             if content.get("excluded"):
                 words = self._words.entry("care-team", str(entry["entry_type"]))
                 parts = (str(content.get("name") or ""), self.relationship(content, words))
-                yield ", ".join(part for part in parts if part)
+                yield together((part for part in parts if part), ", ")
 
     def relationship(self, content: Json, words: EntryWords) -> str:
         """What somebody is to the person, or does for them."""

@@ -7,6 +7,7 @@ from typing import Any, Final
 from services.viewer.shown.values import Json, Key, Showing, Shown, anchor
 from services.viewer.shown.who import Who, who_said
 from services.viewer.shown.words import EntryWords, Field, Words, plain
+from services.viewer.texts import to_read
 
 _LEADS: Final[Mapping[str, tuple[str, ...]]] = {
     "person": ("name",),
@@ -239,14 +240,14 @@ def title_of(entry: Json, words: EntryWords, showing: Showing) -> str:
     shown = showing.value(said, field)
     match str(entry["entry_type"]):
         case "review":
-            return f"Review of: {shown.text}"
+            return f"Review of: {to_read(shown.text)}"
         case "linked-document":
             text = str(said.get("title") or words.title)
         case "agreement":
             subject = (entry.get("content") or {}).get("subject")
             about = showing.value(subject, words.fields.get("subject", Field()))
             of = "the whole plan" if subject == "plan" else about.text
-            text = f"{shown.text}: {of}"
+            text = f"{to_read(shown.text)}: {to_read(of)}"
         case "person":
             text = shown.text
         case _:

@@ -8,6 +8,7 @@ from typing import Any, Final
 from services.viewer.shown.times import Clock, counted
 from services.viewer.shown.who import organisation, somebody
 from services.viewer.shown.words import Field, plain
+from services.viewer.texts import to_read, together
 
 Json = Mapping[str, Any]
 Key = tuple[str, str]
@@ -50,11 +51,13 @@ class Shown:
     def plain_text(self) -> str:
         """The same in one line, for titles and comparisons."""
         if self.rows:
-            inside = "; ".join(f"{label}: {value.plain_text}" for label, value in self.rows)
+            inside = "; ".join(
+                f"{to_read(label)}: {to_read(value.plain_text)}" for label, value in self.rows
+            )
             return f"{self.text}: {inside}" if self.text else inside
         if self.items:
-            return "; ".join(item.plain_text for item in self.items)
-        return f"{self.text} ({self.note})" if self.note else self.text
+            return together((item.plain_text for item in self.items), "; ")
+        return f"{to_read(self.text)} ({to_read(self.note)})" if self.note else self.text
 
 
 @dataclass(frozen=True)
@@ -95,6 +98,7 @@ class Showing:
 
     def telephone(self, said: str) -> Shown:
         """A text; with a way to ring it where it is a number and the plan is today's."""
+        said = to_read(said)
         if self.may_telephone and _TELEPHONE.fullmatch(said.strip()):
             return Shown("telephone", said, target=re.sub(r"[^0-9+]", "", said))
         return Shown("words", said)
@@ -142,13 +146,14 @@ class Showing:
         """One value of a list, with the words it was said in."""
         words = self.value(said.get("value"), field.inside("value")).text
         more = [str(said[name]) for name in ("text", "reason") if said.get(name)]
-        return Shown("words", words, "; ".join(more))
+        return Shown("words", words, together(more, "; "))
 
     def party(self, said: Json, _field: Field) -> Shown:
         """Somebody, by name, role and organisation."""
         who = somebody(said)
         name = said.get("name") or said.get("team") or who.organisation
-        line = ", ".join(dict.fromkeys(p for p in (name, who.is_what, who.organisation) if p))
+        parts = dict.fromkeys(p for p in (name, who.is_what, who.organisation) if p)
+        line = together(parts, ", ")
         return Shown("words", line or "Nobody named", str(said.get("contact") or ""))
 
     def organisation(self, said: Json, _field: Field) -> Shown:
@@ -163,25 +168,28 @@ class Showing:
     def whom_to_call(self, said: Json, field: Field) -> Shown:
         """Somebody to contact, how and when."""
         role = self.value(said.get("role"), field.inside("role")).plain_text
-        name = ", ".join(part for part in (str(said.get("name") or ""), role) if part)
+        name = together((part for part in (str(said.get("name") or ""), role) if part), ", ")
         more = [str(said["hours"])] if said.get("hours") else []
         if (waited := _INTERVAL.fullmatch(str(said.get("escalate_after") or ""))) is not None:
             more.append(f"go on to the next after {_lasting(waited.groups())} without an answer")
         number = self.telephone(str(said.get("contact") or ""))
-        return Shown(number.kind, name, "; ".join(more), number.target, items=(number,))
+        return Shown(number.kind, name, together(more, "; "), number.target, items=(number,))
 
     def name(self, said: Json, _field: Field) -> Shown:
         """The name of a person."""
         parts = ("title", "first", "family", "suffix")
         full = said.get("full") or " ".join(str(said[part]) for part in parts if said.get(part))
         known_as = said.get("preferred")
-        return Shown("words", str(full), f"likes to be called {known_as}" if known_as else "")
+        return Shown(
+            "words", str(full), f"likes to be called {to_read(str(known_as))}" if known_as else ""
+        )
 
     def address(self, said: Json, field: Field) -> Shown:
         """An address in one line."""
         parts = (*(f"line{number}" for number in range(1, 6)), "postcode")
         kind = self.value(said.get("kind"), field.inside("kind")).text
-        return Shown("words", ", ".join(str(said[part]) for part in parts if said.get(part)), kind)
+        line = together((str(said[part]) for part in parts if said.get(part)), ", ")
+        return Shown("words", line, kind)
 
     def number(self, said: Json, _field: Field) -> Shown:
         """A telephone number, an e-mail address, or an identifier."""
@@ -205,7 +213,7 @@ class Showing:
         caption = str(said.get("caption") or said.get("transcript") or "")
         taken = said.get("taken_at") or said.get("added_at")
         when = self.clock.day_of(str(taken)).words if taken else ""
-        return Shown("words", f"{what}: {caption}" if caption else what, when)
+        return Shown("words", f"{what}: {to_read(caption)}" if caption else what, when)
 
     def response(self, said: Json, field: Field) -> Shown:
         """What stands under one heading of About me."""
@@ -223,10 +231,10 @@ class Showing:
 
     def table(self, said: Json, _field: Field) -> Shown:
         """A table, row by row."""
-        columns = [str(one) for one in said.get("columns") or ()]
+        columns = [to_read(str(one)) for one in said.get("columns") or ()]
         rows = []
         for row in said.get("rows") or ():
-            cells = [str(cell) for cell in row]
+            cells = [to_read(str(cell)) for cell in row]
             labelled = zip(columns, cells, strict=False) if columns else ()
             words = "; ".join(f"{label}: {cell}" for label, cell in labelled) or "; ".join(cells)
             rows.append(Shown("words", words))

@@ -6,6 +6,7 @@ from typing import Any
 
 from services.viewer.shown.times import Clock, Moment
 from services.viewer.shown.words import plain
+from services.viewer.texts import together
 
 Json = Mapping[str, Any]
 
@@ -22,7 +23,8 @@ class Somebody:
     @property
     def line(self) -> str:
         """All of it in one line."""
-        return ", ".join(part for part in (self.name, self.is_what, self.organisation) if part)
+        parts = (self.name, self.is_what, self.organisation)
+        return together((part for part in parts if part), ", ")
 
 
 @dataclass(frozen=True)

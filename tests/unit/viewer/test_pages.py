@@ -12,6 +12,7 @@ import httpx
 import pytest
 import pytest_asyncio
 
+from shared.chassis.wire.exact import TEXT_LIMIT
 from tests.browser.recorded_apis import EDITH, RecordedApis
 from tests.browser.serving import viewer
 
@@ -174,10 +175,43 @@ async def test_a_day_is_asked_for_as_an_instant_of_london(
     today = datetime.now(ZoneInfo("Europe/London")).date().isoformat()
     assert (await browser.get(path, params={"day": today})).status_code == 200
     asked_at = datetime.fromisoformat(apis.asked[-1].url.params["as_at"])
+    assert (await browser.get(path, params={"day": "2026-07-01"})).status_code == 200
+    assert apis.asked[-1].url.params["as_at"] == "2026-07-01T23:59:59.999999+01:00"
     assert asked_at <= datetime.now(UTC), "the end of today lies ahead, so that now is meant"
     for wrong in ({"day": "yesterday"}, {"day": "2026-07-01", "basis": "guessed"}):
         answer = await browser.get(path, params=wrong)
         assert answer.status_code == 400
+    for at in ("15:05+14:00", "15:05Z"):
+        answer = await browser.get(path, params={"day": "2026-07-01", "at": at})
+        assert answer.status_code == 400
+        assert "without an offset" in answer.text
+
+
+@pytest.mark.parametrize(
+    ("basis", "has_gaps", "requests"),
+    [("effective", False, 1), ("recorded", True, 2), ("recorded", False, 1), ("visible", False, 1)],
+)
+async def test_a_day_of_no_whole_version_is_shown_without_what_rests_on_one(
+    browser: httpx.AsyncClient, apis: RecordedApis, basis: str, has_gaps: bool, requests: int
+) -> None:
+    await sign_in(browser)
+    apis.has_gaps = has_gaps
+    path = f"/plans/{EDITH}/as-at?day=2026-11-20&at=15:05&basis={basis}"
+    answer = await browser.get(path)
+    assert answer.status_code == 200
+    assert "You are looking at the past." in answer.text
+    is_whole = basis == "visible" or (basis == "recorded" and not has_gaps)
+    assert ("Left out here:" in answer.text) is not is_whole
+    assert f"as_at=2026-11-20T15%3A05%3A00%2B00%3A00&amp;basis={basis}" in answer.text
+    assert len(apis.asked) == requests
+    last = "authorship,derived,findings,reviews" if is_whole else "authorship"
+    assert apis.asked[-1].url.params["include"] == last
+
+
+async def test_a_text_area_takes_what_a_section_takes(browser: httpx.AsyncClient) -> None:
+    await sign_in(browser, "PCSP-EX-01/edith")
+    for page in (f"{ABOUT_ME}?heading=my_wellness", f"/plans/{EDITH}/comment"):
+        assert f'maxlength="{TEXT_LIMIT}"' in (await browser.get(page)).text
 
 
 async def test_an_entry_of_which_nothing_is_known_is_not_there(browser: httpx.AsyncClient) -> None:
