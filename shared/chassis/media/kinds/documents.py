@@ -6,7 +6,7 @@ import zlib
 from collections.abc import Iterator
 from typing import Final
 
-from shared.chassis.media.kinds.walking import NotOfThisKind
+from shared.chassis.media.kinds.walking import MOST_PIECES, NotOfThisKind
 
 _HEAD: Final = re.compile(rb"%PDF-[12]\.[0-9]")
 _TAIL: Final = 1_024
@@ -17,21 +17,38 @@ _DICTIONARY: Final = 8_192
 
 def _name(name: bytes) -> bytes:
     """A pattern for a name, each of whose characters may be written as ``#`` and its number."""
-    each = (b"(?:%b|#%b)" % (re.escape(bytes([one])), b"%02x" % one) for one in name)
-    return b"/" + b"".join(each) + rb"(?![A-Za-z0-9])"
+    each = (b"(?:%b|#(?i:%02x))" % (re.escape(bytes([one])), one) for one in name)
+    return b"/" + b"".join(each)
 
 
-def _any(*names: bytes) -> re.Pattern[bytes]:
-    # Numbers are written with digits of either case.
-    patterns = (
-        re.sub(rb"#([0-9a-f]{2})", lambda of: b"#(?i:%b)" % of[1], _name(one)) for one in names
-    )
-    return re.compile(b"|".join(patterns))
+def _any(*names: bytes, then: bytes = rb"(?![A-Za-z0-9])") -> re.Pattern[bytes]:
+    return re.compile(b"(?:" + b"|".join(map(_name, names)) + b")" + then)
 
 
+# Too long to come up by chance in what is packed: looked for everywhere, whatever surrounds them.
 _DOES_SOMETHING: Final = _any(
-    b"JavaScript", b"Launch", b"RichMedia", b"EmbeddedFile", b"EmbeddedFiles"
+    b"JavaScript",
+    b"Launch",
+    b"RichMedia",
+    b"Rendition",
+    b"EmbeddedFile",
+    b"EmbeddedFiles",
+    b"FileAttachment",
+    b"GoToE",
+    b"ImportData",
+    b"SubmitForm",
 )
+_LONG_BY_WHAT_FOLLOWS: Final = (
+    re.compile(_name(b"XFA") + rb"\s*(?:\[|[0-9]+\s+[0-9]+\s+R)"),
+    re.compile(_name(b"EF") + rb"\s*(?:<<|[0-9]+\s+[0-9]+\s+R)"),
+    re.compile(_name(b"Subtype") + rb"\s*" + _name(b"3D")),
+)
+# A name ends at space or at a sign of its own; an escape within would make it another one, or not.
+_DOES_SOMETHING_IN_SHORT: Final = _any(
+    b"JS", b"XFA", b"EF", b"3D", then=rb"(?![^\x00\t\n\f\r ()<>\[\]{}/%#])"
+)
+_BEFORE_A_STREAM: Final = re.compile(rb">>\s*stream(?:\r\n|\n|\r)")
+_AFTER_A_STREAM: Final = b"endstream"
 _LOCKED: Final = _any(b"Encrypt")
 _PACKED_OBJECTS: Final = _any(b"ObjStm")
 _PREDICTED: Final = _any(b"Predictor")
@@ -51,6 +68,8 @@ def judge_pdf(data: mmap.mmap) -> str:
     if _LOCKED.search(data):
         raise NotOfThisKind("A PDF that is locked cannot be checked. Send it without a lock.")
     _refuse_active(data)
+    for begin, end in _outside_of_streams(data):
+        _refuse(_DOES_SOMETHING_IN_SHORT.search(data, begin, end))
     left = _MOST_UNPACKED
     for found in _PACKED_OBJECTS.finditer(data):
         for piece in _unpacked(data, found.start()):
@@ -58,12 +77,32 @@ def judge_pdf(data: mmap.mmap) -> str:
             if left < 0:
                 raise NotOfThisKind("It unpacks to more than can be checked.")
             _refuse_active(piece)
+            _refuse(_DOES_SOMETHING_IN_SHORT.search(piece))
     return "application/pdf"
 
 
 def _refuse_active(part: mmap.mmap | bytes) -> None:
-    if _DOES_SOMETHING.search(part):
+    for pattern in (_DOES_SOMETHING, *_LONG_BY_WHAT_FOLLOWS):
+        _refuse(pattern.search(part))
+
+
+def _refuse(found: object) -> None:
+    if found:
         raise NotOfThisKind("A PDF may hold neither a script nor a program nor another file.")
+
+
+def _outside_of_streams(data: mmap.mmap) -> Iterator[tuple[int, int]]:
+    """What is no stream, from and to: in packed bytes a short name comes up by chance."""
+    at = 0
+    for _ in range(MOST_PIECES):
+        begin = _BEFORE_A_STREAM.search(data, at)
+        end = data.find(_AFTER_A_STREAM, begin.end()) if begin else -1
+        if begin is None or end < 0:
+            yield at, len(data)
+            return
+        yield at, begin.end()
+        at = end
+    raise NotOfThisKind("It has more pieces than can be checked.")
 
 
 def _unpacked(data: mmap.mmap, at: int) -> Iterator[bytes]:

@@ -7,6 +7,7 @@ does something when it is opened, is refused.
 
 import mmap
 import re
+import struct
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -55,9 +56,13 @@ _OTHER_NAMES: Final[Mapping[str, str]] = {
     "video/x-m4v": "video/mp4",
 }
 
-# The end record of an archive with the length of its comment: what an unpacker looks for.
-_ARCHIVE_END: Final = re.compile(rb"PK\x05\x06.{16}(..)", re.DOTALL)
+# The end record of an archive, which unpackers look for. It may begin within another one.
+_ARCHIVE_END: Final = re.compile(rb"PK\x05\x06(?=(.{18}))", re.DOTALL)
+_END: Final = struct.Struct("<6xHIIH")
 _FARTHEST_END: Final = 22 + 65_535
+_OF_A_DIRECTORY: Final = b"PK\x01\x02"
+_LOCATOR: Final = b"PK\x06\x07"
+_LOCATOR_SIZE: Final = 20
 _SNIFFED: Final = 1_024
 _PAGE: Final = re.compile(
     rb"<(?:!doctype\s|html|head|body|script|svg|iframe|\?php|\?xml-stylesheet)", re.IGNORECASE
@@ -115,10 +120,27 @@ def _type_by_any_other_walk(data: mmap.mmap, walked: Judge) -> str | None:
 def _refuse_second_nature(data: mmap.mmap, found: str) -> None:
     """Refuse a file that another program would open as something else."""
     size = len(data)
-    for end in _ARCHIVE_END.finditer(data, max(0, size - _FARTHEST_END)):
-        if end.start() + 22 + int.from_bytes(end[1], "little") == size:
+    farthest = max(0, size - _FARTHEST_END)
+    # In a copy: what searches the file itself would keep it from being closed.
+    for end in _ARCHIVE_END.finditer(data[farthest:]):
+        if _ends_an_archive(data, farthest + end.start(), end[1]):
             raise NotOfThisKind("It is an archive as well.")
     if found != "application/pdf" and data.find(b"%PDF-", 0, _SNIFFED) >= 0:
         raise NotOfThisKind("It is a PDF as well.")
     if _PAGE.search(data, 0, min(size, _SNIFFED)) or _PROGRAM.search(data):
         raise NotOfThisKind("It is a page or a program as well.")
+
+
+def _ends_an_archive(data: mmap.mmap, at: int, record: bytes) -> bool:
+    """Whether an unpacker that finds this end record opens an archive.
+
+    Few insist that its comment ends with the file. The directory lies before the record, or where
+    the record says; four letters that came up by chance lead to none.
+    """
+    files, size, begin, comment = _END.unpack(record)
+    if at + 22 + comment == len(data) or (files == 0 and size == 0):
+        return True
+    if data[max(0, at - _LOCATOR_SIZE) : at].startswith(_LOCATOR):
+        return True
+    places = (at - size, begin)
+    return any(data[max(0, one) : max(0, one) + 4] == _OF_A_DIRECTORY for one in places)

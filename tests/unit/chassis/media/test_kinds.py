@@ -1,5 +1,7 @@
 """A file is what it is said to be from end to end, or it is refused with a reason."""
 
+import io
+import zipfile
 import zlib
 from contextlib import suppress
 from pathlib import Path
@@ -69,6 +71,60 @@ def test_an_archive_is_found_wherever_its_end_is_looked_for(tmp_path: Path) -> N
     assert "archive" in refusal(begin + in_the_scan + end, "image/jpeg", tmp_path)
 
 
+def archive(directory_moved: int = 0, note: bytes = b"") -> bytes:
+    """A whole archive with one file in it, whose directory is said to be elsewhere."""
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w") as written:
+        file = zipfile.ZipInfo("run.exe")
+        file.comment = note
+        written.writestr(file, b"a program")
+    whole = made.getvalue()
+    at = int.from_bytes(whole[-6:-2], "little") + directory_moved
+    return whole[:-6] + at.to_bytes(4, "little") + whole[-2:]
+
+
+def png_with(kind: bytes, of: bytes) -> bytes:
+    """A picture with a chunk more."""
+    whole = files.png().content
+    chunk = len(of).to_bytes(4, "big") + kind + of + zlib.crc32(kind + of).to_bytes(4, "big")
+    return whole[:33] + chunk + whole[33:]
+
+
+@pytest.mark.parametrize("kind", [b"tEXt", b"prVt", b"eXIf"])
+@pytest.mark.parametrize("after", [b"", b"PK\x05\x06", bytes(60_000)])
+def test_an_archive_is_found_within_a_piece(kind: bytes, after: bytes, tmp_path: Path) -> None:
+    """An unpacker opens it, wherever the comment of the archive is said to end."""
+    content = png_with(kind, b"Comment\0" + archive() + after)
+    (tmp_path / "opened").write_bytes(content)
+    if not after.startswith(b"PK"):
+        assert zipfile.ZipFile(tmp_path / "opened").namelist() == ["run.exe"]
+    assert "archive" in refusal(content, "image/png", tmp_path)
+
+
+@pytest.mark.parametrize(
+    "of",
+    [
+        # Where the archive begins is counted from the beginning of the file, or of itself.
+        archive(33 + 8) + b"x",
+        archive(7),
+        # One signature may stand within what follows on another.
+        archive(note=b"PK\x05\x06" + b"\xff" * 7) + b"x",
+        # A long archive has its numbers in another record, with a locator after it.
+        b"PK\x06\x07" + bytes(16) + b"PK\x05\x06" + bytes(4) + b"\xff" * 12 + bytes(2),
+        ARCHIVE + b"x",
+    ],
+    ids=["from the file", "elsewhere", "one in another", "a long one", "an empty one"],
+)
+def test_an_archive_is_found_as_each_unpacker_finds_it(of: bytes, tmp_path: Path) -> None:
+    assert "archive" in refusal(png_with(b"prVt", of), "image/png", tmp_path)
+
+
+def test_four_letters_are_no_archive(tmp_path: Path) -> None:
+    """They come up by chance in what is packed: an unpacker finds no directory there."""
+    content = png_with(b"prVt", b"PK\x05\x06" + bytes(range(7, 90)))
+    assert judged(content, "image/png", tmp_path) == "image/png"
+
+
 @pytest.mark.parametrize(
     "page", [b"<html>", b"<script>x</script>", b"<!DOCTYPE html>", b"<svg onload=x>", b"<?php x"]
 )
@@ -104,6 +160,23 @@ class TestPdf:
             b"<< /Type /EmbeddedFile /Length 0 >>",
             b"<< /Names << /EmbeddedFiles 3 0 R >> >>",
             b"<< /Subtype /RichMedia >>",
+            b"<< /OpenAction << /S /Rendition /OP 0 /JS (app.alert\\(1\\)) >> >>",
+            b"<</OpenAction<</S/Rendition/OP 0/JS 9 0 R>>>>",
+            b"<< /S 9 0 R /JS (app.alert) >>",
+            b"<< /S 9 0 R /J#53 (app.alert) >>",
+            b"<< /S 9 0 R /#4a#53<61> >>",
+            b"<</AcroForm<</XFA 9 0 R>>>>",
+            b"<</AcroForm<</XFA[(template)9 0 R]>>>>",
+            b"<</AcroForm<</X#46A 9 0 R>>>>",
+            b"<</Subtype/FileAttachment/FS<</F(a)/EF<</F 5 0 R>>>>>>",
+            b"<< /Type /Filespec /EF 9 0 R >>",
+            b"<< /Type /Filespec /E#46 9 0 R >>",
+            b"<< /S /GoToE /T << /R /C >> >>",
+            b"<</S/ImportData/F(a.fdf)>>",
+            b"<</S/SubmitForm/F(https://example.org)>>",
+            b"<</Subtype/3D/3DD 9 0 R>>",
+            b"<</Subtype/#33D/3DD 9 0 R>>",
+            b"/JS",
         ],
     )
     def test_what_does_something_when_it_is_opened_is_refused(
@@ -115,6 +188,47 @@ class TestPdf:
     def test_what_only_shows_something_is_taken(self, tmp_path: Path) -> None:
         shows = b"<< /Type /Font /BaseFont /LaunchSans /Note (JavaScript and /Javascripture) >>"
         content = files.pdf(shows, files.packed(shows)).content
+        assert judged(content, "application/pdf", tmp_path) == "application/pdf"
+
+    @pytest.mark.parametrize(
+        "hidden",
+        [
+            b"(>>\nstream\n) %b (endstream)",
+            b"%% >> stream\n %b %% endstream",
+            b"<< >>\nstream\n%b",
+            b"<< /Length 0 >>\nstream\nendstream %b << >>\nstream\nendstream",
+        ],
+    )
+    @pytest.mark.parametrize(
+        "object_",
+        [
+            b"<</S/Rendition/JS(app.alert)>>",
+            b"<</S/Java#53cript/JS(app.alert)>>",
+            b"<</AcroForm<</XFA 9 0 R>>>>",
+            b"<</F(a)/EF<</F 5 0 R>>>>",
+            b"<</F(a)/EF 5 0 R>>",
+            b"<</Subtype/3D>>",
+        ],
+    )
+    def test_what_only_looks_like_a_stream_hides_nothing(
+        self, hidden: bytes, object_: bytes, tmp_path: Path
+    ) -> None:
+        content = files.pdf(hidden % object_).content
+        assert "script" in refusal(content, "application/pdf", tmp_path)
+
+    @pytest.mark.parametrize(
+        "ordinary",
+        [
+            b"<< /Length 30 >>\nstream\n\x12/JS \x07/EF(\x80/3D>/XFA\x01/JS(\nendstream",
+            b"<< /Length 30 >> stream\r\n/JS /EF /3D /XFA\r\nendstream",
+            b"<< /JSFont 4 0 R /EF1 5 0 R /JS-a 1 /EF_b 2 /3D.c 3 /XFAX 4 >>",
+            b"<< /Note (JS, EF, XFA and 3D) /S /URI /URI (https://example.org/JSON/3Dview) >>",
+            b"<< /AcroForm << /Fields [ 4 0 R ] /NeedAppearances true >> /S /GoTo >>",
+            b"<< /Type /Filespec /F (next.pdf) >>",
+        ],
+    )
+    def test_an_ordinary_document_is_taken(self, ordinary: bytes, tmp_path: Path) -> None:
+        content = files.pdf(ordinary, ordinary).content
         assert judged(content, "application/pdf", tmp_path) == "application/pdf"
 
     def test_what_is_locked_cannot_be_checked(self, tmp_path: Path) -> None:
