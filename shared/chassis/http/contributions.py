@@ -30,9 +30,10 @@ from shared.chassis.http.plain_requests import Plain
 from shared.chassis.store.group_commit import QueueFull, Unavailable
 from shared.chassis.telemetry import log
 from shared.chassis.wire.problem import Problem, problem_body, status_of_refusal
-from shared.chassis.wire.strict_json import read
+from shared.chassis.wire.strict_json import FaultyItem, read, read_each
 from shared.chassis.wire.validation_errors import error_at, pointer
 from shared.ledger import Contributor, id_in
+from shared.ledger.names import is_id
 
 CONTRIBUTIONS: Final = "/v1/contributions"
 
@@ -84,7 +85,7 @@ def contribution_routes(
     async def contribute(request: Request, contributor: Caller) -> Response:
         """Take one contribution, or a batch of up to 100, and answer after the commit."""
         judge_parameters(request)
-        given = read(await read_body(request))
+        given = _one_or_many(await read_body(request))
         until = _from_now(write_seconds)
         if isinstance(given, dict) and "contributions" in given:
             return await _batch(contributions, given, contributor, request, until)
@@ -129,13 +130,18 @@ def plain_contribution(
 
     async def contribute(request: Request, body: bytes, _: Mapping[str, str]) -> Response | None:
         contributor = await identity(request)
-        given = read(body)
+        given = _one_or_many(body)
         if isinstance(given, dict) and "contributions" in given:
             return None
         until = _from_now(write_seconds)
         return _receipt_response(await receive(contributions, given, contributor, until))
 
     return Plain("POST", CONTRIBUTIONS, contribute)
+
+
+def _one_or_many(body: bytes) -> Any:
+    """What was sent; of a batch each item is judged by itself."""
+    return read_each(body, "contributions", _BATCH_LIMIT)
 
 
 def _from_now(seconds: float) -> float:
@@ -248,7 +254,10 @@ async def _item(
     until: float,
 ) -> dict[str, Any]:
     correlation_id = correlation_id_of(request)
+    faulty = item if isinstance(item, FaultyItem) else None
     try:
+        if faulty is not None:
+            raise faulty.problem
         reply = await receive(contributions, item, contributor, until)
         if reply.kept:
             return reply.receipt
@@ -259,8 +268,10 @@ async def _item(
         log.error("request.failed", error=error, correlation_id=correlation_id)
         problem = Problem("internal-error")
     told = problem_body(problem, request.url.path, correlation_id)
-    named = item.get("contribution_id") if isinstance(item, dict) else None
-    if isinstance(named, str):
+    given = item if faulty is None else faulty.item
+    named = given.get("contribution_id") if isinstance(given, dict) else None
+    # Of what cannot be read only an id is told again: any other text may be what cannot be told.
+    if isinstance(named, str) and (faulty is None or is_id(named)):
         told["contribution_id"] = named[:64]
     return told
 

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from decimal import Decimal
 from itertools import accumulate, islice
 from math import isfinite
@@ -48,6 +49,30 @@ class _NotReadable(ValueError):
     """Raised inside the parser; its text is a sentence of ours."""
 
 
+class _Crowded(Exception):
+    """Raised inside the parser: an object has too many keys."""
+
+
+class _CrowdedObject(dict[str, Any]):
+    """An object with too many keys, marked where it stands."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Unreadable:
+    """What can be read in two ways or in none, marked where it stands."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class FaultyItem:
+    """An item of a list that ``read`` would refuse by itself, and the problem it is."""
+
+    item: Any
+    problem: Problem
+
+
+_TWICE: Final = "A key stands twice in one object."
 _TOO_LARGE: Final = object()
 _DOUBTFUL: Final = object()
 
@@ -56,8 +81,45 @@ def read(body: bytes) -> Any:
     """The JSON value in a body.
 
     Raises ``Problem``: ``unreadable-json`` for what is not JSON or could be read in two ways,
-    ``content-invalid`` with pointers for a NUL and for an integer beyond 2^53.
+    ``content-invalid`` with pointers for a NUL, an integer beyond 2^53 and an object of too many
+    keys.
     """
+    text = _text_of(body)
+    value = _read_quickly(body)
+    return _read_carefully(body, text) if value is _DOUBTFUL else value
+
+
+def read_each(body: bytes, key: str, most: int) -> Any:
+    """The JSON value in a body, in whose list under ``key`` each item is judged by itself.
+
+    An item that ``read`` would refuse is a ``FaultyItem`` there, with pointers within it. Of a
+    longer list than ``most`` and of all else that the body holds, the first fault is the body's.
+    Raises ``Problem`` as ``read`` does.
+    """
+    text = _text_of(body)
+    value = _read_quickly(body)
+    if value is not _DOUBTFUL:
+        return value
+    try:
+        return _read_carefully(body, text)
+    except Problem:
+        whole = _decoded(_MARKING, text)
+        items = whole.get(key) if type(whole) is dict else None
+        if type(items) is not list or len(items) > most:
+            raise
+    _judge({**whole, key: []})
+    return {**whole, key: [_judged(item) for item in items]}
+
+
+def _judged(item: Any) -> Any:
+    try:
+        _judge(item)
+    except Problem as problem:
+        return FaultyItem(item, problem)
+    return item
+
+
+def _text_of(body: bytes) -> str:
     if body.startswith(_BOM):
         raise _unreadable("It starts with a byte order mark.")
     try:
@@ -65,8 +127,7 @@ def read(body: bytes) -> Any:
     except UnicodeDecodeError:
         raise _unreadable("It is not UTF-8.") from None
     judge_size(body)
-    value = _read_quickly(body)
-    return _read_carefully(body, text) if value is _DOUBTFUL else value
+    return text
 
 
 def _read_quickly(body: bytes) -> Any:
@@ -101,7 +162,19 @@ def _read_quickly(body: bytes) -> Any:
 def _read_carefully(body: bytes, text: str) -> Any:
     has_long_number = _may_have_long_number(body)
     try:
-        value = (_CAREFUL if has_long_number else _PLAIN).decode(text)
+        value = _decoded(_CAREFUL if has_long_number else _PLAIN, text)
+    except _Crowded:
+        # Read once more: whoever is told of it is told where.
+        value = _decoded(_MARKING, text)
+        _judge(value)
+    if has_long_number or (b"\\u" in body and _DOUBTFUL_ESCAPE.search(body)):
+        _judge(value)
+    return value
+
+
+def _decoded(decoder: json.JSONDecoder, text: str) -> Any:
+    try:
+        return decoder.decode(text)
     except _NotReadable as error:
         raise _unreadable(str(error)) from None
     except json.JSONDecodeError as error:
@@ -109,9 +182,6 @@ def _read_carefully(body: bytes, text: str) -> Any:
         raise _unreadable(f"It is not JSON; the mistake is at or before {where}.") from None
     except (ValueError, RecursionError):
         raise _unreadable("It is not JSON.") from None
-    if has_long_number or (b"\\u" in body and _DOUBTFUL_ESCAPE.search(body)):
-        _judge(value)
-    return value
 
 
 def _may_have_long_number(body: bytes) -> bool:
@@ -144,10 +214,17 @@ def _too_much(message: str) -> Problem:
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     made = dict(pairs)
     if len(made) != len(pairs):
-        raise _NotReadable("A key stands twice in one object.")
+        raise _NotReadable(_TWICE)
     if len(made) > KEYS_LIMIT:
-        raise _too_much(f"An object may have at most {KEYS_LIMIT} keys.")
+        raise _Crowded
     return made
+
+
+def _marked_object(pairs: list[tuple[str, Any]]) -> Any:
+    made = dict(pairs)
+    if len(made) != len(pairs):
+        return _Unreadable(_TWICE)
+    return _CrowdedObject(made) if len(made) > KEYS_LIMIT else made
 
 
 def _constant(_name: str) -> Any:
@@ -175,6 +252,13 @@ def _float_with_limit(text: str) -> Any:
     return _TOO_LARGE if _is_rounded(number := _float(text), text) else number
 
 
+def _marked_float(text: str) -> Any:
+    try:
+        return _float_with_limit(text)
+    except _NotReadable as error:
+        return _Unreadable(str(error))
+
+
 def _is_rounded(number: float, text: str) -> bool:
     """True for what lies beyond the limit, and is rounded to it."""
     return abs(number) == INTEGER_LIMIT and abs(Decimal(text)) != INTEGER_LIMIT
@@ -188,6 +272,13 @@ _CAREFUL: Final = json.JSONDecoder(
     parse_constant=_constant,
     parse_int=_integer,
     parse_float=_float_with_limit,
+)
+# Reads on where the others stop: what is wrong stays marked where it stands.
+_MARKING: Final = json.JSONDecoder(
+    object_pairs_hook=_marked_object,
+    parse_constant=_constant,
+    parse_int=_integer,
+    parse_float=_marked_float,
 )
 
 
@@ -204,12 +295,9 @@ def _faults(whole: Any) -> Iterator[tuple[tuple[str | int, ...], str, str]]:
     waiting: list[tuple[tuple[str | int, ...], Any]] = [((), whole)]
     while waiting:
         path, value = waiting.pop()
-        if value is _TOO_LARGE:
-            yield path, "integer-limit", "A whole number may be at most 2^53."
-        elif isinstance(value, str):
-            if _has_nul(value):
-                yield path, "no-nul", "A text may not hold the character NUL."
-        elif isinstance(value, dict):
+        if fault := _fault_of(value):
+            yield path, *fault
+        elif type(value) is dict:
             inside = []
             for key, item in value.items():
                 if _has_nul(key):
@@ -219,6 +307,19 @@ def _faults(whole: Any) -> Iterator[tuple[tuple[str | int, ...], str, str]]:
             waiting += reversed(inside)
         elif isinstance(value, list):
             waiting += reversed([((*path, index), item) for index, item in enumerate(value)])
+
+
+def _fault_of(value: Any) -> tuple[str, str] | None:
+    """What is wrong with a value that has no fault within it."""
+    if isinstance(value, _Unreadable):
+        raise _unreadable(value.why)
+    if value is _TOO_LARGE:
+        return "integer-limit", "A whole number may be at most 2^53."
+    if isinstance(value, _CrowdedObject):
+        return "values-limit", f"An object may have at most {KEYS_LIMIT} keys."
+    if isinstance(value, str) and _has_nul(value):
+        return "no-nul", "A text may not hold the character NUL."
+    return None
 
 
 def _has_nul(text: str) -> bool:

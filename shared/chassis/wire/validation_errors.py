@@ -187,7 +187,7 @@ class _Declared(dict[str, Any]):
 
 
 UNKNOWN_KEY: Final = "unknown-key"
-OF_ANY_TEXT: Final = frozenset({"no-nul", "integer-limit"})
+OF_ANY_TEXT: Final = frozenset({"no-nul", "integer-limit", "values-limit"})
 """Rules that are judged before it is known which keys are fields: no sentence names those."""
 _STEP: Final = re.compile(r"[a-z][a-z0-9_-]*|[0-9]+")
 _FIELD_NAME: Final = re.compile(r"[a-z][a-z0-9_]*")

@@ -67,6 +67,18 @@ async def test_a_batch_is_answered_one_by_one_in_order(goals: Goals) -> None:
     assert "contribution_id" not in receipts[8]
 
 
+async def test_an_item_that_no_contribution_can_be_leaves_the_others_stored(goals: Goals) -> None:
+    good = contribution(AGREE, GOAL, PLAN)
+    faulty = contribution(AGREE, {**GOAL, "why": "a\0b"}, PLAN)
+    answer = await goals.door.contribute({"contributions": [good, faulty]}, NURSE)
+    assert answer.status_code == 200
+    stored, told = answer.json()["receipts"]
+    assert stored["outcome"] == "accepted"
+    assert (told["status"], told["code"]) == (422, "content-invalid")
+    assert told["contribution_id"] == faulty["contribution_id"]
+    assert [error["pointer"] for error in told["errors"]] == ["/content/why"]
+
+
 async def test_a_batch_has_one_to_a_hundred(goals: Goals) -> None:
     full = [contribution(AGREE, GOAL, PLAN) for _ in range(100)]
     answer = await goals.door.contribute({"contributions": full}, NURSE)

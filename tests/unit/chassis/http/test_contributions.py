@@ -1,5 +1,6 @@
 """Each item of a batch gets its own answer, also where something unexpected happens to one."""
 
+import json
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -52,6 +53,10 @@ async def sent(path: str, body: Any) -> httpx.Response:
     app.add_middleware(CorrelationIds)
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+        if isinstance(body, bytes):
+            return await client.post(
+                path, content=body, headers={"content-type": "application/json"}
+            )
         return await client.post(path, json=body)
 
 
@@ -75,6 +80,81 @@ async def test_one_unexpected_error_in_a_batch_is_the_answer_to_that_one_alone(
     logged = capsys.readouterr().out
     assert "request.failed" in logged
     assert "blue pot" not in answer.text + logged
+
+
+MANY_KEYS = json.dumps({f"k{n}": 1 for n in range(201)})
+FAULTY = {
+    r'{"a": ["x", {"text": "a\u0000b"}]}': ("content-invalid", "/content/a/1/text"),
+    '{"n": 9007199254740993}': ("content-invalid", "/content/n"),
+    '{"n": 1, "m": -9007199254740993.0}': ("content-invalid", "/content/m"),
+    f'{{"a": [{MANY_KEYS}]}}': ("content-invalid", "/content/a/0"),
+    '{"a": 1, "a": 1}': ("unreadable-json", None),
+    r'{"a": "\ud800"}': ("unreadable-json", None),
+    '{"a": 1e400}': ("unreadable-json", None),
+}
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("content", FAULTY, ids=lambda content: content[:24])
+async def test_what_no_item_may_hold_is_the_problem_of_that_item_alone(content: str) -> None:
+    good, faulty = one("takes"), one("takes")
+    written = json.dumps({**faulty, "content": "HERE"}).replace('"HERE"', content)
+    body = f'{{"contributions": [{json.dumps(good)}, {written}, {json.dumps(one("takes"))}]}}'
+    answer = await sent("/v1/contributions", body.encode())
+
+    assert answer.status_code == 200, answer.text
+    told = answer.json()["receipts"]
+    code, where = FAULTY[content]
+    assert [item.get("code", item.get("outcome")) for item in told] == [
+        "accepted", code, "accepted",
+    ]  # fmt: skip
+    assert told[1]["contribution_id"] == faulty["contribution_id"]
+    assert [error["pointer"] for error in told[1].get("errors", [])] == [where] * (
+        where is not None
+    )
+    # By itself it is told the same.
+    alone = (await sent("/v1/contributions", written.encode())).json()
+    for of_each_request in ("correlation_id", "instance"):
+        assert told[1].pop(of_each_request)
+        assert alone.pop(of_each_request)
+    told[1].pop("contribution_id")
+    assert told[1] == alone
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize(
+    "item", [MANY_KEYS, '{"contribution_id": "\\ud800"}', '"\\u0000"', '{"a": 1, "a": 1}']
+)
+async def test_an_item_that_is_faulty_itself_stops_no_other(item: str) -> None:
+    body = f'{{"contributions": [{item}, {json.dumps(one("takes"))}]}}'
+    answer = await sent("/v1/contributions", body.encode())
+
+    assert answer.status_code == 200, answer.text
+    told = answer.json()["receipts"]
+    assert told[0]["code"] in ("content-invalid", "unreadable-json")
+    assert "contribution_id" not in told[0]
+    assert told[1]["outcome"] == "accepted"
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        (b'{"contributions": [{"a": "\\u0000"}], "contributions": []}', 400),
+        (b'{"contributions": [{"a": "\\u0000"}]', 400),
+        (b'{"contributions": [{"a": "\\u0000", "n": NaN}]}', 400),
+        (b'{"contributions": [{"a": "\\u0000"}], "b": "\\ud800"}', 400),
+        (b'{"contributions": [{"a": "\\u0000"}], "b\\u0000": 1}', 422),
+        (b'{"contributions": "\\u0000"}', 422),
+        (b'{"contributions": [' + b'"\\u0000",' * 100 + b"1]}", 422),
+        (b'{"contributions": [{"a": ' + b"[" * 70 + b"]" * 70 + b"}]}", 400),
+        (b'{"contributions": [{"a": [' + b"1," * 20_000 + b"1]}]}", 422),
+    ],
+    ids=lambda given: repr(given)[-40:],
+)
+async def test_a_body_that_is_wrong_as_a_whole_is_one_problem(body: bytes, status: int) -> None:
+    answer = await sent("/v1/contributions", body)
+    assert answer.status_code == status, answer.text
 
 
 @pytest.mark.asyncio

@@ -7,11 +7,12 @@ import sys
 import tracemalloc
 from collections import Counter
 from collections.abc import Callable, Sequence
+from functools import partial
 from types import FrameType
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from starlette.requests import Request
 from starlette.types import Message
@@ -19,7 +20,7 @@ from starlette.types import Message
 from shared.chassis.http.body import read_body
 from shared.chassis.wire import strict_json
 from shared.chassis.wire.problem import Problem
-from shared.chassis.wire.strict_json import VALUES_LIMIT, read
+from shared.chassis.wire.strict_json import VALUES_LIMIT, FaultyItem, read, read_each
 from shared.chassis.wire.validation_errors import error_at
 
 JSON_TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"))
@@ -100,6 +101,23 @@ def test_whichever_parser_reads_it_the_outcome_is_the_same(body: bytes) -> None:
     """The quick one takes only what the careful one takes, and as the same value."""
     carefully = outcome(lambda: strict_json._read_carefully(body, body.decode()))
     assert outcome(lambda: read(body)) == carefully
+
+
+@given(st.lists(ODD_JSON, min_size=1, max_size=4))
+def test_an_item_of_many_comes_to_what_it_comes_to_by_itself(items: list[str]) -> None:
+    alone = [outcome(partial(read, text.encode())) for text in items]
+    assume(not any("It is not JSON" in one or "no NaN" in one for one in alone))
+
+    body = f'{{"contributions": [{",".join(items)}]}}'.encode()
+    told = read_each(body, "contributions", 4)["contributions"]
+
+    assert [outcome(partial(value_of, one)) for one in told] == alone
+
+
+def value_of(item: Any) -> Any:
+    if isinstance(item, FaultyItem):
+        raise item.problem
+    return item
 
 
 def test_an_ordinary_body_is_read_quickly() -> None:
