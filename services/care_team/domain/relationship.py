@@ -31,6 +31,7 @@ from shared.ledger import (
     Withdrawal,
     changes,
     creates,
+    instant_after,
     is_blank,
     must_be_own_organisation,
     must_be_the_persons,
@@ -339,7 +340,7 @@ class Relationship(Entry):
             raise Refused(ROLE_MAY_NOT, "Only a professional claims a relationship.")
         if not is_of_kind and _is_said_by_others(said.provenance, granted):
             return said.having(self_claimed=False)
-        longest = max(said.live_from, said.timestamp) + limits.longest_claim
+        longest = instant_after(max(said.live_from, said.timestamp), limits.longest_claim)
         if said.live_until is not None:
             _must_be_a_claim_in_time(said.live_until, said.timestamp, longest, limits)
         return said.having(live_until=said.live_until or longest, self_claimed=True)

@@ -24,6 +24,7 @@ from services.plan.store.reading import professional_shown
 from services.plan.store.redacted import is_withheld
 from shared.chassis.database.database import Database
 from shared.chassis.policy.redaction.of_a_plan import Redaction
+from shared.ledger import in_zone
 
 DERIVED: Final = "derived"
 REVIEWS: Final = "reviews"
@@ -181,4 +182,4 @@ def _is_said_by_its_recorder(row: Mapping[str, Any]) -> bool:
 
 
 def _instant(given: str | None) -> datetime | None:
-    return datetime.fromisoformat(given).astimezone(UTC) if given else None
+    return in_zone(datetime.fromisoformat(given), UTC) if given else None

@@ -21,6 +21,7 @@ from services.plan.reads.view import PlanView
 from shared.chassis.database.database import Database
 from shared.chassis.policy.redaction.of_a_plan import Redaction
 from shared.chassis.policy.sees import Sees
+from shared.ledger import in_zone
 
 FINDINGS: Final = "findings"
 _REMEMBERED_PLANS: Final = 1_000
@@ -187,7 +188,7 @@ def _recall(known: _Remembered, wanted: Mapping[Rule, set[Name]], began: dict[Na
 def _item(plan_id: UUID, found: Found, began: int, recorded: dict[int, datetime]) -> dict[str, Any]:
     since, version = recorded[began], began
     if found.since is not None and found.since > since:
-        since = found.since.astimezone(UTC)
+        since = in_zone(found.since, UTC)
         version = next(made for made in reversed(recorded) if recorded[made] <= since)
     return {
         "finding_id": _id_of(plan_id, found),

@@ -12,7 +12,7 @@ from services.plan.store.answered import SECTION
 from services.plan.store.values import Json, json_of
 from shared.chassis.kafka.dead_letters import Record
 from shared.chassis.kafka.event_message import event_of
-from shared.ledger import PERSON, RELATED_PERSON, RecordedEvent, id_in
+from shared.ledger import PERSON, RELATED_PERSON, RecordedEvent, id_in, in_zone
 from shared.ledger.topics import events_topic
 
 _LONGEST_NAME: Final = 200  # of another system
@@ -61,7 +61,7 @@ def record_of(row: Mapping[str, Any], topic_prefix: str = "") -> Record:
 def stated_at_of(event: RecordedEvent) -> datetime:
     """When it was said; left out, when it was recorded."""
     given = event.provenance.get("stated_at")
-    return event.recorded_at if given is None else datetime.fromisoformat(given).astimezone(UTC)
+    return event.recorded_at if given is None else in_zone(datetime.fromisoformat(given), UTC)
 
 
 def _plan_event(event: RecordedEvent, record: Record) -> PlanEvent:

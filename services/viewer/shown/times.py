@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from shared.ledger import in_zone
+
 MINUTE = 60
 HOUR = 3600
 DAY = 86_400
@@ -51,7 +53,7 @@ class Clock:
             day = date.fromisoformat(born)
         except ValueError:
             return None
-        today = self.now.astimezone(self.zone).date()
+        today = in_zone(self.now, self.zone).date()
         return today.year - day.year - ((today.month, today.day) < (day.month, day.day))
 
     def ago(self, text: str) -> str:
@@ -64,7 +66,7 @@ class Clock:
             at = datetime.fromisoformat(text)
         except ValueError:
             return None
-        return None if at.tzinfo is None else at.astimezone(self.zone)
+        return None if at.tzinfo is None else in_zone(at, self.zone)
 
 
 def ago(since: timedelta) -> str:

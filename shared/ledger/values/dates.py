@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from typing import Annotated, Any, Final, Literal
 
 from shared.ledger.times import DURATION, INSTANT, PARTIAL_DATE, WITH_OR_WITHOUT_OFFSET
@@ -17,6 +17,10 @@ from shared.ledger.values.shape import (
     value,
 )
 from shared.ledger.words import titled
+
+FIRST_INSTANT: Final = datetime(1000, 1, 1, tzinfo=UTC)
+LAST_INSTANT: Final = datetime(9998, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC)
+"""The ends of the instants that are written: beyond them lies what no zone need hold."""
 
 # Readers are kinder than RFC 3339: they take seconds since 1970 as text, a blank for the T, a time
 # without its seconds. The offset may be missing here, so that it can be asked for by name.
@@ -110,9 +114,54 @@ def is_reversed(start: date | str | None, end: date | str | None) -> bool:
     return end < start
 
 
+def days_after(day: date, days: int) -> date:
+    """So many days after a day, before it where they are negative; never outside the calendar.
+
+    Many write 9999-12-31 for an open end: what lies beyond it is that day.
+    """
+    number = day.toordinal() + days
+    return date.fromordinal(min(max(number, date.min.toordinal()), date.max.toordinal()))
+
+
+def years_after(day: date, years: int) -> date:
+    """The same day of a later year, or 1 March where that has no 29 February.
+
+    Never outside the calendar: see ``days_after``.
+    """
+    year = day.year + years
+    if year > date.max.year:
+        return date.max
+    try:
+        return day.replace(year=year)
+    except ValueError:
+        return date(year, 3, 1)
+
+
+def first_instant_of(day: date, zone: tzinfo) -> datetime:
+    """When a day begins in a zone, in UTC; the nearest instant that can be written."""
+    return _that_is_written(datetime(day.year, day.month, day.day, tzinfo=zone)).astimezone(UTC)
+
+
+def in_zone(at: datetime, zone: tzinfo) -> datetime:
+    """The same instant in a zone, or the nearest one where the calendar of the zone ends."""
+    try:
+        return at.astimezone(zone)
+    except OverflowError:
+        return _that_is_written(at).astimezone(zone)
+
+
+def instant_after(at: datetime, time: timedelta) -> datetime:
+    """So long after an instant; never later than what can be written."""
+    return at + min(time, max(LAST_INSTANT - at, timedelta(0)))
+
+
+def _that_is_written(at: datetime) -> datetime:
+    return min(max(at, FIRST_INSTANT), LAST_INSTANT)
+
+
 def day_in_london(at: datetime) -> date:
     """The day that it was there: from the last Sunday of March to that of October an hour on."""
-    at = at.astimezone(UTC)
+    at = in_zone(at, UTC)
     begins, ends = (_last_sunday(at.year, month) for month in (3, 10))
     is_summer = begins <= at < ends
     return (at + timedelta(hours=1) if is_summer else at).date()
@@ -127,5 +176,5 @@ def _last_sunday(year: int, month: int) -> datetime:
 def instant(at: datetime) -> str:
     """RFC 3339 in UTC with ``Z``, microseconds where there are any."""
     if at.tzinfo is not UTC:
-        at = at.astimezone(UTC)
+        at = in_zone(at, UTC)
     return at.isoformat()[:-6] + "Z"

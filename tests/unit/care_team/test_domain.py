@@ -247,6 +247,9 @@ def test_what_an_organisation_says_of_itself_is_a_claim_for_a_month(by: Any, kin
     later = event.timestamp + timedelta(days=5)
     (planned,) = given().when(established(by, **claim, live_from=later)).events
     assert planned.live_until == later + month
+    end = datetime(9998, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC)
+    (late,) = given().when(established(by, **claim, live_from=end - timedelta(days=1))).events
+    assert late.live_until == end
     too_long = {**claim, "live_until": datetime.now(UTC) + timedelta(days=32)}
     given().when(established(by, **too_long)).refused("self-claimed-too-long", "live_until")
     over = {**claim, "live_until": datetime.now(UTC) - timedelta(seconds=1)}

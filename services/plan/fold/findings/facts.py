@@ -1,11 +1,14 @@
 """A plan as the rules of findings look at it: its entries, how they changed, and the day it is."""
 
 import re
+from calendar import monthrange
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta, tzinfo
+from datetime import date, datetime, tzinfo
 from functools import cached_property
 from typing import Any, Final, TypeGuard, overload
+
+from shared.ledger import days_after, first_instant_of, in_zone
 
 EntryKey = tuple[str, str]
 """An entry's section, as the wire names it, and its id."""
@@ -162,15 +165,15 @@ class Today:
     @property
     def day(self) -> date:
         """The day it is there."""
-        return self.now.astimezone(self.zone).date()
+        return in_zone(self.now, self.zone).date()
 
     def begins(self, day: date) -> datetime:
         """The first instant of a day there."""
-        return datetime(day.year, day.month, day.day, tzinfo=self.zone)
+        return first_instant_of(day, self.zone)
 
     def after(self, day: date) -> datetime:
         """The first instant after a day."""
-        return self.begins(day + timedelta(days=1))
+        return self.begins(days_after(day, 1))
 
 
 @dataclass(frozen=True)
@@ -317,7 +320,7 @@ def last_day(partial: Any) -> date | None:
     try:
         if len(partial) == len("2026-11"):
             first = date.fromisoformat(f"{partial}-01")
-            return (first.replace(day=28) + timedelta(days=4)).replace(day=1) - timedelta(days=1)
+            return first.replace(day=monthrange(first.year, first.month)[1])
         return date.fromisoformat(partial)
     except ValueError:
         return None

@@ -26,6 +26,7 @@ from services.plan.fold.findings.facts import (
 )
 from services.plan.fold.findings.people import left_at
 from services.plan.fold.findings.rules import Concerned, Found, about
+from shared.ledger import days_after, in_zone, years_after
 
 DUE_SOON_DAYS: Final = 30
 _PLAN: Final = "plan"
@@ -45,7 +46,7 @@ def due(plan: PlanFacts, today: Today) -> Iterator[Found]:
         if on is None:
             continue
         concerned = _concerned(plan, review, "due_on")
-        overdue, soon = today.after(on), today.begins(_days_before(on, DUE_SOON_DAYS))
+        overdue, soon = today.after(on), today.begins(days_after(on, -DUE_SOON_DAYS))
         if overdue <= today.now:
             subject = plan.at(review.content.get("subject"))
             is_support_plan = subject is not None and subject.kind == SUPPORT_PLAN
@@ -98,7 +99,7 @@ def advised(plan: PlanFacts, today: Today) -> Iterator[Found]:
                 return
     born = last_day(person.content.get("date_of_birth"))
     for age in _TURNING if born is not None else ():
-        birthday = today.begins(_years_after(born, age)) if born is not None else today.now
+        birthday = today.begins(years_after(born, age)) if born is not None else today.now
         if reviewed < birthday <= today.now:
             words = f"The person has turned {age} since the last review."
             yield Found("review-advised", (about(person, "date_of_birth"),), words, birthday)
@@ -202,7 +203,7 @@ def not_confirmed(plan: PlanFacts, today: Today) -> Iterator[Found]:
 def out_of_date_after(plan: PlanFacts, said: Said, today: Today) -> datetime:
     """Twelve months after somebody last changed or confirmed an entry."""
     last = max(plan.changed_at(said), said.confirmed_at or plan.changed_at(said))
-    return today.begins(_years_after(last.astimezone(today.zone).date(), 1))
+    return today.begins(years_after(in_zone(last, today.zone).date(), 1))
 
 
 def days_until(day: date, today: Today) -> int:
@@ -211,7 +212,10 @@ def days_until(day: date, today: Today) -> int:
 
 
 def next_due(plan: PlanFacts, review: Said, today: Today) -> date | None:
-    """The day on which a review is due next: as planned, or an interval after the last one."""
+    """The day on which a review is due next: as planned, or an interval after the last one.
+
+    An interval that leads out of the calendar ends on its last day.
+    """
     planned = last_day(review.content.get("due_on"))
     interval = review.content.get("interval")
     if planned is not None or not isinstance(interval, str):
@@ -219,11 +223,13 @@ def next_due(plan: PlanFacts, review: Said, today: Today) -> date | None:
     set_at = (one for one in reversed(plan.changes.of(review.key)) if "interval" in one.fields)
     last = next(set_at, None)
     began = last.recorded_at if last is not None else review.recorded_at
-    base = max((began.astimezone(today.zone).date(), *_held_on(review)))
+    base = max((in_zone(began, today.zone).date(), *_held_on(review)))
     try:
         due_on = base + isodate.parse_duration(interval)
-    except (isodate.ISO8601Error, OverflowError, ValueError):
+    except isodate.ISO8601Error:
         return None
+    except (ArithmeticError, ValueError):
+        return date.max
     return due_on if isinstance(due_on, date) else None
 
 
@@ -266,15 +272,3 @@ def _concerned(plan: PlanFacts, review: Said, field: str) -> tuple[Concerned, ..
 
 def _is_material(change: Changed) -> bool:
     return change.kind not in _NOT_MATERIAL and change.section != _CARE_TEAM
-
-
-def _days_before(day: date, days: int) -> date:
-    return date.fromordinal(day.toordinal() - days)
-
-
-def _years_after(day: date, years: int) -> date:
-    """The same day, or 1 March where that year has no 29 February."""
-    try:
-        return day.replace(year=day.year + years)
-    except ValueError:
-        return day.replace(year=day.year + years, month=3, day=1)
