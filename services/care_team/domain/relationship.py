@@ -196,7 +196,7 @@ NOT_CLAIMED = Refusal(
 )
 CONFLICT_OF_INTEREST = Refusal(
     "conflict-of-interest",
-    "It is for their own organisation",
+    "There is a conflict of interest",
     "Nobody opens a plan to their own organisation as an officer. Ask an officer of another "
     "organisation that looks after the person.",
 )

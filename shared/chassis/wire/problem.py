@@ -89,6 +89,7 @@ TITLES: Final[Mapping[str, str]] = {
     "bad-request": "The request cannot be read",
     "not-found": "There is nothing at this address",
     "media-unknown": "No such media",
+    "conflict-of-interest": "There is a conflict of interest",
     "record-unknown": "No such record",
     "access-unknown": "No such access",
     "access-already-justified": "Reasons were given for this before",
