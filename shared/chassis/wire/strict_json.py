@@ -113,10 +113,23 @@ def read_each(body: bytes, key: str, most: int) -> Any:
 
 def _judged(item: Any) -> Any:
     try:
+        _must_be_readable(item)
         _judge(item)
     except Problem as problem:
         return FaultyItem(item, problem)
     return item
+
+
+def _must_be_readable(item: Any) -> None:
+    """Refuse what stops the reading of an item alone, before anything is said of what it holds."""
+    inside = [item]
+    for one in inside:  # which grows meanwhile
+        if isinstance(one, _Unreadable):
+            raise _unreadable(one.why)
+        if isinstance(one, dict):
+            inside += one.values()
+        elif isinstance(one, list):
+            inside += one
 
 
 def _text_of(body: bytes) -> str:
