@@ -33,8 +33,8 @@ reset: stop ## stop it and delete its data
 IN_MEMORY := tests/unit tests/architecture tests/contract tests/processes
 
 test: lint ## everything CI runs
-	$(BIN)/pytest --hypothesis-profile=thorough -n 2 --dist loadfile $(IN_MEMORY)
-	$(BIN)/pytest --hypothesis-profile=thorough tests $(addprefix --ignore=,$(IN_MEMORY))
+	$(BIN)/pytest --hypothesis-profile=thorough -n 2 --dist loadfile $(IN_MEMORY) tests/browser
+	$(BIN)/pytest --hypothesis-profile=thorough tests $(addprefix --ignore=,$(IN_MEMORY) tests/browser)
 
 test-unit: set-up ## seconds: no database, no broker
 	$(BIN)/pytest -n 2 --dist loadfile tests/unit tests/architecture

@@ -375,16 +375,27 @@ def _fields_sent(section: Section, given: dict[str, Any]) -> list[str]:
     )
 
 
+def _refusals(records: Iterable[Any]) -> list[Any]:
+    return [one for one in records if value_of(one)["operation"] == "refusal"]
+
+
 async def _judge_audit(section: Section, answered: list[Answered], audit: TopicReader) -> None:
-    """A record for every refusal, kept or not; one and the same for its repeats."""
+    """A record for every refusal, kept or not; one and the same for its repeats.
+
+    Whatever else stands there is an alert that an accepted contribution raised.
+    """
     expected = {
         (one.contribution_id, one.told["code"]): one for one in answered if not one.is_accepted
     }
     await audit.until(
-        lambda records: {_named(record) for record in records} == expected.keys(),
+        lambda records: set(map(_named, _refusals(records))) == expected.keys(),
         f"{len(expected)} refusals on the audit's topic",
     )
-    for record in audit.records:
+    accepted = {one.contribution_id for one in answered if one.is_accepted}
+    alerts = [value_of(one) for one in audit.records if one not in _refusals(audit.records)]
+    assert all(one["operation"] == "alert" for one in alerts)
+    assert {one["contribution_id"] for one in alerts} <= accepted
+    for record in _refusals(audit.records):
         value = value_of(record)
         one = expected[_named(record)]
         assert value["operation"] == "refusal"

@@ -15,7 +15,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import httpx
 import pytest
@@ -35,6 +35,7 @@ from tests.component.http.goals import AGREE, GOAL, NURSE, PLAN, REWORD, WORDS, 
 
 pytestmark = [pytest.mark.component, pytest.mark.asyncio(loop_scope="session")]
 
+NOBODYS = "0199c0de-0000-7000-8000-00000000ffff"
 EVERY_SERVICE = Path(shared.chassis.__path__[0]) / "database" / "migrations" / "every_service"
 READERS = 12
 CONTRIBUTORS = 6
@@ -116,8 +117,8 @@ async def by_a_lock(goals: Goals, _: Way) -> AsyncIterator[None]:
 @pytest.mark.parametrize(
     ("service", "make", "path", "usual"),
     [
-        ("plan", services.plan.app.create_app, f"/v1/plans/{uuid4()}", 403),
-        ("plan", services.plan.app.create_app, f"/v1/plans/{uuid4()}/history", 403),
+        ("plan", services.plan.app.create_app, f"/v1/plans/{NOBODYS}", 403),
+        ("plan", services.plan.app.create_app, f"/v1/plans/{NOBODYS}/history", 403),
         ("audit", services.audit.app.create_app, "/v1/audit/records", 200),
     ],
 )
