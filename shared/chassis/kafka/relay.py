@@ -224,10 +224,12 @@ class Relay(Background):
         finally:
             for task in tasks:
                 task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
-            for one in self._published:
-                one.under_way.begin_at(one.under_way.mark)
-            await stop_within(producer, starting, 2.0)
+            try:
+                await asyncio.gather(*tasks, return_exceptions=True)
+            finally:  # told to stop just now, it still lets go of the broker
+                for one in self._published:
+                    one.under_way.begin_at(one.under_way.mark)
+                await stop_within(producer, starting, 2.0)
 
     async def _first_of(
         self, tasks: Sequence["asyncio.Task[None]"], until: "asyncio.Task[None] | None" = None
