@@ -86,14 +86,18 @@ class HttpDoor:
     async def _once(self, sent: Sent, rng: Random, hang_up_after: float | None) -> bool:
         sent.attempts += 1
         url = rng.choice(list(self._urls(sent.section)))
-        asking = self._client.post(
-            f"{url}/v1/contributions",
-            json=dict(sent.contribution),
-            headers={"Authorization": f"Bearer {self.token(sent.by)}"},
-        )
+        # Cancelled, the client would lose the connections that it was about to close.
+        patience = httpx.Timeout(_ANSWERED_WITHIN)
+        if hang_up_after is not None:
+            patience = httpx.Timeout(_ANSWERED_WITHIN, read=hang_up_after, write=hang_up_after)
         try:
-            answer = await asyncio.wait_for(asking, hang_up_after)
-        except (httpx.HTTPError, TimeoutError) as error:
+            answer = await self._client.post(
+                f"{url}/v1/contributions",
+                json=dict(sent.contribution),
+                headers={"Authorization": f"Bearer {self.token(sent.by)}"},
+                timeout=patience,
+            )
+        except httpx.HTTPError as error:
             sent.unanswered += 1
             sent.trouble.append(type(error).__name__)
             return False
