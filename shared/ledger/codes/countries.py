@@ -256,6 +256,8 @@ _COUNTRIES: Final = {
     "ZMB": "Zambia",
     "ZWE": "Zimbabwe",
 }
+# The dictionary's default codes, from those that ISO 3166-1 leaves to its users: a country that
+# nobody knows, and one that somebody was asked for and did not say.
 _NOT_TOLD: Final = {"XXX": "Not known", "ZZZ": "Not stated"}
 
 COUNTRY_OF_BIRTH: Final = CodeList(
