@@ -1,16 +1,13 @@
 """Whoever has no relationship is asked why, and then shown what an emergency needs."""
 
 import re
-from pathlib import Path
 
 import httpx
 import pytest
-import pytest_asyncio
 
 from services.viewer.pages.emergency import REASONS
 from shared.chassis.http.parameters import REASONS as KNOWN
 from tests.browser.recorded_apis import EDITH, RecordedApis
-from tests.browser.serving import viewer
 
 pytestmark = pytest.mark.asyncio
 
@@ -20,16 +17,9 @@ HERE = f"/plans/{EDITH}/emergency"
 
 
 @pytest.fixture
-def apis() -> RecordedApis:
-    apis = RecordedApis()
+def apis(apis: RecordedApis) -> RecordedApis:
     apis.override_ends = "2026-12-01T10:00:00Z"
     return apis
-
-
-@pytest_asyncio.fixture
-async def browser(apis: RecordedApis, tmp_path: Path) -> httpx.AsyncClient:
-    transport = httpx.ASGITransport(viewer(apis, tmp_path))
-    return httpx.AsyncClient(transport=transport, base_url="http://viewer")
 
 
 async def signed_in(browser: httpx.AsyncClient, who: str = PRIYA) -> None:

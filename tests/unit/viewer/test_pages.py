@@ -4,32 +4,18 @@ import html
 import json
 import re
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import httpx
 import pytest
-import pytest_asyncio
 
 from shared.chassis.wire.exact import TEXT_LIMIT
 from tests.browser.recorded_apis import EDITH, RecordedApis
-from tests.browser.serving import viewer
 
 pytestmark = pytest.mark.asyncio
 
 PRIYA = "PCSP-EX-01/priya"
-
-
-@pytest.fixture
-def apis() -> RecordedApis:
-    return RecordedApis()
-
-
-@pytest_asyncio.fixture
-async def browser(apis: RecordedApis, tmp_path: Path) -> httpx.AsyncClient:
-    transport = httpx.ASGITransport(viewer(apis, tmp_path))
-    return httpx.AsyncClient(transport=transport, base_url="http://viewer")
 
 
 async def sign_in(browser: httpx.AsyncClient, who: str = PRIYA, to: str = "") -> httpx.Response:

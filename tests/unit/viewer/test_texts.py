@@ -3,33 +3,19 @@
 import html
 import re
 import unicodedata
-from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-import pytest_asyncio
 
 from services.viewer.texts import as_written, shown, to_read, together
 from tests.browser.recorded_apis import EDITH, RecordedApis
-from tests.browser.serving import viewer
 from tests.unit.viewer.test_pages import form_of, sign_in
 
 FSI, PDI = "\u2068", "\u2069"
 KEITH, SHALOM = "\u0643\u064a\u062b", "\u05e9\u05dc\u05dd"
 TRICKS = "\u202eX\u2066\u2069\u2069\u202c\u200f\x07\x1b\x85\ufffe"
 """Turns what follows, leaves an isolate that is not its own, and has what is no text."""
-
-
-@pytest.fixture
-def apis() -> RecordedApis:
-    return RecordedApis()
-
-
-@pytest_asyncio.fixture
-async def browser(apis: RecordedApis, tmp_path: Path) -> httpx.AsyncClient:
-    transport = httpx.ASGITransport(viewer(apis, tmp_path))
-    return httpx.AsyncClient(transport=transport, base_url="http://viewer")
 
 
 @pytest.mark.parametrize(
