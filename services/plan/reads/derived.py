@@ -34,6 +34,7 @@ _LOOKED_AT: Final = 20
 """How many of the last contributions of each recorder are asked who they say that they are."""
 
 _PAGE: Final = 500
+_EVENTS_PAGE: Final = 200
 _RECORDED: Final = """
     SELECT plan_version, section, entry_id, entry_type, "by", stated_by, recorded_at, fields
       FROM ledger.plan_ledger WHERE plan_id = $1 AND plan_version > $2 AND plan_version <= $3
@@ -91,19 +92,22 @@ class PlanDerived:
     async def _stated_by(
         self, plan_id: UUID, versions: Iterable[int]
     ) -> Mapping[int, Mapping[str, Any]]:
-        """Who said what made these versions of a plan."""
-        rows = await self._database.pool.fetch(
-            """SELECT plan_version, event FROM ledger.plan_ledger
-                WHERE plan_id = $1 AND plan_version = ANY ($2::bigint[])""",
-            plan_id,
-            list(versions),
-        )
-        return {
-            row["plan_version"]: professional_shown(
-                orjson.loads(row["event"]).get("provenance", {}).get("stated_by")
+        """Who said what made these versions of a plan; read in pages, as events may be large."""
+        wanted = list(versions)
+        said: dict[int, Mapping[str, Any]] = {}
+        turns = Turns()
+        for first in range(0, len(wanted), _EVENTS_PAGE):
+            rows = await self._database.pool.fetch(
+                """SELECT plan_version, event FROM ledger.plan_ledger
+                    WHERE plan_id = $1 AND plan_version = ANY ($2::bigint[])""",
+                plan_id,
+                wanted[first : first + _EVENTS_PAGE],
             )
-            for row in rows
-        }
+            for row in rows:
+                provenance = orjson.loads(row["event"]).get("provenance", {})
+                said[row["plan_version"]] = professional_shown(provenance.get("stated_by"))
+                await turns.pause()
+        return said
 
     async def _recorded(
         self, plan_id: UUID, newest: int, redaction: Redaction
