@@ -7,7 +7,7 @@ from uuid import UUID
 import msgspec
 import orjson
 
-from services.plan.store.document import with_authorship
+from services.plan.store.document import Authored, with_authorship
 from services.plan.store.reading import professional_shown
 from services.plan.store.values import dumps
 from shared.chassis.database.database import Database
@@ -15,9 +15,6 @@ from shared.chassis.database.database import Database
 _NULL: Final = msgspec.Raw(b"null")
 _BESIDE: Final = ("on_behalf_of", "supported_by", "location", "answers")
 """What of a provenance stands beside who said it, where somebody gave it."""
-
-Authored = tuple[str, UUID, bytes, Mapping[str, int]]
-"""Section, id and body of an entry, and the version that set each of its leaves and items."""
 
 
 class _Provenance(msgspec.Struct, gc=False):

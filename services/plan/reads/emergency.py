@@ -5,10 +5,9 @@ from uuid import UUID
 
 import orjson
 
-from services.plan.reads.authorship import Authored
 from services.plan.reads.redaction import WhoSaid, marks_of_plan, seen
 from services.plan.reads.view import PlanView
-from services.plan.store.document import Shown, document_with, entries_of
+from services.plan.store.document import Authored, Shown, document_with, entries_of
 from services.plan.store.values import dumps
 from shared.chassis.database.database import Database
 from shared.chassis.policy.redaction.of_a_plan import Redaction

@@ -9,8 +9,8 @@ from uuid import UUID
 import msgspec
 import orjson
 
-from services.plan.reads.authorship import Authored, authorship_of
-from services.plan.store.document import Shown, entries_of
+from services.plan.reads.authorship import authorship_of
+from services.plan.store.document import Authored, Shown, entries_of
 from services.plan.store.redacted import counted, entry_without, leaves_without
 from shared.chassis.database.database import Database
 from shared.chassis.database.together import Together

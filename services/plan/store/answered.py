@@ -3,10 +3,10 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
-from uuid import UUID
 
 import orjson
 
+from services.plan.store.document import Authored
 from services.plan.store.redacted import is_withheld
 from services.plan.store.values import dumps
 from shared.chassis.policy.redaction.of_a_plan import Redaction
@@ -21,9 +21,6 @@ _ANSWERED: Final = """(SELECT json_agg(json_build_array(a.answers, a.section, a.
                          FROM ledger.plan_ledger a
                         WHERE a.plan_id = {plan}.plan_id AND a.answers IS NOT NULL
                           AND {counts})"""
-
-Entry = tuple[str, UUID, bytes, Mapping[str, int]]
-"""Section, id and body of an entry, and the version that set each of its leaves and items."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +74,8 @@ def answers_in(column: str | None) -> tuple[Answer, ...]:
 
 
 def with_answers(
-    entries: Iterable[Entry], answers: Sequence[Answer], redaction: Redaction
-) -> Iterable[Entry]:
+    entries: Iterable[Authored], answers: Sequence[Answer], redaction: Redaction
+) -> Iterable[Authored]:
     """The entries, each comment with what has answered it.
 
     An answer that is withheld from the reader is not named.
@@ -92,7 +89,7 @@ def with_answers(
     return [_with(entry, named) for entry in entries]
 
 
-def _with(entry: Entry, named: Mapping[str, Sequence[Mapping[str, Any]]]) -> Entry:
+def _with(entry: Authored, named: Mapping[str, Sequence[Mapping[str, Any]]]) -> Authored:
     section, entry_id, body, leaves = entry
     its = named.get(str(entry_id)) if section == SECTION else None
     if its is None or orjson.loads(body)["entry_type"] != _COMMENT:

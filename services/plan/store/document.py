@@ -16,6 +16,9 @@ from shared.chassis.wire.plain_json import fitted
 
 _NOTHING: Final = b"null"
 
+Authored = tuple[str, UUID, bytes, Mapping[str, int]]
+"""Section, id and body of an entry, and the version that set each of its leaves and items."""
+
 
 class Shown(msgspec.Struct, gc=False):
     """An entry as the document has it (``body``), and beside it what the fold needs (``rest``)."""

@@ -7,7 +7,8 @@ from uuid import UUID
 import orjson
 import pytest
 
-from services.plan.store.answered import Answer, Entry, answers_in, with_answers
+from services.plan.store.answered import Answer, answers_in, with_answers
+from services.plan.store.document import Authored
 from services.plan.store.reading import read_event
 from shared.chassis.policy.access import Scope
 from shared.chassis.policy.redaction.marks import Rule, Withheld
@@ -46,7 +47,7 @@ def shown(
     answers: tuple[Answer, ...] = ANSWERS,
     to: Redaction | None = None,
 ) -> bytes:
-    given: list[Entry] = [(section, UUID(COMMENT), body, {})]
+    given: list[Authored] = [(section, UUID(COMMENT), body, {})]
     [(_, _, told, _)] = with_answers(given, answers, to or redaction())
     return told
 
