@@ -81,8 +81,10 @@ def check(
 ) -> None:
     """Hold one plan against the standard; exit 1 where it could not be sent.
 
-    A file holds the answer of GET /v1/plans/{plan_id}; it says more with
-    ?include=derived,authorship,findings.
+    A plan of the stack is read as Dr A. Quill-Synth, a GP of ZZG01, and the read is recorded: ZZG01
+    needs a live relationship with the person. For any other plan, read it with a token of your own
+    and give the file. It holds the answer of GET /v1/plans/{plan_id}, best with
+    ?include=derived,authorship,findings, without which less can be checked.
     """
     # Imported here: it loads every section, and the other commands do not need them.
     from shared.standard.check import check as checked  # noqa: PLC0415 - slow
@@ -112,17 +114,19 @@ def check(
 @app.command()
 def export(
     plan: Annotated[str, typer.Argument(help="The id of a plan of the running stack, or a file.")],
-    org: Annotated[str, typer.Option(help="The organisation that it is for.")] = "ZZG01",
+    org: Annotated[str, typer.Option(help="The organisation of whoever exports it.")] = "ZZG01",
     role: Annotated[str, typer.Option(help="The role of whoever exports it.")] = "gp",
     name: Annotated[str, typer.Option(help="Their name.")] = "Dr A. Quill-Synth",
     stack_dir: running_stack.StackDir = running_stack.DEFAULT_FOLDER,
 ) -> None:
     """Print one plan in the standard's own shape, by its names and within its limits.
 
-    Whatever had to be shortened or left out is told beside the document, with the whole text. It is
-    read as that professional would read it, and the read is recorded. Exit 1 where the plan lacks
-    what it cannot be sent without. A file holds the answer of
-    GET /v1/plans/{plan_id}?include=derived,authorship.
+    Whatever had to be shortened or left out is told beside the document, with the whole text. A
+    plan of the stack is read as the professional whom --org, --role and --name say, and the read is
+    recorded: their organisation needs a live relationship with the person. For any other plan, read
+    it with a token of your own and give the file, which holds the answer of
+    GET /v1/plans/{plan_id}?include=derived,authorship. Exit 1 where the plan lacks a mandatory
+    element.
     """
     # Imported here: it loads every section, and the other commands do not need them.
     from shared.standard.check import check as checked  # noqa: PLC0415 - slow
@@ -137,7 +141,7 @@ def export(
     else:
         document = _in_a_file(plan)
     if not isinstance(document.get("derived"), dict):
-        fail(f"{plan} does not hold what is derived: read it with ?include=derived,authorship.")
+        fail(f"{plan} has no `derived`: read the plan with ?include=derived,authorship.")
     found = checked(document, declared_coverage())
     if not found.is_sendable:
         missing = "; ".join(one.path for one in found.mandatory_missing)
