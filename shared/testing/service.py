@@ -112,17 +112,11 @@ class Door:
 
     async def not_ready(self) -> list[str]:
         """The parts that are not ready: consumers and relay too."""
-        try:
-            told = (await self.client.get("/readyz")).json()
-        except httpx.TransportError:
-            return ["door"]
-        return [name for name, part in told["parts"].items() if not part["ready"]]
+        return await not_ready(self.client)
 
     async def until_ready(self) -> None:
         """Wait until every part is."""
-        await eventually(
-            self.not_ready, "every part is ready", holds=_is_empty, within=2 * LONG_ENOUGH
-        )
+        await until_ready(self.client)
 
 
 @dataclass(frozen=True)
@@ -406,8 +400,23 @@ def contribution(
     return {**given, **others}
 
 
-def _is_empty(parts: list[str]) -> bool:
-    return not parts
+async def not_ready(client: httpx.AsyncClient) -> list[str]:
+    """The parts of a service that are not ready; its door alone while nobody answers."""
+    try:
+        told = (await client.get("/readyz")).json()
+    except httpx.TransportError:
+        return ["door"]
+    return [name for name, part in told["parts"].items() if not part["ready"]]
+
+
+async def until_ready(client: httpx.AsyncClient) -> None:
+    """Wait until every part of a service is ready."""
+    await eventually(
+        lambda: not_ready(client),
+        "every part is ready",
+        holds=lambda parts: not parts,
+        within=2 * LONG_ENOUGH,
+    )
 
 
 def _client(url: str, service: str) -> httpx.AsyncClient:

@@ -29,8 +29,7 @@ from shared.ledger.topics import (
     inbox_topic,
     receipts_topic,
 )
-from shared.testing.eventually import LONG_ENOUGH, eventually
-from shared.testing.service import contribution, reserved_port
+from shared.testing.service import contribution, reserved_port, until_ready
 from shared.testing.stack import TestDatabase, create_topics, fresh_database, fresh_prefix
 from shared.testing.topic_reader import TopicReader
 
@@ -150,21 +149,6 @@ class Process:
         """As if the machine were gone."""
         self.child.send_signal(signal.SIGKILL)
         await self.child.wait()
-
-
-async def until_ready(client: httpx.AsyncClient) -> None:
-    async def not_ready() -> list[str]:
-        try:
-            told = (await client.get("/readyz")).json()
-        except httpx.TransportError:
-            return ["door"]
-        return [name for name, part in told["parts"].items() if not part["ready"]]
-
-    await eventually(not_ready, "every part is ready", holds=_is_empty, within=2 * LONG_ENOUGH)
-
-
-def _is_empty(parts: list[str]) -> bool:
-    return not parts
 
 
 @dataclass

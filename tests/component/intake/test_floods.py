@@ -9,7 +9,7 @@ from aiokafka import AIOKafkaProducer
 from shared.ledger.topics import inbox_topic
 from shared.testing.eventually import eventually
 from shared.testing.topic_reader import TopicReader, value_of
-from tests.component.intake.bench import Bench, Running, Sent, agree, binary, until_ready
+from tests.component.intake.bench import Bench, Running, Sent, agree, binary
 
 pytestmark = [pytest.mark.component, pytest.mark.asyncio(loop_scope="session")]
 
@@ -80,7 +80,7 @@ async def test_inboxes_are_read_in_turns(bench: Bench) -> None:
                 await bench.send(binary(late))
             finally:
                 await holding.execute(f"SELECT pg_advisory_unlock({LOCK_OF_OUTGOING})")
-            await until_ready(process.client)
+            await process.until_ready()
             await eventually(
                 lambda: bench.pool.fetchval(
                     "SELECT max(position) >= $1 FROM outgoing", before + len(flood) + 1
