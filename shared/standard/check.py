@@ -1,22 +1,16 @@
 """One plan held against the standard: what it holds of the elements, and what it lacks."""
 
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from shared.ledger import kebab
-from shared.ledger.elements import BETWEEN
-from shared.standard.carried import said_of
+from shared.standard.carried import Carrier, carriers_in, said_of, values_at
 from shared.standard.coverage import Coverage
 from shared.standard.export import exported
-from shared.standard.tree import Element
+from shared.standard.tree import Element, paths_in
 
-_IN_A_LIST: Final = "[]"
 _ADDRESS: Final = "Person demographics > Person's address"
 _OF_AN_ADDRESS: Final = (f"{_ADDRESS} > Address line 1", f"{_ADDRESS} > Postcode")
-_CARRIER: Final = re.compile(r"(?P<section>\w+)\.(?P<entry>\w+)(?P<path>[. ].*)?")
-_FROM_PROVENANCE: Final = " provenance."
 _PERFORMED: Final = "Performing professional"
 
 Plan = Mapping[str, Any]
@@ -55,12 +49,12 @@ def check(plan: Plan, coverage: Coverage) -> Checked:
     held: list[Element] = []
     lacking: list[Element] = []
     # What is derived, and what stands in a provenance, is held where the standard's form has it.
-    in_its_form = set(_paths_in(exported(plan, coverage, {}).document))
+    in_its_form = set(paths_in(exported(plan, coverage, {}).document))
     for element in coverage.elements:
         # Who performed something is a professional, which no path says.
         told = element.path in in_its_form or any(
             _holds(plan, carrier)
-            for carrier in coverage.carriers[element.path]
+            for carrier in carriers_in(coverage.carriers[element.path])
             if _PERFORMED not in element.path
         )
         (held if told else lacking).append(element)
@@ -74,45 +68,14 @@ def check(plan: Plan, coverage: Coverage) -> Checked:
     return Checked(held, lacking, missing, tuple(_criteria(plan, sendable=not missing)))
 
 
-def _holds(plan: Plan, carrier: str) -> bool:
-    found = _CARRIER.fullmatch(carrier)
-    if found is None:
-        return False
-    path = found["path"] or ""
-    for entry in _entries(plan, kebab(found["section"]), kebab(found["entry"])):
-        if _FROM_PROVENANCE in path:
-            field, _, member = path.partition(_FROM_PROVENANCE)
-            name = field.strip(".")
-            has_field = not name or any(_values(entry["content"], name.split(".")))
-            if has_field and any(_values(said_of(entry, name or None), member.split("."))):
-                return True
-        elif not path or any(_values(entry["content"], path.strip(".").split("."))):
+def _holds(plan: Plan, carrier: Carrier) -> bool:
+    for entry in _entries(plan, *carrier.kind):
+        if carrier.path and not any(values_at(entry["content"], carrier.path)):
+            continue
+        said = said_of(entry, ".".join(carrier.path) or None) if carrier.provenance else {}
+        if not carrier.provenance or any(values_at(said, carrier.provenance)):
             return True
     return False
-
-
-def _paths_in(given: Any, above: str = "") -> Iterator[str]:
-    """The elements of a document in the standard's form."""
-    for one in given if isinstance(given, list) else [given]:
-        for name, inner in one.items() if isinstance(one, Mapping) else ():
-            path = f"{above}{BETWEEN}{name}" if above else name
-            yield path
-            yield from _paths_in(inner, path)
-
-
-def _values(given: Any, path: Sequence[str]) -> Iterator[Any]:
-    """What stands at a path and is no blank; each item of a list that the path goes through."""
-    if isinstance(given, list):
-        for item in given:
-            yield from _values(item, path)
-    elif not path:
-        if given not in (None, "", {}):
-            yield given
-    elif isinstance(given, Mapping):
-        name = path[0].removesuffix(_IN_A_LIST)
-        inner = [given[name]] if name in given else given.values() if name == "*" else ()
-        for one in inner:
-            yield from _values(one, path[1:])
 
 
 def _is_asked_for(element: Element, plan: Plan) -> bool:

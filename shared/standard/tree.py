@@ -1,10 +1,10 @@
 """The 287 elements of the standard (DAPB4022 Amd 38/2021, content version 2.0), as a tree."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
-from typing import Final
+from typing import Any, Final
 
 from shared.ledger.elements import BETWEEN
 
@@ -49,6 +49,15 @@ class Element:
 def elements() -> tuple[Element, ...]:
     """All of them, each after the group that it stands in."""
     return tuple(_read(files(__package__).joinpath("pcsp_2_0.txt").read_text("utf-8")))
+
+
+def paths_in(document: Any, above: str = "") -> Iterator[str]:
+    """The paths of the elements that a document in the standard's form has."""
+    for one in document if isinstance(document, list) else [document]:
+        for name, inner in one.items() if isinstance(one, Mapping) else ():
+            path = f"{above}{BETWEEN}{name}" if above else name
+            yield path
+            yield from paths_in(inner, path)
 
 
 def _read(text: str) -> Iterator[Element]:

@@ -1,14 +1,12 @@
 """A plan in which everything is said is exported with every element of the standard."""
 
-from collections.abc import Iterator, Mapping
 from typing import Any, Final
 from uuid import uuid4
 
-from shared.ledger.elements import BETWEEN
 from shared.standard.check import check
 from shared.standard.declared import declared_code_lists, declared_coverage
 from shared.standard.export import exported
-from shared.standard.tree import elements
+from shared.standard.tree import elements, paths_in
 
 AT: Final = "2026-03-10T14:00:00Z"
 DICTIONARY: Final = "https://www.datadictionary.nhs.uk/data_elements"
@@ -183,14 +181,6 @@ def a_full_plan() -> dict[str, Any]:
         "contributors": [{**IN_FULL, "recorded_at": AT}],
     }
     return {"plan_id": "p", "sections": sections, "derived": derived}
-
-
-def paths_in(given: Any, above: str = "") -> Iterator[str]:
-    for one in given if isinstance(given, list) else [given]:
-        for name, inner in one.items() if isinstance(one, Mapping) else ():
-            path = f"{above}{BETWEEN}{name}" if above else name
-            yield path
-            yield from paths_in(inner, path)
 
 
 def test_every_element_of_a_full_plan_is_exported() -> None:
