@@ -11,10 +11,9 @@ from urllib.parse import quote
 
 import httpx
 import schemathesis
-from hypothesis import HealthCheck, Phase, given, settings
-from hypothesis import seed as seeded
 from schemathesis import GenerationMode
 
+from shared.testing.contracts.cases import cases_of
 from shared.testing.contracts.holding import Contract
 
 Json = dict[str, Any]
@@ -74,7 +73,7 @@ def drawn(service: str, contract: Contract, examples: int, random: Random) -> It
         declared = operation.definition.raw.get("parameters", ())
         names = frozenset((one["in"], one["name"]) for one in declared)
         for mode in GenerationMode.POSITIVE, GenerationMode.NEGATIVE:
-            for case in _cases(operation, mode, examples, random.randrange(2**32)):
+            for case in cases_of(operation, mode, examples, random.randrange(2**32)):
                 yield Drawn(
                     service,
                     operation.method.upper(),
@@ -92,25 +91,6 @@ def _operations_of(contract: Contract) -> Iterator[tuple[str, str]]:
         if path not in _NOT_DRAWN:
             for method in methods:
                 yield path, method
-
-
-def _cases(operation: Any, mode: GenerationMode, examples: int, number: int) -> list[Any]:
-    found: list[Any] = []
-
-    @seeded(number)
-    @settings(
-        max_examples=examples,
-        deadline=None,
-        database=None,
-        phases=[Phase.generate],
-        suppress_health_check=[*HealthCheck],
-    )
-    @given(operation.as_strategy(generation_mode=mode))
-    def draw(case: Any) -> None:
-        found.append(case)
-
-    draw()
-    return found
 
 
 def _values(given: Any) -> Json:

@@ -16,11 +16,10 @@ from typing import Any, Final
 from uuid import UUID
 
 import schemathesis
-from hypothesis import HealthCheck, Phase, given, settings
-from hypothesis import seed as seeded
 from schemathesis import GenerationMode
 
 import shared
+from shared.testing.contracts.cases import cases_of
 from shared.testing.contracts.holding import Contract
 
 Json = dict[str, Any]
@@ -115,8 +114,8 @@ class Requests:
             content = {"$ref": f"#/components/schemas/{type_}.content"}
             operation = self._operation(self._whole(type_, content) if is_whole else content)
             for mode in GenerationMode.POSITIVE, GenerationMode.NEGATIVE:
-                for given_ in _drawn(operation, mode, examples, self._random.randrange(2**32)):
-                    body = given_ if is_whole else self._around(type_, given_)
+                for case in cases_of(operation, mode, examples, self._random.randrange(2**32)):
+                    body = case.body if is_whole else self._around(type_, case.body)
                     yield self.made(body, type_, mode.value)
 
     def _whole(self, type_: str, content: Json) -> Json:
@@ -167,25 +166,6 @@ def _needed_by(form: Any, schemas: Json) -> Json:
             if name not in found:
                 found[name] = schemas[name]
                 left.append(found[name])
-    return found
-
-
-def _drawn(operation: Any, mode: GenerationMode, examples: int, number: int) -> list[Any]:
-    found: list[Any] = []
-
-    @seeded(number)
-    @settings(
-        max_examples=examples,
-        deadline=None,
-        database=None,
-        phases=[Phase.generate],
-        suppress_health_check=[*HealthCheck],
-    )
-    @given(operation.as_strategy(generation_mode=mode))
-    def draw(case: Any) -> None:
-        found.append(case.body)
-
-    draw()
     return found
 
 
