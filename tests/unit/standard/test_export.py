@@ -25,6 +25,15 @@ IN_FULL = {
     "team": "Falls",
     "contact": "01632 960110",
 }
+IN_FULL_AS_EXPORTED = {
+    "Name": "Sam Ferry-Synth",
+    "Role": {"text": "nurse"},
+    "Grade": "Band 7",
+    "Speciality": "F1",
+    "Professional identifier": "98A7654Z",
+    "Organisation": {"Coded value": "ZZC01", "Free text": "Riverside"},
+    "Contact details": "01632 960110",
+}
 EDITH = {"kind": "person", "name": "Edith Marlow-Synth"}
 TOLD_AT = "2026-03-10T14:00:00Z"
 STORED_AT = "2026-03-10T15:00:00Z"
@@ -344,15 +353,7 @@ def test_who_said_it_who_wrote_it_and_where_come_from_the_provenance() -> None:
         needs=[entry("formulation", "f1", {"text": "Together"}, stated_by=EDITH)],
     )
     (plan,) = told.document["Contingency/safety plans"]
-    assert plan["Performing professional"] == {
-        "Name": "Sam Ferry-Synth",
-        "Role": {"text": "nurse"},
-        "Grade": "Band 7",
-        "Speciality": "F1",
-        "Professional identifier": "98A7654Z",
-        "Organisation": {"Coded value": "ZZC01", "Free text": "Riverside"},
-        "Contact details": "01632 960110",
-    }
+    assert plan["Performing professional"] == IN_FULL_AS_EXPORTED
     assert plan["Person completing record"]["Date completed"] == STORED_AT
     assert plan["Location"] == [{"Free text": "Her kitchen"}, {"Coded value": "ZZC01"}]
     assert plan["Advance statement"]["Location"] == {"Free text": "Her kitchen"}
@@ -378,13 +379,9 @@ def test_of_a_professional_all_is_exported_that_they_say_of_themselves() -> None
     )
     (plan,) = told.document["Contingency/safety plans"]
     assert plan["Performing professional"] == {
+        **IN_FULL_AS_EXPORTED,
         "Name": "Jo Ferry-Synth",
-        "Role": {"text": "nurse"},
-        "Grade": "Band 7",
         "Speciality": "431",
-        "Professional identifier": "98A7654Z",
-        "Organisation": {"Coded value": "ZZC01", "Free text": "Riverside"},
-        "Contact details": "01632 960110",
     }
     # Who wrote it down is known by name and role alone; the rest they say of themselves.
     written = plan["Person completing record"]
