@@ -11,10 +11,12 @@ from functools import cache
 from importlib.resources import files
 from typing import Final
 
+from shared.ledger.names import UUID_TEXT
+
 FILE: Final = "known.json"
 
 _STEP: Final = re.compile(r"[./]")
-_OF_AN_ITEM: Final = r"[0-9]+|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+_OF_AN_ITEM: Final = f"[0-9]+|{UUID_TEXT}"
 _ITEM: Final = re.compile(_OF_AN_ITEM)
 
 Fields = Mapping[str, tuple[str, ...]]
