@@ -97,8 +97,10 @@ class Scope:
     def is_within(self, other: "Scope") -> bool:
         """True where it lets nobody see or do what the other does not."""
         return (
-            (other.sections is None or {*(self.sections or ())} <= {*other.sections})
-            and (other.sections is None or self.sections is not None)
+            (
+                other.sections is None
+                or (self.sections is not None and {*self.sections} <= {*other.sections})
+            )
             and {*self.labels} <= {*other.labels}
             and (other.contribute or not self.contribute)
         )
