@@ -24,7 +24,7 @@ _STATES: Final = {
     "plan-unmerged": "open",
     "entered-in-error": "ended",
 }
-# What follows them is no update: "still right", who may see it, talk about the plan.
+# They say who may see it, which is no update.
 _RESTRICTS: Final = ("restricted", "restriction-lifted")
 _BY: Final = ("kind", "name", "role", "organisation")
 _STATED_BY: Final = (*_BY, "relationship")

@@ -1,4 +1,4 @@
-"""Who may use a command, and in words: for the refusal of whoever may not, and for its contract."""
+"""Who may use a command, also in words, and what its rules are told that no content has."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
