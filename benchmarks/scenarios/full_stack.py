@@ -13,7 +13,6 @@ from uuid_utils.compat import uuid7
 
 import services.audit
 import services.plan
-import shared.chassis
 from benchmarks.measuring.clusters import Servers
 from benchmarks.measuring.load import apply_from_elsewhere
 from benchmarks.measuring.measure import Sample, must_be
@@ -26,9 +25,14 @@ from shared.ledger.topics import PLAN_CHANGES, dead_letters_topic, events_topic
 from shared.testing.events import History, headers_of, value_of
 from shared.testing.eventually import eventually
 from shared.testing.service import Bench, bench_of
-from shared.testing.stack import TestDatabase, create_topics, delete_topics, fresh_database
+from shared.testing.stack import (
+    EVERY_SERVICE,
+    TestDatabase,
+    create_topics,
+    delete_topics,
+    fresh_database,
+)
 
-_EVERY_SERVICE = Path(shared.chassis.__path__[0]) / "database" / "migrations" / "every_service"
 _READERS = {"plan": services.plan, "audit": services.audit}
 
 
@@ -84,7 +88,7 @@ async def _readers(bench: Bench, servers: Servers) -> AsyncIterator[_Readers]:
                 fresh_database(
                     servers.postgres_url,
                     name,
-                    _EVERY_SERVICE,
+                    EVERY_SERVICE,
                     Path(package.__path__[0]) / "migrations",
                 )
             )

@@ -4,21 +4,17 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from itertools import islice
-from pathlib import Path
 from uuid import UUID
 
 import asyncpg
 from uuid_utils.compat import uuid7
 
-import shared.chassis
 from benchmarks.measuring.clusters import Servers
 from benchmarks.measuring.measure import must_be
 from benchmarks.scenarios.subject import LONGEST_STREAM, sample_state
 from services.goals.section import SECTION
-from shared.testing.stack import TestDatabase, fresh_database
+from shared.testing.stack import OF_A_SECTION, TestDatabase, fresh_database
 
-_MIGRATIONS = Path(shared.chassis.__path__[0]) / "database" / "migrations"
-_FOLDERS = (_MIGRATIONS / "every_service", _MIGRATIONS / "section")
 _COLUMNS = (
     *("originator_id", "originator_version", "topic", "state"),
     *("notification_id", "recorded_at", "traceparent", "leaf_hash"),
@@ -31,7 +27,7 @@ _PLANS = 500
 @asynccontextmanager
 async def fresh_ledger(servers: Servers, events: int = 0) -> AsyncIterator[TestDatabase]:
     """A ledger with this many events and receipts in it already."""
-    async with fresh_database(servers.postgres_url, SECTION.name, *_FOLDERS) as database:
+    async with fresh_database(servers.postgres_url, SECTION.name, *OF_A_SECTION) as database:
         if events:
             await _fill(database, events)
         await servers.checkpoint()

@@ -11,7 +11,6 @@ from uuid import UUID
 import asyncpg
 
 import services.audit
-import shared.chassis
 from benchmarks.measuring.clusters import Servers
 from benchmarks.measuring.measure import Sample, closed_loop, must_be
 from benchmarks.scenarios.append import Scenario
@@ -24,13 +23,12 @@ from services.audit.record.reading import record_of_message
 from services.audit.store.log import add_tiles
 from services.audit.store.records import AuditStore
 from shared.chassis.database.database import Database
-from shared.testing.stack import TestDatabase, fresh_database
+from shared.testing.stack import EVERY_SERVICE, TestDatabase, fresh_database
 from shared.tlog.merkle import check_inclusion, leaf_hash
 from shared.tlog.notes import SigningKey
 from shared.tlog.policy import Policy
 from shared.tlog.tiles import WIDTH, TileWriter
 
-_EVERY_SERVICE = Path(shared.chassis.__path__[0]) / "database" / "migrations" / "every_service"
 _OWN = Path(services.audit.__path__[0]) / "migrations"
 _SEALED = 8_192
 _BATCH = 512
@@ -108,7 +106,7 @@ async def select_one(servers: Servers, seconds: float) -> Sample:
 @asynccontextmanager
 async def _audit(servers: Servers) -> AsyncIterator[tuple[TestDatabase, Database]]:
     async with (
-        fresh_database(servers.postgres_url, "audit", _EVERY_SERVICE, _OWN) as made,
+        fresh_database(servers.postgres_url, "audit", EVERY_SERVICE, _OWN) as made,
         Database(made.url) as database,
     ):
         yield made, database

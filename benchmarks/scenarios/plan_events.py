@@ -11,13 +11,13 @@ from aiokafka import AIOKafkaProducer
 from uuid_utils.compat import uuid7
 
 import services.plan
-import shared.chassis
 from benchmarks.measuring.clusters import Servers
 from shared.chassis.settings import Settings
 from shared.ledger import RecordedEvent
 from shared.ledger.topics import PLAN_CHANGES, dead_letters_topic, events_topic
 from shared.testing.events import History, headers_of, value_of
 from shared.testing.stack import (
+    EVERY_SERVICE,
     TestDatabase,
     create_topics,
     delete_topics,
@@ -29,7 +29,7 @@ EVENTS_OF_A_PLAN = 40
 _PARTITIONS = 4
 _SECTIONS = ("person", "needs", "goals")
 _MIGRATIONS = (
-    Path(shared.chassis.__path__[0]) / "database" / "migrations" / "every_service",
+    EVERY_SERVICE,
     Path(services.plan.__path__[0]) / "migrations",
 )
 _WORDS = {"text": "Walk to the shop and back by myself before Christmas, with the frame"}

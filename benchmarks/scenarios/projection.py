@@ -16,7 +16,6 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from uuid_utils.compat import uuid7
 
 import services.plan
-import shared.chassis
 from benchmarks.measuring.clusters import Servers
 from benchmarks.measuring.measure import Sample, must_be, of_latencies
 from benchmarks.measuring.processor import Processes, Used
@@ -51,6 +50,7 @@ from shared.ledger.topics import EVENTS_PATTERN
 from shared.testing.events import History
 from shared.testing.eventually import eventually
 from shared.testing.stack import (
+    EVERY_SERVICE,
     create_topics,
     delete_topics,
     fresh_database,
@@ -65,7 +65,7 @@ _PARTITIONS = 4
 _SECTIONS = ("person", "needs", "goals")
 _QUIET_A_SECOND = 20
 _MIGRATIONS = (
-    Path(shared.chassis.__path__[0]) / "database" / "migrations" / "every_service",
+    EVERY_SERVICE,
     Path(services.plan.__path__[0]) / "migrations",
 )
 _WORDS = {"text": "Walk to the shop and back by myself before Christmas, with the frame"}

@@ -40,6 +40,7 @@ from shared.testing.contracts.holding import holding_to
 from shared.testing.eventually import LONG_ENOUGH, eventually
 from shared.testing.files import File
 from shared.testing.stack import (
+    OF_A_SECTION,
     PARTITIONS,
     TestDatabase,
     create_topics,
@@ -50,12 +51,7 @@ from shared.testing.stack import (
 from shared.testing.tokens import ISS, TestIssuer
 from shared.testing.topic_reader import TopicReader
 
-_CHASSIS = Path(shared.chassis.__path__[0])
-_FOLDERS = (
-    _CHASSIS / "database" / "migrations" / "every_service",
-    _CHASSIS / "database" / "migrations" / "section",
-)
-_ROOT = _CHASSIS.parents[1]
+_ROOT = Path(shared.chassis.__path__[0]).parents[1]
 
 ORGANISATIONS = ("zzg01", "zzc01", "zzl01", "zzh01", "zzp01", "zzg02")
 """Those who have a topic for their receipts, where a test names no others."""
@@ -341,7 +337,7 @@ async def bench_of(
     topics = sorted(prefix + name for name in names - set(without))
     async with AsyncExitStack() as opened:
         database = await opened.enter_async_context(
-            fresh_database(postgres_url, section.name, *_FOLDERS)
+            fresh_database(postgres_url, section.name, *OF_A_SECTION)
         )
         pool = await opened.enter_async_context(
             asyncpg.create_pool(database.owner_url, min_size=1, max_size=2)

@@ -10,10 +10,17 @@ from urllib.parse import urlsplit, urlunsplit
 import asyncpg
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
+import shared.chassis.database
 from shared.chassis.database.migrate import migrate
 
 PARTITIONS = 2
 """Partitions of an event topic in tests: more than one, and few."""
+
+_MIGRATIONS = Path(shared.chassis.database.__path__[0]) / "migrations"
+EVERY_SERVICE = _MIGRATIONS / "every_service"
+"""The folder of the migrations that every service has."""
+OF_A_SECTION = (EVERY_SERVICE, _MIGRATIONS / "section")
+"""The folders of those that a section has."""
 
 _WRITER = "ledger_writer"
 

@@ -22,7 +22,6 @@ from shared.ledger.topics import AUDIT_RECORDS, events_topic
 from shared.testing.eventually import eventually
 from shared.testing.stack import TestDatabase, create_topics, fresh_prefix
 
-EVERY_SERVICE = Path(shared.chassis.__path__[0]) / "database" / "migrations" / "every_service"
 OWN = Path(services.audit.__path__[0]) / "migrations"
 ROOT = Path(shared.chassis.__path__[0]).parents[1]
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

@@ -8,8 +8,8 @@ import pytest_asyncio
 
 from shared.chassis.database.database import Database
 from shared.ledger.topics import dead_letters_topic
-from shared.testing.stack import create_topics, fresh_database
-from tests.component.audit.bench import EVERY_SERVICE, OWN, Bench
+from shared.testing.stack import EVERY_SERVICE, create_topics, fresh_database
+from tests.component.audit.bench import OWN, Bench
 from tests.component.audit.door import Door, open_door
 
 

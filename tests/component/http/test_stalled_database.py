@@ -23,20 +23,18 @@ from fastapi import FastAPI
 
 import services.audit.app
 import services.plan.app
-import shared.chassis
 from deploy.local.stack.issuer import ISS, Issuer
 from shared.chassis.settings import Settings
 from shared.cli.token import professional
 from shared.ledger.topics import AUDIT_RECORDS, PLAN_CHANGES, dead_letters_topic
 from shared.testing.eventually import eventually
 from shared.testing.service import Door, contribution
-from shared.testing.stack import create_topics, fresh_database, fresh_prefix
+from shared.testing.stack import EVERY_SERVICE, create_topics, fresh_database, fresh_prefix
 from tests.component.http.goals import AGREE, GOAL, NURSE, PLAN, REWORD, WORDS, Goals, problem
 
 pytestmark = [pytest.mark.component, pytest.mark.asyncio(loop_scope="session")]
 
 NOBODYS = "0199c0de-0000-7000-8000-00000000ffff"
-EVERY_SERVICE = Path(shared.chassis.__path__[0]) / "database" / "migrations" / "every_service"
 READERS = 12
 CONTRIBUTORS = 6
 FAR_TOO_LONG = 20.0

@@ -30,15 +30,20 @@ from shared.ledger.topics import (
     receipts_topic,
 )
 from shared.testing.service import contribution, reserved_port, until_ready
-from shared.testing.stack import TestDatabase, create_topics, fresh_database, fresh_prefix
+from shared.testing.stack import (
+    EVERY_SERVICE,
+    TestDatabase,
+    create_topics,
+    fresh_database,
+    fresh_prefix,
+)
 from shared.testing.topic_reader import TopicReader
 
-_CHASSIS = Path(shared.chassis.__path__[0])
 _FOLDERS = (
-    _CHASSIS / "database" / "migrations" / "every_service",
+    EVERY_SERVICE,
     Path(services.intake.__path__[0]) / "migrations",
 )
-ROOT = _CHASSIS.parents[1]
+ROOT = Path(shared.chassis.__path__[0]).parents[1]
 ORGANISATIONS = ("zzc01", "zzg01", "x-harbour-homes")
 NOT_REGISTERED = "zzx99"
 SECTIONS = ("goals", "person", "care_team")

@@ -15,7 +15,6 @@ import stamina
 from aiokafka import AIOKafkaProducer
 
 import services.plan
-import shared.chassis
 from deploy.local.stack.issuer import ISS, Issuer
 from services.plan.app import create_app
 from services.plan.doors.events import CONSUMER, FoldEvents
@@ -39,7 +38,6 @@ from shared.testing.stack import TestDatabase, fresh_prefix
 from tests.component.plan.withheld.readers import let_in, related
 from tests.faults.judge.published import difference
 
-EVERY_SERVICE = Path(shared.chassis.__path__[0]) / "database" / "migrations" / "every_service"
 OWN = Path(services.plan.__path__[0]) / "migrations"
 SECTIONS = ("person", "needs", "goals")
 BATCH = 7

@@ -9,8 +9,8 @@ import pytest_asyncio
 from deploy.local.stack.issuer import Issuer
 from shared.chassis.database.database import Database
 from shared.ledger.topics import AUDIT_RECORDS, PLAN_CHANGES, dead_letters_topic
-from shared.testing.stack import create_topics, fresh_database
-from tests.component.plan.bench import EVERY_SERVICE, OWN, SECTIONS, Bench
+from shared.testing.stack import EVERY_SERVICE, create_topics, fresh_database
+from tests.component.plan.bench import OWN, SECTIONS, Bench
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,6 @@ import pytest
 import pytest_asyncio
 
 import services.plan
-import shared.chassis
 from services.plan import rebuild as rebuilding
 from services.plan.doors.events import CONSUMER, FoldEvents
 from services.plan.rebuild import EventUnreadable, ModelsDiffer, main, rebuild
@@ -24,12 +23,12 @@ from shared.chassis.settings import Settings
 from shared.ledger import RecordedEvent
 from shared.testing.events import History, record_of
 from shared.testing.hostile import as_it_comes, history_of
-from shared.testing.stack import fresh_database
+from shared.testing.stack import EVERY_SERVICE, fresh_database
 
 pytestmark = [pytest.mark.component, pytest.mark.asyncio(loop_scope="session")]
 
 FOLDERS = (
-    Path(shared.chassis.__path__[0]) / "database" / "migrations" / "every_service",
+    EVERY_SERVICE,
     Path(services.plan.__path__[0]) / "migrations",
 )
 EVERYTHING = "SELECT * FROM plan ORDER BY plan_id"

@@ -6,13 +6,13 @@ import asyncpg
 import pytest_asyncio
 
 from shared.chassis.store.rows import Appends, appends
-from shared.testing.stack import TestDatabase, fresh_database
-from tests.component.store.ledger import FOLDERS, Proxy
+from shared.testing.stack import OF_A_SECTION, TestDatabase, fresh_database
+from tests.component.store.ledger import Proxy
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def made(postgres_url: str) -> AsyncIterator[TestDatabase]:
-    async with fresh_database(postgres_url, "events", *FOLDERS) as database:
+    async with fresh_database(postgres_url, "events", *OF_A_SECTION) as database:
         yield database
 
 

@@ -17,8 +17,6 @@ from shared.testing.eventually import eventually
 from shared.testing.stack import TestDatabase
 
 ROOT = Path(shared.chassis.__path__[0]).parents[1]
-MIGRATIONS = Path(shared.chassis.__path__[0]) / "database" / "migrations"
-FOLDERS = (MIGRATIONS / "every_service", MIGRATIONS / "section")
 APPEND_LOCK = 7411
 _SSL_REQUEST = (80_877_103).to_bytes(4, "big")  # PostgreSQL's protocol, 54.7
 

@@ -5,7 +5,6 @@ import hashlib
 import sys
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 from unittest import TestCase
 from urllib.parse import urlsplit
@@ -31,7 +30,6 @@ from eventsourcing.persistence import (
 )
 from eventsourcing.utils import Environment, get_topic
 
-import shared.chassis
 from services.goals.domain import Goal
 from services.goals.section import SECTION
 from shared.chassis.store.library_module import (
@@ -41,7 +39,7 @@ from shared.chassis.store.library_module import (
     Factory,
 )
 from shared.ledger import Agent, CodedText, NeedRef, Organisation, Provenance
-from shared.testing.stack import TestDatabase, fresh_database
+from shared.testing.stack import OF_A_SECTION, TestDatabase, fresh_database
 
 # The suites import a cipher that needs pycryptodome; the library has the same on cryptography.
 sys.modules.setdefault("eventsourcing.cipher", cryptography)
@@ -52,15 +50,12 @@ from eventsourcing.tests.persistence import (  # noqa: E402
     NonInterleavingNotificationIDsBaseCase,
 )
 
-MIGRATIONS = Path(shared.chassis.__path__[0]) / "database" / "migrations"
-FOLDERS = (MIGRATIONS / "every_service", MIGRATIONS / "section")
-
 pytestmark = [pytest.mark.component]
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def ledger(postgres_url: str) -> AsyncIterator[TestDatabase]:
-    async with fresh_database(postgres_url, "recorder", *FOLDERS) as made:
+    async with fresh_database(postgres_url, "recorder", *OF_A_SECTION) as made:
         yield made
 
 

@@ -2,13 +2,11 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 import asyncpg
 from aiokafka import AIOKafkaProducer
 from opentelemetry.metrics import CallbackOptions
 
-import shared.chassis
 from shared.chassis.database.database import Database
 from shared.chassis.kafka.consumer import BatchConsumer
 from shared.chassis.kafka.dead_letters import Record
@@ -18,7 +16,6 @@ from shared.chassis.telemetry import Count, counter
 from shared.testing.eventually import LONG_ENOUGH, eventually
 from shared.testing.stack import TestDatabase, create_topics, fresh_prefix
 
-EVERY_SERVICE = Path(shared.chassis.__path__[0]) / "database" / "migrations" / "every_service"
 SEEN = "CREATE TABLE seen (topic text, partition int, record_offset bigint, instance text,"
 SEEN += " PRIMARY KEY (topic, partition, record_offset));"
 SEEN += " GRANT SELECT, INSERT ON seen TO ledger_writer"

@@ -7,8 +7,8 @@ import asyncpg
 import pytest_asyncio
 
 from shared.chassis.database.database import Database
-from shared.testing.stack import create_topics, fresh_database
-from tests.component.kafka.consumer.bench import EVERY_SERVICE, SEEN, Bench
+from shared.testing.stack import EVERY_SERVICE, create_topics, fresh_database
+from tests.component.kafka.consumer.bench import SEEN, Bench
 
 
 @pytest_asyncio.fixture(loop_scope="session")

@@ -28,8 +28,6 @@ from shared.testing.stack import PARTITIONS, TestDatabase
 from shared.testing.topic_reader import TopicReader
 
 ROOT = Path(shared.chassis.__path__[0]).parents[1]
-MIGRATIONS = Path(shared.chassis.__path__[0]) / "database" / "migrations"
-FOLDERS = (MIGRATIONS / "every_service", MIGRATIONS / "section")
 TRACEPARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
 

@@ -10,14 +10,20 @@ import shared.chassis
 import shared.chassis.kafka.relay
 from services.goals.section import SECTION
 from shared.ledger.topics import AUDIT_RECORDS, events_topic
-from shared.testing.stack import TestDatabase, create_topics, fresh_database, fresh_prefix
+from shared.testing.stack import (
+    OF_A_SECTION,
+    TestDatabase,
+    create_topics,
+    fresh_database,
+    fresh_prefix,
+)
 from shared.testing.topic_reader import TopicReader
-from tests.component.kafka.relay.bench import FOLDERS, Bench
+from tests.component.kafka.relay.bench import Bench
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def made(postgres_url: str) -> AsyncIterator[TestDatabase]:
-    async with fresh_database(postgres_url, "relay", *FOLDERS) as database:
+    async with fresh_database(postgres_url, "relay", *OF_A_SECTION) as database:
         yield database
 
 

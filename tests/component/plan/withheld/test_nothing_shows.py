@@ -15,8 +15,8 @@ from services.plan.doors.api import INCLUDES
 from services.plan.doors.differences import JSON_PATCH
 from shared.chassis.database.database import Database
 from shared.cli.token import person, professional, related_person
-from shared.testing.stack import fresh_database
-from tests.component.plan.bench import EVERY_SERVICE, OWN, Bench, codes, fold_directly, plan_store
+from shared.testing.stack import EVERY_SERVICE, fresh_database
+from tests.component.plan.bench import OWN, Bench, codes, fold_directly, plan_store
 from tests.component.plan.withheld.plans import Planted, PlantedPlan
 from tests.component.plan.withheld.readers import let_in, proxy, related
 
