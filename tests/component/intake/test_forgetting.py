@@ -39,10 +39,5 @@ async def test_only_what_is_published_and_old_is_removed(bench: Bench, intake: R
     assert await positions(bench.pool) == [rows[-1], rows[-1] + 1]
 
 
-async def noted(pool: asyncpg.Pool) -> int | None:
-    at: int | None = await pool.fetchval(MARK)
-    return at
-
-
 async def positions(pool: asyncpg.Pool) -> list[int]:
     return [row["position"] for row in await pool.fetch("SELECT position FROM outgoing ORDER BY 1")]
