@@ -18,7 +18,7 @@ from shared.ledger.names import trace_of
 from shared.ledger.topics import AUDIT_RECORDS, commands_topic, named_topic, receipts_topic
 
 SERVICE: Final = "intake"
-TOO_MANY: Final = "More of this inbox could not be read than is kept: these are only counted."
+TOO_MANY: Final = "Too many messages of this inbox could not be read: these are counted, not kept."
 
 
 def command(judged: Judged, roles: Sequence[str], prefix: str) -> Outgoing:

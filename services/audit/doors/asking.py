@@ -27,7 +27,7 @@ ASKED: Final = ("Ledger-Access-Id", "Ledger-Policy")
 """The headers of an answer of the audit."""
 
 _JSON: Final = "application/json"
-_OF_ONESELF: Final = "Nobody asks the audit about themselves as its officer."
+_OF_ONESELF: Final = "An officer cannot ask the audit about themselves."
 _OF_OTHERS: Final = (
     "You see what your own organisation did. Name a plan of somebody whom it looks after to see "
     "what others did there."

@@ -51,7 +51,11 @@ class RelationshipKind(Choice):
     CASELOAD = "caseload", "Caseload", "The person is on their caseload."
     SOCIAL_CARE = "social-care", "Social care", "They provide or arrange social care."
     COMMISSIONED_SERVICE = "commissioned-service", "Commissioned service", "They were commissioned."
-    SELF_CLAIMED = "self-claimed", "Self-claimed", "They say so themselves; for a time."
+    SELF_CLAIMED = (
+        "self-claimed",
+        "Self-claimed",
+        "The organisation says so itself, for a limited time.",
+    )
     EMERGENCY = "emergency", "Emergency", "They look after the person in an emergency."
 
 
@@ -161,7 +165,7 @@ IsClaimed = Annotated[
     bool,
     titled(
         "Self-claimed",
-        "That only the organisation says so: neither the person, nor a registration service or an "
+        "Whether only the organisation says so, and not the person, a registration service or an "
         "officer.",
     ),
 ]
@@ -188,18 +192,19 @@ SELF_CLAIMED_TOO_LONG = Refusal(
 CLAIM_IS_OVER = Refusal(
     "self-claimed-already-over",
     "It would be over already",
-    "What an organisation claims for itself lets it in from now on. Give a `live_until` that is "
-    "still to come, or leave it out.",
+    "A claim counts from now on, and this one would have ended. Give a `live_until` that is still "
+    "to come, or leave it out.",
 )
 NOT_CLAIMED = Refusal(
     "relationship-not-self-claimed",
     "There is nothing to confirm",
-    "Nobody has only claimed this: the person, a registration service or an officer said so.",
+    "This is no claim: the person, a registration service or an officer has recorded or confirmed "
+    "it.",
 )
 CONFLICT_OF_INTEREST = Refusal(
     "conflict-of-interest",
     "There is a conflict of interest",
-    "Nobody opens a plan to their own organisation as an officer. Ask an officer of another "
+    "An officer cannot open a plan to their own organisation. Ask an officer of another "
     "organisation that looks after the person.",
 )
 NOT_AN_EXTENSION = Refusal(

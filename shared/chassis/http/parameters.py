@@ -122,7 +122,7 @@ def judge_parameters(
 def must_be_a_section(name: str) -> str:
     """The name of one of the sections; what nobody has would be answered as if it were empty."""
     if name not in section_names():
-        detail = f"There is no such section. There are {', '.join(section_names())}."
+        detail = f"There is no such section. The sections are {', '.join(section_names())}."
         raise parameter_invalid("section", detail, "one-of")
     return name
 

@@ -206,9 +206,9 @@ class Entry(Aggregate):
 
     @common("Mark in error", by=_ANYBODY)
     def mark_in_error(self, provenance: Provenance, reason: str | None = None) -> None:
-        """Take out for good what was never right: its origin does, or the person who said it.
+        """Take out for good what was never right.
 
-        Of what has an owner, the owner does, whoever had it before.
+        Its origin may do so, or the person who said it. Where it has an owner, only the owner may.
         """
         reason = need_reason(reason)
         if self.owners is not None:
