@@ -2,6 +2,7 @@
 
 from shared.chassis.wire.shapes import schema_of
 from shared.contracts.envelopes.parts import COMMAND, ID, VERSION, Schema, or_null, split
+from shared.contracts.refusals import refused_to_all, refused_to_changes
 from shared.ledger import Claim, Visibility
 
 
@@ -12,6 +13,8 @@ def contribution() -> Schema:
     return {
         "title": "Contribution",
         "description": "What a contributor submits; a null is the same as leaving out.",
+        "x-refuses": refused_to_all(),
+        "x-refuses-changes": refused_to_changes(),
         "type": "object",
         "properties": {
             "contribution_id": {

@@ -24,6 +24,8 @@ _SAID_ONLY: Final = frozenset(
         "examples",
         "x-values",
         "x-languages",
+        "x-refuses",
+        "x-refuses-changes",
     }
 )
 _WALKED: Final = frozenset(
