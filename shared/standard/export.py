@@ -55,6 +55,13 @@ NO_PLAIN_YES: Final = (
     "The answer is no plain yes to what the plan says now; the plan has it in full."
 )
 LACKS_MANDATORY: Final = "It lacks what the standard does not let one of these be without."
+_ABOUT: Final = (("stewardship", "agreement"), ("stewardship", "review"))
+"""What stands where its subject does, one of each subject."""
+EARLIER: Final = (
+    "The standard has one place for it, and a later one of the same subject stands there."
+)
+NO_SUBJECT: Final = "The standard has no place for one about this."
+ONLY_THE_NEXT: Final = "The standard has a place for the next review, and none for those held."
 
 
 @dataclass(frozen=True)
@@ -133,7 +140,23 @@ class _Walk:
                     entry["entry_id"],
                 ) not in self.placed:
                     self.left_out.append({**ref, "why": _NO_TREE})
+        for kind in _ABOUT:
+            self._tell_of_others(kind)
         return Exported(document, self.shortened, self.left_out)
+
+    def _tell_of_others(self, kind: tuple[str, str]) -> None:
+        """Say which agreements and reviews have no place, and which reviews were held."""
+        entries = self._entries.get(kind, [])
+        section = kind[0]
+        placed = [one for one in entries if (section, one["entry_id"]) in self.placed]
+        subjects = [one["content"].get("subject") for one in placed]
+        for one in entries:
+            ref, content = {"section": section, "entry_id": one["entry_id"]}, one["content"]
+            if one not in placed:
+                why = EARLIER if content.get("subject") in subjects else NO_SUBJECT
+                self.left_out.append({**ref, "why": why, "whole": content})
+            elif held := content.get("held"):
+                self.left_out.append({**ref, "field": "held", "why": ONLY_THE_NEXT, "whole": held})
 
     @cached_property
     def _below(self) -> Mapping[str, list[Element]]:
@@ -254,10 +277,12 @@ class _Walk:
                 for one, given in zip(entries, refs, strict=True)
                 if any(_is(ref, at) for ref in (given if isinstance(given, list) else [given]))
             ]
-        if kind in (("stewardship", "agreement"), ("stewardship", "review")):
+        if kind in _ABOUT:
             about = [one for one in entries if _is(one["content"].get("subject"), at)]
             # The one that was said last, which may have been written down before another.
-            return sorted(about, key=lambda one: str(one.get("stated_at") or ""))[-1:]
+            last = sorted(about, key=lambda one: str(one.get("stated_at") or ""))[-1:]
+            self.placed.update((kind[0], one["entry_id"]) for one in last)
+            return last
         return entries
 
     def _held(self, element: Element, carriers: Sequence[Carrier], at: At) -> Iterator[At]:

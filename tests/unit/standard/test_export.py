@@ -5,7 +5,14 @@ from typing import Any
 import pytest
 
 from shared.standard.declared import declared_code_lists, declared_coverage
-from shared.standard.export import LACKS_MANDATORY, Exported, exported
+from shared.standard.export import (
+    EARLIER,
+    LACKS_MANDATORY,
+    NO_SUBJECT,
+    ONLY_THE_NEXT,
+    Exported,
+    exported,
+)
 from shared.standard.limits import CODE_UNKNOWN, NO_PLACE, TOO_LONG
 from shared.standard.released import FILE_STAYS, NOT_FOR_THE_PERSON
 from shared.standard.tree import elements
@@ -153,6 +160,28 @@ def test_of_two_agreements_the_one_that_was_said_last_is_exported() -> None:
     )
     agreed = told.document["Care and support plan"]
     assert agreed["Agreed with person or legitimate representative"]["Person full name"] == "Edith"
+    (earlier,) = [one for one in told.left_out if one["why"] == EARLIER]
+    assert earlier == {
+        **ref("stewardship", "old"), "why": EARLIER, "whole": {**content, "name": "Tom"},
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", ["agreement", "review"])
+def test_an_agreement_or_a_review_that_has_no_place_is_told_whole(kind: str) -> None:
+    content = {"subject": ref("goals", "g1"), "outcome": "yes"}
+    told = out(stewardship=[entry(kind, "s1", content)])
+    assert told.left_out == [{**ref("stewardship", "s1"), "why": NO_SUBJECT, "whole": content}]
+
+
+def test_the_reviews_that_were_held_are_told_since_only_the_next_one_has_a_place() -> None:
+    held = [{"held_on": "2026-01-05", "kind": "formal", "outcome": "Goes well"}]
+    told = out(
+        stewardship=[entry("review", "r", {"subject": "plan", "interval": "P6M", "held": held})]
+    )
+    assert told.document["Care and support plan"]["Planned review date/interval"] == "P6M"
+    assert told.left_out == [
+        {**ref("stewardship", "r"), "field": "held", "why": ONLY_THE_NEXT, "whole": held}
+    ]
 
 
 def test_what_is_left_out_is_told_whole_with_the_limit_that_it_passes() -> None:
