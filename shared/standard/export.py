@@ -25,7 +25,7 @@ from shared.standard.carried import (
 from shared.standard.coverage import Coverage
 from shared.standard.derived import derived_of, member_of
 from shared.standard.limits import NO_PLACE, taken_of
-from shared.standard.released import files_of, released
+from shared.standard.released import files_of, released, without_excluded
 from shared.standard.tree import Element
 
 STANDARD: Final[Mapping[str, str]] = {
@@ -140,8 +140,8 @@ class _Walk:
                     entry["entry_id"],
                 ) not in self.placed:
                     self.left_out.append({**ref, "why": _NO_TREE})
-        for kind in _ABOUT:
-            self._tell_of_others(kind)
+        for about in _ABOUT:
+            self._tell_of_others(about)
         return Exported(document, self.shortened, self.left_out)
 
     def _tell_of_others(self, kind: tuple[str, str]) -> None:
@@ -176,7 +176,9 @@ class _Walk:
                 kind = (section, entry["entry_type"])
                 content, stays = released(entry["content"])
                 if content is not None and kind in self._kinds:
-                    stays = [*stays, *files_of(content)]
+                    shut_out = (entry.get("derived") or {}).get("not_to_be_called") or ()
+                    content, not_called = without_excluded(content, shut_out)
+                    stays = [*stays, *not_called, *files_of(content)]
                 ref = {"section": section, "entry_id": entry["entry_id"]}
                 self.left_out.extend({**ref, **one} for one in stays)
                 if content is not None:

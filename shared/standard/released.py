@@ -1,6 +1,6 @@
 """What of an entry may leave with an export, and what of it stays here."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from shared.standard.carried import Given
@@ -9,6 +9,9 @@ ABOUT_OTHERS: Final = "It is about somebody else, and stays here until that mark
 NOT_FOR_THE_PERSON: Final = (
     "It is withheld from the person. The standard cannot say so, and a receiver could show it to "
     "them."
+)
+NOT_TO_BE_CALLED: Final = (
+    "They must not be contacted. The standard cannot say so here, and a receiver would call them."
 )
 FILE_STAYS: Final = "The standard has no place for a file, or for what is seen and said in it."
 
@@ -42,6 +45,16 @@ def released(content: Given) -> tuple[Given | None, list[Given]]:
         if key and isinstance(left.get(first), Mapping):
             left[first] = {of: said for of, said in left[first].items() if of != key}
     return left, [{"fields": names, "why": why}]
+
+
+def without_excluded(content: Given, items: Sequence[str]) -> tuple[Given, list[Given]]:
+    """A contingency plan without the contacts who must not be called, and what stays and why."""
+    contacts = content.get("contacts") or ()
+    if not items:
+        return content, []
+    stay = [one for one in contacts if one.get("item_id") in items]
+    left = {**content, "contacts": [one for one in contacts if one not in stay]}
+    return left, [{"field": "contacts", "why": NOT_TO_BE_CALLED, "whole": one} for one in stay]
 
 
 def files_of(content: Given) -> Iterator[Given]:

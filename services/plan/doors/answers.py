@@ -170,6 +170,16 @@ class DerivedOfEntry(TypedDict):
     ]
     agreement: NotRequired[Annotated[AgreementStands, titled("Agreement", "The latest one.")]]
     review: NotRequired[Annotated[ReviewStands, titled("Review", "The next one.")]]
+    not_to_be_called: NotRequired[
+        Annotated[
+            list[UUID],
+            titled(
+                "Not to be called",
+                "Of a contingency plan: the items of its contacts who must not be contacted, since "
+                "a personal contact of that name is excluded, on the plan or set aside.",
+            ),
+        ]
+    ]
     stale_after: NotRequired[
         Annotated[
             datetime, titled("Stale after", "From then on nobody should take it for up to date.")

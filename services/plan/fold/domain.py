@@ -23,6 +23,8 @@ from shared.ledger.recorded_event import (
 
 EntryKey = tuple[str, UUID]
 
+ENTERED_IN_ERROR: Final = "entered-in-error"
+
 _PERSON: Final = "person"
 _IN_PLAN: Final = {
     Change.CREATED.value: True,
@@ -154,7 +156,7 @@ class PlanEntry:
     def state(self) -> str:
         """``current``, ``withdrawn`` or ``entered-in-error``."""
         if self.is_in_error:
-            return "entered-in-error"
+            return ENTERED_IN_ERROR
         return "current" if self.current else "withdrawn"
 
 

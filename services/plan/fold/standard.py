@@ -28,7 +28,7 @@ from services.plan.fold.findings.facts import (
     is_ref,
     key_of,
 )
-from services.plan.fold.findings.people import missing_elements
+from services.plan.fold.findings.people import missing_elements, not_to_be_called
 from services.plan.fold.findings.reviews import (
     DUE_SOON_DAYS,
     changed_since,
@@ -147,6 +147,8 @@ def of_an_entry(plan: PlanFacts, said: Said, today: Today) -> dict[str, Any]:
             {"section": section, "entry_id": entry_id} for section, entry_id in plan.below[said.key]
         ]
     derived |= _agreement(plan, said.key) | _review(plan, said.key, today)
+    if said.kind == CONTINGENCY_PLAN and (shut_out := not_to_be_called(plan, said)):
+        derived["not_to_be_called"] = shut_out
     until = _stale_after(plan, said, today)
     return {**derived, "stale_after": until} if until is not None else derived
 

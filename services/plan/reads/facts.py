@@ -9,7 +9,7 @@ from uuid import UUID
 import msgspec
 import orjson
 
-from services.plan.fold.domain import is_update
+from services.plan.fold.domain import ENTERED_IN_ERROR, is_update
 from services.plan.fold.findings.facts import (
     Changed,
     Changes,
@@ -56,6 +56,7 @@ class _Body(msgspec.Struct, gc=False):
     stated_at: datetime
     content: dict[str, Any]
     confirmed_at: datetime | None = None
+    state: str | None = None
 
 
 _body_of = msgspec.json.Decoder(_Body).decode
@@ -215,6 +216,7 @@ def said_of(section: str, entry_id: str, body: bytes, withheld: Withheld = NOTHI
         recorded_at=told.recorded_at,
         stated_at=told.stated_at,
         confirmed_at=told.confirmed_at,
+        is_an_error=told.state == ENTERED_IN_ERROR,
     )
 
 

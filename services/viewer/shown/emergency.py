@@ -4,7 +4,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from services.viewer.shown.entries import agreement_tags, review_tags, title_of, titles_of
+from services.viewer.shown.entries import (
+    agreement_tags,
+    contacts_of,
+    review_tags,
+    title_of,
+    titles_of,
+)
 from services.viewer.shown.plan import Asked, Banner, Currency, banner_of, currency_of
 from services.viewer.shown.times import Clock, Moment, counted
 from services.viewer.shown.values import Json, Showing, Shown
@@ -85,7 +91,7 @@ def emergency_page(asked: Asked, words: Words, clock: Clock) -> EmergencyPage:
         matters=tuple(view.matters(sections.get("about-me") or ())),
         plans=plans,
         call=_each_once((*(one for plan in plans[:1] for one in plan.call), *view.people(team))),
-        never_call=tuple(view.never_to_call(team)),
+        never_call=_each_named_once((*view.never_to_call(team), *view.named_but_shut_out(listed))),
         key_workers=tuple(view.key_workers(team)),
         documents=tuple(view.documents(sections.get("stewardship") or ())),
         withheld=f"{counted(hidden, 'entry')} not shared with you" if hidden else "",
@@ -118,6 +124,7 @@ class _View:
         steps = self._each(content, "instructions", words)
         clock = self._showing.clock
         more = ("circumstance", "coping_strategies", "equipment", "advance_statement")
+        called = {**content, "contacts": [one for one, may in contacts_of(entry) if may]}
         return EmergencyPlan(
             anchor=f"entry-{entry['entry_id']}",
             title=title_of(entry, words, self._showing),
@@ -126,7 +133,7 @@ class _View:
             signs=self._each(content, "early_warning_signs", words),
             do=tuple(step for step in steps if step.kind != "avoid"),
             avoid=tuple(step for step in steps if step.kind == "avoid"),
-            call=tuple(_called(one) for one in self._each(content, "contacts", words)),
+            call=tuple(_called(one) for one in self._each(called, "contacts", words)),
             more=tuple(
                 (words.fields[name].title, self._one(content, name, words))
                 for name in more
@@ -172,6 +179,13 @@ class _View:
                 parts = (str(content.get("name") or ""), self.relationship(content, words))
                 yield together((part for part in parts if part), ", ")
 
+    def named_but_shut_out(self, contingency_plans: Iterable[Json]) -> Iterator[str]:
+        """Those whom a contingency plan names, and who must not be contacted all the same."""
+        for entry in contingency_plans:
+            for one, may_be_called in contacts_of(entry):
+                if not may_be_called and one.get("name"):
+                    yield str(one["name"])
+
     def relationship(self, content: Json, words: EntryWords) -> str:
         """What somebody is to the person, or does for them."""
         said = (self._one(content, name, words).text for name in ("relationship", "role"))
@@ -190,6 +204,15 @@ class _View:
 
     def _each(self, content: Json, name: str, words: EntryWords) -> tuple[Shown, ...]:
         return self._one(content, name, words).items
+
+
+def _each_named_once(lines: Iterable[str]) -> tuple[str, ...]:
+    """Without a name that stands there with more beside it."""
+    kept: list[str] = []
+    for line in lines:
+        if not any(one.casefold().startswith(line.casefold()) for one in kept):
+            kept.append(line)
+    return tuple(kept)
 
 
 def _how_bad(entry: Json) -> int:

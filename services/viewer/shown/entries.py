@@ -152,6 +152,11 @@ class Entries:
 
     def _of_a_field(self, entry: Json, name: str, field: Field) -> Iterator[Statement]:
         said = entry["content"][name]
+        if name == "contacts":
+            said = [
+                one if may_be_called else _not_called(one)
+                for one, may_be_called in contacts_of(entry)
+            ]
         if said in (None, [], {}, ""):
             return
         if field.is_map and isinstance(said, Mapping):
@@ -274,6 +279,19 @@ def _only_names(value: Shown, above: Key | None) -> bool:
     return above is not None and all(
         one.kind == "link" and one.target == anchor(above) for one in named
     )
+
+
+def contacts_of(entry: Json) -> Iterator[tuple[Json, bool]]:
+    """Each contact that a contingency plan names, and whether they may be called."""
+    shut_out = (entry.get("derived") or {}).get("not_to_be_called") or ()
+    for one in (entry.get("content") or {}).get("contacts") or ():
+        yield one, one.get("item_id") not in shut_out
+
+
+def _not_called(contact: Json) -> Json:
+    """A contact without what they would be called by."""
+    kept = {name: contact[name] for name in ("name", "role", "order") if name in contact}
+    return {**kept, "hours": "must not be contacted"}
 
 
 def _runs(statements: Iterable[Statement], *, each_alone: bool) -> Iterator[Run]:

@@ -14,7 +14,7 @@ from shared.standard.export import (
     exported,
 )
 from shared.standard.limits import CODE_UNKNOWN, NO_PLACE, TOO_LONG
-from shared.standard.released import FILE_STAYS, NOT_FOR_THE_PERSON
+from shared.standard.released import FILE_STAYS, NOT_FOR_THE_PERSON, NOT_TO_BE_CALLED
 from shared.standard.tree import elements
 
 NURSE = {
@@ -332,6 +332,19 @@ def test_somebody_who_must_not_be_called_is_never_exported_without_that() -> Non
     told = out(care_team=[entry("personal-contact", "c1", content)])
     (contact,) = told.document["Personal contacts"]["Personal contacts record entry"]
     assert contact["Comments"] == "Must not be contacted or asked: Unsafe; Brother"
+
+
+def test_whom_nobody_may_call_is_not_exported_among_those_to_call() -> None:
+    contacts = [{"item_id": "i1", "name": "Lee"}, {"item_id": "i2", "name": "Ruth"}]
+    content = {"triggers": [{"text": "A fall"}], "contacts": contacts}
+    derived = {"changed_at": STORED_AT, "not_to_be_called": ["i1"]}
+    told = out(contingency_plans=[entry("contingency-plan", "c1", content, derived=derived)])
+    (plan,) = told.document["Contingency/safety plans"]
+    assert plan["Who should be contacted"] == [{"Name": "Ruth"}]
+    assert told.left_out == [
+        {**ref("contingency-plans", "c1"), "field": "contacts", "why": NOT_TO_BE_CALLED,
+         "whole": contacts[0]}
+    ]  # fmt: skip
 
 
 def test_of_several_values_in_one_place_the_first_is_taken_and_that_is_told() -> None:

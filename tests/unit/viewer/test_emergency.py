@@ -1,5 +1,7 @@
 """The emergency view answers a paramedic's five questions about each of the example plans."""
 
+from copy import deepcopy
+
 import pytest
 
 from services.viewer.shown.emergency import EmergencyPage, emergency_page
@@ -48,6 +50,22 @@ def test_who_must_not_be_contacted_is_named_and_never_among_those_to_call() -> N
     page = page_of()
     assert page.never_call == ("Keith Marlow-Synth, nephew",)
     assert not [one for one in page.call if one.name.startswith("Keith")]
+
+
+def test_whom_a_contingency_plan_names_and_the_person_excluded_is_not_called() -> None:
+    plan = deepcopy(answered(path="/emergency"))
+    worst = max(
+        plan["sections"]["contingency-plans"],
+        key=lambda one: one["content"]["severity"] == "severe",
+    )
+    ruth = next(one for one in worst["content"]["contacts"] if one["name"].startswith("Ruth"))
+    numbers = {one.number.target for one in page_of().call}
+    worst["derived"]["not_to_be_called"] = [ruth["item_id"]]
+    team = plan["sections"]["care-team"]
+    team[:] = [one for one in team if not one["content"]["name"].startswith("Ruth")]
+    page = emergency_page(Asked(plan), words(), CLOCK)
+    assert page.never_call == ("Keith Marlow-Synth, nephew", "Ruth Marlow-Synth")
+    assert {one.number.target for one in page.call} == numbers - {"07700900101"}
 
 
 def test_what_matters_now_is_in_the_persons_words() -> None:

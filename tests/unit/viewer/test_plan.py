@@ -240,3 +240,18 @@ def test_nobody_is_rung_from_a_past_plan() -> None:
     ruth = entry_called("Ruth Marlow-Synth", page)
     (numbers,) = [s.value for s in statements_of(ruth) if s.path == "contact_details"]
     assert [one.kind for one in numbers.items] == ["words"]
+
+
+def test_whom_nobody_may_call_stands_without_a_number() -> None:
+    plan = copy.deepcopy(answered())
+    (worst,) = [
+        one
+        for one in plan["sections"]["contingency-plans"]
+        if one["content"].get("severity") == "severe"
+    ]
+    ruth = next(one for one in worst["content"]["contacts"] if one["name"].startswith("Ruth"))
+    worst["derived"]["not_to_be_called"] = [ruth["item_id"]]
+    shown_entry = entry_called("If I fall or cannot get up", shown(plan))
+    (contacts,) = [one for one in statements_of(shown_entry) if one.path == "contacts"]
+    (her,) = [one for one in contacts.value.items if one.text.startswith("Ruth")]
+    assert (her.target, her.note) == ("", "must not be contacted")

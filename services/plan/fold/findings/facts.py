@@ -54,6 +54,8 @@ class Said:
     recorded_at: datetime
     stated_at: datetime
     confirmed_at: datetime | None = None
+    is_an_error: bool = False
+    """True where it was marked in error: what it says never applied."""
 
     @property
     def key(self) -> EntryKey:
@@ -216,6 +218,10 @@ class PlanFacts:
     def current(self, *kinds: tuple[str, str]) -> Iterator[Said]:
         """The entries of these kinds that are on the plan, in the order in which they came."""
         return (said for said in self._of_kinds(kinds) if said.is_current)
+
+    def ever(self, *kinds: tuple[str, str]) -> Iterator[Said]:
+        """The entries of these kinds, also those taken out, but none that was an error."""
+        return (said for said in self._of_kinds(kinds) if not said.is_an_error)
 
     @cached_property
     def person(self) -> Said | None:

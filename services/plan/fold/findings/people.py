@@ -124,7 +124,7 @@ def _key_workers(plan: PlanFacts, today: Today) -> Iterator[Said]:
 
 def excluded(plan: PlanFacts, _: Today) -> Iterator[Found]:
     """Somebody who must not be contacted, among those whom a contingency plan says to call."""
-    shut_out = [one for one in plan.current(PERSONAL_CONTACT) if one.content.get("excluded")]
+    shut_out = list(_excluded(plan))
     for contingency in plan.current(CONTINGENCY_PLAN):
         for contact in shut_out:
             if any(_is(contact, named) for named in listed(contingency.content.get("contacts"))):
@@ -133,6 +133,21 @@ def excluded(plan: PlanFacts, _: Today) -> Iterator[Found]:
                     (about(contingency, "contacts"), about(contact, "excluded")),
                     "Somebody who must not be contacted is among those to be called.",
                 )
+
+
+def not_to_be_called(plan: PlanFacts, contingency: Said) -> list[str]:
+    """The ids of the contacts of a contingency plan who must not be contacted."""
+    shut_out = list(_excluded(plan))
+    return [
+        str(named["item_id"])
+        for named in listed(contingency.content.get("contacts"))
+        if isinstance(named, dict) and "item_id" in named and any(_is(c, named) for c in shut_out)
+    ]
+
+
+def _excluded(plan: PlanFacts) -> Iterator[Said]:
+    """Those who must not be contacted; to set a contact aside does not let anybody call them."""
+    return (one for one in plan.ever(PERSONAL_CONTACT) if one.content.get("excluded"))
 
 
 def another_person(plan: PlanFacts, _: Today) -> Iterator[Found]:

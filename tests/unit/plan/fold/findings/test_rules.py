@@ -13,6 +13,7 @@ from services.plan.fold.findings.all_rules import findings_of
 from services.plan.fold.findings.facts import Changed, Changes, PlanFacts, Said, Today, last_day
 from services.plan.fold.findings.links import LEADS_TO
 from services.plan.fold.findings.rules import RULES_BEHIND, Found
+from services.plan.fold.standard import of_an_entry
 from shared.contracts import discover
 from shared.ledger import EntryRef
 from shared.ledger.entry.fields import hints_of, wire_field
@@ -477,6 +478,24 @@ def test_somebody_excluded_is_named_by_reference_or_by_name() -> None:
         ("excluded-contact-named", "c1", "k"),
         ("excluded-contact-named", "c2", "k"),
     ]
+
+
+def test_somebody_excluded_is_not_to_be_called_when_they_were_set_aside() -> None:
+    shut_out = {"name": "Keith S", "excluded": {"reason": "x"}}
+    content = {"triggers": [text("a fall")], "contacts": [{"item_id": "i", "name": "Keith S"}]}
+    plan = APlan().says("contingency-plans/contingency-plan", "c", content)
+    plan.says("care-team/personal-contact", "k", shut_out, withdrawn=True)
+    assert plan.codes("excluded-contact-named") == [("excluded-contact-named", "c", "k")]
+    assert derived_of(plan, "c")["not_to_be_called"] == ["i"]
+    in_error = {**vars(plan.entries["care-team", "k"]), "is_an_error": True}
+    plan.entries["care-team", "k"] = Said(**in_error)
+    assert plan.codes("excluded-contact-named") == []
+    assert "not_to_be_called" not in derived_of(plan, "c")
+
+
+def derived_of(plan: APlan, entry_id: str) -> dict[str, Any]:
+    said = plan.entries["contingency-plans", entry_id]
+    return of_an_entry(plan.facts(), said, TODAY)
 
 
 def test_a_document_with_the_number_of_somebody_else_and_a_stale_one() -> None:
