@@ -31,12 +31,16 @@ _OPEN_COMMENTS: Final = {
 
 
 def contradictory(plan: PlanFacts, _: Today) -> Iterator[Found]:
-    """Two contingency plans that say different things for one trigger, or do against avoid."""
+    """Two contingency plans that say different things for one trigger, or do against avoid.
+
+    One that has no instructions yet contradicts nothing: a plan may be of other things.
+    """
     for one, other in combinations(plan.current(CONTINGENCY_PLAN), 2):
         triggers = _all_of(one, "triggers") & _all_of(other, "triggers")
-        if triggers and _instructions(one) != _instructions(other):
+        said, against = _instructions(one), _instructions(other)
+        if triggers and said and against and said != against:
             words = "Two contingency plans have the same trigger and different instructions."
-        elif _opposed(one, other):
+        elif any((what, not avoid) in against for what, avoid in said):
             words = "One contingency plan says to do what the other says to avoid."
         else:
             continue
@@ -89,17 +93,11 @@ def while_not_open(plan: PlanFacts, _: Today) -> Iterator[Found]:
         yield Found("contributed-while-not-open", (concerned,), words)
 
 
-def _opposed(one: Said, other: Said) -> bool:
-    return any(
-        what and (what, not avoid) in _instructions(other) for what, avoid in _instructions(one)
-    )
-
-
 def _instructions(said: Said) -> set[tuple[str, bool]]:
     return {
-        (words_of(given.get("what")), bool(given.get("avoid")))
+        (what, bool(given.get("avoid")))
         for given in listed(said.content.get("instructions"))
-        if isinstance(given, dict)
+        if isinstance(given, dict) and (what := words_of(given.get("what")))
     }
 
 

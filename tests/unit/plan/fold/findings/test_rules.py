@@ -463,6 +463,16 @@ def test_two_contingency_plans_that_contradict_each_other(
     assert plan.codes("contradictory-instructions") == expected
 
 
+def test_a_contingency_plan_without_instructions_contradicts_none() -> None:
+    plan = APlan()
+    instructed = {"instructions": [{"what": text("call 999")}]}
+    for entry_id, said in (("c1", {}), ("c2", {"instructions": []}), ("c3", instructed)):
+        plan.says(
+            "contingency-plans/contingency-plan", entry_id, {"triggers": [text("a fall")], **said}
+        )
+    assert plan.codes("contradictory-instructions") == []
+
+
 def test_somebody_excluded_is_named_by_reference_or_by_name() -> None:
     plan = APlan().says(
         "care-team/personal-contact", "k", {"name": "Keith S", "excluded": {"reason": "x"}}
