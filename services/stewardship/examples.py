@@ -159,6 +159,19 @@ _REVIEW: Final = (
         str(uuid5(plan_of(), f"review/about-me/{uuid5(plan_of(), 'about-me')}")),
         "only-the-person-requests",
     ),
+    example(
+        "give a day to the review that nobody answers for",
+        "review-reschedule",
+        {"due_on": "2026-09-01", "reason": "Once the bed has moved"},
+        REVIEW_OF_THE_FALL_PLAN,
+        "review-needs-a-responsible-person",
+    ),
+    example(
+        "plan the review that was requested",
+        "review-reschedule",
+        {"due_on": "2026-09-01", "responsible": PRIYA, "reason": "Once the bed has moved"},
+        REVIEW_OF_THE_FALL_PLAN,
+    ),
     example("ask for the review", "review-ask-for", {"reason": "I fell again"}, REVIEW, **PERSON),
     example(
         "a professional asks in her place",

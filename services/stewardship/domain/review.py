@@ -127,6 +127,7 @@ HELD_IN_THE_FUTURE = Refusal(
     "`held_on` must not be later than today.",
 )
 NEXT_IS_LATER = "`next` must be later than `held_on`: it is the day when it is due again."
+HAND_IT_OVER_FIRST = "Nobody has to see to it yet: hand the review over first, or leave `next` out."
 LEAD_BELONGS_TO_THE_PLAN = Refusal(
     "lead-belongs-to-the-review-of-the-plan",
     "Only the plan has a lead",
@@ -197,6 +198,7 @@ class Review(Entry):
         reason: ChangeReason
         due_on: DueOn | Keep | None = KEEP
         interval: Interval | Keep | None = KEEP
+        responsible: WhoSeesToIt | Keep = KEEP
 
     @titled("Review handed over")
     class HandedOver(Amendment):
@@ -229,6 +231,7 @@ class Review(Entry):
 
         due_on: DueOn | Keep | None = KEEP
         interval: Interval | Keep | None = KEEP
+        responsible: WhoSeesToIt | Keep = KEEP
 
     @classmethod
     def id_following_from(cls, plan_id: UUID, said: Mapping[str, Any]) -> UUID | None:
@@ -256,7 +259,10 @@ class Review(Entry):
 
     @changes(Rescheduled, "Reschedule the review")
     def reschedule(self, said: Rescheduled) -> None:
-        """Let it be due on another day, or more or less often; what is not given stays."""
+        """Let it be due on another day, or more or less often; what is not given stays.
+
+        Of a review that was requested nobody answers yet: say who does in `responsible`.
+        """
         self._must_still_be_due(said)
 
     @changes(HandedOver, "Hand the review over")
@@ -279,6 +285,8 @@ class Review(Entry):
             raise Refused(HELD_IN_THE_FUTURE, field="held_on")
         if next is not None and next <= held_on:
             raise Refused(ENDS_BEFORE_IT_STARTS, NEXT_IS_LATER, field="next")
+        if next is not None and not self.is_seen_to:
+            raise Refused(NEEDS_A_RESPONSIBLE_PERSON, HAND_IT_OVER_FIRST, field="next")
         named = item_id(said.provenance.contribution_id, "held/0")
         held = HeldReview(held_on, kind, _party(said.provenance.stated_by), outcome, next, named)
         return said.having(held=(*self.held, held), due_on=next)
@@ -307,27 +315,61 @@ class Review(Entry):
             self.due_on if said.due_on is KEEP else said.due_on,
             self.interval if said.interval is KEEP else said.interval,
         )
+        if said.responsible is not KEEP:
+            _must_name_somebody(said.responsible)
+        elif not self.is_seen_to:
+            raise Refused(NEEDS_A_RESPONSIBLE_PERSON, field="responsible")
 
     held: tuple[HeldReview, ...] = ()
     leads: str | None = None
     """The organisation of the present lead; where it has no code, the one that appointed them."""
     is_of_the_plan: bool = False
+    is_seen_to: bool = False
+    """True once somebody is named who has to see to it."""
     due_on: date | None = None
     interval: str | None = None
 
     @event(Planned)
-    def __init__(self, due_on: date | None = None, interval: str | None = None) -> None:
+    def __init__(
+        self,
+        due_on: date | None = None,
+        interval: str | None = None,
+        responsible: Responsible | None = None,
+    ) -> None:
         self.due_on, self.interval = due_on, interval
+        self.is_seen_to = responsible is not None
 
     @event(Rescheduled)
-    def _apply_rescheduled(self, due_on: date | Keep | None, interval: str | Keep | None) -> None:
-        self.due_on = self.due_on if due_on is KEEP else due_on
-        self.interval = self.interval if interval is KEEP else interval
+    def _apply_rescheduled(
+        self,
+        due_on: date | Keep | None,
+        interval: str | Keep | None,
+        responsible: Responsible | Keep,
+    ) -> None:
+        self._remember(due_on, interval, responsible)
 
     @event(Resumed)
-    def _apply_resumed(self, due_on: date | Keep | None, interval: str | Keep | None) -> None:
+    def _apply_resumed(
+        self,
+        due_on: date | Keep | None,
+        interval: str | Keep | None,
+        responsible: Responsible | Keep,
+    ) -> None:
+        self._remember(due_on, interval, responsible)
+
+    def _remember(
+        self,
+        due_on: date | Keep | None,
+        interval: str | Keep | None,
+        responsible: Responsible | Keep,
+    ) -> None:
         self.due_on = self.due_on if due_on is KEEP else due_on
         self.interval = self.interval if interval is KEEP else interval
+        self.is_seen_to = self.is_seen_to or responsible is not KEEP
+
+    @event(HandedOver)
+    def _apply_handed_over(self) -> None:
+        self.is_seen_to = True
 
     @event(Held)
     def _apply_held(self, held: tuple[HeldReview, ...], due_on: date | None) -> None:

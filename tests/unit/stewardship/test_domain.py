@@ -141,6 +141,29 @@ def test_a_review_keeps_what_a_change_of_its_time_does_not_name() -> None:
         given(on_a_day, held, *before).when(never).refused(code)
 
 
+def test_a_review_that_was_requested_gets_a_day_only_with_somebody_who_sees_to_it() -> None:
+    asked = do(Review.request, EDITH, subject="plan", reason="I fell again")
+    stop = do(Review.stop, TOM, reason="She is away")
+    code, day = "review-needs-a-responsible-person", date(2027, 1, 1)
+    for command, before, why in (
+        (Review.reschedule, (), {"reason": "She asked"}),
+        (Review.resume, (stop,), {}),
+    ):
+        without = do(command, TOM, due_on=day, **why)
+        given(asked, *before).when(without).refused(code, "responsible")
+        nobody = do(command, TOM, due_on=day, responsible=Responsible(), **why)
+        given(asked, *before).when(nobody).refused(code, "responsible")
+        with_her = do(command, TOM, due_on=day, responsible=PRIYA, **why)
+        must_be_taken(given(asked, *before).when(with_her))
+        later = do(Review.reschedule, TOM, interval="P1Y", reason="Once a year")
+        must_be_taken(given(asked, *before, with_her).when(later))
+    hold = do(Review.hold, TOM, held_on=date(2026, 3, 10), kind=ReviewKind.INFORMAL)
+    must_be_taken(given(asked).when(hold))
+    again = replace(hold, content={**hold.content, "next": day})
+    given(asked).when(again).refused(code, "next")
+    must_be_taken(given(asked, do(Review.hand_over, TOM, responsible=PRIYA)).when(again))
+
+
 def test_only_the_person_asks() -> None:
     request = {"subject": "plan", "reason": "I fell again"}
     given().when(do(Review.request, TOM, **request)).refused(
