@@ -160,7 +160,9 @@ class Review(Entry):
     may_contribute = (PROFESSIONAL,)
     already_exists = REVIEW_ALREADY_PLANNED
     already_out = Refusal(
-        "review-stopped", "The review was stopped", "This review was stopped; resume it first."
+        "review-stopped",
+        "The review was stopped",
+        "This review was stopped; resume it first. The person asks for it by `review-ask-again`.",
     )
     not_out = Refusal(
         "review-not-stopped",
@@ -233,6 +235,13 @@ class Review(Entry):
         interval: Interval | Keep | None = KEEP
         responsible: WhoSeesToIt | Keep = KEEP
 
+    @titled("Review asked for again")
+    class AskedForAgain(Restoration):
+        """The person asked for a review that was stopped; it is due as it was then."""
+
+        reason: ChangeReason
+        cause: Annotated[Cause, DERIVED] = ReviewCause.REQUESTED
+
     @classmethod
     def id_following_from(cls, plan_id: UUID, said: Mapping[str, Any]) -> UUID | None:
         """One of each subject: the id follows from the plan and the subject."""
@@ -256,6 +265,10 @@ class Review(Entry):
     @changes(AskedFor, "Ask for a review", by=_ANYBODY, persons=ONLY_THE_PERSON_REQUESTS)
     def ask_for(self, said: AskedFor) -> None:
         """Ask that one which is planned be held sooner."""
+
+    @restores(AskedForAgain, "Ask for it again", by=_ANYBODY, persons=ONLY_THE_PERSON_REQUESTS)
+    def ask_again(self, said: AskedForAgain) -> None:
+        """Ask for one that was stopped, which puts it back; it is due as it was then."""
 
     @changes(Rescheduled, "Reschedule the review")
     def reschedule(self, said: Rescheduled) -> None:

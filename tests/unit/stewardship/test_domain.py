@@ -181,6 +181,18 @@ def test_only_the_person_asks() -> None:
     )
 
 
+def test_the_person_asks_again_for_a_review_that_was_stopped() -> None:
+    stop = do(Review.stop, TOM, reason="It was held")
+    again = do(Review.ask_again, EDITH, reason="I fell again")
+    given(PLANNED, stop).when(again).then(
+        happened(Review.AskedForAgain, cause=ReviewCause.REQUESTED, reason="I fell again")
+    )
+    must_be_taken(given(PLANNED, stop, again).when(stop))
+    given(PLANNED).when(again).refused("review-not-stopped")
+    for_her = do(Review.ask_again, TOM, reason="She fell again")
+    given(PLANNED, stop).when(for_her).refused("only-the-person-requests", "provenance.stated_by")
+
+
 def test_what_was_held_stays_and_the_next_day_is_the_one_that_was_given() -> None:
     first, second = uuid4(), uuid4()
     by = Party(

@@ -283,6 +283,7 @@ _OWN: Final[Mapping[str, Rule]] = {
     "stewardship.review-plan": _or(cause="planned"),
     "stewardship.review-request": _with(cause="requested"),
     "stewardship.review-ask-for": _with(cause="requested"),
+    "stewardship.review-ask-again": _with(cause="requested"),
     "stewardship.review-hold": _held,
     "stewardship.comment-answer": _answered,
     "care-team.professional-contact-name-key-worker": _with(key_worker=True),
