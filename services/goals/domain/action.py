@@ -20,6 +20,7 @@ from shared.ledger import (
     Choice,
     CodedText,
     Creation,
+    EachOnce,
     GoalRef,
     Keep,
     Location,
@@ -63,7 +64,9 @@ What = Annotated[
     ACTIONS,
     Carries("What"),
 ]
-Goals = Annotated[tuple[GoalRef, ...], titled("Goals", "The goals that the action serves.")]
+Goals = Annotated[
+    tuple[GoalRef, ...], EachOnce(), titled("Goals", "The goals that the action serves.")
+]
 Who = Annotated[
     Party,
     titled("Who", "The one person or team that is accountable for its being done."),

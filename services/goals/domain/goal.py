@@ -10,6 +10,7 @@ from shared.ledger import (
     Choice,
     CodedText,
     Creation,
+    EachOnce,
     Keep,
     NeedRef,
     Refusal,
@@ -50,9 +51,13 @@ Importance = Annotated[
     titled("Importance", "How much it matters to the person, from 1 (least) to 10 (most)."),
     Carries("Goal importance score"),
 ]
-Needs = Annotated[tuple[NeedRef, ...], titled("Needs", "The needs that the goal serves.")]
+Needs = Annotated[
+    tuple[NeedRef, ...], EachOnce(), titled("Needs", "The needs that the goal serves.")
+]
 Strengths = Annotated[
-    tuple[StrengthRef, ...], titled("Strengths", "The strengths that the goal builds on.")
+    tuple[StrengthRef, ...],
+    EachOnce(),
+    titled("Strengths", "The strengths that the goal builds on."),
 ]
 HowFar = Annotated[
     Status[GoalStatus],

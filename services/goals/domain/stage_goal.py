@@ -12,6 +12,7 @@ from shared.ledger import (
     Carries,
     CodedText,
     Creation,
+    EachOnce,
     GoalRef,
     Keep,
     Refusal,
@@ -30,7 +31,9 @@ Aim = Annotated[
     Carries("Stage goal"),
 ]
 Goal = Annotated[GoalRef, titled("Goal", "The goal that it is a stage of.")]
-Actions = Annotated[tuple[ActionRef, ...], titled("Actions", "The actions that serve this stage.")]
+Actions = Annotated[
+    tuple[ActionRef, ...], EachOnce(), titled("Actions", "The actions that serve this stage.")
+]
 CameOfIt = Annotated[
     CodedText, titled("Outcome", "What came of it."), HEALTHCARE_MATTERS, Carries("Outcome")
 ]

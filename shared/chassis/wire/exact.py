@@ -15,11 +15,11 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import CoreSchema, PydanticKnownError, SchemaValidator, core_schema
 
 from shared.chassis.wire.validation_errors import INTEGER_LIMIT
-from shared.ledger import UUID_TEXT
+from shared.ledger import UUID_TEXT, Misshapen
 from shared.ledger.names import NOT_IDS
 from shared.ledger.times import DAY
 from shared.ledger.values.known import section_names
-from shared.ledger.values.links import SECTION_NAME
+from shared.ledger.values.links import EACH_ONCE, SECTION_NAME
 
 LIST_LIMIT: Final = 200
 """Items of a list, keys of a map."""
@@ -198,7 +198,26 @@ def _number(made: Schema) -> Schema:
 
 
 def _bounded(made: Schema) -> Schema:
-    return {"max_length": LIST_LIMIT, **made}
+    bounded = {"max_length": LIST_LIMIT, **made}
+    return _each_once(bounded) if made.get("metadata", {}).get(EACH_ONCE) else bounded
+
+
+def _each_once(made: Schema) -> Schema:
+    return {
+        "type": "function-after",
+        "function": {"type": "no-info", "function": _without_repeats},
+        "schema": made,
+        "metadata": {"pydantic_js_updates": {"uniqueItems": True}},
+    }
+
+
+def _without_repeats(given: Sequence[Any]) -> Sequence[Any]:
+    told = set()
+    for place, one in enumerate(given):
+        if one in told:
+            raise Misshapen("stands in the list already: name each entry once", str(place))
+        told.add(one)
+    return given
 
 
 def _dataclass(made: Schema) -> Schema:

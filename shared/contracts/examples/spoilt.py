@@ -52,6 +52,11 @@ def _spoilt(
             if name not in spoiled:
                 spoiled.add(name)
                 yield name, path, _with(content, path, value)
+    for name, part in schema["properties"].items():
+        is_a_set = any(one.get("uniqueItems") for one in _choices(schema, part))
+        if is_a_set and whole.get(name):
+            path = name, len(whole[name])
+            yield f"{name} twice", path, {**whole, name: [*whole[name], whole[name][0]]}
 
 
 def envelopes(valid: Json) -> Iterator[Named]:

@@ -6,6 +6,7 @@ there is such an entry, and of which type, no call can know: it may be in anothe
 broken link is a finding.
 """
 
+from collections.abc import Callable
 from typing import Annotated, Any, ClassVar, Literal
 from uuid import UUID
 
@@ -27,6 +28,22 @@ class EntryRef:
 
     section: Annotated[SectionName, titled("Section", "The section that it leads into.")]
     entry_id: Annotated[UUID, titled("Entry", "The id of the entry there.")]
+
+
+class EachOnce:
+    """Of a list of references: whoever sends it names each entry once.
+
+    The doors ask for it and the contracts of commands say it; what is read again is not judged.
+    """
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: Callable[[Any], dict[str, Any]]
+    ) -> dict[str, Any]:
+        made = handler(source)
+        return {**made, "metadata": {**made.get("metadata", {}), EACH_ONCE: True}}
+
+
+EACH_ONCE = "each_once"
 
 
 @value

@@ -363,3 +363,32 @@ def _patterns_in(schema: Any) -> Iterator[str]:
     if isinstance(schema, list):
         for item in schema:
             yield from _patterns_in(item)
+
+
+def lists_of_references(schema: Any, root: Any, place: str = "") -> Iterator[tuple[str, Any]]:
+    """Each array in a schema whose items name an entry and say nothing else, with its place."""
+    if isinstance(schema, dict):
+        items = schema.get("items")
+        if isinstance(items, dict) and "$ref" in items:
+            named = root["$defs"][items["$ref"].removeprefix("#/$defs/")]
+            if {*named.get("properties", {})} == {"section", "entry_id"}:
+                yield place, schema
+        for key, inner in schema.items():
+            yield from lists_of_references(inner, root, f"{place}/{key}")
+    elif isinstance(schema, list):
+        for inner in schema:
+            yield from lists_of_references(inner, root, place)
+
+
+def test_every_list_of_references_that_a_command_takes_names_each_entry_once() -> None:
+    found = [
+        (type_, place, schema)
+        for section in discover.sections()
+        for type_, command in section.commands.items()
+        for whole in [command_shape(command).json_schema()]
+        for place, schema in lists_of_references(whole, whole)
+    ]
+    assert {place.split("/")[2] for _, place, _ in found} == {
+        "need_ids", "strength_ids", "goal_ids", "action_ids",
+    }  # fmt: skip
+    assert [(type_, place) for type_, place, one in found if not one.get("uniqueItems")] == []

@@ -7,7 +7,7 @@ import json
 import re
 from collections.abc import Iterator
 from datetime import date, datetime
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 import pytest
@@ -28,12 +28,14 @@ from shared.ledger import (
     Claim,
     CodedText,
     Duration,
+    EachOnce,
     EntryRef,
     Identifier,
     Instant,
     LocalId,
     Location,
     Media,
+    NeedRef,
     OdsCode,
     Organisation,
     PartialDate,
@@ -58,6 +60,8 @@ Validator = extend(  # type: ignore[no-untyped-call]
     Draft202012Validator, {"pattern": _pattern}
 )
 
+A_NEED = {"section": "needs", "entry_id": "0199c0de-0000-7000-8000-0000000000b1"}
+ANOTHER_NEED = {**A_NEED, "entry_id": "0199c0de-0000-7000-8000-0000000000b2"}
 EXAMPLES: dict[str, tuple[Any, list[Any]]] = {
     "OdsCode": (OdsCode, ["ZZG01", "zzg01", "ZZ", "A" * 13, "ZZG01\n", "ZZG\u06601"]),
     "LocalId": (LocalId, ["x-oak-school", "x-", "X-oak", "x-oak\n", "x-" + "a" * 60]),
@@ -121,6 +125,11 @@ EXAMPLES: dict[str, tuple[Any, list[Any]]] = {
          {"section": "needs", "entry_id": "{0199c0de-0000-7000-8000-0000000000b1}"},
          {"section": "", "entry_id": "0199c0de-0000-7000-8000-0000000000b1"},
          *({"section": "needs", "entry_id": nobodys} for nobodys in NOT_IDS)],
+    ),
+    "references": (
+        Annotated[tuple[NeedRef, ...], EachOnce()],
+        [[], [A_NEED], [A_NEED, A_NEED], [A_NEED, ANOTHER_NEED, A_NEED], [A_NEED, ANOTHER_NEED],
+         [{**A_NEED, "section": "goals"}], [A_NEED, {**A_NEED, "entry_id": None}]],
     ),
     "Period": (
         Period,
