@@ -9,7 +9,7 @@ from shared.contracts.envelopes.contribution import contribution
 from shared.contracts.envelopes.event import event, plan_changed
 from shared.contracts.envelopes.parts import Schema
 from shared.contracts.envelopes.receipt import receipt
-from shared.contracts.refusals import refusals_of
+from shared.contracts.outcomes import recorded_by, refusals_of
 from shared.ledger import InAnEmergency, Section
 from shared.ledger.entry.fields import hints_of, of_the_change, wire_field
 from shared.ledger.provenance import ServiceRole
@@ -53,6 +53,7 @@ def _contents(sections: Iterable[Section]) -> Iterator[tuple[str, Schema]]:
                 "x-entry-type": entry,
                 "x-creates": command.creates,
                 "x-may-contribute": [_who(rule) for rule in command.who],
+                "x-records": recorded_by(section, command),
                 "x-refuses": refusals_of(command),
                 **command_shape(command).json_schema(),
             }

@@ -2,7 +2,7 @@
 
 from shared.chassis.wire.shapes import schema_of
 from shared.contracts.envelopes.parts import COMMAND, ID, VERSION, Schema, or_null, split
-from shared.contracts.refusals import refused_to_all, refused_to_changes
+from shared.contracts.outcomes import refused_to_all, refused_to_changes
 from shared.ledger import Claim, Visibility
 
 

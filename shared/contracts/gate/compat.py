@@ -24,6 +24,7 @@ _SAID_ONLY: Final = frozenset(
         "examples",
         "x-values",
         "x-languages",
+        "x-records",
         "x-refuses",
         "x-refuses-changes",
     }

@@ -1,4 +1,4 @@
-"""What a command can be refused with: read from its declaration, its rules and what these call."""
+"""What a command leads to: its event, and its refusals. Read from its declaration and rules."""
 
 import inspect
 from collections.abc import Iterator, Mapping
@@ -6,7 +6,7 @@ from types import CodeType, FunctionType
 from typing import Any, Final
 
 from shared.chassis.wire.problem import title_of
-from shared.ledger import REASON_MISSING, Command, Entry, Refusal
+from shared.ledger import REASON_MISSING, Command, Entry, Refusal, Section
 from shared.ledger.entry.declared import declared_by
 from shared.ledger.entry.fields import needed_reasons
 from shared.ledger.entry.origins import Origins
@@ -42,6 +42,21 @@ def refused_to_all() -> dict[str, str]:
 def refused_to_changes() -> dict[str, str]:
     """What besides any change of an entry can be refused with: titles by code."""
     return {code: title_of(code) for code in OF_ANY_CHANGE}
+
+
+def recorded_by(section: Section, command: Command) -> list[str]:
+    """The types of the events that a command can record."""
+    declared, entry = command.declared, command.entry
+    rules = getattr(inspect.unwrap(declared.rules), "__code__", None)
+    names = set() if rules is None else {*_names_in(rules)}
+    if declared.event is not None:
+        names.add(declared.event.__name__)
+    types = {one.__name__: type_ for type_, one in section.events.items() if _is_of(entry, one)}
+    return sorted(types[name] for name in names & types.keys())
+
+
+def _is_of(entry: type[Entry], event: type[Entry.Event]) -> bool:
+    return getattr(entry, event.__name__, None) is event
 
 
 def refusals_of(command: Command) -> dict[str, str]:

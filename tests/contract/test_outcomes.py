@@ -1,12 +1,18 @@
-"""What a command can be refused with stands in its contract: at least what any example shows."""
+"""What a command leads to stands in its contract: at least what any example shows."""
 
 import json
 
 import pytest
 
 from shared.contracts import discover
+from shared.contracts.examples.playing import play
 from shared.contracts.generate import CONTRACTS
-from shared.contracts.refusals import OF_ANY_CHANGE, OF_ANY_COMMAND, refusals_of
+from shared.contracts.outcomes import (
+    OF_ANY_CHANGE,
+    OF_ANY_COMMAND,
+    recorded_by,
+    refusals_of,
+)
 from shared.contracts.schemas import CONTRIBUTION, name_and_major
 from shared.ledger import Command, Section
 
@@ -31,6 +37,22 @@ def test_each_refusal_that_an_example_shows_is_in_the_contract_of_its_command(
 def _all_of(command: Command) -> set[str]:
     changes = () if command.creates else OF_ANY_CHANGE
     return {*refusals_of(command), *OF_ANY_COMMAND, *changes}
+
+
+@pytest.mark.parametrize("section", SECTIONS, ids=lambda section: section.name)
+def test_each_event_that_an_example_leads_to_is_in_the_contract_of_its_command(
+    section: Section,
+) -> None:
+    played = play(section, discover.examples(section.name))
+    unnamed = {
+        (answer.example.command, type(event).TOPIC)
+        for answer in played.answers
+        for event in answer.events
+        if type(event).TOPIC not in recorded_by(section, section.commands[answer.example.command])
+    }
+    assert not unnamed
+    silent = [t for t, one in section.commands.items() if not recorded_by(section, one)]
+    assert not silent
 
 
 def test_what_a_command_never_says_is_not_in_its_contract() -> None:
