@@ -8,7 +8,7 @@ WANTED := $(shell { cat requirements/dev.txt pyproject.toml; pwd; } | cksum)
 
 .DEFAULT_GOAL := help
 .PHONY: help run stop logs seed reset test test-unit test-contract test-processes test-component test-browser test-e2e \
-	test-properties test-generated lint format contracts check-contracts new-section bench faults lock clean set-up
+	test-properties test-generated lint format contracts catalogue check-contracts new-section bench faults lock clean set-up
 
 ##@ The stack
 
@@ -78,8 +78,12 @@ faults: set-up ## kill, stop and cut off processes while contributions come in
 
 ##@ Contracts
 
-contracts: set-up ## generate contracts/ from the declarations
+contracts: set-up ## generate contracts/ from the declarations, and the catalogue from them
 	$(BIN)/python -m shared.contracts.generate
+	@$(BIN)/python -m shared.contracts.catalogue
+
+catalogue: set-up ## write only the catalogue: build/catalogue/index.html, pages for people
+	@$(BIN)/python -m shared.contracts.catalogue
 
 check-contracts: set-up ## check only that contracts stay compatible
 	@$(BIN)/python -m shared.contracts.gate

@@ -62,10 +62,12 @@ def _is_of(entry: type[Entry], event: type[Entry.Event]) -> bool:
 def refusals_of(command: Command) -> dict[str, str]:
     """What the rules of a command can refuse it with: what would be right, by code.
 
-    The rules are followed into what they call, so a refusal of a branch that this command never
-    takes may be among them; none that it can give is missing.
+    What any command is refused with is not among them. The rules are followed into what they call,
+    so a refusal of a branch that this command never takes may be there; none that it can give is
+    missing.
     """
-    found = {one.code: one.detail for one in _of(command)}
+    every = {*OF_ANY_COMMAND, *OF_ANY_CHANGE}
+    found = {one.code: one.detail for one in _of(command) if one.code not in every}
     if command.takes_media:
         found |= {code: title_of(code) for code in OF_MEDIA}
     return dict(sorted(found.items()))

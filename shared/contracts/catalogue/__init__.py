@@ -1,0 +1,1 @@
+"""The contracts as pages for people: a static site, made from ``contracts/`` alone."""
