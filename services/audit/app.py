@@ -29,6 +29,8 @@ from shared.chassis.http.identity import Identity
 from shared.chassis.kafka.consumer import BatchConsumer
 from shared.chassis.kafka.relay import Relay
 from shared.chassis.kafka.streams import AccessStream, OutgoingStream
+from shared.chassis.letters.door import dead_letter_routes
+from shared.chassis.letters.tending import Tending
 from shared.chassis.service_app import service_app
 from shared.chassis.settings import Settings
 from shared.chassis.telemetry import Gauge, Part
@@ -68,6 +70,7 @@ def create_app(settings: Settings) -> FastAPI:
     if signer is not None and policy is not None:
         sealer = Sealer(settings.database_url, signer, Witnesses(policy))
     checks = FsckForEver(database)
+    tending = Tending(database, settings, accesses, relay, [records])
     listed = RecordList(database, settings.time_zone)
     log = LogReads(database, StoredTree(database))
     return service_app(
@@ -81,6 +84,7 @@ def create_app(settings: Settings) -> FastAPI:
             evidence_routes(log, listed, identity, questions),
             proof_routes(log, identity, policy),
             log_files(log, identity, settings.roles, policy),
+            dead_letter_routes(tending, accesses, identity, settings.roles),
         ],
         consumers={"records": records},
         opens=[gaps, accesses, checks, *([sealer] if sealer else [])],

@@ -104,7 +104,9 @@ class Inboxes:
             rows += answers.receipt(one, no, self._prefix)
             if no.code not in UNREADABLE:
                 rows.append(answers.refusal(one, no, self._prefix, topic_id))
-            elif left[one.organisation] > 0:
+                continue
+            transaction.note_unreadable(one.record, no.reason, no.code)
+            if left[one.organisation] > 0:
                 left[one.organisation] -= 1
                 rows += answers.unreadable(one, no, self._prefix, topic_id)
             else:

@@ -29,6 +29,8 @@ from shared.chassis.kafka.consumer import BatchConsumer
 from shared.chassis.kafka.local_copy import LocalCopies
 from shared.chassis.kafka.relay import Relay
 from shared.chassis.kafka.streams import AccessStream, OutgoingStream
+from shared.chassis.letters.door import dead_letter_routes
+from shared.chassis.letters.tending import Tending
 from shared.chassis.policy.access_copy import COPIED, access_copy
 from shared.chassis.policy.decide import POLICY_VERSION
 from shared.chassis.service_app import service_app
@@ -105,6 +107,7 @@ def create_app(settings: Settings) -> FastAPI:
     reading = database, identity, Readers(access, settings, release)
     routes = plan_routes(*reading, folded, release, (findings, derived))
     emergency = EmergencyPlans(database, shown_in_an_emergency())
+    tending = Tending(database, settings, accesses, relay, [events, copies])
     in_emergency = emergency_routes(*reading[1:], release, emergency, derived)
     return service_app(
         "The shared plan",
@@ -119,6 +122,7 @@ def create_app(settings: Settings) -> FastAPI:
             difference_routes(*reading, release),
             entry_routes(*reading, release),
             entry_history_routes(*reading, release),
+            dead_letter_routes(tending, accesses, identity, settings.roles),
         ],
         plain=[*plain_reads(routes, identity)],
         consumers={"events": events, "copies": copies},

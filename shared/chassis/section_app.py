@@ -20,6 +20,8 @@ from shared.chassis.kafka.consumer import BatchConsumer
 from shared.chassis.kafka.local_copy import Copy, LocalCopies
 from shared.chassis.kafka.relay import Relay
 from shared.chassis.kafka.streams import AccessStream, streams_of
+from shared.chassis.letters.door import dead_letter_routes
+from shared.chassis.letters.tending import Tending
 from shared.chassis.media.keeping import MediaKeeping
 from shared.chassis.policy.access_copy import COPIED, access_copy
 from shared.chassis.policy.plan_states import PlanStates
@@ -86,6 +88,8 @@ def create_app(section: Section, settings: Settings) -> FastAPI:
     per_caller = PerCaller(settings.validations_a_minute)
     seconds = settings.write_seconds
     routes = [contribution_routes(contributions, validations, identity, per_caller, seconds)]
+    tending = Tending(database, settings, accesses, relay, [*consumers.values()], section.wire_name)
+    routes.append(dead_letter_routes(tending, accesses, identity, settings.roles))
     opens: list[AbstractAsyncContextManager[Any]] = [commits, accesses]
     parts = {"appends": commits.part, "accesses": accesses.part}
     if keeping is not None:

@@ -18,7 +18,7 @@ from shared.chassis.kafka.consumer import BatchConsumer
 from shared.chassis.kafka.relay import Relay
 from shared.chassis.kafka.running import running
 from shared.chassis.settings import Settings
-from shared.chassis.telemetry import AskPart, Gauge, Label, Part, Reading, gauge
+from shared.chassis.telemetry import AskPart, Gauge, Label, Part, Reading, gauge, unaccounted
 
 
 def service_app(
@@ -55,6 +55,7 @@ def service_app(
         Gauge.RELAY_LAG: lambda: float(relay.lag),
         Gauge.RELAY_OLDEST: lambda: relay.oldest_seconds,
         Gauge.STOPPED: stopped,
+        Gauge.UNACCOUNTED: unaccounted,
         **(gauges or {}),
     }
 

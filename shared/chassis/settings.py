@@ -141,6 +141,7 @@ USUAL_ROLES: Final = {
     ),
     "registration": ("registration-service",),
     "log_monitoring": ("auditor", "monitor"),
+    "operating": ("operator",),
     "sees_sex": ("gp", "practice-manager", "pds-connection", "data-quality"),
 }
 """The names of each kind of role that a view or a local copy asks for, where a setting gives none;

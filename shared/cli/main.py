@@ -10,6 +10,7 @@ import typer
 from typer.core import TyperGroup
 
 from shared.cli import contract, policy, stack, standard, verify
+from shared.cli.services import dead_letters
 from shared.cli.token import token
 from shared.cli.witness import witness
 
@@ -67,6 +68,7 @@ def verify_files(context: typer.Context) -> None:
 app.command()(token)
 app.command()(witness)
 app.add_typer(contract.app, name="contract")
+app.add_typer(dead_letters.app, name="dead-letters")
 app.add_typer(policy.app, name="policy")
 app.add_typer(stack.app, name="stack")
 app.add_typer(standard.app, name="standard")

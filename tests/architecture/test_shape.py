@@ -103,6 +103,7 @@ OF_THE_CHASSIS = {
         "local_copy.py", "relay.py", "streams.py", "windows.py", "event_message.py", "client.py",
         "faststream_adapter.py",
     },
+    "letters": {"held.py", "masking.py", "retry.py", "tending.py", "door.py"},
     "contribute": {
         "prepare.py", "contribute.py", "decisions.py", "validate.py", "receipts.py", "media.py",
         "rights.py",
@@ -125,7 +126,7 @@ OF_THE_CHASSIS = {
         "event_store.py", "group_commit.py", "rows.py", "mapper.py", "recorder.py",
         "library_module.py",
     },
-    "database": {"database.py", "migrate.py", "outgoing.py", "together.py"},
+    "database": {"database.py", "migrate.py", "outgoing.py", "letters.py", "together.py"},
     "wire": {
         "problem.py", "strict_json.py", "shapes.py", "exact.py", "validation_errors.py",
         "plain_json.py", "position.py", "remembered.py", "command_record.py", "build.py",

@@ -21,7 +21,14 @@ _WRITES: Final = frozenset({Action.CONTRIBUTE, Action.GAIN_ACCESS})
 _PLAN: Final = frozenset({Action.READ_PLAN})
 _AUDIT: Final = frozenset({Action.READ_AUDIT})
 
+_OPERATING: Final = frozenset({Action.TEND_DEAD_LETTERS})
+
 RULED_BY: Final = {
+    "GET /v1/ops/dead-letters": _OPERATING,
+    "GET /v1/ops/dead-letters/{dead_letter_id}": _OPERATING,
+    "POST /v1/ops/dead-letters/{dead_letter_id}:retry": _OPERATING,
+    "POST /v1/ops/dead-letters/{dead_letter_id}:return": _OPERATING,
+    "POST /v1/ops/dead-letters/{dead_letter_id}:discard": _OPERATING,
     "POST /v1/contributions": _WRITES,
     "POST /v1/contributions:validate": _WRITES,
     "GET /v1/contributions/{contribution_id}": frozenset({Action.READ_RECEIPT}),

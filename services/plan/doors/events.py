@@ -120,7 +120,7 @@ def _measure(tally: Tally, seconds: float) -> None:
         Count.DEAD_LETTERS: tally.dead_lettered,
         Count.GAPS: tally.gaps,
     }
-    count_batch(CONSUMER, seconds, counts)
+    count_batch(CONSUMER, seconds, counts, tally.parked)
     log.info(
         "plan.folded",
         consumer=CONSUMER,

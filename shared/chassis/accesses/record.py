@@ -77,6 +77,12 @@ class What(StrEnum):
     RECALLS = "recalls"
     RECORDS = "records"
     ACCESSES = "accesses"
+    DEAD_LETTERS = "dead-letters"
+    DEAD_LETTER = "dead-letter"
+    DEAD_LETTER_UNMASKED = "dead-letter-unmasked"
+    DEAD_LETTER_RETRY = "dead-letter-retry"
+    DEAD_LETTER_RETURN = "dead-letter-return"
+    DEAD_LETTER_DISCARD = "dead-letter-discard"
 
 
 class Did(StrEnum):
@@ -87,6 +93,7 @@ class Did(StrEnum):
     QUERY = "query"
     ALERT = "alert"
     JUSTIFICATION = "justification"
+    ADMIN = "admin"
 
 
 _TYPE: Final = {
@@ -95,6 +102,7 @@ _TYPE: Final = {
     Did.QUERY: "audit.query",
     Did.ALERT: "alert.raised",
     Did.JUSTIFICATION: "override.justify",
+    Did.ADMIN: "admin.dead-letter",
 }
 
 

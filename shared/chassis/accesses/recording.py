@@ -68,7 +68,7 @@ class AccessRecords:
         self._timer: asyncio.TimerHandle | None = None
         self._commits = access_commits(
             settings.database_url,
-            self._committed,
+            self.committed,
             statement,
             queue_limit=settings.queue_limit,
             queue_bytes=settings.queue_bytes,
@@ -110,7 +110,7 @@ class AccessRecords:
             return Kept(await self._kept(asked, shown, did))
         with _troubles_as_problems():
             kept = await self._overrides.keep(asked, shown)
-        self._committed()
+        self.committed()
         return Kept(*kept)
 
     async def keep_if_it_stands(self, asked: Asked, shown: Shown, revision: int) -> Kept | None:
@@ -133,7 +133,7 @@ class AccessRecords:
         """
         with _troubles_as_problems():
             kept = await self._overrides.justify(access_id, contributor, basis, text)
-        self._committed()
+        self.committed()
         return kept
 
     async def deny(self, asked: Asked) -> UUID:
@@ -167,7 +167,8 @@ class AccessRecords:
         with _troubles_as_problems():
             return await self._commits.append(row)
 
-    def _committed(self) -> None:
+    def committed(self) -> None:
+        """Take to the audit soon what was recorded, also in a transaction of somebody else's."""
         if self._timer is None:
             loop = asyncio.get_running_loop()
             self._timer = loop.call_later(_BETWEEN_WINDOWS, self._tell)

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any, Final, NamedTuple, TypeAlias
 from uuid import UUID
 
+from shared.chassis.database.database import Connection
 from shared.chassis.store.group_commit import GroupCommit, Statement
 
 SALT_BYTES: Final = 32
@@ -75,6 +76,11 @@ def access_commits(
         on_commit=lambda _: on_commit(),
         **bounds,
     )
+
+
+async def keep_in(connection: Connection, row: AccessRow) -> None:
+    """Keep an access in the caller's transaction, as the last of its locks."""
+    await connection.fetch(_KEEP, *_arguments([row]))
 
 
 def _arguments(rows: Sequence[AccessRow]) -> list[list[Any]]:

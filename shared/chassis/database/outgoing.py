@@ -9,6 +9,7 @@ from typing import Final
 import orjson
 
 from shared.chassis.database.database import Connection
+from shared.chassis.database.letters import Letter, append_letters
 from shared.chassis.wire.plain_json import fitted
 
 _LONGEST_NAME: Final = 64
@@ -21,7 +22,8 @@ class Outgoing:
     """One message to be published.
 
     ``completes`` asks the relay to add what only the commit knows, ``recorded_at`` and
-    ``ledger_position``, to a value that is a JSON object.
+    ``ledger_position``, to a value that is a JSON object. ``letter`` is what is known of it where
+    it is a dead letter.
     """
 
     topic: str
@@ -29,6 +31,7 @@ class Outgoing:
     headers: Headers
     value: bytes
     completes: bool = False
+    letter: Letter | None = None
 
 
 def headers_to_bytes(headers: Headers) -> bytes:
@@ -61,11 +64,15 @@ def headers_from_bytes(stored: bytes) -> Headers:
 
 async def append_outgoing(connection: Connection, rows: Sequence[Outgoing]) -> None:
     """Add rows in the caller's transaction; take it as the last lock of that transaction."""
-    if rows:
-        await connection.fetchval(
-            "SELECT outgoing_append($1, $2, $3, $4)",
-            [row.topic for row in rows],
-            [row.key for row in rows],
-            [headers_to_bytes(row.headers) for row in rows],
-            [row.value for row in rows],
-        )
+    if not rows:
+        return
+    last: int = await connection.fetchval(
+        "SELECT outgoing_append($1, $2, $3, $4)",
+        [row.topic for row in rows],
+        [row.key for row in rows],
+        [headers_to_bytes(row.headers) for row in rows],
+        [row.value for row in rows],
+    )
+    positions = range(last - len(rows) + 1, last + 1)
+    letters = zip(positions, (row.letter for row in rows), strict=True)
+    await append_letters(connection, [(at, letter) for at, letter in letters if letter])

@@ -7,6 +7,7 @@ receipt.
 import asyncio
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from time import monotonic
 from typing import Any
 
 import asyncpg
@@ -20,7 +21,7 @@ from shared.chassis.kafka.event_message import Unreadable, header, headers_in, j
 from shared.chassis.kafka.offsets import Transaction
 from shared.chassis.settings import Settings
 from shared.chassis.store.group_commit import QueueFull, Unavailable
-from shared.chassis.telemetry import Count, counter, links_of, log, process_span, tracer
+from shared.chassis.telemetry import Count, count_batch, links_of, log, process_span, tracer
 from shared.chassis.wire.command_record import (
     HEADERS,
     SAYS_WHOSE,
@@ -68,10 +69,12 @@ class CommandDoor:
 
     async def __call__(self, records: Sequence[Record], transaction: Transaction) -> None:
         """Answer every record of the batch, then store the offsets with the dead letters."""
+        started = monotonic()
         by_key: dict[bytes | None, list[Record]] = defaultdict(list)
         for record in records:
             by_key[record.key].append(record)
         unreadable: list[tuple[Record, NotTaken]] = []
+        repeated: list[Record] = []
         limit = asyncio.Semaphore(_SIDE_BY_SIDE)
         patience = _Patience()
 
@@ -79,7 +82,8 @@ class CommandDoor:
             async with limit:
                 for record in of_one_plan:
                     try:
-                        await self._take(record, transaction, patience)
+                        if await self._take(record, transaction, patience):
+                            repeated.append(record)
                     except NotTaken as error:
                         unreadable.append((record, error))
 
@@ -98,14 +102,18 @@ class CommandDoor:
                 rows.extend(await self._refused_answer(record, not_taken, transaction))
             async with transaction() as connection:
                 await append_outgoing(connection, rows)
-        labels = {"consumer": self._consumer}
-        counter(Count.CONSUMED).add(len(records), labels)
-        counter(Count.APPLIED).add(len(records) - len(unreadable), labels)
+        counts = {
+            Count.CONSUMED: len(records),
+            Count.APPLIED: len(records) - len(repeated) - len(unreadable),
+            Count.DUPLICATES: len(repeated),
+            Count.DEAD_LETTERS: len(unreadable),
+        }
+        count_batch(self._consumer, monotonic() - started, counts)
         if unreadable:
-            counter(Count.DEAD_LETTERS).add(len(unreadable), labels)
             log.warning("commands.unreadable", count=len(unreadable), topic=self._topic)
 
-    async def _take(self, record: Record, transaction: Transaction, patience: "_Patience") -> None:
+    async def _take(self, record: Record, transaction: Transaction, patience: "_Patience") -> bool:
+        """Answer it; true where that is the first answer once more."""
         contributor = contributor_of(record)
         reply_to = self._reply_topic(contributor)
         if not await transaction.topic_exists(reply_to):
@@ -129,7 +137,7 @@ class CommandDoor:
             else:
                 if answer.retryable:
                     patience.is_left = False
-                return
+                return answer.repeated
             # Nothing of the batch is acknowledged before its answers are durable.
             await asyncio.sleep(_PAUSE_WHEN_BUSY)
 

@@ -155,6 +155,23 @@ class BatchConsumer:
             await self._subscription.stop()
             self._subscription = None
 
+    @property
+    def name(self) -> str:
+        """What its offsets and its dead letters are kept under."""
+        return self._consumer
+
+    async def topic_exists(self, topic: str) -> bool:
+        """Whether the broker has this topic; true while it does not say."""
+        return await self._topics_there(topic)
+
+    async def hand_out_again(self, record: Record, transaction: Transaction) -> None:
+        """Give one record to the handler by itself, between two batches; no offset moves.
+
+        Raises what the handler raises: nothing is tried again, and the consumer goes on.
+        """
+        async with self._busy:
+            await self._handle([record], transaction)
+
     async def part(self) -> Part:
         """Ready: partitions assigned, sought and not paused, polled lately, and not stopped.
 

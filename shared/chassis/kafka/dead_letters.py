@@ -11,6 +11,7 @@ import orjson
 from aiokafka import ConsumerRecord
 
 from shared.chassis import telemetry
+from shared.chassis.database.letters import Letter
 from shared.chassis.database.outgoing import Headers, Outgoing
 from shared.chassis.kafka.client import BROKEN
 from shared.chassis.kafka.event_message import header
@@ -27,6 +28,7 @@ LONGEST_VALUE: Final = 3 * 1024 * 1024
 _LONGEST_HEADERS: Final = 262_144
 _LONGEST_KEY: Final = 65_536
 
+_TYPE: Final = re.compile(r"careplan(\.[a-z][a-z0-9-]{0,63}){1,4}\.v[0-9]{1,4}")
 _SECTION_TOPIC: Final = re.compile(r"careplan\.([a-z-]+)\.(?:events|commands)\.v\d+$")
 
 
@@ -79,11 +81,32 @@ def dead_letter(
         *left_out,
     )
     key = record.key if len(record.key or b"") <= _LONGEST_KEY else None
-    letter = Outgoing(prefix + dead_letters_topic(consumer), key, came + about, value)
     named = proven.plan_id if proven else id_in(header(record, "ce_partitionkey"))
     plan_id = str(named) if named else None
     caused_by = proven.contribution_id if proven else None
     topic = named_topic(record.topic, topic_id)
+    known = Letter(
+        consumer=reader or consumer,
+        topic=record.topic,
+        topic_id=topic_id,
+        partition=record.partition,
+        offset=record.offset,
+        sent_ms=-1 if record.timestamp is None else record.timestamp,
+        organisation=_code_of(proven, record),
+        plan_id=named,
+        contribution_id=caused_by or _contribution_of(record),
+        type=_type_of(record),
+        code=code,
+        reason=reason,
+        size=len(record.value or b""),
+        headers_came=len(came),
+        is_null=record.value is None,
+        is_whole=came == tuple(record.headers)
+        and len(value) == len(record.value or b"")
+        and key == record.key,
+    )
+    to = prefix + dead_letters_topic(consumer)
+    letter = Outgoing(to, key, came + about, value, letter=known)
     record_id = f"{reader or consumer}/{topic}/{record.partition}.{record.offset}"
     audited = Outgoing(
         prefix + AUDIT_RECORDS,
@@ -140,6 +163,22 @@ def _value_of(record: Record) -> tuple[bytes, bytes]:
 def _in_utf8(name: str) -> str:
     """The name of a header; bytes that are not UTF-8, which we cannot send, are spelt out."""
     return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+
+def _code_of(proven: Proven | None, record: Record) -> str | None:
+    named = proven.organisation if proven else organisation_in(header(record, "ce_source"))
+    return Organisation.of(named).code if named else None
+
+
+def _type_of(record: Record) -> str | None:
+    told = header(record, "ce_type") or ""
+    return told if _TYPE.fullmatch(told) else None
+
+
+def _contribution_of(record: Record) -> UUID | None:
+    """The contribution that the record is, or the one that an event comes of."""
+    is_event = header(record, "ce_causationid") is not None
+    return id_in(header(record, "ce_causationid" if is_event else "ce_id"))
 
 
 def _section_of(topic: str) -> str | None:

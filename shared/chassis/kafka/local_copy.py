@@ -1,6 +1,7 @@
 """Feeds a service's own copies of what other sections decide on from their events."""
 
 from collections.abc import Collection, Iterable, Sequence
+from time import monotonic
 from typing import Protocol
 from uuid import UUID
 
@@ -9,7 +10,7 @@ from shared.chassis.database.outgoing import Outgoing, append_outgoing
 from shared.chassis.kafka.dead_letters import Record
 from shared.chassis.kafka.event_message import Unreadable, event_of
 from shared.chassis.kafka.offsets import Transaction
-from shared.chassis.telemetry import Count, counter, log
+from shared.chassis.telemetry import Count, count_batch, log
 from shared.ledger import RecordedEvent
 
 
@@ -32,6 +33,7 @@ class LocalCopies:
 
     async def __call__(self, records: Sequence[Record], transaction: Transaction) -> None:
         """Fold the batch into the copies, with its offsets."""
+        started = monotonic()
         events: list[RecordedEvent] = []
         rows: list[Outgoing] = []
         for record in records:
@@ -44,9 +46,12 @@ class LocalCopies:
             await append_outgoing(connection, rows)
         for copy, plan_ids in zip(self._copies, learned, strict=True):
             copy.learned(plan_ids)
-        labels = {"consumer": self._consumer}
-        counter(Count.CONSUMED).add(len(records), labels)
-        counter(Count.APPLIED).add(len(events), labels)
-        if len(events) < len(records):
-            counter(Count.DEAD_LETTERS).add(len(records) - len(events), labels)
-            log.warning("events.unreadable", count=len(records) - len(events), **labels)
+        letters = len(records) - len(events)
+        counts = {
+            Count.CONSUMED: len(records),
+            Count.APPLIED: len(events),
+            Count.DEAD_LETTERS: letters,
+        }
+        count_batch(self._consumer, monotonic() - started, counts)
+        if letters:
+            log.warning("events.unreadable", count=letters, consumer=self._consumer)

@@ -195,6 +195,9 @@ class Transaction:
             first = in_order[min(left, len(in_order) - 1)] if in_order else self._records[0]
             raise DeadLetterLimitReached(self._consumer, first)
 
+    def note_unreadable(self, record: Record, reason: str, code: str) -> None:
+        """Told of each record that its handler can neither read nor apply, before the end."""
+
     def dead_letter(
         self,
         record: Record,
@@ -208,6 +211,7 @@ class Transaction:
         ``topic_id`` is given of a record that was read from another topic of the same name.
         """
         self._unreadable[id(record)] = record
+        self.note_unreadable(record, reason, code)
         # A service's consumers share its one topic of dead letters.
         owner = self._settings.service or self._consumer
         return dead_letter(

@@ -10,6 +10,7 @@ from shared.chassis.policy.facts import (
     AUDIT_READING,
     AUTHN,
     NO_RELATIONSHIP,
+    OPERATING,
     POLICY_VERSION,
     PROXY_NOT_LIVE,
     READS_NO_PLAN,
@@ -44,6 +45,11 @@ __all__ = [
 _Judge = Callable[[Contributor, Action, Facts, str | None], Decision]
 
 _AUDITOR: Final = "auditor"
+_FOR_A_ROLE: Final[Mapping[Action, tuple[str, Caller]]] = {
+    Action.READ_AUDIT: (AUDIT_READING, Caller.OFFICER),
+    Action.TEND_DEAD_LETTERS: (OPERATING, Caller.OPERATOR),
+}
+"""What a role opens by itself, and as whom whoever has it asks."""
 _CONTRIBUTING: Final = frozenset({Action.CONTRIBUTE, Action.GAIN_ACCESS, Action.STORE_MEDIA})
 _READING: Final = frozenset({Action.READ_PLAN, Action.READ_EMERGENCY})
 _ALL: Final = (Scope(),)
@@ -54,12 +60,14 @@ _NO_RULE: Final[Mapping[Action, str]] = {
     Action.READ_EMERGENCY: _NO_PLAN,
     Action.READ_AUDIT: "This role may not read the audit.",
     Action.READ_OWN_ACCESSES: "Only the person may read who has seen their plan.",
+    Action.TEND_DEAD_LETTERS: "Only an operator may look at dead letters.",
 }
 _NO_PLAN_FOR_IT: Final = "This purpose opens no plan."
 _NO_SUCH_PURPOSE: Final[Mapping[Action, str]] = {
     Action.READ_PLAN: _NO_PLAN_FOR_IT,
     Action.READ_EMERGENCY: _NO_PLAN_FOR_IT,
     Action.READ_AUDIT: "The audit is read for the purpose `audit` only.",
+    Action.TEND_DEAD_LETTERS: "Dead letters are looked at for the purpose `support` only.",
 }
 _RELATIONSHIP_TO_READ: Final = (
     "Your organisation has no live relationship with this person. Where it looks after them, "
@@ -122,9 +130,10 @@ def caller_of(contributor: Contributor, action: Action, facts: Facts) -> Caller:
         return Caller.CLOSE
     roles, role = facts.roles, contributor.role
     if role is not None:
-        if action is Action.READ_AUDIT:
-            if role in roles.get(AUDIT_READING, ()):
-                return Caller.OFFICER
+        if action in _FOR_A_ROLE:
+            kind, caller = _FOR_A_ROLE[action]
+            if role in roles.get(kind, ()):
+                return caller
         elif role in roles.get(READS_NO_PLAN, ()):
             return Caller.OFFICER if role in roles.get(AUDIT_READING, ()) else Caller.NATIONAL
     if contributor.service_roles and _is_granted(contributor, facts):

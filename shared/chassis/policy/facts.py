@@ -11,7 +11,7 @@ from shared.chassis.policy.sees import Sees
 from shared.chassis.policy.standing import Standing
 from shared.ledger import Provenance, ServiceRole
 
-POLICY_VERSION: Final = "2026-12-01.6"
+POLICY_VERSION: Final = "2026-12-01.7"
 """Stored with every decision; it changes whenever a rule does."""
 
 Roles = Mapping[str, Collection[str]]
@@ -26,6 +26,7 @@ AUDIT_READING: Final = "audit_reading"
 AUDIT_EVERYWHERE: Final = "audit_everywhere"
 READS_NO_PLAN: Final = "reads_no_plan"
 SEES_SEX: Final = "sees_sex"
+OPERATING: Final = "operating"
 """Kinds of roles that the rules themselves ask for; a deployment may name others for each."""
 
 AUTHN: Final = "authn"

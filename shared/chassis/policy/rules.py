@@ -19,6 +19,7 @@ class Caller(Enum):
     SYSTEM = "a system of an organisation"
     NATIONAL = "a national service"
     OFFICER = "an officer of the audit"
+    OPERATOR = "an operator of the ledger"
 
 
 class Action(Enum):
@@ -32,6 +33,7 @@ class Action(Enum):
     READ_RECEIPT = "read-receipt"
     READ_AUDIT = "read-audit"
     READ_OWN_ACCESSES = "read-own-accesses"
+    TEND_DEAD_LETTERS = "tend-dead-letters"
 
 
 class Needs(Enum):
@@ -53,6 +55,7 @@ CARE: Final = frozenset({"direct-care", "review", "emergency"})
 
 EMERGENCY: Final = "emergency"
 AUDIT: Final = frozenset({"audit"})
+SUPPORT: Final = frozenset({"support"})
 NO_PURPOSE: Final[frozenset[str]] = frozenset()
 """Where none is asked: whoever contributes says why in the contribution."""
 
@@ -133,6 +136,11 @@ RULES: Final = (
     Rule(
         *(Caller.PERSON, Action.READ_OWN_ACCESSES, Needs.OWN_PLAN_VERIFIED),
         in_words="Only the person is told who has seen their plan: it may be about a Proxy.",
+    ),
+    Rule(
+        *(Caller.OPERATOR, Action.TEND_DEAD_LETTERS, Needs.NOTHING, SUPPORT),
+        "What no consumer could read, of every organisation; masked unless they ask for more. Each "
+        "look and each act is recorded.",
     ),
 )
 """Every rule. Whatever is not here is refused."""

@@ -14,6 +14,7 @@ from shared.chassis.telemetry.metrics import (
     duration,
     gauge,
     metrics_response,
+    unaccounted,
 )
 from shared.chassis.telemetry.names import (
     Attribute,
@@ -54,4 +55,5 @@ __all__ = [
     "process_span",
     "shut_down",
     "tracer",
+    "unaccounted",
 ]

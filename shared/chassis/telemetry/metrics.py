@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
+from typing import Final
 
 from opentelemetry.exporter.prometheus import PrometheusMetricReader
 from opentelemetry.metrics import (
@@ -40,6 +41,7 @@ class _State:
 
     meters: AnyMeterProvider = field(default_factory=NoOpMeterProvider)
     gauges: dict[Gauge, list["Callable[[], Reading]"]] = field(default_factory=dict)
+    unaccounted: dict[str, int] = field(default_factory=dict)
 
 
 _state = _State()
@@ -55,6 +57,17 @@ def start_metrics(resource: Resource, reader: MetricReader | None = None) -> Non
     )
     for name in _state.gauges:
         _observe(name)
+
+
+def unaccounted() -> list[tuple[float, Mapping[str, str]]]:
+    """By consumer, how many records were consumed of which nobody knows what became of them: 0.
+
+    Whatever is consumed is applied, a duplicate, parked or a dead letter.
+    """
+    return [
+        (float(missing), {Label.CONSUMER.value: consumer})
+        for consumer, missing in _state.unaccounted.items()
+    ]
 
 
 def end_metrics() -> None:
@@ -121,10 +134,21 @@ def duration(name: Duration) -> Histogram:
     return _meter().create_histogram(name.value, "s")
 
 
-def count_batch(consumer: str, seconds: float, counts: Mapping[Count, int]) -> None:
-    """What became of a batch's records, and how long it took, once it is committed."""
+_BECAME: Final = (Count.APPLIED, Count.DUPLICATES, Count.DEAD_LETTERS)
+
+
+def count_batch(
+    consumer: str, seconds: float, counts: Mapping[Count, int], parked: int = 0
+) -> None:
+    """What became of a batch's records, and how long it took, once it is committed.
+
+    ``parked`` is how many more wait now; a batch that releases some has less than none.
+    """
     labels = {Label.CONSUMER.value: consumer}
     for name, number in counts.items():
         if number:
             counter(name).add(number, labels)
+    became = sum(counts.get(name, 0) for name in _BECAME) + parked
+    missing = counts.get(Count.CONSUMED, 0) - became
+    _state.unaccounted[consumer] = _state.unaccounted.get(consumer, 0) + missing
     duration(Duration.PROCESS).record(seconds, labels)

@@ -66,6 +66,7 @@ class Gauge(StrEnum):
     APPENDS_WAITING = "careplan.appends.waiting"
     LOG_WAITING = "careplan.log.waiting"
     ACCESSES_WAITING = "careplan.accesses.waiting"
+    UNACCOUNTED = "careplan.unaccounted"
 
 
 UNITS_OF_GAUGES: Final[Mapping[str, str]] = {
@@ -80,6 +81,7 @@ UNITS_OF_GAUGES: Final[Mapping[str, str]] = {
     Gauge.APPENDS_WAITING: "{append}",
     Gauge.LOG_WAITING: "{record}",  # recorded, and not signed for yet
     Gauge.ACCESSES_WAITING: "{access}",
+    Gauge.UNACCOUNTED: "{event}",  # consumed, less what became of it; by consumer, and always 0
 }
 
 

@@ -26,6 +26,7 @@ _OF_A_PATH: Final[dict[str, tuple[str, Json]]] = {
     "plan_id": ("The id of the plan, in lower case.", _UUID),
     "entry_id": ("The id of the entry, in lower case; unique within its section.", _UUID),
     "contribution_id": ("The id that the contributor gave it, in lower case.", _UUID),
+    "dead_letter_id": ("The id that the service gave it, in lower case.", _UUID),
     "access_id": ("The `Ledger-Access-Id` of the answer that showed something.", _UUID),
     "version": (
         "A version of the plan, from 1 to its newest.",

@@ -29,6 +29,7 @@ from shared.ledger.topics import (
     inbox_topic,
     receipts_topic,
 )
+from shared.testing.contracts.holding import holding_to
 from shared.testing.service import contribution, reserved_port, until_ready
 from shared.testing.stack import (
     EVERY_SERVICE,
@@ -37,6 +38,7 @@ from shared.testing.stack import (
     fresh_database,
     fresh_prefix,
 )
+from shared.testing.tokens import ISS, TestIssuer
 from shared.testing.topic_reader import TopicReader
 
 _FOLDERS = (
@@ -77,6 +79,7 @@ class Bench:
     pool: asyncpg.Pool
     producer: AIOKafkaProducer
     folder: Path
+    issuer: TestIssuer
 
     def settings(self, instance: str = "one", **others: Any) -> Settings:
         """Settings of one replica."""
@@ -86,6 +89,8 @@ class Bench:
             "kafka_servers": self.servers,
             "instance": instance,
             "topic_prefix": self.prefix,
+            "issuer": ISS,
+            "jwks": str(self.issuer.jwks),
             "metadata_max_age_ms": 500,
         }
         return Settings(**{**given, **others})
@@ -97,7 +102,9 @@ class Bench:
         transport = httpx.ASGITransport(app, raise_app_exceptions=False)
         async with (
             app.router.lifespan_context(app),
-            httpx.AsyncClient(transport=transport, base_url="http://intake") as client,
+            httpx.AsyncClient(
+                transport=transport, base_url="http://intake", event_hooks=holding_to("intake")
+            ) as client,
         ):
             await until_ready(client)
             yield client
@@ -205,7 +212,8 @@ async def bench_of(postgres_url: str, kafka_servers: str, folder: Path) -> Async
         await create_topics(kafka_servers, [prefix + name for name in names])
         producer = AIOKafkaProducer(bootstrap_servers=kafka_servers)
         await opened.enter_async_context(producer)
-        yield Bench(database, kafka_servers, prefix, pool, producer, folder)
+        issuer = TestIssuer(folder)
+        yield Bench(database, kafka_servers, prefix, pool, producer, folder, issuer)
 
 
 @asynccontextmanager

@@ -2,19 +2,26 @@
 
 import re
 from dataclasses import replace
+from typing import Any
 from uuid import UUID, uuid4
 
 import asyncpg
+import httpx
 import orjson
 import pytest
 
 from services.plan.store.projection import PlanStore
+from services.plan.store.reading import read_event
 from shared.chassis.database.outgoing import headers_from_bytes
+from shared.chassis.kafka.event_message import Unreadable
 from shared.chassis.policy.decide import POLICY_VERSION
+from shared.chassis.telemetry import unaccounted
 from shared.chassis.wire.problem import STATUS
+from shared.cli.token import professional
 from shared.ledger import RecordedEvent
 from shared.ledger.topics import AUDIT_RECORDS, dead_letters_topic
 from shared.testing.events import History, headers_of, value_of
+from shared.testing.eventually import eventually
 from shared.testing.raw_names import raw_name, raw_names_written
 from tests.component.plan.bench import (
     Bench,
@@ -241,3 +248,64 @@ async def test_what_cannot_be_read_is_a_dead_letter_and_its_neighbours_are_serve
     assert len({record["record_id"] for record in records}) == len(odd)
     assert (await bench.document(history.plan_id))["plan_version"] == 5
     assert not bench.has_stopped
+
+
+LIST = "/v1/ops/dead-letters"
+
+
+async def test_a_retried_event_is_folded_once_and_releases_what_waited_for_it(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first of an entry is a dead letter, the others wait for it: then they are released."""
+    history = History()
+    events = short_history(history)
+    reader = "services.plan.doors.events.read_event"
+
+    def of_an_older_version(record: Any, topic_id: Any) -> Any:
+        read = read_event(record, topic_id)
+        if read.event.type == "careplan.goals.agreed.v1":
+            raise Unreadable("This version cannot read it.")
+        return read
+
+    monkeypatch.setattr(reader, of_an_older_version)
+    async with bench.service() as client:
+        await bench.publish(*events)
+        await bench.until_consumed(len(events))
+        (letter,) = await letters_in(bench, client)
+        assert letter["type"] == "careplan.goals.agreed.v1"
+        assert (letter["plan_id"], letter["organisation"]) == (str(history.plan_id), None)
+        assert (await retry(bench, client, letter))["state"] == "held"
+        monkeypatch.setattr(reader, read_event)
+        assert (await retry(bench, client, letter))["state"] == "retried"
+        await bench.must_be_folded(history.plan_id, [*events[:2], *events[2:]])
+        # The same event once more, from Kafka: it is known by its own key.
+        await bench.publish(events[2])
+        tally = await bench.until_consumed(len(events) + 2)
+        assert tally["duplicates"] == 1
+        await bench.must_be_folded(history.plan_id, events)
+        missing = {labels["consumer"]: number for number, labels in unaccounted()}
+        assert missing["plan"] == 0
+
+
+async def letters_in(bench: Bench, client: httpx.AsyncClient) -> list[dict[str, Any]]:
+    async def look() -> list[dict[str, Any]]:
+        found = await client.get(LIST, headers=operator(bench))
+        return list(found.json()["items"])
+
+    return await eventually(look, "a dead letter", holds=bool)
+
+
+async def retry(bench: Bench, client: httpx.AsyncClient, letter: dict[str, Any]) -> dict[str, Any]:
+    answer = await client.post(
+        f"{LIST}/{letter['dead_letter_id']}:retry",
+        json={"reason": "The new version reads it"},
+        headers=operator(bench),
+    )
+    assert answer.status_code == 200, answer.text
+    told: dict[str, Any] = answer.json()
+    return told
+
+
+def operator(bench: Bench) -> dict[str, str]:
+    claims = professional("ZZG09", "operator", "Sam Quill-Synth")
+    return {"Authorization": f"Bearer {bench.issuer.signer.sign(claims)}"}

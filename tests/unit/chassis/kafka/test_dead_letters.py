@@ -11,6 +11,7 @@ from shared.chassis.kafka.dead_letters import Record, dead_letter
 
 def record(**members: Any) -> Record:
     given = {"topic": "careplan.goals.commands.v1", "partition": 0, "offset": 5, "headers": ()}
+    given["timestamp"] = 0
     return SimpleNamespace(**{**given, "key": b"k", "value": b"{}", **members})
 
 

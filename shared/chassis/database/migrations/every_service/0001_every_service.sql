@@ -35,6 +35,34 @@ CREATE TABLE dead_letter_count (
     PRIMARY KEY (consumer, at)
 );
 
+-- What is known of each dead letter. As it came it stands in `outgoing`, and goes with that row.
+CREATE TABLE dead_letter (
+    dead_letter_id  uuid PRIMARY KEY,
+    position        bigint NOT NULL UNIQUE REFERENCES outgoing ON DELETE CASCADE,
+    at              timestamptz NOT NULL DEFAULT clock_timestamp(),
+    consumer        text NOT NULL,
+    topic           text NOT NULL,
+    topic_id        uuid,
+    partition       integer NOT NULL,
+    offset_         bigint NOT NULL,
+    sent_ms         bigint NOT NULL,         -- the time that stands with the record, in milliseconds
+    organisation    text,
+    plan_id         uuid,
+    contribution_id uuid,
+    type            text,
+    code            text NOT NULL,
+    reason          text NOT NULL,           -- in words of ours
+    size            bigint NOT NULL,         -- bytes of its value
+    headers_came    integer NOT NULL,        -- so many of the row's headers are its own
+    is_null         boolean NOT NULL,        -- it had no value
+    is_whole        boolean NOT NULL,        -- nothing of it was cut off or spelt out
+    state           text NOT NULL DEFAULT 'held'
+                    CHECK (state IN ('held', 'retried', 'returned', 'discarded')),
+    settled_at      timestamptz
+);
+CREATE INDEX dead_letter_of_state ON dead_letter (state, position);
+CREATE INDEX dead_letter_of_organisation ON dead_letter (organisation, position);
+
 -- The service's own copy of relationships, Proxies and openings of plans: what decides who may see a
 -- plan and act for its person. Of each leaf the version that set it last is kept beside its value.
 CREATE TABLE access_entry (
@@ -200,6 +228,7 @@ REVOKE EXECUTE ON FUNCTION ledger.erase_who FROM PUBLIC;
 GRANT USAGE ON SCHEMA ledger TO ledger_writer;
 GRANT SELECT, INSERT ON ledger.access_record, ledger.access_override, ledger.access_justification
     TO ledger_writer;
-GRANT SELECT, INSERT ON outgoing TO ledger_writer;
+GRANT SELECT, INSERT ON outgoing, dead_letter TO ledger_writer;
+GRANT UPDATE (code, reason, state, settled_at) ON dead_letter TO ledger_writer;
 GRANT SELECT, INSERT, UPDATE ON relay_mark, consumer_offset, access_entry TO ledger_writer;
 GRANT SELECT, INSERT, UPDATE, DELETE ON dead_letter_count TO ledger_writer;

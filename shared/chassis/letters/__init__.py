@@ -1,0 +1,1 @@
+"""Dead letters as an operator tends them: listed, looked at, and retried, returned or discarded."""

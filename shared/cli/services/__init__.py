@@ -1,0 +1,1 @@
+"""Commands that ask the services of a running stack."""

@@ -1,0 +1,216 @@
+"""`careplan dead-letters`: what services of the stack could not read, and what becomes of it."""
+
+from collections.abc import Iterator
+from getpass import getuser
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import httpx
+import typer
+
+from shared.cli import running_stack
+from shared.cli.output import as_json, fail, table
+from shared.cli.token import Signer, professional
+from shared.ledger.names import id_in
+
+app = typer.Typer(no_args_is_help=True, help="Look at what could not be read, and settle it.")
+
+_PAGE: Final = 200
+_LEVELS: Final = ("none", "masked", "limited", "full")
+_WAYS: Final = {"retry": "retried", "return": "returned", "discard": "discarded"}
+
+_Id = Annotated[str, typer.Argument(help="The id of the dead letter, as `list` shows it.")]
+_Service = Annotated[str, typer.Option(help="The service that has it; left out, all are asked.")]
+_Reason = Annotated[str, typer.Option(help="Why you do it: it is recorded with your name.")]
+_Token = Annotated[
+    str,
+    typer.Option(
+        envvar="CAREPLAN_TOKEN",
+        help="An operator's token; left out, one of the development stack is signed.",
+    ),
+]
+_Json = Annotated[bool, typer.Option("--json", help="Print it as JSON.")]
+
+
+@app.callback()
+def dead_letters() -> None:
+    """Look at dead letters of the running stack, retry, return or discard them.
+
+    Every look and every act is recorded for the audit. It needs the role `operator`.
+    """
+
+
+@app.command("list")
+def list_letters(
+    service: _Service = "",
+    state: Annotated[
+        str, typer.Option(help="held, retried, returned or discarded; all of them with --state ''.")
+    ] = "held",
+    organisation: Annotated[str, typer.Option(help="Only what this organisation sent.")] = "",
+    token: _Token = "",
+    json: _Json = False,
+    stack_dir: running_stack.StackDir = running_stack.DEFAULT_FOLDER,
+) -> None:
+    """List dead letters, the oldest of each service first; nothing of what they say."""
+    asked = {
+        name: text for name, text in (("state", state), ("organisation", organisation)) if text
+    }
+    found = [
+        {"service": door.service, **item}
+        for door in _doors(stack_dir, token, service)
+        for item in door.all(asked)
+    ]
+    if json:
+        as_json(found)
+        return
+    if not found:
+        typer.echo("There are none.")
+        return
+    table(
+        ("SERVICE", "ID", "SINCE", "FROM", "TYPE", "STATE", "WHY"),
+        [
+            (
+                *(one["service"], one["dead_letter_id"], one["at"][:19]),
+                *(one["organisation"] or one["topic"], one["type"] or "", one["state"]),
+                f"{one['code']}: {one['reason']}",
+            )
+            for one in found
+        ],
+    )
+
+
+@app.command()
+def show(
+    dead_letter_id: _Id,
+    level: Annotated[
+        str, typer.Option(help="none, masked (each text as its length), limited, or full.")
+    ] = "masked",
+    service: _Service = "",
+    token: _Token = "",
+    stack_dir: running_stack.StackDir = running_stack.DEFAULT_FOLDER,
+) -> None:
+    """Print one dead letter as JSON, masked unless --level asks for more of it."""
+    if level not in _LEVELS:
+        fail(f"--level is one of {', '.join(_LEVELS)}.", 2)
+    as_json(_ask_each(stack_dir, token, service, "GET", dead_letter_id, params={"level": level}))
+
+
+@app.command()
+def retry(
+    dead_letter_id: _Id,
+    reason: _Reason,
+    service: _Service = "",
+    token: _Token = "",
+    json: _Json = False,
+    stack_dir: running_stack.StackDir = running_stack.DEFAULT_FOLDER,
+) -> None:
+    """Hand it to its consumer again; exit 1 where it still cannot be read, and is held."""
+    _act(stack_dir, token, service, dead_letter_id, "retry", reason, json)
+
+
+@app.command("return")
+def give_back(
+    dead_letter_id: _Id,
+    reason: _Reason,
+    service: _Service = "",
+    token: _Token = "",
+    json: _Json = False,
+    stack_dir: running_stack.StackDir = running_stack.DEFAULT_FOLDER,
+) -> None:
+    """Send its refusal once more to the organisation that sent it, to put it right."""
+    _act(stack_dir, token, service, dead_letter_id, "return", reason, json)
+
+
+@app.command()
+def discard(
+    dead_letter_id: _Id,
+    reason: _Reason,
+    service: _Service = "",
+    token: _Token = "",
+    json: _Json = False,
+    stack_dir: running_stack.StackDir = running_stack.DEFAULT_FOLDER,
+) -> None:
+    """Let it be: nothing is done with it, and it is listed as discarded."""
+    _act(stack_dir, token, service, dead_letter_id, "discard", reason, json)
+
+
+class _Door:
+    """The operators' door of one service."""
+
+    def __init__(self, service: str, url: str, token: str) -> None:
+        self.service = service
+        self._url = f"{url}/v1/ops/dead-letters"
+        self._headers = {"Authorization": f"Bearer {token}", "Ledger-Purpose": "support"}
+
+    def all(self, asked: dict[str, str]) -> Iterator[dict[str, Any]]:
+        """Every item, page by page."""
+        cursor: str | None = None
+        while True:
+            more = {} if cursor is None else {"cursor": cursor}
+            page = self.ask("GET", "", params={**asked, **more, "limit": str(_PAGE)}) or {}
+            yield from page.get("items", ())
+            cursor = page.get("next")
+            if cursor is None:
+                return
+
+    def ask(self, method: str, path: str, **others: Any) -> dict[str, Any] | None:
+        """What it answers; ``None`` for a letter that it does not have."""
+        try:
+            answer = httpx.request(
+                method,
+                self._url + path,
+                headers=self._headers,
+                timeout=30,
+                trust_env=False,
+                **others,
+            )
+            told: dict[str, Any] = answer.json()
+        except (httpx.HTTPError, ValueError) as error:
+            fail(f"{self.service} does not answer ({type(error).__name__}).")
+        is_there = answer.status_code == httpx.codes.OK
+        if not is_there and told.get("code") != "dead-letter-unknown":
+            fail(f"{self.service}: {told.get('title', 'refused')}. {told.get('detail', '')}")
+        return told if is_there else None
+
+
+def _doors(stack_dir: Path, token: str, service: str) -> list[_Door]:
+    found = running_stack.read(stack_dir)
+    services = {name: one["url"] for name, one in found["services"].items() if name != "viewer"}
+    named = service.replace("-", "_")
+    if named and named not in services:
+        fail(f"--service is one of {', '.join(services)}.", 2)
+    if not token:
+        signer = Signer(found["issuer"]["iss"], Path(found["issuer"]["private_key"]))
+        token = signer.sign(professional("ZZG01", "operator", getuser()))
+    return [_Door(name, url, token) for name, url in services.items() if not named or name == named]
+
+
+def _ask_each(
+    stack_dir: Path, token: str, service: str, method: str, given: str, **others: Any
+) -> dict[str, Any]:
+    name, _, act = given.partition(":")
+    if id_in(name) is None:
+        fail("The id of a dead letter is a UUID in lower case, as `list` shows it.", 2)
+    path = f"/{name}:{act}" if act else f"/{name}"
+    for door in _doors(stack_dir, token, service):
+        told = door.ask(method, path, **others)
+        if told is not None:
+            break
+    else:
+        fail("No service has this dead letter, or it is not kept any more.")
+    return {"service": door.service, **told}
+
+
+def _act(
+    stack_dir: Path, token: str, service: str, given: str, what: str, reason: str, json: bool
+) -> None:
+    told = _ask_each(stack_dir, token, service, "POST", f"{given}:{what}", json={"reason": reason})
+    if json:
+        as_json(told)
+    is_done = told["state"] == _WAYS[what]
+    if not json and is_done:
+        typer.echo(f"{given}: {told['state']}.")
+    if not is_done:
+        if not json:
+            typer.echo(f"{given}: still held. {told['code']}: {told['reason']}", err=True)
+        raise typer.Exit(1)
