@@ -25,6 +25,7 @@ async def bench(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Bench
     "fault",
     [
         "kill-goals",
+        "kill-intake",
         "kill-plan",
         "kill-audit",
         "kill-kafka",

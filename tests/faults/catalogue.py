@@ -194,7 +194,7 @@ def _cut(server: str) -> Strike:
 
 def _held(server: str) -> Strike:
     async def strike(target: Target, rng: Random) -> str:
-        chosen = [rng.choice(SECTIONS), rng.choice(["plan", "audit"])]
+        chosen = [rng.choice(SECTIONS), rng.choice(["intake", "plan", "audit"])]
         for service in chosen:
             target.proxies[server][service].hold()
         try:
@@ -320,7 +320,7 @@ async def _relay_of(target: Target, url: str) -> str:
     return str(parts.get("relay", {}).get("detail", ""))
 
 
-_SERVICES: Final = (*SECTIONS, "plan", "audit")
+_SERVICES: Final = (*SECTIONS, "intake", "plan", "audit")
 _ALL: Final = (
     *(Fault(f"kill-{name}", f"kill -9 of {name}", _kill(name)) for name in _SERVICES),
     Fault("kill-kafka", "kill -9 of the broker", _kill("kafka")),

@@ -15,8 +15,9 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaError
 
 from shared.cli.token import Signer
+from shared.ledger.topics import inbox_topic
 from shared.testing.files import File
-from tests.faults.load.sent import REUSED, SECTIONS, Party, Sent, is_final
+from tests.faults.load.sent import REUSED, Party, Sent, is_final
 
 PATIENCE = 240.0
 _ANSWERED_WITHIN = 20.0
@@ -148,7 +149,7 @@ class HttpDoor:
 
 
 class KafkaDoor:
-    """Sends commands as intake does, and reads the answers as their organisations do."""
+    """Sends contributions to the inboxes of organisations, and reads the answers as they do."""
 
     def __init__(self, servers: str, organisations: Sequence[str]) -> None:
         self._servers = servers
@@ -204,22 +205,19 @@ class KafkaDoor:
 
     async def _put(self, sent: Sent) -> bool:
         assert self._producer is not None
-        wire = SECTIONS[sent.section]
-        key = sent.plan_id.encode()
         headers = [
             ("content-type", b"application/json"),
             ("ce_specversion", b"1.0"),
             ("ce_id", sent.id.encode()),
             ("ce_source", f"urn:careplan:org:{sent.by.org.lower()}".encode()),
             ("ce_type", str(sent.contribution["command"]).encode()),
-            ("ce_partitionkey", key),
         ]
         try:
             await asyncio.wait_for(
                 self._producer.send_and_wait(
-                    f"careplan.{wire}.commands.v1",
+                    inbox_topic(sent.by.org),
                     orjson.dumps(dict(sent.contribution)),
-                    key,
+                    sent.plan_id.encode(),
                     headers=headers,
                 ),
                 30,
