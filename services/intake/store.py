@@ -6,26 +6,11 @@ from datetime import timedelta
 from typing import Final
 
 from shared.chassis.database.database import TRANSIENT, Connection, Database
+from shared.chassis.database.dead_letter_counts import count_letters, letters_of_the_hour
 from shared.chassis.telemetry import Background, Part, log
 
 _AT_ONCE: Final = 5_000
 _LOOK_SECONDS: Final = 600.0
-
-_LEFT = """
-SELECT c.consumer, sum(c.letters)::bigint AS letters FROM dead_letter_count c
- WHERE c.consumer = ANY($1::text[]) AND c.at > clock_timestamp() - interval '1 hour'
- GROUP BY c.consumer
-"""
-_ADD = """
-WITH trimmed AS (
-    DELETE FROM dead_letter_count
-     WHERE consumer = ANY($1::text[]) AND at < clock_timestamp() - interval '1 day'
-)
-INSERT INTO dead_letter_count AS c
-SELECT consumer, date_trunc('minute', clock_timestamp()), letters
-  FROM unnest($1::text[], $2::bigint[]) AS given (consumer, letters)
-    ON CONFLICT (consumer, at) DO UPDATE SET letters = c.letters + excluded.letters
-"""
 
 
 async def still_kept(
@@ -38,14 +23,13 @@ async def still_kept(
     if not letters:
         return {}
     names = {f"inbox {organisation}": organisation for organisation in sorted(letters)}
-    rows = await connection.fetch(_LEFT, list(names))
-    before = {names[row["consumer"]]: int(row["letters"]) for row in rows}
+    before = await letters_of_the_hour(connection, names)
     kept = {
-        organisation: min(count, max(0, limit - before.get(organisation, 0)))
-        for organisation, count in letters.items()
+        name: min(letters[organisation], max(0, limit - before.get(name, 0)))
+        for name, organisation in names.items()
     }
-    await connection.execute(_ADD, list(names), [kept[one] for one in names.values()])
-    return kept
+    await count_letters(connection, kept)
+    return {names[name]: count for name, count in kept.items()}
 
 
 class Forgetting(Background):

@@ -37,7 +37,8 @@ class Carries:
 InProvenance = Mapping[str, tuple[str, ...]]
 """The elements that each member of a provenance carries."""
 
-_PERFORMED: Final = "Performing professional"
+PERFORMED: Final = "Performing professional"
+"""The group of whoever did the clinical act, wherever the standard has it."""
 _RECORDED: Final = "Person completing record"
 
 
@@ -47,7 +48,7 @@ def who_and_where(*, is_the_persons: bool = False, stated_at: str | None = None)
     What only the person may say (``is_the_persons``) was prepared with them by the professional who
     wrote it down. ``stated_at`` is the element that the time of it carries.
     """
-    performed, recorded = (_PERFORMED,), (_RECORDED,)
+    performed, recorded = (PERFORMED,), (_RECORDED,)
     return MappingProxyType(
         {
             "stated_by": () if is_the_persons else performed,

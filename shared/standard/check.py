@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from shared.ledger.elements import PERFORMED
 from shared.standard.carried import Carrier, carriers_in, said_of, values_at
 from shared.standard.coverage import Coverage
 from shared.standard.export import exported
@@ -11,7 +12,6 @@ from shared.standard.tree import Element, paths_in
 
 _ADDRESS: Final = "Person demographics > Person's address"
 _OF_AN_ADDRESS: Final = (f"{_ADDRESS} > Address line 1", f"{_ADDRESS} > Postcode")
-_PERFORMED: Final = "Performing professional"
 
 Plan = Mapping[str, Any]
 
@@ -55,7 +55,7 @@ def check(plan: Plan, coverage: Coverage) -> Checked:
         told = element.path in in_its_form or any(
             _holds(plan, carrier)
             for carrier in carriers_in(coverage.carriers[element.path])
-            if _PERFORMED not in element.path
+            if PERFORMED not in element.path
         )
         (held if told else lacking).append(element)
     missing = [

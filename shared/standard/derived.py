@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
-from shared.ledger.elements import BETWEEN
+from shared.ledger.elements import BETWEEN, PERFORMED
 from shared.standard.carried import Given, authorship_of, each_once
 from shared.standard.tree import Element
 
@@ -68,7 +68,7 @@ def member_of(element: Element, given: Any) -> Any:
 
 
 _OF_THE_PLAN: Final[Mapping[str, Callable[[Given], Sequence[Any]]]] = {
-    "Performing professional": lambda told: [told.get("lead")],
+    PERFORMED: lambda told: [told.get("lead")],
     "Person completing record": lambda told: told.get("contributors") or [],
     "Location": lambda told: [told.get("location")],
 }

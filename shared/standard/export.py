@@ -11,7 +11,7 @@ from functools import cached_property
 from typing import Any, Final
 
 from shared.ledger.codes.code_list import CodeList
-from shared.ledger.elements import BETWEEN
+from shared.ledger.elements import BETWEEN, PERFORMED
 from shared.standard.carried import (
     AS_TEXT,
     JOINED,
@@ -41,7 +41,6 @@ _STANDS_UNDER: Final = {
     ("goals", "stage-goal"): "action_ids",
     ("goals", "outcome"): "goal_id",
 }
-_PERFORMED: Final = "Performing professional"
 _HEADINGS: Final = "responses"
 _DERIVED: Final = ("",)
 """Stands for the path of what is derived, and stands in no entry."""
@@ -379,7 +378,7 @@ def _in_provenance(element: Element, carrier: Carrier, at: At) -> Iterator[At]:
         return
     said = said_of(entry, field_)
     by = said.get(carrier.provenance[0]) or {}
-    if element.name == _PERFORMED and by.get("kind") != "professional":
+    if element.name == PERFORMED and by.get("kind") != "professional":
         return
     path = (_PROVENANCE, *carrier.provenance)
     is_within = at.path[:1] == path[:1] and path[: len(at.path)] == at.path

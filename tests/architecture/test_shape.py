@@ -126,7 +126,10 @@ OF_THE_CHASSIS = {
         "event_store.py", "group_commit.py", "rows.py", "mapper.py", "recorder.py",
         "library_module.py",
     },
-    "database": {"database.py", "migrate.py", "outgoing.py", "letters.py", "together.py"},
+    "database": {
+        "database.py", "migrate.py", "outgoing.py", "letters.py", "together.py",
+        "dead_letter_counts.py",
+    },
     "wire": {
         "problem.py", "strict_json.py", "shapes.py", "exact.py", "validation_errors.py",
         "plain_json.py", "position.py", "remembered.py", "command_record.py", "build.py",

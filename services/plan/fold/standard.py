@@ -38,6 +38,7 @@ from services.plan.fold.findings.reviews import (
     next_due,
     out_of_date_after,
 )
+from shared.ledger.elements import PERFORMED
 
 _CLOSED: Final = {
     ACTION: frozenset({"completed", "not-applicable"}),
@@ -73,7 +74,7 @@ DERIVES: Final[Mapping[str, str]] = {
     "Care and support plan > Needs, concerns or problems > Goals and hopes > "
     "Actions and activities > Date last updated": "the latest recorded_at of goals.Action",
     **{
-        f"Care and support plan > Performing professional{below}": f"the lead of the plan{member}"
+        f"Care and support plan > {PERFORMED}{below}": f"the lead of the plan{member}"
         for below, member in (
             ("", ""),
             (" > Name", ".name"),

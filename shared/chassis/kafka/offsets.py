@@ -14,6 +14,7 @@ from aiokafka.errors import KafkaConnectionError, NodeNotReadyError, RequestTime
 
 from shared.chassis import telemetry
 from shared.chassis.database.database import TRANSIENT, Connection, Database
+from shared.chassis.database.dead_letter_counts import count_letters, letters_of_the_hour
 from shared.chassis.database.outgoing import Outgoing
 from shared.chassis.kafka.client import ask_to_join_again, topic_ids
 from shared.chassis.kafka.dead_letters import Record, dead_letter
@@ -59,18 +60,6 @@ UPDATE consumer_offset o SET next_offset = g.first, topic_id = g.topic_id
        AS g (topic, partition, first, topic_id)
  WHERE o.consumer = $1 AND o.topic = g.topic AND o.partition = g.partition
    AND o.topic_id <> g.topic_id
-"""
-
-_COUNT_DEAD_LETTERS = """
-WITH counted AS (
-    INSERT INTO dead_letter_count AS c VALUES ($1, date_trunc('minute', clock_timestamp()), $2)
-        ON CONFLICT (consumer, at) DO UPDATE SET letters = c.letters + excluded.letters
-), trimmed AS (
-    DELETE FROM dead_letter_count
-     WHERE consumer = $1 AND at < clock_timestamp() - interval '1 day'
-)
-SELECT coalesce(sum(letters), 0)::bigint FROM dead_letter_count
- WHERE consumer = $1 AND at > clock_timestamp() - interval '1 hour'
 """
 
 
@@ -187,8 +176,9 @@ class Transaction:
     async def _count_dead_letters(self, connection: Connection) -> None:
         """In the database, so that neither a restart nor a batch of any size goes beyond it."""
         count = len(self._unreadable)
-        before: int = await connection.fetchval(_COUNT_DEAD_LETTERS, self._consumer, count)
-        left = max(0, self._settings.dead_letter_limit - before)
+        before = await letters_of_the_hour(connection, [self._consumer])
+        await count_letters(connection, {self._consumer: count})
+        left = max(0, self._settings.dead_letter_limit - before.get(self._consumer, 0))
         if count > left:
             in_order = [record for record in self._records if id(record) in self._unreadable]
             # What an earlier batch had parked is in no place of this one: none of it fits.

@@ -19,8 +19,11 @@ class Counted:
     def __init__(self, before: int) -> None:
         self._before = before
 
-    async def fetchval(self, *_: object) -> int:
-        return self._before
+    async def fetch(self, *_: object) -> list[dict[str, Any]]:
+        return [{"consumer": "plan", "letters": self._before}]
+
+    async def execute(self, *_: object) -> None:
+        pass
 
 
 async def there_is(_: str) -> bool:
