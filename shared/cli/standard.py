@@ -33,7 +33,12 @@ def coverage(
         bool, typer.Option("--missing", help="Only the elements that nothing carries.")
     ] = False,
 ) -> None:
-    """Show which entry and field carries each of the 287 elements; exit 1 where one has none."""
+    """Show which entry and field carries each of the 287 elements; exit 1 where one has none.
+
+    Beside it stand the commands that set it, those that create first: `goals/agree` is
+    careplan.goals.commands.agree.v1. What stands in a provenance goes with these commands; what is
+    derived has none.
+    """
     # Imported here: it loads every section, and the other commands do not need them.
     from shared.standard.declared import declared_coverage  # noqa: PLC0415 - slow
 
@@ -49,6 +54,7 @@ def coverage(
                     "duty": one.duty,
                     "type": one.type,
                     "carried_by": found.carriers[one.path],
+                    "set_by": found.commands[one.path],
                 }
                 for one in shown
             ]
@@ -56,13 +62,14 @@ def coverage(
     else:
         if shown:
             table(
-                ("ELEMENT", "HOW OFTEN", "DUTY", "CARRIED BY"),
+                ("ELEMENT", "HOW OFTEN", "DUTY", "CARRIED BY", "SET BY"),
                 [
                     (
                         "  " * one.depth + one.name,
                         one.cardinality,
                         one.duty,
                         ", ".join(found.carriers[one.path]) or "nothing",
+                        ", ".join(map(_short, found.commands[one.path])),
                     )
                     for one in shown
                 ],
@@ -162,6 +169,12 @@ def export(
             "findings": told.findings,
         }
     )
+
+
+def _short(command: str) -> str:
+    """A command as a table has room for it: ``goals/agree``."""
+    _, section, _, name, _ = command.split(".")
+    return f"{section}/{name}"
 
 
 def _say(found: Any, findings: list[dict[str, Any]]) -> None:

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 
 from shared.ledger import Entry, Section
 from shared.ledger.elements import BETWEEN, Carries, InProvenance
+from shared.ledger.entry.fields import hints_of, wire_field
 from shared.ledger.provenance import Provenance
 from shared.standard.tree import Element, elements
 
@@ -20,9 +21,14 @@ class UnknownElement(ValueError):
 
 @dataclass(frozen=True)
 class Coverage:
-    """Every element in the standard's order, with the entries and fields that carry it."""
+    """Every element in the standard's order, with the entries and fields that carry it.
+
+    ``commands`` has the types of the commands that set any of these, those that create first; what
+    is derived is set by none. Of what stands in a provenance they are those that it goes with.
+    """
 
     carriers: Mapping[str, tuple[str, ...]]
+    commands: Mapping[str, tuple[str, ...]]
 
     @property
     def elements(self) -> tuple[Element, ...]:
@@ -42,16 +48,23 @@ def coverage(sections: Iterable[Section], derived: Mapping[str, str]) -> Coverag
     derived. Raises ``UnknownElement`` where a declaration names one that is not there.
     """
     found: Carriers = defaultdict(list)
+    setting: Carriers = defaultdict(list)
     for section in sections:
         for entry in section.entries:
             _entry(section, entry, found)
+        _commands(section, setting)
     for path, source in derived.items():
         _known(path, f"derived: {source}")
         found[path].append(f"derived: {source}")
     for one in elements():
         if one.is_group and one.path not in found:
             found[one.path] = _held_below(one, found)
-    return Coverage({one.path: tuple(dict.fromkeys(found[one.path])) for one in elements()})
+    carriers = {one.path: tuple(dict.fromkeys(found[one.path])) for one in elements()}
+    commands = {
+        path: tuple(dict.fromkeys(one for said in carried for one in setting[_field_of(said)]))
+        for path, carried in carriers.items()
+    }
+    return Coverage(carriers, commands)
 
 
 def carrying_fields(section: Section) -> tuple[str, ...]:
@@ -73,6 +86,25 @@ def _held_below(group: Element, found: Carriers) -> list[str]:
         if one.path.startswith(group.path + BETWEEN)
         for carrier in found.get(one.path, [])
     ][:1]
+
+
+def _commands(section: Section, setting: Carriers) -> None:
+    """Note which commands set each field of each entry, and which create it."""
+    creating_first = sorted(section.commands.items(), key=lambda named: not named[1].creates)
+    for type_, command in creating_first:
+        name = f"{section.name}.{command.entry.__name__}"
+        if command.creates:
+            setting[name].append(type_)
+        event = command.declared.event
+        if event is not None:
+            own = getattr(command.entry, event.__name__)
+            for field in {wire_field(one) for one in hints_of(own)} - own.not_fields:
+                setting[f"{name}.{field}"].append(type_)
+
+
+def _field_of(carrier: str) -> str:
+    """The field in which what is carried stands, or the entry: ``goals.Goal.aim``."""
+    return ".".join(carrier.partition(" ")[0].replace("[]", "").split(".")[:3])
 
 
 def _entry(section: Section, entry: type[Entry], found: Carriers) -> None:

@@ -39,6 +39,15 @@ def test_coverage_names_a_carrier_for_each_element() -> None:
     by_path = {one["element"]: one["carried_by"] for one in told}
     strengths = "Care and support plan > Strengths > Free text"
     assert by_path[strengths] == ["needs.Strength.what.text"]
+    set_by = {one["element"]: one["set_by"] for one in told}
+    assert set_by[strengths] == [
+        "careplan.needs.commands.strength-recognise.v1",
+        "careplan.needs.commands.strength-reword.v1",
+    ]
+    without = [one["element"] for one in told if not one["set_by"]]
+    assert [one for one in without if "derived:" not in "".join(by_path[one])] == []
+    _, said = run("coverage")
+    assert "needs/strength-recognise, needs/strength-reword" in said
 
 
 def test_every_element_of_the_standard_is_carried() -> None:

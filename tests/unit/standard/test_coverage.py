@@ -90,6 +90,12 @@ def test_fields_members_of_values_and_provenance_carry_what_they_are_marked_with
     assert found.carriers[f"{PLAN} > Date this plan was last updated"] == (
         "derived: the latest recorded_at",
     )
+    hope = ("careplan.hopes-and-crises.commands.hope-hope.v1",)
+    crisis = ("careplan.hopes-and-crises.commands.crisis-foresee.v1",)
+    assert found.commands[GOALS] == found.commands[f"{GOALS} > Free text"] == hope
+    assert found.commands[f"{PLAN} > Trigger factors > Free text"] == crisis
+    assert found.commands[f"{PLAN} > Location"] == crisis
+    assert found.commands[f"{PLAN} > Date this plan was last updated"] == ()
     lacking = {one.path for one in found.missing}
     assert f"{PLAN} > Trigger factors > Coded value" in lacking
     assert "Person demographics > Person name" in lacking
