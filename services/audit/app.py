@@ -5,6 +5,7 @@ from fastapi import FastAPI
 from services.audit.doors.accesses import access_routes
 from services.audit.doors.api import record_routes
 from services.audit.doors.asking import Questions
+from services.audit.doors.escalations import Escalations
 from services.audit.doors.events import (
     CONSUMER,
     FETCH_MIN_BYTES,
@@ -14,14 +15,17 @@ from services.audit.doors.events import (
 )
 from services.audit.doors.evidence import evidence_routes
 from services.audit.doors.log import log_files, proof_routes
+from services.audit.doors.overrides import override_routes
 from services.audit.log.fsck import FsckForEver
 from services.audit.log.sealer import Sealer
 from services.audit.log.signer import Signer
 from services.audit.log.tree import StoredTree
 from services.audit.log.witnesses import Witnesses, policy_of
 from services.audit.queries.evidence import LogReads
+from services.audit.queries.overrides import OverrideList
 from services.audit.queries.records import RecordList
 from services.audit.store.organisations import PlanOrganisations
+from services.audit.store.overrides import Overrides
 from services.audit.store.records import AuditStore
 from shared.chassis.accesses.recording import AccessRecords
 from shared.chassis.database.database import Database
@@ -57,7 +61,10 @@ def create_app(settings: Settings) -> FastAPI:
     records = BatchConsumer(
         consumer=CONSUMER,
         handle=RecordMessages(
-            store, topic_prefix=settings.topic_prefix, dead_letters_written=relay.wake
+            store,
+            topic_prefix=settings.topic_prefix,
+            review_seconds=settings.override_review_seconds,
+            dead_letters_written=relay.wake,
         ),
         database=database,
         settings=settings,
@@ -72,6 +79,8 @@ def create_app(settings: Settings) -> FastAPI:
     checks = FsckForEver(database)
     tending = Tending(database, settings, accesses, relay, [records])
     listed = RecordList(database, settings.time_zone)
+    overrides = Overrides(database)
+    escalations = Escalations(overrides, accesses.committed)
     log = LogReads(database, StoredTree(database))
     return service_app(
         "Audit",
@@ -80,23 +89,27 @@ def create_app(settings: Settings) -> FastAPI:
         relay=relay,
         routes=[
             record_routes(listed, identity, questions),
-            access_routes(listed, identity, questions),
+            access_routes(listed, overrides, identity, questions),
+            override_routes(OverrideList(database), overrides, accesses, identity, questions),
             evidence_routes(log, listed, identity, questions),
             proof_routes(log, identity, policy),
             log_files(log, identity, settings.roles, policy),
             dead_letter_routes(tending, accesses, identity, settings.roles),
         ],
         consumers={"records": records},
-        opens=[gaps, accesses, checks, *([sealer] if sealer else [])],
+        opens=[gaps, accesses, checks, escalations, *([sealer] if sealer else [])],
         parts={
             "positions": gaps.part,
             "accesses": accesses.part,
+            "overrides": escalations.part,
             "log": sealer.part if sealer else unsigned,
             "fsck": checks.part,
         },
         gauges={
             Gauge.LOG_WAITING: lambda: float(sealer.waiting if sealer else 0),
             Gauge.ACCESSES_WAITING: lambda: float(accesses.waiting),
+            Gauge.OVERRIDES_UNREVIEWED: lambda: float(escalations.unreviewed),
+            Gauge.OVERRIDES_OVERDUE: lambda: float(escalations.overdue),
         },
         stops={
             "log": lambda: sealer is not None and sealer.failure is not None,

@@ -1,16 +1,19 @@
 """The composition root of every section service: the one place where its parts meet."""
 
+from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 from fastapi import FastAPI
 
+from shared.chassis.accesses.claims import Claims
 from shared.chassis.accesses.recording import AccessRecords
 from shared.chassis.contribute.contribute import Contributions
 from shared.chassis.contribute.media import MediaNamed, who_may_store
 from shared.chassis.contribute.rights import Rights
 from shared.chassis.contribute.validate import Validations
 from shared.chassis.database.database import Database
+from shared.chassis.http.accesses.justify import justification_routes
 from shared.chassis.http.contributions import contribution_routes, plain_contribution
 from shared.chassis.http.identity import Identity
 from shared.chassis.http.media import media_routes
@@ -29,7 +32,7 @@ from shared.chassis.service_app import service_app
 from shared.chassis.settings import Settings
 from shared.chassis.store.event_store import EventStore
 from shared.chassis.store.rows import appends
-from shared.chassis.telemetry import Gauge
+from shared.chassis.telemetry import Gauge, Reading
 from shared.ledger import Section
 from shared.ledger.topics import commands_topic
 
@@ -96,8 +99,17 @@ def create_app(section: Section, settings: Settings) -> FastAPI:
         routes.append(
             media_routes(keeping, store, plan_states, access, identity, settings, accesses)
         )
+        routes.append(justification_routes(accesses, identity))
         opens.append(keeping)
         parts["media"] = keeping.part
+    gauges: dict[Gauge, Callable[[], Reading]] = {
+        Gauge.APPENDS_WAITING: lambda: float(commits.waiting),
+        Gauge.ACCESSES_WAITING: lambda: float(accesses.waiting),
+    }
+    if any(entry.gives_access for entry in section.entries):
+        claims = Claims(database)
+        opens.append(claims)
+        gauges[Gauge.CLAIMS] = claims.reading
 
     return service_app(
         section.title,
@@ -109,10 +121,7 @@ def create_app(section: Section, settings: Settings) -> FastAPI:
         consumers=consumers,
         opens=opens,
         parts=parts,
-        gauges={
-            Gauge.APPENDS_WAITING: lambda: float(commits.waiting),
-            Gauge.ACCESSES_WAITING: lambda: float(accesses.waiting),
-        },
+        gauges=gauges,
         door=("database", "appends"),
     )
 

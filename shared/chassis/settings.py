@@ -132,7 +132,8 @@ _Port = Annotated[int, Field(ge=0, le=65_535)]
 
 USUAL_ROLES: Final = {
     "audit_reading": ("privacy-officer", "caldicott-guardian", "auditor"),
-    "audit_everywhere": ("auditor",),
+    "audit_everywhere": (),
+    "override_reviewing": ("privacy-officer", "caldicott-guardian"),
     "reads_no_plan": (
         *("pds-connection", "hc-connection", "chi-connection"),
         *("data-quality", "registration-service"),
@@ -217,6 +218,9 @@ class Settings(BaseSettings):
         le=86_400,
         allow_inf_nan=False,
         description="how long one emergency lets a reader in",
+    )
+    override_review_seconds: int = Field(
+        default=259_200, ge=60, le=31_536_000, description="in which an override is to be reviewed"
     )
     keys_trusted_seconds: float = Field(
         default=86_400.0, gt=0, description="how long keys are trusted that cannot be read again"

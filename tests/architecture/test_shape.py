@@ -58,16 +58,18 @@ OF_A_READER = {
     },
     "audit": {
         "": {"app.py", "README.md"},
-        "record": {"model.py", "groups.py", "checks.py", "reading.py", "commitment.py"},
+        "record": {
+            "model.py", "groups.py", "checks.py", "reading.py", "commitment.py", "escalation.py",
+        },
         "log": {
             "rehash.py", "tree.py", "signer.py", "sealing.py", "sealer.py", "witnesses.py",
             "fsck.py",
         },
-        "store": {"records.py", "positions.py", "log.py", "organisations.py"},
-        "queries": {"records.py", "evidence.py", "own.py"},
+        "store": {"records.py", "positions.py", "log.py", "organisations.py", "overrides.py"},
+        "queries": {"records.py", "evidence.py", "own.py", "overrides.py"},
         "doors": {
             "events.py", "api.py", "answers.py", "evidence.py", "log.py", "accesses.py",
-            "asking.py",
+            "asking.py", "overrides.py", "escalations.py",
         },
     },
     "viewer": {
@@ -96,7 +98,7 @@ OF_THE_CHASSIS = {
         "plain_requests.py", "spans.py", "media.py", "documents.py",
         "server.py",
     },
-    "http/accesses": {"justify.py"},
+    "http/accesses": {"justify.py", "reasons.py"},
     "http/tokens": {"claims.py", "key_set.py", "sender.py", "signed.py"},
     "kafka": {
         "consumer.py", "running.py", "offsets.py", "dead_letters.py", "commands.py",
@@ -106,9 +108,9 @@ OF_THE_CHASSIS = {
     "letters": {"held.py", "masking.py", "retry.py", "tending.py", "door.py"},
     "contribute": {
         "prepare.py", "contribute.py", "decisions.py", "validate.py", "receipts.py", "media.py",
-        "rights.py",
+        "rights.py", "showing.py",
     },
-    "accesses": {"record.py", "rows.py", "recording.py", "overrides.py"},
+    "accesses": {"record.py", "rows.py", "recording.py", "overrides.py", "claims.py"},
     "policy": {
         "access.py", "access_copy.py", "asking_again.py", "decide.py", "facts.py",
         "plan_states.py", "redaction", "relationships.py", "rights.py", "rules.py", "sees.py",

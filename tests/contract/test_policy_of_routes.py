@@ -47,6 +47,8 @@ RULED_BY: Final = {
     "GET /v1/plans/{plan_id}/diff": _PLAN,
     "GET /v1/plans/{plan_id}/entries/{entry_id}": _PLAN,
     "GET /v1/plans/{plan_id}/entries/{entry_id}/history": _PLAN,
+    "GET /v1/audit/overrides": _AUDIT,
+    "POST /v1/audit/overrides/{override_id}:review": frozenset({Action.REVIEW_OVERRIDE}),
     "GET /v1/audit/records": _AUDIT,
     "GET /v1/audit/records/{idx}": _AUDIT,
     "GET /v1/audit/records/{idx}/proof": _AUDIT,

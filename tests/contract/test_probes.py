@@ -169,7 +169,7 @@ async def test_a_file_that_is_withheld_is_answered_as_one_that_is_not_there(
                 return False
 
             monkeypatch.setattr("shared.chassis.media.rows.MediaRows.find", find)
-            monkeypatch.setattr("shared.chassis.http.media._is_shown", hidden)
+            monkeypatch.setattr("shared.chassis.contribute.showing.Showing.is_shown", hidden)
             answer = await client.get(
                 f"/v1/media/{'0' * 64}?plan_id={PLAN}",
                 headers={"Authorization": "Bearer x", "X-Correlation-Id": "probe"},

@@ -166,6 +166,8 @@ class Stack:
         if service.name == "audit":
             own["CAREPLAN_LOG_KEY"] = str(self.log.key_file)
             own["CAREPLAN_LOG_POLICY"] = str(self.log.policy_file)
+            # Elsewhere nobody sees everything unless a deployment says so; here one token does.
+            own["CAREPLAN_ROLES"] = json.dumps({"audit_everywhere": ["auditor"]})
         if service.name == INTAKE:
             own["CAREPLAN_INTAKE_ROLES"] = json.dumps(roles_of_inboxes(self.organisations))
         if service.name == VIEWER:

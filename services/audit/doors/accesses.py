@@ -16,8 +16,9 @@ from services.audit.doors.api import (
     must_be_a_cursor_of,
 )
 from services.audit.doors.asking import ASKED, Questions
-from services.audit.queries.own import SHOWN_TO_THE_PERSON, as_told
+from services.audit.queries.own import SHOWN_TO_THE_PERSON, as_told, overrides_in
 from services.audit.queries.records import ACCESSES, NONE, UNJUSTIFIED, RecordList, Wanted
+from services.audit.store.overrides import Overrides
 from shared.chassis.accesses.record import Asked, What
 from shared.chassis.http.identity import Identity
 from shared.chassis.http.parameters import OF_A_READ, PURPOSES, must_be_a_section, parameter_invalid
@@ -76,7 +77,9 @@ _LISTED: Final[Answers] = {200: answered("A page of accesses.", AuditRecords, *A
 _TOLD: Final[Answers] = {200: answered("A page of accesses, in words.", OwnAccesses, *ASKED)}
 
 
-def access_routes(records: RecordList, identity: Identity, questions: Questions) -> APIRouter:
+def access_routes(
+    records: RecordList, overrides: Overrides, identity: Identity, questions: Questions
+) -> APIRouter:
     """``GET /v1/audit/plans/{plan_id}/accesses`` and ``GET /v1/audit/me/accesses``."""
     router = APIRouter(tags=["audit"])
     Caller = Annotated[Contributor, Depends(identity)]  # noqa: N806 - a type
@@ -149,7 +152,8 @@ def access_routes(records: RecordList, identity: Identity, questions: Questions)
         page: dict[str, Any] = cut(
             await records.newest(wanted, shows_authn=False), query.limit, *of
         )
-        page["items"] = [as_told(item) for item in page["items"]]
+        reviewed = await overrides.reviewed(overrides_in(page["items"]))
+        page["items"] = [as_told(item, reviewed) for item in page["items"]]
         return await questions.answer(asked, page)
 
     return router

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from typing_extensions import TypedDict
 
+from services.audit.queries.overrides import State
 from services.audit.record.model import Operation
 from shared.ledger import titled
 from shared.ledger.values.parties import Organisation
@@ -125,6 +126,14 @@ class Reason(TypedDict):
     words: Annotated[str, titled("Words", "The same in words.")]
 
 
+class OwnReview(TypedDict):
+    """What somebody found who checked it."""
+
+    at: Annotated[datetime, titled("At", "When they checked it, in UTC.")]
+    outcome: Annotated[str, titled("Outcome", "What they found.")]
+    words: Annotated[str, titled("Words", "The same in words.")]
+
+
 class OwnAccess(TypedDict):
     """One access to the person's plan, in words that everybody knows."""
 
@@ -137,6 +146,10 @@ class OwnAccess(TypedDict):
     was_emergency: Annotated[
         bool, titled("Emergency", "They had no relationship, or went against an objection.")
     ]
+    review: Annotated[
+        OwnReview | None,
+        titled("Review", "What was found when it was checked; null where nobody has, or need not."),
+    ]
 
 
 class OwnAccesses(TypedDict):
@@ -146,6 +159,66 @@ class OwnAccesses(TypedDict):
     next: Annotated[
         str | None, titled("Next page", "Send it as `cursor` for the next page; null on the last.")
     ]
+
+
+class Justification(TypedDict):
+    """Why they used it, as they said afterwards."""
+
+    at: Annotated[datetime, titled("At", "When they said so, in UTC.")]
+    basis: Annotated[str | None, titled("Basis", "On what it rests.")]
+    text: Annotated[str | None, titled("Text", "What they said.")]
+
+
+class OverrideReview(TypedDict):
+    """What the last review found."""
+
+    at: Annotated[datetime, titled("At", "When it was reviewed, in UTC.")]
+    outcome: Annotated[str, titled("Outcome", "What was found.")]
+    organisation: Annotated[
+        str | None, titled("Organisation", "The reviewer's organisation, by its code.")
+    ]
+
+
+class OverrideListed(TypedDict):
+    """One override: who read in an emergency, and what became of it."""
+
+    override_id: Annotated[UUID, titled("Override", "What it is known by.")]
+    idx: Annotated[int, titled("Place", "The place in the log of the first read under it.")]
+    at: Annotated[datetime, titled("At", "When that was, in UTC.")]
+    plan_id: Annotated[UUID, titled("Plan", "The plan that was read.")]
+    actor: Annotated[Actor | None, titled("Actor", "Who read it; null where that was erased.")]
+    kind: Annotated[
+        str | None, titled("Kind", "`break-glass`, or `objection` where they read against one.")
+    ]
+    reason: Annotated[str | None, titled("Reason", "Why it was an emergency, as they said then.")]
+    ends_at: Annotated[Any, titled("Ends", "Until when it let them in.")]
+    sections: Annotated[list[str], titled("Sections", "Whose entries they were shown first.")]
+    reads: Annotated[int, titled("Reads", "How often they read under it, at most 1,000.")]
+    justification: Annotated[
+        Justification | None, titled("Justification", "Null where they have not said why.")
+    ]
+    state: Annotated[State, titled("State", "How far it is.")]
+    due_at: Annotated[datetime, titled("Due", "Until when it is to be reviewed, in UTC.")]
+    escalated_at: Annotated[
+        datetime | None, titled("Escalated", "When the alert was raised that it is overdue.")
+    ]
+    review: Annotated[OverrideReview | None, titled("Review", "Null where there is none yet.")]
+
+
+class OverridesListed(TypedDict):
+    """A page of overrides, oldest first."""
+
+    items: Annotated[list[OverrideListed], titled("Items", "Those of this page.")]
+    next: Annotated[
+        str | None, titled("Next page", "Send it as `cursor` for the next page; null on the last.")
+    ]
+
+
+class OverrideReviewed(TypedDict):
+    """A review that was kept."""
+
+    override_id: Annotated[UUID, titled("Override", "What was reviewed.")]
+    outcome: Annotated[str, titled("Outcome", "What was found.")]
 
 
 _Base64 = Annotated[str, Shape(pattern="^[A-Za-z0-9+/]*={0,2}$")]

@@ -62,22 +62,14 @@ def _must_be_a_limit(text: str) -> int:
     return number
 
 
-_Id = Annotated[UUID, BeforeValidator(_must_be_an_id)]
+AnId = Annotated[UUID, BeforeValidator(_must_be_an_id)]
 
 
-class OfAPage(BaseModel):
-    """Which part of a list; ``from`` and ``to`` are instants or days, both included."""
+class Page(BaseModel):
+    """Which part of a list."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    since: str | None = Field(
-        default=None,
-        alias="from",
-        description="From this instant, or from the beginning of this day.",
-    )
-    until: str | None = Field(
-        default=None, alias="to", description="Until this instant, or until the end of this day."
-    )
     limit: Annotated[int, BeforeValidator(_must_be_a_limit)] = Field(
         default=DEFAULT_LIMIT,
         ge=1,
@@ -87,17 +79,30 @@ class OfAPage(BaseModel):
     cursor: str | None = Field(default=None, description="The `next` of the page before.")
 
 
+class OfAPage(Page):
+    """The same, between ``from`` and ``to``: instants or days, both included."""
+
+    since: str | None = Field(
+        default=None,
+        alias="from",
+        description="From this instant, or from the beginning of this day.",
+    )
+    until: str | None = Field(
+        default=None, alias="to", description="Until this instant, or until the end of this day."
+    )
+
+
 class RecordsQuery(OfAPage):
     """Which records are asked for."""
 
-    plan_id: _Id | None = Field(default=None, description="Only records about this plan.")
+    plan_id: AnId | None = Field(default=None, description="Only records about this plan.")
     organisation: OrganisationCode | None = Field(
         default=None, description="Only what this organisation did, by its code."
     )
     contributor: Sub | None = Field(
         default=None, description="Only what this contributor did: the `sub` of their token."
     )
-    contribution_id: _Id | None = Field(
+    contribution_id: AnId | None = Field(
         default=None, description="Only what became of this contribution."
     )
     section: Word | None = Field(default=None, description="Only what this section did.")

@@ -89,12 +89,12 @@ class Questions:
         ask for those of another organisation, or for their own.
         """
         if sub is not None and sub == asked.contributor.sub:
-            raise await self._denied(asked, "conflict-of-interest", _OF_ONESELF)
+            raise await self.denied(asked, "conflict-of-interest", _OF_ONESELF)
         own = asked.decision.within
         if own is None or await self._looks_after(asked.plan_id, own):
             return organisation
         if organisation not in (None, own):
-            raise await self._denied(asked, "not-permitted", _OF_OTHERS)
+            raise await self.denied(asked, "not-permitted", _OF_OTHERS)
         return own
 
     async def shows(self, asked: Asked, plan_id: UUID | None, organisation: str | None) -> bool:
@@ -107,7 +107,8 @@ class Questions:
             return False
         return await self._organisations.are_related(plan_id, organisation)
 
-    async def _denied(self, asked: Asked, code: str, detail: str) -> Problem:
+    async def denied(self, asked: Asked, code: str, detail: str) -> Problem:
+        """A no beyond that of the rules, when it is recorded."""
         no = replace(asked.decision, allowed=False, code=code, detail=detail)
         return await self._accesses.denied(replace(asked, decision=no))
 

@@ -8,9 +8,10 @@ from typing import Final, NamedTuple
 from uuid import UUID
 
 from services.audit.record.checks import Unfit, kafka_time
-from services.audit.record.model import AuditRecord, Source
+from services.audit.record.model import AuditRecord, Operation, Source
 from services.audit.record.reading import (
     HEADERS,
+    accessed,
     record_of_event,
     record_of_message,
     record_of_unreadable,
@@ -18,6 +19,7 @@ from services.audit.record.reading import (
     source_position,
 )
 from services.audit.store.organisations import Relation, note_organisations
+from services.audit.store.overrides import note_overrides
 from services.audit.store.positions import Gap
 from services.audit.store.records import AuditStore
 from shared.chassis import telemetry
@@ -89,7 +91,8 @@ def unreadable(kafka: Record, why: Unreadable, source: Source) -> Reading:
 class RecordMessages:
     """Handles batches of events and of audit records: each recorded once, with its offset.
 
-    ``dead_letters_written`` is called after a commit that left something to be published.
+    An override is to be reviewed within ``review_seconds``. ``dead_letters_written`` is called
+    after a commit that left something to be published.
     """
 
     def __init__(
@@ -97,10 +100,12 @@ class RecordMessages:
         store: AuditStore,
         *,
         topic_prefix: str,
+        review_seconds: int,
         dead_letters_written: Callable[[], None] = lambda: None,
     ) -> None:
         self._store = store
         self._topic_prefix = topic_prefix
+        self._review_seconds = review_seconds
         self._dead_letters_written = dead_letters_written
 
     async def __call__(self, records: Sequence[Record], transaction: Transaction) -> None:
@@ -121,6 +126,7 @@ class RecordMessages:
                 added = await self._store.append(connection, [one.record for one in at_odds])
                 await self._store.note_positions(connection, _positions(readings))
                 await note_organisations(connection, _relations(readings))
+                await note_overrides(connection, _overrides(readings), self._review_seconds)
                 letters = _dead_letters_of([*readings, *at_odds], transaction)
                 await append_outgoing(connection, letters)
         if letters:
@@ -192,6 +198,13 @@ def _relations(readings: Sequence[Reading]) -> list[Relation]:
         for one in readings
         if one.relates is not None and one.record.plan_id is not None
     ]
+
+
+def _overrides(readings: Sequence[Reading]) -> set[UUID]:
+    """The overrides that something was read under."""
+    reads = (one.record for one in readings if one.record.operation is Operation.READ)
+    told = (accessed(one.groups) for one in reads if "override" in one.groups.get("why", {}))
+    return {one.override_id for one in told if one.override_id is not None}
 
 
 def _in_words(gap: Gap) -> str:

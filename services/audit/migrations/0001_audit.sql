@@ -8,7 +8,7 @@ CREATE TABLE audit_record (
     kind             smallint NOT NULL CHECK (kind BETWEEN 0 AND 9),  -- 0: not known here
     operation        text NOT NULL CHECK (operation IN (
         'change', 'refusal', 'unreadable', 'read', 'search', 'denial', 'justification', 'delivery',
-        'export', 'query', 'admin', 'alert', 'correction', 'system', 'unknown')),
+        'review', 'export', 'query', 'admin', 'alert', 'correction', 'system', 'unknown')),
     type             text NOT NULL,
     recorded_at      timestamptz NOT NULL,   -- the source's claim
     stated_at        timestamptz,            -- the contributor's claim
@@ -131,6 +131,47 @@ CREATE TABLE plan_organisation (
     PRIMARY KEY (plan_id, organisation)
 );
 
+-- Reads without a relationship, or against an objection, that somebody has to look at: from the first
+-- read under each. idx is the place of that read. due_at is until when it is to be reviewed, by the
+-- setting of that day. outcome is what the last review said; one that was unclear leaves it open.
+CREATE TABLE override_to_review (
+    override_id  uuid PRIMARY KEY,
+    idx          bigint NOT NULL,
+    plan_id      uuid NOT NULL,
+    organisation text,
+    sub          text,
+    due_at       timestamptz NOT NULL,
+    escalated_at timestamptz,
+    is_open      boolean NOT NULL DEFAULT true,
+    outcome      text CHECK (outcome IN ('appropriate', 'not-appropriate', 'unclear')),
+    reviewed_at  timestamptz,
+    reviewed_for text                        -- the reviewer's organisation
+);
+CREATE INDEX override_to_review_open ON override_to_review (organisation, idx) WHERE is_open;
+CREATE INDEX override_to_review_all ON override_to_review (organisation, idx);
+CREATE INDEX override_to_review_plan ON override_to_review (plan_id, idx);
+CREATE INDEX override_to_review_due ON override_to_review (due_at)
+    WHERE is_open AND escalated_at IS NULL;
+
+-- Keeps what a review found, with its record; false where it had been decided before.
+CREATE FUNCTION review_override(
+    override_id_ uuid, outcome_ text, organisation_ text, access_id_ uuid, plan_id_ uuid,
+    record_ bytea, who_ bytea, salt_ bytea
+) RETURNS boolean LANGUAGE plpgsql AS $$
+BEGIN
+    UPDATE override_to_review
+       SET outcome = outcome_, is_open = outcome_ = 'unclear', reviewed_for = organisation_,
+           reviewed_at = clock_timestamp()
+     WHERE override_id = override_id_ AND is_open;
+    IF NOT FOUND THEN
+        RETURN false;
+    END IF;
+    PERFORM ledger.keep_accesses(ARRAY[access_id_], ARRAY[plan_id_], ARRAY[NULL::uuid],
+        ARRAY[NULL::text], ARRAY[record_], ARRAY[who_], ARRAY[salt_]);
+    RETURN true;
+END
+$$;
+
 -- The highest position that has arrived from each section, and the gaps below it. Positions start
 -- at 1 and have no holes, so a missing one is under way in another partition, or lost. A batch
 -- touches only the gaps that it opens, narrows or closes.
@@ -188,4 +229,7 @@ $$;
 
 GRANT SELECT, INSERT ON audit_record, audit_payload, plan_organisation TO ledger_writer;
 GRANT SELECT, INSERT, UPDATE ON source_stream TO ledger_writer;
+GRANT SELECT, INSERT,
+      UPDATE (escalated_at, is_open, outcome, reviewed_at, reviewed_for)
+    ON override_to_review TO ledger_writer;
 GRANT SELECT, INSERT, DELETE, UPDATE (told) ON source_gap TO ledger_writer;

@@ -50,6 +50,7 @@ class Operation(StrEnum):
     SEARCH = "search"
     DENIAL = "denial"
     JUSTIFICATION = "justification"
+    REVIEW = "review"
     DELIVERY = "delivery"
     EXPORT = "export"
     QUERY = "query"
@@ -83,6 +84,7 @@ _FACTS: Final[Mapping[Operation, _Facts]] = {
     Operation.SEARCH: _Facts(Kind.ACCESS, "query.search", "E", 0),
     Operation.DENIAL: _Facts(Kind.DECISION, "decision.deny", "R", 4),
     Operation.JUSTIFICATION: _Facts(Kind.DECISION, "override.justify", "E", 0),
+    Operation.REVIEW: _Facts(Kind.DECISION, "override.review", "E", 0),
     Operation.DELIVERY: _Facts(Kind.DISCLOSURE, "delivery", "R", 0),
     Operation.EXPORT: _Facts(Kind.DISCLOSURE, "access.export", "R", 0),
     Operation.QUERY: _Facts(Kind.ADMIN, "audit.query", "E", 0),

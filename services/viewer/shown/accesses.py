@@ -19,6 +19,8 @@ class Looked:
     why: str
     at: Moment
     was_emergency: bool
+    review: str = ""
+    reviewed_at: Moment | None = None
 
 
 def looks(items: Iterable[Json], clock: Clock) -> Iterator[tuple[str, tuple[Looked, ...]]]:
@@ -28,7 +30,7 @@ def looks(items: Iterable[Json], clock: Clock) -> Iterator[tuple[str, tuple[Look
 
 
 def _looked(item: Json, clock: Clock) -> Looked:
-    who = item.get("who") or {}
+    who, review = item.get("who") or {}, item.get("review") or {}
     return Looked(
         organisation=organisation(who.get("organisation")) or "Somebody without an organisation",
         role=somebody(who).is_what,
@@ -36,4 +38,6 @@ def _looked(item: Json, clock: Clock) -> Looked:
         why=str((item.get("why") or {}).get("words") or ""),
         at=clock.instant(str(item["at"])),
         was_emergency=bool(item.get("was_emergency")),
+        review=str(review.get("words") or ""),
+        reviewed_at=clock.instant(str(review["at"])) if review else None,
     )

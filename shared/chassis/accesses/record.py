@@ -83,6 +83,7 @@ class What(StrEnum):
     DEAD_LETTER_RETRY = "dead-letter-retry"
     DEAD_LETTER_RETURN = "dead-letter-return"
     DEAD_LETTER_DISCARD = "dead-letter-discard"
+    OVERRIDES = "overrides"
 
 
 class Did(StrEnum):
@@ -94,6 +95,7 @@ class Did(StrEnum):
     ALERT = "alert"
     JUSTIFICATION = "justification"
     ADMIN = "admin"
+    REVIEW = "review"
 
 
 _TYPE: Final = {
@@ -103,6 +105,7 @@ _TYPE: Final = {
     Did.ALERT: "alert.raised",
     Did.JUSTIFICATION: "override.justify",
     Did.ADMIN: "admin.dead-letter",
+    Did.REVIEW: "override.review",
 }
 
 
@@ -210,11 +213,12 @@ def _members_of(
     """What a record says before its trace and behind it."""
     decision = asked.decision
     purpose, use = why_of(asked)
+    more = dict(asked.more)
     first = {
         "operation": did,
         "type": _TYPE[did],
         "what": asked.what,
-        "status": 403 if shown is None else shown.status,
+        "status": more.pop("status", 403 if shown is None else shown.status),
         "code": decision.code,
         "via": "api",
     }
@@ -228,7 +232,7 @@ def _members_of(
         "plan_id": None if asked.plan_id is None else str(asked.plan_id),
         "section": asked.section,
         "build": BUILD,
-        **asked.more,
+        **more,
     }
     if shown is not None:
         told["plan_version"] = shown.plan_version

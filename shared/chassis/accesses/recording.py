@@ -108,7 +108,7 @@ class AccessRecords:
             raise PermissionError("nothing is shown on a decision that does not allow it")
         if asked.decision.override is None:
             return Kept(await self._kept(asked, shown, did))
-        with _troubles_as_problems():
+        with troubles_as_problems():
             kept = await self._overrides.keep(asked, shown)
         self.committed()
         return Kept(*kept)
@@ -131,7 +131,7 @@ class AccessRecords:
         Raises ``Problem``: ``access-unknown`` where it is nobody's but theirs to say, or there is
         no override, ``access-already-justified``.
         """
-        with _troubles_as_problems():
+        with troubles_as_problems():
             kept = await self._overrides.justify(access_id, contributor, basis, text)
         self.committed()
         return kept
@@ -164,7 +164,7 @@ class AccessRecords:
 
         ``None`` for one whose plan is at another revision: it is not kept.
         """
-        with _troubles_as_problems():
+        with troubles_as_problems():
             return await self._commits.append(row)
 
     def committed(self) -> None:
@@ -193,7 +193,8 @@ def _row(
 
 
 @contextmanager
-def _troubles_as_problems() -> Iterator[None]:
+def troubles_as_problems() -> Iterator[None]:
+    """What cannot be made durable meanwhile is told as a ``Problem`` (503)."""
     try:
         yield
     except QueueFull:

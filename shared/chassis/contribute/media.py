@@ -76,7 +76,7 @@ class MediaNamed:
         """What is here of those that this one names; nothing is asked where it names none."""
         if not names_files(prepared.command):
             return _NOTHING
-        named = tuple(_copies_in(prepared.arguments, ()))
+        named = tuple(copies_in(prepared.arguments, ()))
         sha256s = {copy.sha256 for _, copy in named if copy.sha256 is not None}
         if not sha256s:
             return _NOTHING
@@ -108,12 +108,13 @@ def _difference(path: str, copy: Copy, stored: StoredMedia) -> Refused | None:
     return None
 
 
-def _copies_in(given: Any, path: tuple[str, ...]) -> Iterator[Named]:
+def copies_in(given: Any, path: tuple[str, ...]) -> Iterator[Named]:
+    """The files that a value names, each with where it stands below ``path``."""
     if isinstance(given, Media | Document):
         yield ".".join(path), given
         return
     for name, of in _parts(given):
-        yield from _copies_in(of, (*path, name))
+        yield from copies_in(of, (*path, name))
 
 
 def _parts(given: Any) -> Iterator[tuple[str, Any]]:
@@ -132,7 +133,7 @@ def _by_leaf(event: Any) -> Iterator[Named]:
         is_map = name in maps and isinstance(of, Mapping)
         leaves = {f"{name}.{key}": one for key, one in of.items()} if is_map else {name: of}
         for leaf, one in leaves.items():
-            yield from ((leaf, copy) for _, copy in _copies_in(one, ()))
+            yield from ((leaf, copy) for _, copy in copies_in(one, ()))
 
 
 @cache

@@ -67,7 +67,10 @@ def _stored(description: str) -> dict[str, Any]:
 
 
 def _given(description: str, *further: str) -> dict[str, Any]:
-    names = ("ETag", "Accept-Ranges", "Content-Disposition", "Ledger-Policy", "Ledger-Access-Id")
+    names = (
+        *("ETag", "Accept-Ranges", "Content-Disposition"),
+        *("Ledger-Policy", "Ledger-Access-Id", "Ledger-Override-Ends"),
+    )
     return {"description": description, "headers": headers_described(*names, *further)}
 
 

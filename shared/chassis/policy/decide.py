@@ -11,6 +11,7 @@ from shared.chassis.policy.facts import (
     AUTHN,
     NO_RELATIONSHIP,
     OPERATING,
+    OVERRIDE_REVIEWING,
     POLICY_VERSION,
     PROXY_NOT_LIVE,
     READS_NO_PLAN,
@@ -47,6 +48,7 @@ _Judge = Callable[[Contributor, Action, Facts, str | None], Decision]
 _AUDITOR: Final = "auditor"
 _FOR_A_ROLE: Final[Mapping[Action, tuple[str, Caller]]] = {
     Action.READ_AUDIT: (AUDIT_READING, Caller.OFFICER),
+    Action.REVIEW_OVERRIDE: (OVERRIDE_REVIEWING, Caller.OFFICER),
     Action.TEND_DEAD_LETTERS: (OPERATING, Caller.OPERATOR),
 }
 """What a role opens by itself, and as whom whoever has it asks."""
@@ -59,6 +61,7 @@ _NO_RULE: Final[Mapping[Action, str]] = {
     Action.READ_PLAN: _NO_PLAN,
     Action.READ_EMERGENCY: _NO_PLAN,
     Action.READ_AUDIT: "This role may not read the audit.",
+    Action.REVIEW_OVERRIDE: "This role may not review what was read in an emergency.",
     Action.READ_OWN_ACCESSES: "Only the person may read who has seen their plan.",
     Action.TEND_DEAD_LETTERS: "Only an operator may look at dead letters.",
 }
@@ -68,6 +71,7 @@ _NO_SUCH_PURPOSE: Final[Mapping[Action, str]] = {
     Action.READ_EMERGENCY: _NO_PLAN_FOR_IT,
     Action.READ_AUDIT: "The audit is read for the purpose `audit` only.",
     Action.TEND_DEAD_LETTERS: "Dead letters are looked at for the purpose `support` only.",
+    Action.REVIEW_OVERRIDE: "What was read in an emergency is reviewed for the purpose `audit`.",
 }
 _RELATIONSHIP_TO_READ: Final = (
     "Your organisation has no live relationship with this person. Where it looks after them, "
@@ -78,9 +82,9 @@ _RELATIONSHIP_TO_CONTRIBUTE: Final = (
     "contributing. Where it looks after them, establish one with the care team's section first."
 )
 _EMERGENCY_ELSEWHERE: Final = (
-    "An emergency opens `GET /v1/plans/{plan_id}/emergency` and nothing else. For a file that is "
-    "named there, claim a relationship with the care team's section: it lets you in at once, "
-    "unless the person objects to your organisation."
+    "An emergency opens `GET /v1/plans/{plan_id}/emergency` and the files that are named there, "
+    "and nothing else. Where your organisation looks after the person, claim a relationship with "
+    "the care team's section: it lets you in at once, unless the person objects."
 )
 _RELATIONSHIP_OF_AN_OFFICER: Final = (
     "Your organisation has no relationship with this person, not even one that has run out."
@@ -261,9 +265,11 @@ def _by_role(contributor: Contributor, _: Action, facts: Facts, __: str | None) 
 def _nothing_more(
     contributor: Contributor, action: Action, facts: Facts, _: str | None
 ) -> Decision:
-    if action is Action.READ_AUDIT:
+    if action in (Action.READ_AUDIT, Action.REVIEW_OVERRIDE):
         decision = Decision(True) if contributor.role == _AUDITOR else _WITHOUT_AUTHN
-        if contributor.role in facts.roles.get(AUDIT_EVERYWHERE, ()):
+        if action is Action.READ_AUDIT and contributor.role in facts.roles.get(
+            AUDIT_EVERYWHERE, ()
+        ):
             return decision
         organisation = contributor.organisation
         if organisation is None:

@@ -11,7 +11,7 @@ from shared.chassis.policy.sees import Sees
 from shared.chassis.policy.standing import Standing
 from shared.ledger import Provenance, ServiceRole
 
-POLICY_VERSION: Final = "2026-12-01.7"
+POLICY_VERSION: Final = "2026-12-01.8"
 """Stored with every decision; it changes whenever a rule does."""
 
 Roles = Mapping[str, Collection[str]]
@@ -24,6 +24,7 @@ RESTS_ON_THE_COPY: Final = frozenset({NO_RELATIONSHIP, PROXY_NOT_LIVE})
 
 AUDIT_READING: Final = "audit_reading"
 AUDIT_EVERYWHERE: Final = "audit_everywhere"
+OVERRIDE_REVIEWING: Final = "override_reviewing"
 READS_NO_PLAN: Final = "reads_no_plan"
 SEES_SEX: Final = "sees_sex"
 OPERATING: Final = "operating"

@@ -32,6 +32,7 @@ class Action(Enum):
     STORE_MEDIA = "store-media"
     READ_RECEIPT = "read-receipt"
     READ_AUDIT = "read-audit"
+    REVIEW_OVERRIDE = "review-override"
     READ_OWN_ACCESSES = "read-own-accesses"
     TEND_DEAD_LETTERS = "tend-dead-letters"
 
@@ -132,6 +133,12 @@ RULES: Final = (
         "What their organisation did, and all that happened to plans of people whom it looks after "
         "or has looked after; roles of a setting see every plan. Only an auditor sees how somebody "
         "was authenticated.",
+    ),
+    Rule(
+        *(Caller.OFFICER, Action.REVIEW_OVERRIDE, Needs.NOTHING, AUDIT),
+        "What their organisation did in an emergency, never what they did themselves; once it is "
+        "overdue, also what others did to people whom their organisation looks after. An auditor "
+        "sees reviews and makes none.",
     ),
     Rule(
         *(Caller.PERSON, Action.READ_OWN_ACCESSES, Needs.OWN_PLAN_VERIFIED),

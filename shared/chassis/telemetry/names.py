@@ -67,6 +67,9 @@ class Gauge(StrEnum):
     LOG_WAITING = "careplan.log.waiting"
     ACCESSES_WAITING = "careplan.accesses.waiting"
     UNACCOUNTED = "careplan.unaccounted"
+    OVERRIDES_UNREVIEWED = "careplan.overrides.unreviewed"
+    OVERRIDES_OVERDUE = "careplan.overrides.overdue"
+    CLAIMS = "careplan.claims"
 
 
 UNITS_OF_GAUGES: Final[Mapping[str, str]] = {
@@ -82,6 +85,9 @@ UNITS_OF_GAUGES: Final[Mapping[str, str]] = {
     Gauge.LOG_WAITING: "{record}",  # recorded, and not signed for yet
     Gauge.ACCESSES_WAITING: "{access}",
     Gauge.UNACCOUNTED: "{event}",  # consumed, less what became of it; by consumer, and always 0
+    Gauge.OVERRIDES_UNREVIEWED: "{override}",
+    Gauge.OVERRIDES_OVERDUE: "{override}",  # of those, not even in time
+    Gauge.CLAIMS: "{relationship}",  # by outcome: open, confirmed, expired
 }
 
 

@@ -168,7 +168,11 @@ class Bench:
     ) -> BatchConsumer:
         consumer = BatchConsumer(
             consumer=CONSUMER,
-            handle=RecordMessages(store or AuditStore(self.database), topic_prefix=self.prefix),
+            handle=RecordMessages(
+                store or AuditStore(self.database),
+                topic_prefix=self.prefix,
+                review_seconds=self.settings().override_review_seconds,
+            ),
             database=self.database,
             settings=self.settings(instance, **others),
             pattern=TOPICS,

@@ -46,7 +46,10 @@ class Door:
 async def open_door(
     bench: Bench, folder: Path, *, publishes: bool = False, **others: Any
 ) -> AsyncIterator[Door]:
-    """The door of an audit; that it was asked stays unpublished, unless that is what is tested."""
+    """The door of an audit, at which an auditor sees everything, unless ``roles`` say otherwise.
+
+    That it was asked stays unpublished, unless that is what is tested.
+    """
     holder = await asyncpg.connect(bench.made.owner_url)
     if not publishes:
         await holder.execute("SELECT pg_advisory_lock($1)", LOCK)
@@ -61,6 +64,7 @@ async def open_door(
 async def _running(bench: Bench, folder: Path, **others: Any) -> AsyncIterator[Door]:
     issuer = Issuer(folder)
     issuer.prepare()
+    others.setdefault("roles", {"audit_everywhere": ("auditor",)})
     app = create_app(bench.settings(jwks=str(issuer.jwks), issuer=ISS, **others))
     transport = httpx.ASGITransport(app)
     async with (

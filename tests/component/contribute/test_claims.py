@@ -1,6 +1,7 @@
 """What an organisation claims for itself raises an alert with it, and nothing that others prove."""
 
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -9,7 +10,11 @@ import pytest
 import pytest_asyncio
 
 from services.care_team.section import SECTION as CARE_TEAM
-from shared.ledger import Contributor
+from shared.chassis.accesses.claims import Claims
+from shared.chassis.database.database import Database
+from shared.chassis.policy.access_copy import AccessCopy
+from shared.ledger import Contributor, RecordedEvent, instant
+from shared.testing.events import History
 from shared.testing.service import bench_of, contribution, works_for
 from tests.component.contribute.running import SAID, SYSTEM, Running, a_plan
 
@@ -86,3 +91,43 @@ async def test_a_claim_that_is_refused_raises_none(care_team: Running) -> None:
     answer = await care_team.door.contribute(given, NURSE)
     assert (answer.status_code, answer.json()["code"]) == (409, "self-claimed-already-over")
     assert await alerts_of(care_team, plan_id) == []
+
+
+async def test_claims_are_counted_by_what_has_become_of_them(care_team: Running) -> None:
+    history = History(uuid4())
+    end = datetime.now(UTC) + timedelta(days=1)
+
+    def made(**said: Any) -> list[RecordedEvent]:
+        entry_id = uuid4()
+        content = {**CONTENT, "kind": "caseload", "live_until": instant(end), **said}
+        word = "care-team", "relationship-established", entry_id, "created"
+        return [history.event(*word, content, entry_type="relationship")]
+
+    def then(events: list[RecordedEvent], name: str, change: str, **said: Any) -> None:
+        word = "care-team", f"relationship-{name}", events[0].entry_id, change
+        events.append(history.event(*word, said, entry_type="relationship"))
+
+    confirmed, over = made(self_claimed=True), made(self_claimed=True)
+    then(confirmed, "confirmed", "amended", self_claimed=False, live_until=None)
+    then(over, "ended", "withdrawn", reason="Moved")
+    again = made(self_claimed=True)
+    then(again, "confirmed", "amended", self_claimed=False)
+    then(again, "extended", "amended", self_claimed=True, live_until=instant(end))
+    told = [
+        *(made(self_claimed=True), made(), again, made(self_claimed=False), confirmed, over),
+        made(self_claimed=True, live_until="2026-01-02T00:00:00Z"),
+    ]
+    async with Database(care_team.bench.database.url) as database:
+        claims = Claims(database)
+        await claims.look()
+        before = dict(claims.counts)
+        assert before.keys() == {"open", "confirmed", "expired"}
+        copy = AccessCopy(database, wait_seconds=0)
+        async with database.transaction() as connection:
+            await copy.learn(connection, [one for events in told for one in events])
+        await claims.look()
+    more = {word: number - before[word] for word, number in claims.counts.items()}
+    assert more == {"open": 3, "confirmed": 1, "expired": 1}
+    assert claims.reading() == [
+        (float(number), {"outcome": word}) for word, number in claims.counts.items()
+    ]

@@ -43,8 +43,8 @@ class Asked:
 
     @property
     def is_emergency(self) -> bool:
-        """The view that is there for whoever has no relationship."""
-        return self.template.endswith("/emergency")
+        """The view that is there for whoever has no relationship, or a file that it names."""
+        return self.template.endswith("/emergency") or self.template == "/v1/media/{sha256}"
 
     @property
     def breaks_the_glass(self) -> bool:
@@ -100,7 +100,8 @@ class Rights:
             by = (record.get("actor") or {}).get("organisation") or {}
             is_own = by.get("ods") == caller.organisation
             if not is_own and record.get("plan_id") not in looked_after:
-                yield f"shows the record {record.get('record_id')} of others"
+                named = record.get("record_id") or record.get("override_id")
+                yield f"shows the record {named} of others"
 
     def _may_be_told(self, caller: Caller, asked: Asked, word: Word) -> bool:
         if asked.service == "audit":
@@ -168,7 +169,7 @@ def _records_in(answer: httpx.Response) -> list[dict[str, Any]]:
         return []
     told = answer.json()
     given = [*told.get("items", ()), told.get("record") or {}]
-    return [one for one in given if "record_id" in one]
+    return [one for one in given if "record_id" in one or "override_id" in one]
 
 
 def _tells_something(answer: httpx.Response) -> bool:
@@ -194,4 +195,6 @@ def _may_ask_the_audit(caller: Caller, asked: Asked) -> bool:
         return caller.kind == "person"
     if asked.template == "/v1/audit/checkpoints" or "/audit/proofs/" in asked.template:
         return caller.is_proven
+    if asked.template.endswith(":review"):
+        return caller.role in _OFFICERS
     return caller.role in _OF_THE_AUDIT

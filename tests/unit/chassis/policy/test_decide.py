@@ -503,13 +503,20 @@ def test_whoever_wants_more_than_an_emergency_opens_is_told_the_way() -> None:
     assert "claim" not in decide(professional("nurse"), Action.READ_PLAN, facts).detail
 
 
-@pytest.mark.parametrize(
-    ("role", "within"),
-    [("privacy-officer", ORG.code), ("caldicott-guardian", ORG.code), ("auditor", None)],
-)
-def test_an_officer_is_told_of_their_organisation_alone(role: str, within: str | None) -> None:
+@pytest.mark.parametrize("role", ["privacy-officer", "caldicott-guardian", "auditor"])
+def test_who_reads_the_audit_is_told_of_their_organisation_alone(role: str) -> None:
     decision = decide(professional(role), Action.READ_AUDIT, Facts(USUAL_ROLES))
-    assert (decision.allowed, decision.within) == (True, within)
-    narrowed = {**USUAL_ROLES, "audit_everywhere": ()}
-    decision = decide(professional(role), Action.READ_AUDIT, Facts(narrowed))
     assert (decision.allowed, decision.within) == (True, ORG.code)
+    widened = {**USUAL_ROLES, "audit_everywhere": ("auditor",)}
+    decision = decide(professional(role), Action.READ_AUDIT, Facts(widened))
+    assert (decision.allowed, decision.within) == (True, None if role == "auditor" else ORG.code)
+
+
+@pytest.mark.parametrize("role", ["auditor", "gp", "operator", None])
+def test_only_an_officer_reviews_what_was_read_in_an_emergency(role: str | None) -> None:
+    facts = Facts({**USUAL_ROLES, "audit_everywhere": ("auditor",)})
+    assert decide(professional(role), Action.REVIEW_OVERRIDE, facts).code == "not-permitted"
+    officer = professional("caldicott-guardian")
+    decision = decide(officer, Action.REVIEW_OVERRIDE, facts)
+    assert (decision.allowed, decision.within) == (True, ORG.code)
+    assert decide(officer, Action.REVIEW_OVERRIDE, facts, "direct-care").code == "not-permitted"

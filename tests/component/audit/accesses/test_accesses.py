@@ -123,6 +123,7 @@ async def test_the_person_is_told_in_plain_words_and_nobody_is_named(door: Door)
         "why": {"purpose": "emergency", "words": "In an emergency"},
         "how": "Looked at it",
         "was_emergency": True,
+        "review": None,
     }
     mine = (await door.client.get("/v1/audit/me/accesses?mine=true", headers=own)).json()
     assert [UUID(item["access_id"]).int for item in mine["items"]] == [5]

@@ -1,13 +1,14 @@
 """Officers see what their own organisation did, and plans of people whom it looks after."""
 
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import pytest
 
 from shared.cli.token import professional
-from tests.component.audit.bench import access, event
-from tests.component.audit.door import Door
+from tests.component.audit.bench import Bench, access, event
+from tests.component.audit.door import Door, open_door
 
 pytestmark = [pytest.mark.component, pytest.mark.asyncio(loop_scope="session")]
 
@@ -44,6 +45,18 @@ async def fill(door: Door) -> None:
     for count, message in enumerate(messages, 1):
         await door.bench.publish(message)
         await door.bench.until_recorded(count)
+
+
+async def test_an_auditor_sees_no_more_unless_the_deployment_says_so(
+    bench: Bench, tmp_path: Path
+) -> None:
+    await bench.topics("goals", "needs", "person", "care_team")
+    async with open_door(bench, tmp_path, roles={}) as door:
+        await fill(door)
+        for org, idxs in (("ZZG01", [0, 2, 6]), ("ZZL01", [3]), ("ZZZ01", [])):
+            assert await seen(door, "/v1/audit/records", org, "auditor") == idxs
+        found = await seen(door, f"/v1/audit/records?plan_id={HERE}", "ZZG01", "auditor")
+        assert found == [0, 5, 6]
 
 
 async def seen(door: Door, path: str, org: str, role: str) -> list[int] | tuple[int, str]:

@@ -1,0 +1,47 @@
+"""Says aloud which reads in an emergency nobody has reviewed in time."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Final
+
+from services.audit.store.overrides import Overrides
+from shared.chassis import telemetry
+from shared.chassis.database.database import TRANSIENT
+from shared.chassis.telemetry import Background, Part
+
+_LOOK_SECONDS: Final = 10.0
+
+
+class Escalations(Background):
+    """Raises an alert for each override that is overdue, for as long as its ``async with`` is open.
+
+    ``publish`` is called when some were raised. ``unreviewed`` and ``overdue`` are how many there
+    were when somebody last looked.
+    """
+
+    def __init__(self, overrides: Overrides, publish: Callable[[], None]) -> None:
+        self._overrides = overrides
+        self._publish = publish
+        self.unreviewed = 0
+        self.overdue = 0
+
+    async def part(self) -> Part:
+        """Ready while it looks; it says how many are overdue."""
+        if not self.is_alive:
+            return Part(False, "no longer looking for overrides that are overdue", alive=False)
+        return Part(True, f"{self.overdue} overdue" if self.overdue else "")
+
+    async def _work(self) -> None:
+        while True:
+            try:
+                await self.look()
+            except TRANSIENT as error:
+                telemetry.log.warning("database.unreachable", error=error)
+            await asyncio.sleep(_LOOK_SECONDS)
+
+    async def look(self) -> None:
+        """Raise the alerts that are due, and count what waits."""
+        while raised := await self._overrides.escalate():
+            telemetry.log.warning("overrides.overdue", count=len(raised))
+            self._publish()
+        self.unreviewed, self.overdue = await self._overrides.counts()
