@@ -167,4 +167,4 @@ async def test_only_the_sections_that_are_asked_for_are_shown(bench: Bench) -> N
         nobodys = await client.get(f"{base}?section=goals,medication")
         assert nobodys.status_code == 400
         assert nobodys.json()["errors"][0]["pointer"] == "/section"
-        assert "There are about-me, care-team," in nobodys.json()["detail"]
+        assert "The sections are about-me, care-team," in nobodys.json()["detail"]
