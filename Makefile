@@ -29,12 +29,14 @@ reset: stop ## stop it and delete its data
 
 ##@ Checks
 
-# What needs no server runs on both cores; the rest of tests/ would only wait for itself there.
+# What needs no server runs on both cores. Services alone do too, each core with servers of its own; whole
+# stacks go one after the other, since each has more processes than there are cores.
 IN_MEMORY := tests/unit tests/architecture tests/contract tests/processes
 
 test: lint ## everything CI runs
 	$(BIN)/pytest --hypothesis-profile=thorough -n 2 --dist loadfile $(IN_MEMORY) tests/browser
-	$(BIN)/pytest --hypothesis-profile=thorough tests $(addprefix --ignore=,$(IN_MEMORY) tests/browser)
+	$(BIN)/pytest --hypothesis-profile=thorough -n 2 --dist loadfile tests/component
+	$(BIN)/pytest --hypothesis-profile=thorough tests $(addprefix --ignore=,$(IN_MEMORY) tests/browser tests/component)
 
 test-unit: set-up ## seconds: no database, no broker
 	$(BIN)/pytest -n 2 --dist loadfile tests/unit tests/architecture
