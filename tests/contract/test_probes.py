@@ -48,17 +48,21 @@ class Copied:
 
     async def fetch(self, sql: str, *given: Any) -> list[dict[str, Any]]:
         self.asked.append(sql)
-        if "access_entry" not in sql or PLAN not in given[0]:
+        if "access_entry" not in sql:
             return []
-        return [
+        nothing = {"revision": 0, "entry_id": None}
+        of_others = [{**nothing, "plan_id": one} for one in given[0] if one != PLAN]
+        known = [
             {
                 "plan_id": PLAN,
+                "revision": 1,
                 "entry_id": UUID(int=100 + number),
                 "kind": "relationship",
                 "leaves": orjson.dumps(one),
             }
             for number, one in enumerate(self.leaves)
-        ]
+        ] or [{**nothing, "plan_id": PLAN}]
+        return [*of_others, *(known if PLAN in given[0] else [])]
 
     def __getattr__(self, name: str) -> Any:
         raise AssertionError(f"{name}: it was looked for before it was known whether they may")

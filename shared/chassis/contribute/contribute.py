@@ -26,6 +26,7 @@ from shared.chassis.contribute.receipts import (
 )
 from shared.chassis.contribute.rights import Rights, refused_by
 from shared.chassis.database.outgoing import Outgoing
+from shared.chassis.policy.access_copy import AFRESH, JUDGED_AGAIN
 from shared.chassis.policy.decide import Action, Decision, Facts, decide
 from shared.chassis.settings import Settings
 from shared.chassis.store.event_store import EventStore, EventTooLarge, Moved, completed
@@ -84,13 +85,19 @@ class Contributions:
         return reply
 
     async def _reply(self, prepared: Prepared, reply_to: str | None, wait: bool) -> Reply:
-        by = await self._rights.of(prepared)
-        if by.code is not None:
-            answer = await self._ask_again(prepared, by, reply_to, wait)
-            if isinstance(answer, Reply):
-                return answer
-            by = answer
-        return await self._decide(prepared, by, reply_to, wait)
+        by = await self._right(prepared, reply_to, wait)
+        return by if isinstance(by, Reply) else await self._decide(prepared, by, reply_to, wait)
+
+    async def _right(
+        self,
+        prepared: Prepared,
+        reply_to: str | None,
+        wait: bool,
+        not_older_than: float = JUDGED_AGAIN,
+    ) -> Reply | Decision:
+        """Their right, or the answer to whoever has none."""
+        by = await self._rights.of(prepared, not_older_than=not_older_than)
+        return by if by.code is None else await self._ask_again(prepared, by, reply_to, wait)
 
     async def _decide(
         self, prepared: Prepared, by: Decision, reply_to: str | None, wait: bool
@@ -110,12 +117,29 @@ class Contributions:
                 return await self._give_again(prepared, by, _first_receipt(appended), reply_to)
             if appended.verdict == "reused":
                 return await self._leave_no_receipt(prepared, by, reused(), reply_to)
-            if appended.verdict in ("plan-unknown", "plan-not-open"):
-                no = await self._rights.no_by_the_plan(prepared, wait=wait)
-                if no is not None:
-                    return await self._leave_no_receipt(prepared, by, no, reply_to)
+            right = await self._right_after(appended, prepared, by, reply_to, wait)
+            if isinstance(right, Reply):
+                return right
+            by = right
             decided = await self._overtaken(prepared, by, appended)
         raise Problem("overloaded", "Too many are changing this entry at once. Send it again.")
+
+    async def _right_after(
+        self,
+        appended: Appended,
+        prepared: Prepared,
+        by: Decision,
+        reply_to: str | None,
+        wait: bool,
+    ) -> Reply | Decision:
+        """Their right as it stands, where the append found another plan than it rests on."""
+        if appended.verdict == "access-moved":
+            return await self._right(prepared, reply_to, wait, not_older_than=AFRESH)
+        if appended.verdict in ("plan-unknown", "plan-not-open"):
+            no = await self._rights.no_by_the_plan(prepared, wait=wait)
+            if no is not None:
+                return await self._leave_no_receipt(prepared, by, no, reply_to)
+        return by
 
     async def _ask_again(
         self, prepared: Prepared, by: Decision, reply_to: str | None, wait: bool
@@ -131,7 +155,7 @@ class Contributions:
         return await self._leave_no_receipt(prepared, by, refused_by(by), reply_to)
 
     async def _overtaken(self, prepared: Prepared, by: Decision, appended: Appended) -> Decided:
-        """What is decided where another came first, or the plan has opened meanwhile."""
+        """What is decided where another came first, or the plan or access to it has changed."""
         if appended.verdict == "taken" and appended.entry_id is not None:
             return Decided(refused=taken_by(prepared, appended.entry_id))
         if appended.verdict == "stale" and not await self._decisions.may_follow(prepared):
@@ -163,6 +187,8 @@ class Contributions:
             by.policy_version,
             None if prepared.command.entry.opens_plan else prepared.plan_id,
             prepared.contributor.sub,
+            None if by.revision is None else prepared.plan_id,
+            by.revision,
         )
         moved = [] if decided.moved is None else [decided.moved]
         seen = [] if decided.seen is None else [(prepared.entry_id, decided.seen)]

@@ -2,7 +2,7 @@
 
 from shared.chassis.contribute.prepare import Prepared
 from shared.chassis.policy.access import Doing
-from shared.chassis.policy.access_copy import AccessCopy
+from shared.chassis.policy.access_copy import JUST_NOW, AccessCopy
 from shared.chassis.policy.decide import Action, Decision, Facts
 from shared.chassis.policy.facts import PROXY_NOT_LIVE
 from shared.chassis.policy.plan_states import PlanStates
@@ -23,11 +23,13 @@ class Rights:
         self._roles = settings.roles
         self._restricting = frozenset(settings.restricting_labels)
 
-    async def of(self, prepared: Prepared, *, wait: bool = False) -> Decision:
+    async def of(
+        self, prepared: Prepared, *, wait: bool = False, not_older_than: float = JUST_NOW
+    ) -> Decision:
         """Whether they may: this command, this plan, this claim, and by whose leave.
 
         What the token forbids is said before anything is looked up. ``wait`` says whether a copy
-        that is behind is asked again.
+        that is behind is asked again, ``not_older_than`` is as for ``AccessCopy.decide``.
         """
         command = prepared.command
         facts = Facts(
@@ -41,7 +43,9 @@ class Rights:
         )
         action = Action.GAIN_ACCESS if command.gains_access else Action.CONTRIBUTE
         patience = None if wait else 0.0
-        return await self._access.decide(prepared.contributor, action, facts, patience=patience)
+        return await self._access.decide(
+            prepared.contributor, action, facts, patience=patience, not_older_than=not_older_than
+        )
 
     async def no_by_the_plan(self, prepared: Prepared, *, wait: bool) -> Refused | None:
         """What its state refuses, after a copy that is behind was waited for."""

@@ -1,7 +1,7 @@
 """What lets somebody see a plan or act for its person, and whether it does so now: pure."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
 from typing import Final
@@ -143,10 +143,14 @@ class Proxy:
 
 @dataclass(frozen=True)
 class Access:
-    """What the care team has said of one plan: relationships, and who acts for the person."""
+    """What the care team has said of one plan: relationships, and who acts for the person.
+
+    ``revision`` is how often the copy of that has changed; ``None`` where it was not asked.
+    """
 
     relationships: tuple[Relationship, ...] = ()
     proxies: tuple[Proxy, ...] = ()
+    revision: int | None = field(default=None, compare=False)
 
 
 def next_change(access: Access, at: datetime) -> datetime | None:

@@ -6,9 +6,11 @@ so no refusal that rests on it is kept.
 
 import asyncio
 import re
+from collections import Counter
 from collections.abc import Callable, Collection, Hashable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from math import inf
 from operator import is_
 from typing import Final
 from uuid import UUID
@@ -35,28 +37,42 @@ from shared.ledger import Contributor, RecordedEvent
 COPIED: Final = "|".join(map(re.escape, (PLAN_EVENTS, RELATIONSHIP_EVENTS)))
 """The topics that local copies are fed from, as a pattern."""
 
-_HELD_SECONDS: Final = 1.0
-_HELD_BYTES: Final = 16 * 1024 * 1024
-_OF_EACH_PLAN: Final = 400
-_OF_EACH_ENTRY: Final = 1_000
+JUST_NOW: Final = 1.0
+"""How old in seconds an answer may be by which somebody is let in."""
+
+JUDGED_AGAIN: Final = inf
+"""For what is stored only where the revision that it was decided by still stands."""
+
+AFRESH: Final = 0.0
+"""Nothing that was asked before counts."""
+
 _DECIDED_BYTES: Final = 8 * 1024 * 1024
 _OF_EACH_DECISION: Final = 1_500
 _READING: Final = frozenset({Action.READ_PLAN, Action.READ_EMERGENCY})
 """What a reader does: beside the plan, nothing of it makes one request differ from another."""
-_AS_READ: Final = 6
+_HELD_BYTES: Final = 32 * 1024 * 1024
+_OF_EACH_PLAN: Final = 500
+_OF_EACH_ENTRY: Final = 400
+_AS_READ: Final = 3
 """A leaf as Python objects takes so much more than as bytes, roughly."""
 
+_ASK: Final = """
+    SELECT asked.plan_id, coalesce(r.revision, 0) AS revision, e.entry_id, e.kind, e.leaves
+      FROM unnest($1::uuid[], $2::bigint[]) AS asked (plan_id, held)
+      LEFT JOIN access_revision r ON r.plan_id = asked.plan_id
+      LEFT JOIN access_entry e
+        ON e.plan_id = asked.plan_id AND coalesce(r.revision, 0) <> asked.held
+     ORDER BY e.entry_id, e.kind
+"""
+"""The entries of each plan, but for those of which the revision that is held is the newest."""
 
-_Rows = tuple[tuple[UUID, str, bytes], ...]
 
-
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Held:
-    """What the copy said of a plan, and when it was asked, in seconds of the loop's clock."""
+    """What the copy said of a plan, and when it was asked last, in seconds of the loop's clock."""
 
-    asked_at: float
-    rows: _Rows
     access: Access
+    asked_at: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +95,8 @@ class AccessCopy:
     """What is known of access to each plan; of each leaf of an entry the newest word counts.
 
     Many who ask at once are answered by one statement, and what it says may let somebody in for a
-    second; nobody is refused by an answer from before they asked.
+    second, or for as long as it stands, where that is judged again; nobody is refused by an answer
+    from before they asked.
     """
 
     def __init__(
@@ -117,23 +134,24 @@ class AccessCopy:
         purpose: str | None = None,
         *,
         patience: float | None = None,
+        not_older_than: float = JUST_NOW,
     ) -> Decision:
         """What ``decide`` says, with what is known of the plan, asked again while it may change.
 
-        ``patience`` is in seconds; left out, it is that of the setting. Nothing is looked up where
-        the token alone decides it.
+        ``patience`` is in seconds; left out, it is that of the setting. What was asked no longer
+        ago than ``not_older_than`` may let somebody in. Nothing is looked up where the token alone
+        decides it.
         """
-        plan_id = facts.plan_id
 
         def by(access: Access) -> Decision:
             return self._by(access, contributor, action, facts, purpose)
 
-        held = self._held.get(plan_id) if plan_id is not None else None
-        if held is not None and self._now() - held.asked_at <= _HELD_SECONDS:
+        plan_id = facts.plan_id
+        held = None if plan_id is None else self._held.get(plan_id)
+        if held is not None and self._now() - held.asked_at < not_older_than:
             decision = by(held.access)  # which is that by the token alone, where that decides it
-            if not (decision.may_change or decision.override):
-                return decision
-        decision = decide(contributor, action, facts, purpose)
+        else:
+            decision = decide(contributor, action, facts, purpose)
         if plan_id is None or not (decision.may_change or decision.override):
             return decision
         patience = self._wait_seconds if patience is None else patience
@@ -169,27 +187,31 @@ class AccessCopy:
     async def _ask(self, plan_ids: Sequence[UUID]) -> list[Access]:
         """What is known of each of these plans; what is as it was is not read again."""
         asked_at = self._now()
-        found: dict[UUID, list[tuple[UUID, str, bytes]]] = {plan_id: [] for plan_id in plan_ids}
+        held = {plan_id: self._held.get(plan_id) for plan_id in plan_ids}
+        known: dict[UUID, list[Known]] = {}
+        revisions: dict[UUID, int] = {}
+        sizes: Counter[UUID] = Counter()
         for row in await self._database.pool.fetch(
-            "SELECT plan_id, entry_id, kind, leaves FROM access_entry"
-            " WHERE plan_id = ANY($1) ORDER BY entry_id, kind",
-            list(found),
+            _ASK, list(held), [one.access.revision if one else -1 for one in held.values()]
         ):
-            found[row["plan_id"]].append((row["entry_id"], row["kind"], row["leaves"]))
-        known = {plan_id: self._known(plan_id, tuple(rows)) for plan_id, rows in found.items()}
-        for plan_id, (rows, access) in known.items():
-            weight = _OF_EACH_PLAN + sum(_OF_EACH_ENTRY + _AS_READ * len(row[2]) for row in rows)
-            self._held.put(plan_id, _Held(asked_at, rows, access), weight)
-        return [known[plan_id][1] for plan_id in plan_ids]
-
-    def _known(self, plan_id: UUID, rows: _Rows) -> tuple[_Rows, Access]:
-        held = self._held.get(plan_id)
-        if held is not None and held.rows == rows:
-            return held.rows, held.access
-        known = (
-            Known(plan_id, entry_id, kind, orjson.loads(leaves)) for entry_id, kind, leaves in rows
-        )
-        return rows, access_of(known, self._registration, self._openers_time)
+            plan_id, revisions[plan_id] = row["plan_id"], row["revision"]
+            entries = known.setdefault(plan_id, [])
+            if row["entry_id"] is not None:
+                leaves = orjson.loads(row["leaves"])
+                entries.append(Known(plan_id, row["entry_id"], row["kind"], leaves))
+                sizes[plan_id] += _OF_EACH_ENTRY + _AS_READ * len(row["leaves"])
+        found: dict[UUID, Access] = {}
+        for plan_id, one in held.items():
+            revision = revisions[plan_id]
+            if one is not None and one.access.revision == revision:
+                one.asked_at = max(one.asked_at, asked_at)
+                found[plan_id] = one.access
+            else:
+                access = access_of(known[plan_id], self._registration, self._openers_time)
+                found[plan_id] = access = replace(access, revision=revision)
+                weight = _OF_EACH_PLAN + sizes[plan_id]
+                self._held.put(plan_id, _Held(access, asked_at), weight)
+        return [found[plan_id] for plan_id in plan_ids]
 
     def _now(self) -> float:
         return asyncio.get_running_loop().time()

@@ -189,7 +189,8 @@ def _by_proxy(contributor: Contributor, action: Action, facts: Facts, __: str | 
         return Decision(False, PROXY_NOT_LIVE, detail)
     scopes = tuple(Scope(one.sections) for one in viewing)
     sees = Sees(Reader.PROXY, scopes=scopes, restricting=facts.restricting)
-    return Decision(True, relationship=of_proxy(under), proxy=under, sees=sees)
+    revision = facts.access.revision
+    return Decision(True, relationship=of_proxy(under), proxy=under, sees=sees, revision=revision)
 
 
 def _by_relationship(
@@ -218,6 +219,7 @@ def _by_relationship(
                 tuple(one.scope for one in viewing),
                 (viewing[0].objected(facts.at) if viewing else None) or frozenset(),
             ),
+            revision=facts.access.revision,
         ),
     )
 
@@ -243,6 +245,7 @@ def _or_break_glass(
         relationship=of_relationship(in_time[0]) if in_time else None,
         sees=_organisation_sees(contributor, facts, scopes, frozenset()),
         override="objection" if in_time else "break-glass",
+        revision=facts.access.revision,
     )
 
 
@@ -253,7 +256,8 @@ def _any_relationship(
     for one in facts.access.relationships:
         if one.organisation == code:
             sees = replace(_organisation_sees(contributor, facts, _ALL), restricting=frozenset())
-            return Decision(True, relationship=of_relationship(one), sees=sees)
+            revision = facts.access.revision
+            return Decision(True, relationship=of_relationship(one), sees=sees, revision=revision)
     return Decision(False, NO_RELATIONSHIP, _RELATIONSHIP_OF_AN_OFFICER)
 
 
@@ -291,7 +295,7 @@ def _under_a_proxy(contributor: Contributor, facts: Facts, decision: Decision) -
     proxy = _named(contributor, facts)
     if proxy is None:
         return Decision(False, PROXY_NOT_LIVE, _NAME_A_PROXY)
-    return replace(decision, proxy=proxy)
+    return replace(decision, proxy=proxy, revision=facts.access.revision)
 
 
 def _named(contributor: Contributor, facts: Facts) -> Proxy | None:

@@ -70,6 +70,7 @@ class Decision:
     ``relationship`` is what it rests on, ``proxy`` the Proxy under which somebody acts for the
     person, ``sees`` what they see of the plan. ``override`` is ``break-glass`` where there is no
     relationship, ``objection`` where it is against one. ``redactions`` has to be left out.
+    ``revision`` is that of the access to the plan that it rests on, ``None`` where on none.
     """
 
     allowed: bool
@@ -82,6 +83,7 @@ class Decision:
     redactions: tuple[str, ...] = ()
     within: str | None = None
     policy_version: str = POLICY_VERSION
+    revision: int | None = None
 
     @property
     def may_change(self) -> bool:

@@ -12,6 +12,7 @@ Verdict = Literal[
     "stored",
     "repeated",
     "reused",
+    "access-moved",
     "plan-unknown",
     "plan-not-open",
     "stale",
@@ -39,6 +40,8 @@ class ReceiptRow(NamedTuple):
 
     ``authn`` is JSON: how the contributor was authenticated. ``open_plan`` is the plan that has to
     be open for it, as far as the section has heard. ``sub`` is whoever sent it first.
+    ``access_revision`` is that of the access to ``access_plan`` by which they may; where it has
+    moved on, nothing is stored.
     """
 
     contribution_id: UUID
@@ -49,6 +52,8 @@ class ReceiptRow(NamedTuple):
     policy_version: str | None = None
     open_plan: UUID | None = None
     sub: str | None = None
+    access_plan: UUID | None = None
+    access_revision: int | None = None
 
 
 class NamedMedia(NamedTuple):

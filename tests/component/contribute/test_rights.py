@@ -113,6 +113,36 @@ async def test_a_relationship_permits_what_it_covers_until_its_instant(goals: Ru
         assert datetime.now(UTC) >= ends
 
 
+async def test_what_another_replica_has_learned_counts_from_the_next_append_on(
+    goals: Running,
+) -> None:
+    """The kind: a permission that is remembered, and outlives what it rests on."""
+    plan_id = await a_plan_of(goals, "ZZC01")
+    entry_id = await agreed(goals, plan_id)
+    before = await goals.bench.rows()
+    async with goals.bench.running("told-nothing", copy_wait_seconds=0) as door:
+
+        async def reworded(based_on: int) -> str | None:
+            given = contribution(
+                REWORD, {"why": "So"}, plan_id, entry_id=entry_id, based_on=based_on
+            )
+            return code_of(await door.contribute(given, NURSE))
+
+        no = "no-live-relationship"
+        for based_on in (1, 2):
+            assert await reworded(based_on) is None
+            await goals.bench.relate([plan_id], "ZZC01", live_until="2021-01-01T00:00:00Z")
+            assert await reworded(based_on + 1) == no
+            assert await reworded(99) == no
+            await goals.bench.relate([plan_id], "ZZC01")
+        # What has changed in what somebody rests on, and not against them, holds nobody up.
+        await goals.bench.relate([plan_id], "ZZC01", kind="referral")
+        assert await reworded(3) is None
+    after = await goals.bench.rows()
+    assert after["stored_events"] == before["stored_events"] + 3
+    assert after["receipt"] == before["receipt"] + 3
+
+
 async def test_whoever_has_just_established_one_is_kept_waiting_and_not_refused(
     goals: Running,
 ) -> None:
@@ -155,12 +185,9 @@ async def test_somebody_acts_for_the_person_by_a_live_proxy_of_theirs(goals: Run
             f"%{proxy_id}%",
         )
         assert named == 2
+        # Learned elsewhere, so nobody here was told: the append finds that they may no longer.
         await goals.bench.appoint(plan_id, "ruth", suspended=True)
-        await eventually(
-            lambda: asked(ruth, acting),
-            "the Proxy is suspended",
-            holds=lambda code: code == "proxy-not-live",
-        )
+        assert await asked(ruth, acting) == "proxy-not-live"
 
 
 async def test_what_is_withheld_is_neither_changed_nor_told_of(goals: Running) -> None:

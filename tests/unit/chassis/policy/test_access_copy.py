@@ -1,6 +1,7 @@
 """How a copy is asked: by one statement for all who wait, and again where it would refuse."""
 
 import asyncio
+from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime, tzinfo
 from typing import Any, cast
@@ -9,7 +10,7 @@ from uuid import UUID, uuid4
 import orjson
 import pytest
 
-from shared.chassis.policy.access_copy import AccessCopy
+from shared.chassis.policy.access_copy import AFRESH, JUDGED_AGAIN, JUST_NOW, AccessCopy
 from shared.chassis.policy.decide import Action, Decision, Facts, decide
 from shared.chassis.settings import USUAL_ROLES
 from shared.ledger import Contributor, Organisation
@@ -25,20 +26,27 @@ class Rows:
         self.pool = self
         self.asked: list[list[UUID]] = []
         self.related: dict[UUID, dict[str, Any]] = {}
+        self.revisions: Counter[UUID] = Counter()
+        self.read = 0
 
-    async def fetch(self, _: str, plan_ids: list[UUID]) -> list[dict[str, Any]]:
+    def relate(self, plan_id: UUID, **said: Any) -> None:
+        """Has this relationship of the plan from now on."""
+        self.related[plan_id] = {**KNOWN, **said}
+        self.revisions[plan_id] += 1
+
+    async def fetch(self, _: str, plan_ids: list[UUID], held: list[int]) -> list[dict[str, Any]]:
         self.asked.append(plan_ids)
         await asyncio.sleep(0)
-        return [
-            {
-                "plan_id": plan_id,
-                "entry_id": uuid4(),
-                "kind": "relationship",
-                "leaves": orjson.dumps({name: [1, of] for name, of in said.items()}),
-            }
-            for plan_id, said in self.related.items()
-            if plan_id in plan_ids
-        ]
+        return [self._row(*one) for one in zip(plan_ids, held, strict=True)]
+
+    def _row(self, plan_id: UUID, held: int) -> dict[str, Any]:
+        said, revision = self.related.get(plan_id), self.revisions[plan_id]
+        row = {"plan_id": plan_id, "revision": revision, "entry_id": None}
+        if said is None or revision == held:
+            return row
+        self.read += 1
+        leaves = orjson.dumps({name: [1, of] for name, of in said.items()})
+        return {**row, "entry_id": uuid4(), "kind": "relationship", "leaves": leaves}
 
 
 def copy_of(rows: Rows) -> AccessCopy:
@@ -46,16 +54,23 @@ def copy_of(rows: Rows) -> AccessCopy:
 
 
 async def reads(
-    copy: AccessCopy, plan_id: UUID, by: Contributor = NURSE, purpose: str | None = None
+    copy: AccessCopy,
+    plan_id: UUID,
+    by: Contributor = NURSE,
+    purpose: str | None = None,
+    not_older_than: float = JUST_NOW,
 ) -> Decision:
     facts = Facts(USUAL_ROLES, plan_id)
-    return await copy.decide(by, Action.READ_PLAN, facts, purpose, patience=0)
+    return await copy.decide(
+        by, Action.READ_PLAN, facts, purpose, patience=0, not_older_than=not_older_than
+    )
 
 
 @pytest.mark.asyncio
 async def test_one_statement_is_asked_for_all_who_wait() -> None:
     rows, plans = Rows(), [uuid4() for _ in range(40)]
-    rows.related = dict.fromkeys(plans, KNOWN)
+    for plan_id in plans:
+        rows.relate(plan_id)
     copy = copy_of(rows)
     answers = await asyncio.gather(*(reads(copy, plan_id) for plan_id in plans))
     assert all(one.allowed for one in answers)
@@ -67,13 +82,13 @@ async def test_what_let_somebody_in_does_so_for_a_moment_and_nobody_is_refused_b
     rows, plan_id = Rows(), uuid4()
     copy = copy_of(rows)
     assert (await reads(copy, plan_id)).code == "no-live-relationship"
-    rows.related[plan_id] = KNOWN
+    rows.relate(plan_id)
     assert (await reads(copy, plan_id)).allowed
     asked = len(rows.asked)
     assert (await reads(copy, plan_id)).allowed
     assert len(rows.asked) == asked
     # What was learned here counts at once, and what has ended ends at its instant.
-    rows.related[plan_id] = {**KNOWN, "live_until": datetime.now(UTC).isoformat()}
+    rows.relate(plan_id, live_until=datetime.now(UTC).isoformat())
     copy.learned([plan_id])
     assert (await reads(copy, plan_id)).code == "no-live-relationship"
 
@@ -101,7 +116,7 @@ async def test_a_decision_is_made_once_until_something_ends_and_for_one_reader(
     monkeypatch.setattr("shared.chassis.policy.access_copy.datetime", Clock)
     monkeypatch.setattr("shared.chassis.policy.access_copy.decide", counted)
     rows, plan_id = Rows(), uuid4()
-    rows.related[plan_id] = {**KNOWN, "live_until": "2026-12-01T13:00:00Z"}
+    rows.relate(plan_id, live_until="2026-12-01T13:00:00Z")
     copy = copy_of(rows)
     assert (await reads(copy, plan_id)).allowed
     made.clear()
@@ -116,6 +131,37 @@ async def test_a_decision_is_made_once_until_something_ends_and_for_one_reader(
     # A clock that is put back is asked anew as well.
     monkeypatch.setattr(Clock, "at", datetime(2026, 12, 1, 11, tzinfo=UTC))
     assert (await reads(copy, plan_id)).allowed
+
+
+@pytest.mark.asyncio
+async def test_what_is_as_it_was_is_asked_for_and_not_read_again() -> None:
+    rows, plan_id = Rows(), uuid4()
+    copy = copy_of(rows)
+    rows.relate(plan_id)
+    first = await reads(copy, plan_id)
+    assert await reads(copy, plan_id, not_older_than=AFRESH) == first
+    assert (len(rows.asked), rows.read, first.revision) == (2, 1, 1)
+    rows.relate(plan_id, kind="referral")
+    again = await reads(copy, plan_id, not_older_than=AFRESH)
+    assert (len(rows.asked), rows.read, again.revision) == (3, 2, 2)
+    assert again.relationship is not None
+    assert again.relationship.kind == "referral"
+
+
+@pytest.mark.asyncio
+async def test_what_is_judged_again_may_rest_on_an_older_answer_and_names_it() -> None:
+    rows, plan_id = Rows(), uuid4()
+    copy = copy_of(rows)
+    rows.relate(plan_id)
+    await reads(copy, plan_id)
+    rows.relate(plan_id, organisation="ZZH01")  # learned by another replica
+    decision = await reads(copy, plan_id, not_older_than=JUDGED_AGAIN)
+    assert (decision.allowed, decision.revision, len(rows.asked)) == (True, 1, 1)
+    # A no is never by it.
+    other = replace(NURSE, organisation=Organisation("ZZH01"))
+    assert (await reads(copy, plan_id, other, not_older_than=JUDGED_AGAIN)).allowed
+    refused = await reads(copy, plan_id, not_older_than=JUDGED_AGAIN)
+    assert refused.code == "no-live-relationship"
 
 
 @pytest.mark.asyncio
@@ -135,7 +181,7 @@ async def test_break_glass_is_no_answer_before_the_copy_was_asked() -> None:
     copy, facts = copy_of(rows), Facts(USUAL_ROLES, plan_id)
     asked = (NURSE, Action.READ_EMERGENCY, facts, "emergency")
     assert (await copy.decide(*asked)).override == "break-glass"
-    rows.related[plan_id] = KNOWN
+    rows.relate(plan_id)
     decision = await copy.decide(*asked)
     assert decision.override is None
     assert decision.relationship is not None

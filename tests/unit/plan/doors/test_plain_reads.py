@@ -46,6 +46,7 @@ PAGE = {"revision": 3, "versions": [2], "sections": ["goals"], "entry_ids": [UUI
         "items": [b'{"plan_versions":[2]}'], "going_on": None}  # fmt: skip
 RELATED = {
     "plan_id": KNOWN,
+    "revision": 1,
     "entry_id": UUID(int=4),
     "kind": "relationship",
     "leaves": b'{"organisation":[1,"ZZC01"],"kind":[1,"referral"],'
@@ -65,8 +66,8 @@ class OnePlan:
         if "asked.revision" in sql:
             return [NOW] if KNOWN in asked[0] else []
         if "access_entry" in sql:
-            plans = asked[0] if isinstance(asked[0], list) else [asked[0]]
-            return [RELATED] if KNOWN in plans else []
+            nothing = {"revision": 0, "entry_id": None}
+            return [RELATED if one == KNOWN else {**nothing, "plan_id": one} for one in asked[0]]
         if "asked.with_leaves" in sql:
             keys = zip(*asked, strict=True)
             return [{**THEN, "with_leaves": key[2]} for key in keys if key[:2] == (KNOWN, 2)]

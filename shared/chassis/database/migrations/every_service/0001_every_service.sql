@@ -74,6 +74,28 @@ CREATE TABLE access_entry (
 );
 CREATE INDEX access_entry_plan ON access_entry (plan_id);
 
+-- How often that has changed of each plan: what was decided by it is judged again where it is
+-- stored, and decided anew where this has moved on.
+CREATE TABLE access_revision (
+    plan_id  uuid PRIMARY KEY,
+    revision bigint NOT NULL
+);
+
+CREATE FUNCTION access_changed() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO access_revision AS r (plan_id, revision)
+    SELECT DISTINCT c.plan_id, 1 FROM changed c ORDER BY c.plan_id
+    ON CONFLICT (plan_id) DO UPDATE SET revision = r.revision + 1;
+    RETURN NULL;
+END
+$$;
+CREATE TRIGGER access_added AFTER INSERT ON access_entry
+    REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION access_changed();
+CREATE TRIGGER access_changed AFTER UPDATE ON access_entry
+    REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION access_changed();
+CREATE TRIGGER access_removed AFTER DELETE ON access_entry
+    REFERENCING OLD TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION access_changed();
+
 -- Positions are given under the service's one lock, so that position order is commit order. The
 -- lock is taken in a statement of its own: the next one then sees what was committed before it.
 CREATE FUNCTION outgoing_append(topics text[], keys bytea[], headers bytea[], bodies bytea[])
@@ -230,5 +252,6 @@ GRANT SELECT, INSERT ON ledger.access_record, ledger.access_override, ledger.acc
     TO ledger_writer;
 GRANT SELECT, INSERT ON outgoing, dead_letter TO ledger_writer;
 GRANT UPDATE (code, reason, state, settled_at) ON dead_letter TO ledger_writer;
-GRANT SELECT, INSERT, UPDATE ON relay_mark, consumer_offset, access_entry TO ledger_writer;
+GRANT SELECT, INSERT, UPDATE ON relay_mark, consumer_offset, access_entry, access_revision
+   TO ledger_writer;
 GRANT SELECT, INSERT, UPDATE, DELETE ON dead_letter_count TO ledger_writer;

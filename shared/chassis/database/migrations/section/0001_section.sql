@@ -79,7 +79,7 @@ CREATE TABLE media_named (
 -- touches is kept for the next call, so nobody has to look for those here.
 CREATE TYPE append_receipt AS (
     contribution_id uuid, contributor text, content_hash bytea, body bytea, authn bytea,
-    policy_version text, open_plan uuid, sub text
+    policy_version text, open_plan uuid, sub text, access_plan uuid, access_revision bigint
 );
 CREATE TYPE append_event AS (
     request int, entry_id uuid, version bigint, topic text, state bytea, traceparent text,
@@ -97,8 +97,8 @@ CREATE TYPE append_media AS (request int, plan_id uuid, sha256 text, entry_id uu
 -- others answered alone. There is one receipt for each request, or null for one without; the other
 -- records name theirs by number (1-based). No two requests of a call have an entry, a contribution
 -- or a key in common, nor reads one of them an entry that another changes.
--- verdict: stored | repeated | reused | plan-unknown | plan-not-open | stale | taken |
--- media-unknown.
+-- verdict: stored | repeated | reused | access-moved | plan-unknown | plan-not-open | stale |
+-- taken | media-unknown.
 CREATE FUNCTION append_requests(
     receipts append_receipt[], events append_event[], takes append_key[], gives append_key[],
     messages append_message[], reads append_read[], names append_media[]
@@ -141,7 +141,7 @@ BEGIN
         SELECT c.request, r.same
           FROM unnest(receipts) WITH ORDINALITY
                AS c(contribution_id, contributor, content_hash, body, authn, policy_version,
-                    open_plan, sub, request)
+                    open_plan, sub, access_plan, access_revision, request)
          CROSS JOIN LATERAL (
                SELECT (r.contributor = c.contributor AND r.content_hash = c.content_hash) AS same
                  FROM receipt r WHERE r.contribution_id = c.contribution_id LIMIT 1) r
@@ -149,17 +149,21 @@ BEGIN
         verdicts[found_.request] := CASE WHEN found_.same THEN 'repeated' ELSE 'reused' END;
     END LOOP;
 
-    -- The plan: what the section has heard of it by now.
+    -- The plan, and access to it: what the section has heard of them by now.
     FOR found_ IN
-        SELECT c.request, p.state
+        SELECT c.request, p.state, coalesce(a.revision, 0) <> c.access_revision AS has_moved,
+               c.open_plan IS NULL OR coalesce(p.state = 'open', false) AS is_open
           FROM unnest(receipts) WITH ORDINALITY
                AS c(contribution_id, contributor, content_hash, body, authn, policy_version,
-                    open_plan, sub, request)
+                    open_plan, sub, access_plan, access_revision, request)
           LEFT JOIN LATERAL (SELECT p.state FROM plan_state p
                               WHERE p.plan_id = c.open_plan LIMIT 1) p ON true
-         WHERE c.open_plan IS NOT NULL AND p.state IS DISTINCT FROM 'open'
+          LEFT JOIN LATERAL (SELECT a.revision FROM access_revision a
+                              WHERE a.plan_id = c.access_plan LIMIT 1) a ON true
     LOOP
-        IF verdicts[found_.request] = 'stored' THEN
+        IF verdicts[found_.request] = 'stored' AND found_.has_moved THEN
+            verdicts[found_.request] := 'access-moved';
+        ELSIF verdicts[found_.request] = 'stored' AND NOT found_.is_open THEN
             verdicts[found_.request] :=
                 CASE WHEN found_.state IS NULL THEN 'plan-unknown' ELSE 'plan-not-open' END;
         END IF;
@@ -287,7 +291,7 @@ BEGIN
            c.policy_version, c.sub
       FROM ROWS FROM (unnest(receipts), unnest(verdicts), unnest(lasts))
            AS c(contribution_id, contributor, content_hash, body, authn, policy_version,
-                open_plan, sub, verdict, last)
+                open_plan, sub, access_plan, access_revision, verdict, last)
      WHERE c.contribution_id IS NOT NULL AND c.verdict = 'stored';
     IF cardinality(messages) > 0 THEN
         INSERT INTO outgoing (position, recorded_at, topic, key, headers, value, completes,
@@ -316,7 +320,8 @@ BEGIN
       FROM ROWS FROM (unnest(receipts), unnest(verdicts), unnest(firsts), unnest(entries),
                       unnest(versions)) WITH ORDINALITY
            AS a(contribution_id, contributor, content_hash, body, authn, policy_version,
-                open_plan, sub, verdict, first, entry_id, version, request)
+                open_plan, sub, access_plan, access_revision, verdict, first, entry_id, version,
+                request)
       LEFT JOIN LATERAL (SELECT * FROM receipt r
                           WHERE r.contribution_id = a.contribution_id AND a.verdict = 'repeated'
                           LIMIT 1) r ON true;
