@@ -14,6 +14,8 @@ from services.plan.doors.events import BATCH, CONSUMER, Folded, FoldEvents
 from services.plan.doors.findings import findings_routes
 from services.plan.doors.readers import Readers
 from services.plan.doors.release import Release
+from services.plan.doors.waiting import Waiting
+from services.plan.reads.current import CurrentPlans
 from services.plan.reads.derived import PlanDerived
 from services.plan.reads.emergency import EmergencyPlans
 from services.plan.reads.findings import PlanFindings
@@ -105,7 +107,8 @@ def create_app(settings: Settings) -> FastAPI:
     derived = PlanDerived(database, zone, declared_fields())
     release = Release(accesses, events.behind_seconds)
     reading = database, identity, Readers(access, settings, release)
-    routes = plan_routes(*reading, folded, release, (findings, derived))
+    waiting = Waiting(CurrentPlans(database), folded, release.lag)
+    routes = plan_routes(*reading, waiting, release, (findings, derived))
     emergency = EmergencyPlans(database, shown_in_an_emergency())
     tending = Tending(database, settings, accesses, relay, [events, copies])
     in_emergency = emergency_routes(*reading[1:], release, emergency, derived)
@@ -120,7 +123,7 @@ def create_app(settings: Settings) -> FastAPI:
             in_emergency,
             justification_routes(accesses, identity),
             difference_routes(*reading, release),
-            entry_routes(*reading, release),
+            entry_routes(*reading, waiting, release),
             entry_history_routes(*reading, release),
             dead_letter_routes(tending, accesses, identity, settings.roles),
         ],

@@ -53,7 +53,7 @@ OF_A_READER = {
         "doors": {
             "events.py", "api.py", "answers.py", "findings.py", "feed.py", "fhir.py", "release.py",
             "which.py", "readers.py", "emergency.py", "differences.py", "entries.py",
-            "remembered.py",
+            "remembered.py", "waiting.py",
         },
     },
     "audit": {

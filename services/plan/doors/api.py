@@ -1,19 +1,17 @@
 """The HTTP door of the plan: what it says now, what it said in a version, and who said it when."""
 
-import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import partial
 from typing import Annotated, Any, Final
-from uuid import UUID
 
 from fastapi import APIRouter, Depends, Request, Response
 
 from services.plan.doors.answers import History as HistoryPage
 from services.plan.doors.answers import Plan, Versions
-from services.plan.doors.events import Folded
 from services.plan.doors.readers import OF_A_READER, Readers, Reading
 from services.plan.doors.release import Release
+from services.plan.doors.waiting import MIN_POSITION, Waiting
 from services.plan.doors.which import (
     SECTION,
     WHICH_PLAN,
@@ -40,14 +38,11 @@ from shared.chassis.http.parameters import (
     described,
     described_names,
     has_parameters,
-    one_header,
     page_of,
     parameter_invalid,
-    seconds_to_wait,
     whole_number,
 )
 from shared.chassis.wire.described import Answers, answered, unchanged
-from shared.chassis.wire.position import Position
 from shared.chassis.wire.problem import Problem
 from shared.ledger import Contributor
 
@@ -69,12 +64,7 @@ _OF_A_PLAN: Final = {
         _ASKED_FOR,
         SECTION,
         *WHICH_PLAN,
-        described(
-            "Ledger-Min-Position",
-            "The `ledger_position` of a receipt: the plan is shown only when it holds what was "
-            "contributed then. Until it does, the answer is `projection-behind`.",
-            place="header",
-        ),
+        MIN_POSITION,
         *OF_A_READER,
     ]
 }
@@ -106,14 +96,12 @@ _SHOWN: Final = described_names(_ASKED_FOR, SECTION)
 _WHICH: Final = described_names(_ASKED_FOR, SECTION, *WHICH_PLAN)
 _PAGE: Final = described_names(*OF_A_PAGE)
 
-_LOOK_AGAIN: Final = 0.25  # what another replica has folded is seen by looking
-
 
 def plan_routes(
     database: Database,
     identity: Identity,
     readers: Readers,
-    folded: Folded,
+    waiting: Waiting,
     release: Release,
     beside: Sequence[Beside] = (),
 ) -> APIRouter:
@@ -136,7 +124,7 @@ def plan_routes(
         )
         async with readers.answering(reading):
             wanted, which = _wanted_of(request), which_of(request)
-            waited = await _wait_for(request, reading.plan_id, plans, folded, release)
+            waited = await waiting(request, reading.plan_id)
             if which.is_past:
                 then = await past_view(reading, which, wanted)
                 then = await _with_more(then, wanted.include, beside, which.at)
@@ -252,40 +240,6 @@ async def _with_more(
     for one in beside if include else ():
         view = await one.beside(view, include, at)
     return view
-
-
-async def _wait_for(
-    request: Request, plan_id: UUID, plans: CurrentPlans, folded: Folded, release: Release
-) -> bool:
-    """Wait until the plan is as new as asked for; True where a wait was asked for as well."""
-    given = one_header(request, "Ledger-Min-Position")
-    if given is None:
-        return False
-    try:
-        position = Position.decode(given)
-    except ValueError:
-        detail = "`Ledger-Min-Position` must be the `ledger_position` of a receipt."
-        raise parameter_invalid("Ledger-Min-Position", detail) from None
-    if position.plan_id != plan_id:
-        raise Problem(
-            "position-of-another-plan", "Use the `Ledger-Position` of a receipt of this plan."
-        )
-    patience = seconds_to_wait(request)
-    loop = asyncio.get_running_loop()
-    deadline = loop.time() + (patience or 0.0)
-    while not await plans.has_reached(position):
-        left = deadline - loop.time()
-        if left <= 0:
-            reached = await plans.position(plan_id)
-            raise Problem(
-                "projection-behind",
-                "The plan does not show yet what the position asks for.",
-                headers={"Retry-After": "1"},
-                behind_seconds=release.lag(),
-                position=reached.encode(),
-            )
-        await folded.wait(min(left, _LOOK_AGAIN))
-    return patience is not None
 
 
 def page_bytes(items: Sequence[bytes], following: str | None, **more: Any) -> bytes:

@@ -10,6 +10,7 @@ from services.plan.doors.api import page_bytes
 from services.plan.doors.readers import OF_A_READER, Readers
 from services.plan.doors.release import Release
 from services.plan.doors.remembered import EntryAlone, EntryHistory
+from services.plan.doors.waiting import MIN_POSITION, Waiting
 from services.plan.doors.which import (
     SECTION,
     WHICH_PLAN,
@@ -41,14 +42,14 @@ from shared.ledger import Contributor, id_in
 _FIELD: Final = described(
     "field", "Only events that set this field, or one under it, as `responses.my_wellness`."
 )
-_OF_AN_ENTRY: Final = {"parameters": [SECTION, *WHICH_PLAN, *OF_A_READER]}
+_OF_AN_ENTRY: Final = {"parameters": [SECTION, *WHICH_PLAN, MIN_POSITION, *OF_A_READER]}
 _OF_ITS_HISTORY: Final = {"parameters": [_FIELD, SECTION, *OF_A_PAGE, *OF_A_READER]}
 _ENTRY: Final = described_names(SECTION, *WHICH_PLAN)
 _HISTORY: Final = described_names(_FIELD, SECTION, *OF_A_PAGE)
 
 _LIST_HEADERS: Final = ("Ledger-Access-Id", "Ledger-Lag", "Ledger-Policy")
 _PAST_HEADERS: Final = (
-    *("ETag", "Ledger-Position", "Ledger-Version", *_LIST_HEADERS),
+    *("ETag", "Ledger-Position", "Ledger-Version", "Preference-Applied", *_LIST_HEADERS),
     *("Ledger-Current-Version", "Memento-Datetime", "Link"),
 )
 _ENTRY_ANSWERED: Final[Answers] = {
@@ -62,9 +63,9 @@ _LONGEST_FIELD: Final = 500
 
 
 def entry_routes(
-    database: Database, identity: Identity, readers: Readers, release: Release
+    database: Database, identity: Identity, readers: Readers, waiting: Waiting, release: Release
 ) -> APIRouter:
-    """``GET …/entries/{entry_id}``."""
+    """``GET …/entries/{entry_id}``, at least as new as ``Ledger-Min-Position`` asks."""
     marks, plans = MarksOfToday(database), CurrentPlans(database)
     past, entries = PastPlans(database, marks), Entries(database)
     router = APIRouter(tags=["plans"])
@@ -82,6 +83,7 @@ def entry_routes(
         )
         async with readers.answering(reading):
             which = which_of(request)
+            waited = await waiting(request, reading.plan_id)
             section, its_id = await _named(entries, plans, request, reading.plan_id, entry_id)
             wanted = Wanted(frozenset({"authorship", "withdrawn"}), frozenset({section}))
             if which.is_past:
@@ -95,7 +97,7 @@ def entry_routes(
             if not view.redaction.shows(section, its_id):
                 raise await release.withheld(reading.asked)
             alone = _alone(view, section, str(its_id))
-            return await release.plan(request, reading.asked, alone)
+            return await release.plan(request, reading.asked, alone, waited=waited)
 
     return router
 

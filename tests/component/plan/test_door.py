@@ -169,7 +169,9 @@ async def test_a_reader_waits_for_what_was_just_written(bench: Bench) -> None:
         await bench.publish(history.opened())
         await shown(client, history.plan_id, 1)
         base = f"/v1/plans/{history.plan_id}"
-        agreed = history.event("goals", "agreed", uuid4(), "created", {"aim": 1})
+        goal = uuid4()
+        agreed = history.event("goals", "agreed", goal, "created", {"aim": 1})
+        alone = f"{base}/entries/{goal}"
         asked = {"Ledger-Min-Position": Position(history.plan_id, {"goals": 1}).encode()}
 
         behind = await client.get(base, headers=asked)
@@ -180,12 +182,15 @@ async def test_a_reader_waits_for_what_was_just_written(bench: Bench) -> None:
         reached = Position.decode(behind.json()["position"])
         assert reached == Position(history.plan_id, {"person": 1})
 
-        reading = asyncio.create_task(client.get(base, headers={**asked, "Prefer": "wait=10"}))
+        assert codes([await client.get(alone, headers=asked)]) == [(503, "projection-behind")]
+
+        patient = {**asked, "Prefer": "wait=10"}
+        reading = [asyncio.create_task(client.get(url, headers=patient)) for url in (base, alone)]
         await bench.publish(agreed)
-        answer = await reading
-        assert answer.status_code == 200
-        assert answer.headers["preference-applied"] == "wait"
-        assert answer.json()["plan_version"] == 2
+        for answer in await asyncio.gather(*reading):
+            assert answer.status_code == 200
+            assert answer.headers["preference-applied"] == "wait"
+            assert answer.json()["plan_version"] == 2
         assert (await client.get(base, headers=asked)).status_code == 200
         await let_in(bench.database, [related(other.plan_id)])
         elsewhere = {"Ledger-Min-Position": Position(other.plan_id, {"goals": 1}).encode()}

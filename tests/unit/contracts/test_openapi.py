@@ -53,6 +53,7 @@ def test_a_contribution_is_one_of_the_commands_with_its_own_content(section: Sec
     ("service", "path", "names"),
     [
         ("plan", "/v1/plans/{plan_id}", {"include", "Ledger-Min-Position", "Prefer", *A_READ}),
+        ("plan", "/v1/plans/{plan_id}/entries/{entry_id}", {"Ledger-Min-Position", *A_READ}),
         ("plan", "/v1/plans/{plan_id}/versions/{version}", {"include", *A_READ}),
         ("plan", "/v1/plans/{plan_id}/versions", {*A_PAGE, *A_READ}),
         ("plan", "/v1/plans/{plan_id}/history", {*A_PAGE, *A_READ}),
