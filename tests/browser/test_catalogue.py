@@ -5,18 +5,16 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page
 
 from shared.contracts.catalogue.published import Published
 from shared.contracts.catalogue.site import write
 from shared.contracts.generate import CONTRACTS
-from tests.browser.test_screens import RULES
+from tests.browser.axe import broken_rules
 from tests.browser.visits import is_complaint
 
 pytestmark = pytest.mark.browser
 
-ON_FILES = {**RULES, "preload": False}  # a page that is a file may not fetch its style sheet
 # Of what stands there hundreds of times in one form, axe is shown the first few.
 FEWER = """() => document.querySelectorAll(
   ".field:nth-child(n+6), .found > li:nth-child(n+4), .group ~ .group ~ .group, "
@@ -81,11 +79,8 @@ def test_a_page_breaks_no_rule_of_axe_and_does_not_scroll_sideways(
         assert page.evaluate("document.documentElement.scrollWidth") <= width
         assert page.locator("h1").count() == 1
         page.evaluate(FEWER)
-        broken = [
-            f"{rule['id']}: {rule['nodes'][0]['html'][:200]}"
-            for rule in Axe().run(page, options=ON_FILES).response["violations"]
-        ]
-        assert not broken
+        # A page that is a file may not fetch its style sheet.
+        assert not broken_rules(page, preload=False)
 
 
 def test_a_page_is_found_by_its_name_by_a_field_and_by_a_code(
