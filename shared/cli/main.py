@@ -9,7 +9,11 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from shared.cli import contract, policy, stack, standard, verify
+from shared.cli import policy, stack, standard, verify
+from shared.cli.contracts import commands as contract
+from shared.cli.plans import plan
+from shared.cli.plans.conformance import conformance
+from shared.cli.plans.contribute import contribute
 from shared.cli.services import dead_letters
 from shared.cli.token import token
 from shared.cli.witness import witness
@@ -65,10 +69,13 @@ def verify_files(context: typer.Context) -> None:
     raise typer.Exit(verify.main(context.args))
 
 
+app.command()(conformance)
+app.command()(contribute)
 app.command()(token)
 app.command()(witness)
 app.add_typer(contract.app, name="contract")
 app.add_typer(dead_letters.app, name="dead-letters")
+app.add_typer(plan.app, name="plan")
 app.add_typer(policy.app, name="policy")
 app.add_typer(stack.app, name="stack")
 app.add_typer(standard.app, name="standard")

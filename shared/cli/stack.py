@@ -44,6 +44,19 @@ def status(
         raise typer.Exit(1)
 
 
+@app.command()
+def connection(
+    org: Annotated[str, typer.Argument(help="The organisation, as ZZG01 or x-harbour-homes.")],
+    stack_dir: running_stack.StackDir = running_stack.DEFAULT_FOLDER,
+) -> None:
+    """Print what a client needs to reach an organisation's inbox, as JSON.
+
+    The clients in contracts/clients read it. Where the broker asks for a user it has their
+    password: keep it like one.
+    """
+    as_json(running_stack.connection(running_stack.read(stack_dir), org))
+
+
 def _asked(told: dict[str, Any]) -> dict[str, Any]:
     try:
         readiness = httpx.get(f"{told['url']}/readyz", timeout=3, trust_env=False).json()

@@ -7,6 +7,7 @@ headers and size. What needs the history of an entry, or who the contributor is,
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
+from uuid import UUID
 
 import orjson
 
@@ -16,7 +17,8 @@ from shared.chassis.wire.problem import Problem
 from shared.chassis.wire.shapes import command_shape
 from shared.chassis.wire.strict_json import read
 from shared.contracts import discover
-from shared.ledger import Contributor
+from shared.contracts.rules import refusal_for_all
+from shared.ledger import Command, Contribution, Contributor, Refused
 
 NOT_JUDGED: Final = (
     "Not judged: who may contribute, and every rule that needs the history of the entry or plan."
@@ -28,8 +30,11 @@ NO_CONTRIBUTION: Final = (
 SIZE_LIMIT: Final = 1_048_576
 BATCH_LIMIT: Final = 100
 
+_AN_ID: Final = UUID("0199c0de-0000-7000-8000-000000000001")
 _ANYBODY: Final = Contributor(kind="system", sub="validator")
-_ALWAYS_SENT: Final = frozenset({"contribution_id", "command"})
+_BESIDE_THE_CONTENT: Final = ("provenance", "visibility", "based_on")
+_ENVELOPE: Final = frozenset({"contribution_id", "command", "content"})
+_MOST_NAMED: Final = 5
 
 
 @dataclass(frozen=True)
@@ -40,6 +45,9 @@ class Fault:
     code: str
     rule: str
     message: str
+
+    def __str__(self) -> str:
+        return f"{self.pointer}: {self.code}: {self.message}"
 
 
 @dataclass
@@ -61,8 +69,12 @@ class Report:
         return {"valid": self.is_valid, "kind": self.kind, "errors": faults, "notes": self.notes}
 
 
-def validate(body: bytes, command: str | None = None) -> Report:
-    """Judge a contribution, a batch, a Kafka record, or the content of the command named."""
+def validate(body: bytes, command: str | None = None, *, named: str = "") -> Report:
+    """Judge a contribution, a batch, a Kafka record, or the content of a command.
+
+    ``command`` says of which. Left out, a content is that of the command whose name stands in
+    ``named``, the path of its file, or of the only command that it fits.
+    """
     report = Report()
     if len(body) > SIZE_LIMIT:
         report.faults.append(Fault("", "body-too-large", "size", "At most 1 MiB is taken."))
@@ -86,10 +98,24 @@ def validate(body: bytes, command: str | None = None) -> Report:
         report.kind = "cloudevent"
         judge.structured(given)
     else:
+        is_content = isinstance(given, dict) and not _ENVELOPE & given.keys()
+        found = judge.commands_of(given, named) if is_content else []
+        if len(found) == 1:
+            report.kind = "content"
+            report.notes.append(f"It was judged as the content of {found[0]}.")
+            judge.content(found[0], given)
+            return report
         judge.contribution(given)
-        if isinstance(given, dict) and not _ALWAYS_SENT & given.keys():
+        if is_content:
             report.notes.append(NO_CONTRIBUTION)
+        if found:
+            report.notes.append(f"As a content it would fit {_named_first(found)}.")
     return report
+
+
+def _named_first(found: list[str]) -> str:
+    shown = ", ".join(found[:_MOST_NAMED])
+    return shown if len(found) <= _MOST_NAMED else f"{shown} and {len(found) - _MOST_NAMED} others"
 
 
 class _Judge:
@@ -104,9 +130,12 @@ class _Judge:
             contribution = contribution_from_json(given)
             section = section_of(self._sections, contribution.command)
             prepared = prepare(section, contribution, _ANYBODY)
+            refused = refusal_for_all(section, contribution)
         except Problem as problem:
             self._report.faults.extend(_faults(problem, at))
             return
+        if refused is not None:
+            self._report.faults.append(_refusal(refused, at))
         if prepared.command.creates or contribution.based_on is not None:
             return
         if by_kafka:
@@ -118,11 +147,25 @@ class _Judge:
                 f"{at or 'The contribution'}: no `based_on`: send `If-Match` instead."
             )
 
+    def commands_of(self, given: Any, named: str) -> list[str]:
+        """The commands whose content this may be: the one in a path, or all that it fits."""
+        commands = {t: one for section in self._sections for t, one in section.commands.items()}
+        parts = named.split("/")
+        in_path = [type_ for type_ in commands if {type_, type_.rpartition(".v")[0]} & {*parts}]
+        if in_path:
+            return in_path[-1:]
+        return [type_ for type_, one in commands.items() if _fits(one, given)]
+
     def content(self, type_: str, given: Any) -> None:
         try:
-            command_shape(section_of(self._sections, type_).commands[type_]).read(given)
+            section = section_of(self._sections, type_)
+            command_shape(section.commands[type_]).read(given)
+            refused = refusal_for_all(section, _around(section.commands[type_], given))
         except Problem as problem:
             self._report.faults.extend(_faults(problem))
+            return
+        if refused is not None and not (refused.field or "").startswith(_BESIDE_THE_CONTENT):
+            self._report.faults.append(_refusal(refused, ""))
 
     def batch(self, given: Mapping[str, Any]) -> None:
         items = given["contributions"]
@@ -159,6 +202,37 @@ class _Judge:
 
     def _fault(self, pointer: str, rule: str, message: str) -> None:
         self._report.faults.append(Fault(pointer, "content-invalid", rule, message))
+
+
+def _fits(command: Command, given: Any) -> bool:
+    try:
+        command_shape(command).read(given)
+    except Problem:
+        return False
+    return True
+
+
+def _around(command: Command, content: Mapping[str, Any]) -> Contribution:
+    """A contribution with this content, and nothing else that could be wrong."""
+    whole: dict[str, Any] = {
+        "contribution_id": str(_AN_ID),
+        "plan_id": str(_AN_ID),
+        "command": command.type,
+        "content": content,
+    }
+    if not command.creates and command.entry.id_following_from(_AN_ID, content) is None:
+        whole |= {"entry_id": str(_AN_ID)}
+    if not command.creates:
+        whole |= {"based_on": 1}
+    return contribution_from_json(whole)
+
+
+def _refusal(refused: Refused, at: str) -> Fault:
+    """A rule that says no whatever the history is, where the door would say it."""
+    field = refused.field or ""
+    beside = field.startswith(_BESIDE_THE_CONTENT)
+    place = field.replace(".", "/") if beside else f"content/{field.replace('.', '/')}"
+    return Fault(f"{at}/{place}".rstrip("/"), refused.code, refused.code, refused.detail)
 
 
 def _faults(problem: Problem, at: str = "") -> Iterator[Fault]:

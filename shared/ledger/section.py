@@ -63,7 +63,7 @@ class Command:
     def _named(self) -> Mapping[str, inspect.Parameter]:
         return self.declared.parameters(self.entry)
 
-    def _in_python(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
+    def in_python(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
         """The arguments by the names that the rules give them."""
         if not self._named_otherwise:
             return dict(arguments)
@@ -113,7 +113,7 @@ class Command:
         """
         decide = getattr(self.entry, self.method)
         outside = self._from_outside(granted, limits)
-        entry: Entry = decide(provenance=provenance, **outside, **self._in_python(arguments))
+        entry: Entry = decide(provenance=provenance, **outside, **self.in_python(arguments))
         if visibility is None and before is None:
             return entry
         return begun(entry, visibility, provenance, before)
@@ -135,7 +135,7 @@ class Command:
         decide = getattr(entry, self.method)
         beside = {} if self.declared.reads is None else {"read": read}
         outside = self._from_outside(granted, limits)
-        decide(provenance=provenance, **outside, **beside, **self._in_python(arguments))
+        decide(provenance=provenance, **outside, **beside, **self.in_python(arguments))
 
     def reads(self, arguments: Mapping[str, Any]) -> UUID | None:
         """The other entry that the decision rests on, where the command names one."""

@@ -154,8 +154,8 @@ def test_a_command_that_does_not_exist_is_told_what_there_is(command: str, helps
         assert helps in fault.message
 
 
-def test_a_bare_content_is_told_how_to_name_its_command() -> None:
-    assert any("--command" in note for note in judged(AGREE["content"]).notes)
+def test_a_bare_content_that_several_commands_would_take_is_told_how_to_name_one() -> None:
+    assert any("--command" in note for note in judged({"reason": "Moved away"}).notes)
     assert not any("--command" in note for note in judged({**AGREE, "more": 1}).notes)
 
 

@@ -1,0 +1,95 @@
+"""Requests to the services of a running stack, in somebody's name."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import httpx
+import typer
+
+from shared.cli import running_stack
+from shared.cli.output import fail
+from shared.cli.token import Signer, professional, system
+
+_PATIENCE: Final = 15.0  # seconds; a section answers after 10 at most
+
+Token = Annotated[
+    str,
+    typer.Option(
+        "--token",
+        envvar="CAREPLAN_TOKEN",
+        show_default=False,
+        help="A bearer token of your own; left out, one is made of the next three.",
+    ),
+]
+Org = Annotated[str, typer.Option("--org", help="The organisation that asks.")]
+Role = Annotated[str, typer.Option("--role", help="The role of whoever asks.")]
+Name = Annotated[str, typer.Option("--name", help="Their name; invented people only.")]
+
+ORG: Final = "ZZG01"
+ROLE: Final = "gp"
+NAME: Final = "Dr A. Quill-Synth"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A status, and the JSON that came with it."""
+
+    status: int
+    told: dict[str, Any]
+    headers: Mapping[str, str]
+
+    @property
+    def is_good(self) -> bool:
+        """True where it is what was asked for."""
+        return self.status < httpx.codes.BAD_REQUEST
+
+
+class Stack:
+    """The services of one running stack, asked with one token."""
+
+    def __init__(self, folder: Path, token: str, who: tuple[str, str, str]) -> None:
+        self.file = running_stack.read(folder)
+        if not token:
+            issuer = self.file["issuer"]
+            signer = Signer(issuer["iss"], Path(issuer["private_key"]))
+            org, role, name = who
+            claims = professional(org, role, name) if role else system(org, name)
+            token = signer.sign(claims)
+        self._headers = {"Authorization": f"Bearer {token}"}
+
+    def get(self, service: str, path: str, **params: str) -> Answer:
+        """What a service answers; ends the command with one line where nobody answers."""
+        return self._ask("GET", service, path, params=params)
+
+    def post(self, service: str, path: str, body: bytes, **headers: str) -> Answer:
+        """The same for what is sent, in the bytes that came."""
+        told = {"Content-Type": "application/json", **headers}
+        return self._ask("POST", service, path, content=body, headers=told)
+
+    def _ask(self, method: str, service: str, path: str, **given: Any) -> Answer:
+        found = self.file["services"].get(service)
+        if found is None:
+            known = ", ".join(sorted(self.file["services"]))
+            fail(f"The stack has no service {service}; it has {known}.")
+        headers = {**self._headers, **given.pop("headers", {})}
+        try:
+            answer = httpx.request(
+                method,
+                f"{found['url']}{path}",
+                headers=headers,
+                timeout=_PATIENCE,
+                trust_env=False,
+                **given,
+            )
+            return Answer(answer.status_code, dict(answer.json()), answer.headers)
+        except (httpx.HTTPError, ValueError) as error:
+            fail(f"The service {service} does not answer ({type(error).__name__}).")
+
+
+def refuse(answer: Answer) -> None:
+    """Ends the command with what the problem says, unless the answer is good."""
+    if not answer.is_good:
+        told = answer.told
+        fail(f"{told.get('title', 'No')} ({told.get('code')}): {told.get('detail', '')}")
