@@ -136,6 +136,7 @@ SCENARIOS: Final[Mapping[str, Scenario]] = {
     "producer-kafka": publishing.kafkas_own,
     "fold-kafka": projection.from_kafka,
     "fold-memory": projection.in_memory,
+    "made-again": projection.made_again,
     "visible": projection.event_to_visible,
     "commit-trip-commit": projection.commit_trip_commit,
     "plan-read": reads.current_plan(),
@@ -370,6 +371,19 @@ ROWS: Final = (
                 "processor time of an event, process and PostgreSQL, us",
                 _microseconds("fold-kafka", "plan", "postgres"),
                 at_most=80,
+            ),
+        ),
+    ),
+    Row(
+        "rebuild",
+        "the read model made again from the ledger, compared and switched",
+        ("made-again",),
+        (
+            Judgement("events/s", lambda samples: samples["made-again"].rate, at_least=60_000),
+            Judgement("processor time of an event, us", _microseconds("made-again", "rebuild")),
+            Judgement(
+                "the same, with PostgreSQL, us",
+                _microseconds("made-again", "rebuild", "postgres"),
             ),
         ),
     ),

@@ -33,6 +33,7 @@ from benchmarks.scenarios.subject import receipt, sample_state
 from services.goals.section import SECTION
 from services.plan.doors.events import BATCH, CONSUMER, FoldEvents
 from services.plan.fold.domain import Plan
+from services.plan.rebuild import rebuild
 from services.plan.store.batch import HeldPlan
 from services.plan.store.projection import PlanStore
 from services.plan.store.reading import read_event
@@ -90,6 +91,33 @@ async def from_kafka(servers: Servers, seconds: float) -> Sample:
     must_be("rows of the ledger", listed, events)
     rate = events / (watched.ended - watched.begun)
     return Sample(events, rate, processor_us=told)
+
+
+async def made_again(servers: Servers, seconds: float) -> Sample:
+    """The read model made again from a ledger that holds as many events, compared and switched."""
+    messages = history(round(seconds * _EVENTS_A_SECOND))
+    events = len(messages)
+    async with fresh_plan(servers) as (settings, made):
+        await publish(settings, messages)
+        async with Database(made.url, size=8) as database:
+            watched = _Watched(settings)
+            async with watched.consumer(database, settings):
+                done = partial(watched.has_consumed, events)
+                await eventually(done, "all was folded", within=120, holds=bool)
+        await servers.checkpoint()
+        connection = await asyncpg.connect(made.owner_url)
+        try:
+            used = Used(Processes({"rebuild": os.getpid(), "postgres": servers.pids["postgres"]}))
+            begun = perf_counter()
+            report = await rebuild(connection, topic_prefix=settings.topic_prefix)
+            took = perf_counter() - begun
+            told = used.microseconds(events)
+        finally:
+            await connection.close()
+    must_be("events that were folded", report.events, events)
+    must_be("plans that differ", report.differing, 0)
+    must_be("switched", report.is_switched, True)
+    return Sample(events, events / took, processor_us=told)
 
 
 async def beside_a_long_plan(servers: Servers, seconds: float) -> Sample:

@@ -1,64 +1,52 @@
-"""``python -m services.plan.rebuild``: makes the read model again beside the live one, swaps them.
+"""Makes the read model again from the ledger, beside the live one, and switches readers to it.
 
-Every plan is made from the ledger and compared with the live one, byte for byte. A difference, or
-an event that can no longer be read, stops it before the swap, and readers keep what they had.
+Every plan is made from its events and compared with the live one, byte for byte. A difference, or
+an event that can no longer be read, stops it before the switch, and readers keep what they had.
 """
 
-import asyncio
 import re
-import sys
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
-from itertools import groupby
-from operator import itemgetter
-from typing import Any, Final
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from time import monotonic, process_time
+from typing import Final, NamedTuple
 from uuid import UUID
 
 import asyncpg
 
-from services.plan.fold.domain import Accepted, Outcome, Plan, PlanEntry, PlanEvent, fold
-from services.plan.store import parked
-from services.plan.store.batch import HeldPlan
-from services.plan.store.document import shown
-from services.plan.store.projection import columns_of
-from services.plan.store.reading import read_event, record_of
+from services.plan.store.made_again import COLUMNS, made_again
 from shared.chassis.database.database import Connection
-from shared.chassis.kafka.dead_letters import Record
-from shared.chassis.kafka.event_message import Unreadable
-from shared.chassis.settings import Settings, SettingUnusable, from_environment
+from shared.chassis.run import collect_rarely
 
-_PLANS_AT_ONCE: Final = 50
+_PLANS_AT_ONCE: Final = 200
+_EVENTS_AT_ONCE: Final = 5_000
+_FEW: Final = 100
+"""So many plans are made while writers wait, and no more unless they change faster than this."""
+
+_ATTEMPTS: Final = 10
+_ONE_MOMENT: Final = "repeatable_read"
+_HELD_AT_MOST: Final = "1s"
 _SCHEMA: Final = re.compile(r"projection_v([1-9][0-9]{0,5})")
 _LOCK: Final = 7_412
-_SHOWN: Final = 5
-_COLUMNS: Final = (
-    *("plan_id", "version", "revision", "state", "opened_at", "last_updated", "merged_into"),
-    *("complete", "positions", "document", "rest"),
-)
-_LISTED: Final = ", ".join(_COLUMNS)
+_NAMED: Final = 100
 
-Row = tuple[Any, ...]
-"""A plan's row of the read model, its columns in their order."""
-
-
-class ModelsDiffer(Exception):
-    """Plans that were made again are not the live ones; ``plan_ids`` names the first of them."""
-
-    def __init__(self, plan_ids: Sequence[UUID]) -> None:
-        named = ", ".join(str(plan_id) for plan_id in plan_ids[:_SHOWN])
-        super().__init__(
-            f"Plans that were made again differ from the live ones ({named}). Nothing is swapped."
-        )
-        self.plan_ids = plan_ids
+# What the ledger has and the model lacks is a difference too.
+_NEXT_PLANS: Final = """
+    SELECT plan_id, max(version) AS version
+      FROM ((SELECT plan_id, version FROM plan WHERE plan_id > $1 ORDER BY plan_id LIMIT $2)
+            UNION ALL
+            (SELECT plan_id, 1 FROM ledger.plan_ledger
+              WHERE plan_id > $1 AND entry_version = 1 AND plan_version = 1
+              ORDER BY plan_id LIMIT $2)) AS known
+     GROUP BY plan_id ORDER BY plan_id LIMIT $2
+"""
 
 
-class EventUnreadable(Exception):
-    """An event of the ledger, or one that waits, can no longer be read by this code."""
+class NoModel(Exception):
+    """This database has no read model of plans."""
 
-    def __init__(self, plan_id: UUID, reason: str) -> None:
-        super().__init__(
-            f"An event of the plan {plan_id} can no longer be read ({reason}). Nothing is swapped."
-        )
+    def __init__(self) -> None:
+        super().__init__("it has no read model of plans")
 
 
 class AlreadyRuns(Exception):
@@ -68,15 +56,71 @@ class AlreadyRuns(Exception):
         super().__init__("The model is already being made again. Wait until that has ended.")
 
 
-async def rebuild(
-    connection: Connection, schema: str | None = None, *, topic_prefix: str = ""
-) -> int:
-    """Make a read model in ``schema`` and swap it in; answers how many plans it has.
+class Busy(Exception):
+    """Somebody held the live model whenever the new one was to take its place."""
 
-    Left out, the schema is the one after the live one. What an earlier attempt has left there is
-    dropped. Takes a connection that may act as the owner of the tables. The live model is written
-    on meanwhile: what has changed since is made once more while writers wait, and readers wait for
-    the swap alone. The model that was live stays where it is, for the way back.
+    def __init__(self) -> None:
+        super().__init__(
+            "Whenever the new model was to take the place of the live one, somebody held that for"
+            f" longer than {_HELD_AT_MOST}. Nothing is switched."
+        )
+
+
+class Difference(NamedTuple):
+    """A plan that is not the live one when it is made again, and in which way."""
+
+    plan_id: UUID
+    reason: str
+
+
+@dataclass(slots=True)
+class Rebuild:
+    """What has been done so far, and in the end the report.
+
+    ``events`` counts each event that was folded. ``again`` are the plans that were written
+    meanwhile and made once more. Times are in seconds; ``processor`` is that of this process.
+    """
+
+    live: str
+    made: str
+    of_plans: int = 0
+    of_events: int = 0
+    plans: int = 0
+    events: int = 0
+    again: int = 0
+    seconds: float = 0.0
+    processor: float = 0.0
+    differing: int = 0
+    differences: list[Difference] = field(default_factory=list)
+    is_switched: bool = False
+    writers_waited: float | None = None
+    readers_waited: float | None = None
+
+
+Tell = Callable[[Rebuild], None]
+
+
+def _tell_nobody(_: Rebuild) -> None:
+    return
+
+
+async def rebuild(
+    connection: Connection,
+    schema: str | None = None,
+    *,
+    topic_prefix: str = "",
+    switch: bool = True,
+    tell: Tell = _tell_nobody,
+) -> Rebuild:
+    """Make a read model in ``schema``, switch readers to it if it is the same, and report.
+
+    Left out, the schema is the one after the live one; without ``switch`` the plans are compared
+    and nothing is kept. Models that are not live are dropped, at the beginning and at the end: an
+    attempt that was killed has left one. Takes a connection that may act as the owner of the
+    tables. ``tell`` is called whenever some plans more are made.
+
+    The live model is written on meanwhile. What has changed is made once more, the last of it while
+    writers wait. Readers wait for nothing but the switch.
     """
     if not await connection.fetchval("SELECT pg_try_advisory_lock($1)", _LOCK):
         raise AlreadyRuns
@@ -87,15 +131,21 @@ async def rebuild(
                       ON view_schema = schemaname AND view_name = viewname
                 WHERE schemaname = 'public' AND viewname = 'plan'"""
         )
-        made = schema or _after(live["schema"])
-        if not _SCHEMA.fullmatch(made) or made == live["schema"]:
-            raise ValueError(f"{made} is not a schema for a new model")
+        if live is None:
+            raise NoModel
+        named = schema or _after(live["schema"])
+        if not _SCHEMA.fullmatch(named) or named == live["schema"]:
+            raise ValueError(f"{named} is not a schema for a new model")
+        report = Rebuild(live["schema"], named)
+        making = _Making(connection, live["owner"], topic_prefix, report, tell)
         try:
-            return await _make_and_swap(connection, live, made, topic_prefix)
-        except BaseException:
+            await making.all_plans(keep=switch)
+            if switch and not report.differing:
+                await making.switch()
+        finally:
             with suppress(asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
-                await connection.execute(f"DROP SCHEMA IF EXISTS {made} CASCADE")
-            raise
+                await making.drop_what_is_not_live()
+        return report
     finally:
         with suppress(asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
             await connection.execute("SELECT pg_advisory_unlock($1)", _LOCK)
@@ -106,149 +156,159 @@ def _after(schema: str) -> str:
     return f"projection_v{int(named[1]) + 1 if named else 1}"
 
 
-async def _make_and_swap(
-    connection: Connection, live: Mapping[str, Any], schema: str, topic_prefix: str
-) -> int:
-    async with connection.transaction(isolation="repeatable_read"):
-        await connection.execute(f"SET LOCAL ROLE {live['owner']}")
-        await connection.execute(f"DROP SCHEMA IF EXISTS {schema} CASCADE")
-        await _make_table(connection, live["schema"], schema)
-        plan_ids: list[UUID] = []
-        # What the ledger has and the model lacks is a difference too.
-        async for row in connection.cursor(
-            "SELECT plan_id FROM plan UNION SELECT plan_id FROM ledger.plan_ledger"
-            " WHERE entry_version = 1 AND plan_version = 1"
-        ):
-            plan_ids.append(row["plan_id"])
-            if len(plan_ids) == _PLANS_AT_ONCE:
-                await _make(connection, schema, plan_ids, topic_prefix)
-                plan_ids = []
-        await _make(connection, schema, plan_ids, topic_prefix)
-    async with connection.transaction():
-        await connection.execute(f"SET LOCAL ROLE {live['owner']}")
-        await connection.execute("LOCK TABLE plan IN EXCLUSIVE MODE")  # writers wait, not readers
-        changed = await connection.fetch(
-            f"""SELECT plan_id FROM plan LEFT JOIN {schema}.plan made USING (plan_id)
+def _slices(plan_ids: Sequence[UUID]) -> Iterator[Sequence[UUID]]:
+    for at in range(0, len(plan_ids), _PLANS_AT_ONCE):
+        yield plan_ids[at : at + _PLANS_AT_ONCE]
+
+
+class _Making:
+    """One model while it is made."""
+
+    def __init__(
+        self, connection: Connection, owner: str, topic_prefix: str, report: Rebuild, tell: Tell
+    ) -> None:
+        self._connection = connection
+        self._owner = owner
+        self._topic_prefix = topic_prefix
+        self._report = report
+        self._tell = tell
+
+    async def all_plans(self, *, keep: bool) -> None:
+        """Make every plan and compare it, some at a time: no transaction grows with the ledger."""
+        report = self._report
+        collect_rarely()
+        await self.drop_what_is_not_live()
+        if keep:
+            await self._make_table()
+        report.of_plans, report.of_events = await self._connection.fetchrow(
+            "SELECT count(*), coalesce(sum(version), 0)::bigint FROM plan"
+        )
+        self._tell(report)
+        began, used = monotonic(), process_time()
+        async for plan_ids in self._some_at_a_time():
+            report.plans += len(plan_ids)
+            async with self._as_owner(isolation=_ONE_MOMENT):
+                await self._make(plan_ids, keep=keep)
+            report.seconds, report.processor = monotonic() - began, process_time() - used
+            self._tell(report)
+
+    async def switch(self) -> None:
+        """Make what has changed, and put the new model in the place of the live one."""
+        connection, report = self._connection, self._report
+        async with self._as_owner():
+            await connection.execute(f"ANALYZE {report.made}.plan")
+        for _ in range(_ATTEMPTS):
+            before = None
+            while len(changed := await self._changed()) > _FEW:
+                if report.differing or (before is not None and len(changed) >= before):
+                    break
+                before = len(changed)
+                for some in _slices(changed):
+                    async with self._as_owner(isolation=_ONE_MOMENT):
+                        await self._make(some)
+                report.again += before
+            if report.differing:
+                return
+            with suppress(asyncpg.LockNotAvailableError):
+                await self._switch()
+                return
+        raise Busy
+
+    async def drop_what_is_not_live(self) -> None:
+        """Let go of every other model; one that somebody still reads goes with the next rebuild."""
+        async with self._as_owner(waiting=_HELD_AT_MOST):
+            live = await self._connection.fetchval(
+                "SELECT table_schema FROM information_schema.view_table_usage"
+                " WHERE view_schema = 'public' AND view_name = 'plan'"
+            )
+            for row in await self._connection.fetch("SELECT nspname FROM pg_namespace"):
+                schema = row["nspname"]
+                if _SCHEMA.fullmatch(schema) and schema != live:
+                    with suppress(
+                        asyncpg.LockNotAvailableError, asyncpg.DependentObjectsStillExistError
+                    ):
+                        async with self._connection.transaction():
+                            await self._connection.execute(f"DROP TABLE IF EXISTS {schema}.plan")
+                            await self._connection.execute(f"DROP SCHEMA {schema}")
+
+    @asynccontextmanager
+    async def _as_owner(
+        self, *, isolation: str | None = None, waiting: str = "0"
+    ) -> AsyncIterator[None]:
+        """A transaction of the tables' owner, which waits for a lock no longer than that."""
+        async with self._connection.transaction(isolation=isolation):
+            await self._connection.execute(
+                f"SET LOCAL ROLE {self._owner}; SET LOCAL lock_timeout = '{waiting}'"
+            )
+            yield
+
+    async def _make_table(self) -> None:
+        report = self._report
+        async with self._as_owner():
+            await self._connection.execute(f"CREATE SCHEMA {report.made}")
+            await self._connection.execute(
+                f"CREATE TABLE {report.made}.plan (LIKE {report.live}.plan INCLUDING ALL)"
+            )
+            await self._connection.execute(f"ALTER TABLE {report.made}.plan SET (fillfactor = 70)")
+
+    async def _some_at_a_time(self) -> AsyncIterator[list[UUID]]:
+        """Every plan, in the order of the ids: few if they are long."""
+        last = UUID(int=0)
+        while rows := await self._connection.fetch(_NEXT_PLANS, last, _PLANS_AT_ONCE):
+            some: list[UUID] = []
+            events = 0
+            for row in rows:
+                some.append(row["plan_id"])
+                events += row["version"]
+                if events >= _EVENTS_AT_ONCE:
+                    break
+            last = some[-1]
+            yield some
+
+    async def _changed(self) -> list[UUID]:
+        rows = await self._connection.fetch(
+            f"""SELECT plan_id FROM plan LEFT JOIN {self._report.made}.plan made USING (plan_id)
                  WHERE made.revision IS DISTINCT FROM plan.revision"""  # noqa: S608 - a name of ours
         )
-        await _make(connection, schema, [row["plan_id"] for row in changed], topic_prefix)
-        plans: int = await connection.fetchval("SELECT count(*) FROM plan")
-        await connection.execute(  # from here to the commit readers wait too
-            f"CREATE OR REPLACE VIEW plan AS SELECT {_LISTED} FROM {schema}.plan"  # noqa: S608 - a name of ours
-        )
-    return plans
+        return [row["plan_id"] for row in rows]
 
+    async def _switch(self) -> None:
+        connection, report, listed = self._connection, self._report, ", ".join(COLUMNS)
+        async with self._as_owner(waiting=_HELD_AT_MOST):
+            began = monotonic()
+            await connection.execute("LOCK TABLE plan IN EXCLUSIVE MODE")  # writers wait
+            changed = await self._changed()
+            for some in _slices(changed):
+                await self._make(some)
+            report.again += len(changed)
+            if report.differing:
+                return
+            readers_began = monotonic()
+            await connection.execute(  # from here to the commit readers wait too
+                f"CREATE OR REPLACE VIEW plan AS SELECT {listed} FROM {report.made}.plan"  # noqa: S608 - a name of ours
+            )
+        ended = monotonic()
+        report.writers_waited, report.readers_waited = ended - began, ended - readers_began
+        report.is_switched = True
 
-async def _make_table(connection: Connection, live: str, schema: str) -> None:
-    await connection.execute(f"CREATE SCHEMA {schema}")
-    await connection.execute(f"CREATE TABLE {schema}.plan (LIKE {live}.plan INCLUDING ALL)")
-    await connection.execute(f"ALTER TABLE {schema}.plan SET (fillfactor = 70)")
+    async def _make(self, plan_ids: Sequence[UUID], *, keep: bool = True) -> None:
+        """Make these plans again, and keep them if they are what the live model has.
 
-
-async def _make(
-    connection: Connection, schema: str, plan_ids: Sequence[UUID], topic_prefix: str
-) -> None:
-    """Make these plans again, and keep them if they are what the live model has."""
-    if not plan_ids:
-        return
-    live = {
-        row["plan_id"]: tuple(row)
-        for row in await connection.fetch(
-            f"SELECT {_LISTED} FROM plan WHERE plan_id = ANY($1)",  # noqa: S608 - our own words
+        In a transaction that sees both at one moment.
+        """
+        connection, report = self._connection, self._report
+        made = await made_again(connection, plan_ids, self._topic_prefix)
+        report.events += made.events
+        for plan_id, reason in made.differences.items():
+            report.differing += 1
+            if len(report.differences) < _NAMED:
+                report.differences.append(Difference(plan_id, reason))
+        if not keep or not made.rows:
+            return
+        await connection.execute(
+            f"DELETE FROM {report.made}.plan WHERE plan_id = ANY($1)",  # noqa: S608 - a name of ours
             plan_ids,
         )
-    }
-    made = await _made_again(connection, plan_ids, live, topic_prefix)
-    differing = [plan_id for plan_id in plan_ids if made.get(plan_id) != live.get(plan_id)]
-    if differing:
-        raise ModelsDiffer(differing)
-    await connection.execute(
-        f"DELETE FROM {schema}.plan WHERE plan_id = ANY($1)",  # noqa: S608 - a name of ours
-        plan_ids,
-    )
-    await connection.copy_records_to_table(
-        "plan", schema_name=schema, columns=_COLUMNS, records=list(made.values())
-    )
-
-
-async def _made_again(
-    connection: Connection,
-    plan_ids: Sequence[UUID],
-    live: Mapping[UUID, Row],
-    topic_prefix: str,
-) -> dict[UUID, Row]:
-    """The rows of these plans, from the ledger and from what waits."""
-    rows = await connection.fetch(
-        """SELECT plan_id, section, position, event FROM ledger.plan_ledger
-            WHERE plan_id = ANY($1) ORDER BY plan_id, plan_version""",
-        plan_ids,
-    )
-    plans = {plan_id: Plan(plan_id) for plan_id in plan_ids}
-    for plan_id, of_the_plan in groupby(rows, key=itemgetter("plan_id")):
-        for row in of_the_plan:
-            event = _event(plan_id, record_of(row, topic_prefix))
-            if fold(plans[plan_id], event, _nothing) is not Outcome.APPLIED:
-                raise ModelsDiffer([plan_id])
-    for one in await parked.waiting(connection, plan_ids):
-        event = _event(one.plan_id, one.record)
-        fold(plans[event.plan_id], event, _nothing)
-    made = {}
-    for plan_id, plan in plans.items():
-        row = live.get(plan_id)
-        revision = row[_COLUMNS.index("revision")] if row else 0
-        if revision == 0 and plan.version == 0:
-            made[plan_id] = row or ()  # named by an event that turned out to be another plan's
-            continue
-        entries = [shown(entry) for entry in plan.entries.values()]
-        held = HeldPlan(plan, revision - 1, {entry.key: entry for entry in entries})
-        held.write_out()
-        made[plan_id] = tuple(column[0] for column in columns_of([held]))
-    return made
-
-
-def _event(plan_id: UUID, record: Record) -> PlanEvent:
-    try:
-        return read_event(record).event
-    except Unreadable as error:
-        raise EventUnreadable(plan_id, error.reason) from error
-
-
-def _nothing(_plan: Plan, _entry: PlanEntry, _accepted: Accepted) -> None:
-    """Only what the last event of each entry leaves is written."""
-
-
-async def _run(settings: Settings) -> int:
-    connection = await asyncpg.connect(settings.database_url)
-    try:
-        return await rebuild(connection, topic_prefix=settings.topic_prefix)
-    finally:
-        await connection.close()
-
-
-def main() -> int:
-    """The exit code: 0 swapped, 1 not, 2 for a setting that cannot be used.
-
-    ``CAREPLAN_DATABASE_URL`` is that of a role which may act as the owner of the tables.
-    """
-    try:
-        settings = from_environment(Settings, service="plan")
-        if not settings.database_url:
-            raise SettingUnusable("CAREPLAN_DATABASE_URL must name the plan's database.")
-        plans = asyncio.run(_run(settings))
-    except SettingUnusable as unusable:
-        sys.stderr.write(f"{unusable}\n")
-        return 2
-    except (ModelsDiffer, EventUnreadable, AlreadyRuns) as stopped:
-        sys.stderr.write(f"{stopped}\n")
-        return 1
-    except (asyncpg.PostgresError, OSError) as error:
-        sys.stderr.write(f"PostgreSQL: {error} Nothing is swapped.\n")
-        return 1
-    sys.stdout.write(
-        f"{plans} plans were made again and are the same; readers have the new model.\n"
-    )
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+        await connection.copy_records_to_table(
+            "plan", schema_name=report.made, columns=COLUMNS, records=made.rows
+        )

@@ -14,7 +14,7 @@ from shared.cli.contracts import commands as contract
 from shared.cli.plans import plan
 from shared.cli.plans.conformance import conformance
 from shared.cli.plans.contribute import contribute
-from shared.cli.services import dead_letters
+from shared.cli.services import dead_letters, projection
 from shared.cli.token import token
 from shared.cli.witness import witness
 
@@ -52,7 +52,7 @@ def careplan(
         typer.Option("--version", help="Print the version.", is_eager=True, callback=_show_version),
     ] = False,
 ) -> None:
-    """Check contributions, plans and rights, and look after the development stack."""
+    """Check contributions, plans and rights, and look after a stack."""
 
 
 @app.command(
@@ -77,6 +77,7 @@ app.add_typer(contract.app, name="contract")
 app.add_typer(dead_letters.app, name="dead-letters")
 app.add_typer(plan.app, name="plan")
 app.add_typer(policy.app, name="policy")
+app.add_typer(projection.app, name="projection")
 app.add_typer(stack.app, name="stack")
 app.add_typer(standard.app, name="standard")
 

@@ -41,6 +41,7 @@ OF_A_READER = {
         "store": {
             "batch.py", "cache.py", "ledger.py", "projection.py", "document.py", "parked.py",
             "history_item.py", "reading.py", "redacted.py", "answered.py", "values.py",
+            "made_again.py",
         },
         "reads": {
             "current.py", "as_at.py", "history.py", "diff.py", "authorship.py", "redaction.py",

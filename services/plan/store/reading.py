@@ -11,7 +11,7 @@ from services.plan.fold.domain import PlanEvent
 from services.plan.store.answered import SECTION
 from services.plan.store.values import Json, json_of
 from shared.chassis.kafka.dead_letters import Record
-from shared.chassis.kafka.event_message import event_of
+from shared.chassis.kafka.event_message import ConsumedRecord, event_of
 from shared.ledger import PERSON, RELATED_PERSON, RecordedEvent, id_in, in_zone
 from shared.ledger.topics import events_topic
 
@@ -40,22 +40,29 @@ def read_event(record: Record, topic_id: UUID | None = None) -> Read:
     return Read(_plan_event(event_of(record), record), record, topic_id)
 
 
-def record_of(row: Mapping[str, Any], topic_prefix: str = "") -> Record:
-    """The record that the event of a row of the ledger was read from, as far as a fold looks."""
+@dataclass(slots=True)
+class _Stored:
+    """The record that an event of the ledger was read from, as far as a fold looks."""
+
+    topic: str
+    key: bytes | None
+    value: bytes | None
+    headers: Any
+
+
+def stored_event(row: Mapping[str, Any], topic_prefix: str = "") -> PlanEvent:
+    """The event of a row of the ledger; raises ``Unreadable``.
+
+    The row has ``plan_id``, ``section``, ``position`` and ``event``.
+    """
     position = row["position"]
-    return Record(
-        topic=topic_prefix + events_topic(row["section"]),
-        partition=0,
-        offset=0,
-        timestamp=0,
-        timestamp_type=0,
-        key=str(row["plan_id"]).encode(),
-        value=row["event"],
-        checksum=None,
-        serialized_key_size=0,
-        serialized_value_size=len(row["event"]),
-        headers=() if position is None else (("ce_position", b"%d" % position),),
+    record = _Stored(
+        topic_prefix + events_topic(row["section"]),
+        str(row["plan_id"]).encode(),
+        row["event"],
+        () if position is None else (("ce_position", b"%d" % position),),
     )
+    return _plan_event(event_of(record), record)
 
 
 def stated_at_of(event: RecordedEvent) -> datetime:
@@ -64,7 +71,7 @@ def stated_at_of(event: RecordedEvent) -> datetime:
     return event.recorded_at if given is None else in_zone(datetime.fromisoformat(given), UTC)
 
 
-def _plan_event(event: RecordedEvent, record: Record) -> PlanEvent:
+def _plan_event(event: RecordedEvent, record: ConsumedRecord) -> PlanEvent:
     provenance = event.provenance
     recorded_by = provenance.get("recorded_by")
     leaf_hash = event.leaf_hash

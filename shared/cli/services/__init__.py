@@ -1,1 +1,1 @@
-"""Commands that ask the services of a running stack."""
+"""Commands that look after the services of a stack."""

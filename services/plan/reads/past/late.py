@@ -18,7 +18,7 @@ from services.plan.fold.effective import ends_of
 from services.plan.reads.past.then import EntryThen
 from services.plan.reads.turns import Turns
 from services.plan.store.document import entry_then, shown
-from services.plan.store.reading import read_event, record_of
+from services.plan.store.reading import stored_event
 from shared.chassis.database.database import Database
 
 _LATE: Final = """
@@ -80,6 +80,6 @@ async def _fold(then: EntryThen, rows: Sequence[Any]) -> PlanEntry:
     entry = entry_then(then.section, then.entry_id, then.body, orjson.loads(then.leaves or b"{}"))
     turns = Turns()
     for row in rows:
-        apply(entry, read_event(record_of(row)).event)
+        apply(entry, stored_event(row))
         await turns.pause()
     return entry

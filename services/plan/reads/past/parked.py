@@ -9,7 +9,7 @@ import msgspec
 
 from services.plan.fold.effective import effect_of
 from services.plan.reads.turns import Turns
-from services.plan.store.reading import read_event, record_of
+from services.plan.store.reading import stored_event
 from shared.chassis.database.database import Database
 from shared.chassis.kafka.event_message import Unreadable
 
@@ -63,7 +63,7 @@ async def waiting_by_effect(
         for row in rows:
             after = row["section"], row["entry_id"], row["entry_version"]
             try:
-                event = read_event(record_of(row)).event
+                event = stored_event(row)
             except Unreadable:
                 continue  # it leaves as a dead letter with the next event of this plan
             if effect_of(event, {}, row["first"], None).begins <= at:
