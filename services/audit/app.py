@@ -5,6 +5,7 @@ from fastapi import FastAPI
 from services.audit.doors.accesses import access_routes
 from services.audit.doors.api import record_routes
 from services.audit.doors.asking import Questions
+from services.audit.doors.contributions import contribution_routes
 from services.audit.doors.escalations import Escalations
 from services.audit.doors.events import (
     CONSUMER,
@@ -21,6 +22,7 @@ from services.audit.log.sealer import Sealer
 from services.audit.log.signer import Signer
 from services.audit.log.tree import StoredTree
 from services.audit.log.witnesses import Witnesses, policy_of
+from services.audit.queries.contributions import ContributionRecords
 from services.audit.queries.evidence import LogReads
 from services.audit.queries.overrides import OverrideList
 from services.audit.queries.records import RecordList
@@ -91,6 +93,7 @@ def create_app(settings: Settings) -> FastAPI:
             record_routes(listed, identity, questions),
             access_routes(listed, overrides, identity, questions),
             override_routes(OverrideList(database), overrides, accesses, identity, questions),
+            contribution_routes(ContributionRecords(database), identity, questions, settings.roles),
             evidence_routes(log, listed, identity, questions),
             proof_routes(log, identity, policy),
             log_files(log, identity, settings.roles, policy),

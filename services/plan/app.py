@@ -12,6 +12,7 @@ from services.plan.doors.emergency import emergency_routes
 from services.plan.doors.entries import entry_history_routes, entry_routes
 from services.plan.doors.events import BATCH, CONSUMER, Folded, FoldEvents
 from services.plan.doors.findings import findings_routes
+from services.plan.doors.following.contributions import contribution_routes
 from services.plan.doors.readers import Readers
 from services.plan.doors.release import Release
 from services.plan.doors.waiting import Waiting
@@ -122,6 +123,7 @@ def create_app(settings: Settings) -> FastAPI:
             findings_routes(*reading, release, findings),
             in_emergency,
             justification_routes(accesses, identity),
+            contribution_routes(*reading, release),
             difference_routes(*reading, release),
             entry_routes(*reading, waiting, release),
             entry_history_routes(*reading, release),

@@ -14,7 +14,7 @@ from shared.cli.contracts import commands as contract
 from shared.cli.plans import plan
 from shared.cli.plans.conformance import conformance
 from shared.cli.plans.contribute import contribute
-from shared.cli.services import dead_letters, projection
+from shared.cli.services import contribution, dead_letters, projection
 from shared.cli.token import token
 from shared.cli.witness import witness
 
@@ -74,6 +74,7 @@ app.command()(contribute)
 app.command()(token)
 app.command()(witness)
 app.add_typer(contract.app, name="contract")
+app.add_typer(contribution.app, name="contribution")
 app.add_typer(dead_letters.app, name="dead-letters")
 app.add_typer(plan.app, name="plan")
 app.add_typer(policy.app, name="policy")

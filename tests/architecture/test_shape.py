@@ -54,8 +54,9 @@ OF_A_READER = {
         "doors": {
             "events.py", "api.py", "answers.py", "findings.py", "feed.py", "fhir.py", "release.py",
             "which.py", "readers.py", "emergency.py", "differences.py", "entries.py",
-            "remembered.py", "waiting.py",
+            "remembered.py", "waiting.py", "following",
         },
+        "doors/following": {"contributions.py"},
     },
     "audit": {
         "": {"app.py", "README.md"},
@@ -67,10 +68,11 @@ OF_A_READER = {
             "fsck.py",
         },
         "store": {"records.py", "positions.py", "log.py", "organisations.py", "overrides.py"},
-        "queries": {"records.py", "evidence.py", "own.py", "overrides.py"},
+        "queries": {"records.py", "evidence.py", "own.py", "overrides.py", "contributions.py"},
         "doors": {
             "events.py", "api.py", "answers.py", "evidence.py", "log.py", "accesses.py",
             "asking.py", "overrides.py", "escalations.py",
+            "contributions.py",
         },
     },
     "viewer": {

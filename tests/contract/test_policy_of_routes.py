@@ -49,6 +49,8 @@ RULED_BY: Final = {
     "GET /v1/plans/{plan_id}/entries/{entry_id}/history": _PLAN,
     "GET /v1/audit/overrides": _AUDIT,
     "POST /v1/audit/overrides/{override_id}:review": frozenset({Action.REVIEW_OVERRIDE}),
+    "GET /v1/plans/{plan_id}/contributions/{contribution_id}": _PLAN,
+    "GET /v1/audit/contributions/{contribution_id}": frozenset({Action.READ_RECEIPT}),
     "GET /v1/audit/records": _AUDIT,
     "GET /v1/audit/records/{idx}": _AUDIT,
     "GET /v1/audit/records/{idx}/proof": _AUDIT,

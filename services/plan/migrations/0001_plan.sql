@@ -57,6 +57,7 @@ CREATE INDEX plan_ledger_entry_visible
     ON ledger.plan_ledger (section, entry_id, plan_version);
 CREATE INDEX plan_ledger_entry_recorded
     ON ledger.plan_ledger (section, entry_id, recorded_at, entry_version);
+CREATE INDEX plan_ledger_contribution ON ledger.plan_ledger (plan_id, contribution_id);
 CREATE INDEX plan_ledger_answers ON ledger.plan_ledger (plan_id, plan_version)
     WHERE answers IS NOT NULL;
 -- What counts of an entry by when it takes effect: all up to the last that no later event overtakes,
@@ -149,6 +150,10 @@ BEGIN
         access_ids, plan_ids, override_ids, asked_, records, whos, salts, stands);
 END
 $$;
+
+-- Who read a plan first since some version of it.
+CREATE INDEX access_record_of_plan ON ledger.access_record (plan_id, recorded_at)
+    WHERE plan_id IS NOT NULL;
 
 GRANT USAGE ON SCHEMA ledger, projection_v1 TO ledger_writer;
 GRANT SELECT, INSERT ON ledger.plan_ledger TO ledger_writer;

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 import orjson
@@ -56,6 +56,26 @@ _EARLIER: Final = """
      WHERE l.plan_id = $1 AND l.plan_version = ANY($2)
      GROUP BY l.plan_version
 """
+_ONE: Final = """
+    SELECT plan_version, section, entry_id, entry_version, type, recorded_at, projected_at, "by"
+      FROM ledger.plan_ledger WHERE plan_id = $1 AND contribution_id = $2
+     ORDER BY plan_version LIMIT $3
+"""
+# The first accesses since then are looked through; whoever reads shows most of a plan.
+_FIRST_READ: Final = """
+    SELECT read.recorded_at, read.organisation
+      FROM (SELECT recorded_at, convert_from(record, 'UTF8')::jsonb AS told,
+                   convert_from(who, 'UTF8')::jsonb #> '{actor,organisation}' AS organisation
+              FROM ledger.access_record
+             WHERE plan_id = $1 AND recorded_at >= $2 AND who IS NOT NULL
+             ORDER BY recorded_at LIMIT 1000) AS read
+     WHERE told->>'operation' = 'read' AND (told->>'plan_version')::bigint >= $3
+       AND told->'sections' ? $4
+       AND coalesce(organisation->>'ods', organisation->>'local_id') IS DISTINCT FROM $6
+       AND NOT coalesce(told->'redactions', '[]') @> jsonb_build_array(jsonb_build_object(
+               'section', $4::text, 'entry_id', $5::text, 'field', NULL))
+     ORDER BY read.recorded_at LIMIT 1
+"""
 _NEWEST: Final = 2**63 - 1
 
 _REVISION: Final = "SELECT revision FROM plan WHERE plan_id = $1 AND document IS NOT NULL"
@@ -71,6 +91,19 @@ class Page:
     items: Sequence[bytes]
     redactions: tuple[Left, ...]
     following: int | None
+
+
+@dataclass(frozen=True)
+class OnThePlan:
+    """What has come of one contribution: its versions of the plan, and who saw them first.
+
+    ``first_read`` is the first read of the entry since, by anybody but the organisation that
+    contributed; ``by`` is who recorded it, as it is shown.
+    """
+
+    rows: Sequence[Mapping[str, Any]]
+    by: Mapping[str, Any]
+    first_read: Mapping[str, Any] | None
 
 
 class History:
@@ -127,6 +160,26 @@ class History:
                 for key, item in zip(keys, items, strict=True)
             ]
         return _page(items, versions, withheld, limit)
+
+    async def contribution(self, plan_id: UUID, contribution_id: UUID) -> OnThePlan | None:
+        """What has come of a contribution; ``None`` until it is on this plan."""
+        rows = await self._database.pool.fetch(
+            _ONE, plan_id, contribution_id, _LONGEST_CONTRIBUTION
+        )
+        if not rows:
+            return None
+        last, by = rows[-1], orjson.loads(rows[-1]["by"])
+        organisation = by.get("organisation") or {}
+        first_read = await self._database.pool.fetchrow(
+            _FIRST_READ,
+            plan_id,
+            last["projected_at"],
+            last["plan_version"],
+            last["section"],
+            str(last["entry_id"]),
+            organisation.get("ods") or organisation.get("local_id"),
+        )
+        return OnThePlan(rows, by, first_read)
 
     async def _earlier(
         self, plan_id: UUID, versions: Sequence[int]

@@ -10,9 +10,12 @@ import orjson
 import pytest
 
 from shared.chassis.policy.decide import POLICY_VERSION
+from shared.cli.token import professional
+from shared.ledger import instant
 from shared.testing.events import History, value_of
 from shared.testing.eventually import eventually
 from tests.component.plan.bench import Bench, fold_directly, plan_store
+from tests.component.plan.withheld.readers import let_in, related
 
 pytestmark = [pytest.mark.component, pytest.mark.asyncio(loop_scope="session")]
 
@@ -131,3 +134,45 @@ async def test_the_ledger_cannot_be_changed_by_the_service(bench: Bench) -> None
     ):
         with pytest.raises(asyncpg.InsufficientPrivilegeError):
             await bench.database.pool.execute(statement)
+
+
+async def test_whoever_contributed_sees_how_far_it_has_come_and_nobody_else(bench: Bench) -> None:
+    history, contribution_id = History(), uuid4()
+    goal = uuid4()
+    events = [
+        history.opened(),
+        history.event("goals", "agreed", goal, "created", {"aim": {"text": "Walk"}}),
+        *(
+            history.event("goals", name, goal, "amended", content, contribution_id=contribution_id)
+            for name, content in (("reworded", {"aim": {"text": "Run"}}), ("weighed", {"why": "x"}))
+        ),
+    ]
+    address = f"/v1/plans/{history.plan_id}"
+    async with bench.service() as client:
+        theirs = bench.issuer.signer.sign(professional("ZZC01", "nurse", "Tom Okafor-Synth"))
+        others = {"Authorization": f"Bearer {theirs}"}
+        await bench.publish(*events[:2])
+        await bench.until_consumed(2)
+        await let_in(bench.database, [related(history.plan_id, "ZZC01")])
+        unknown = await client.get(f"{address}/contributions/{contribution_id}")
+        assert (unknown.status_code, unknown.json()["code"]) == (404, "contribution-unknown")
+        # Who read before it was there, and the organisation itself, do not count.
+        assert (await client.get(address, headers=others)).status_code == 200
+        await bench.publish(*events[2:])
+        await bench.until_consumed(4)
+        assert (await client.get(address)).status_code == 200
+        told = (await client.get(f"{address}/contributions/{contribution_id}")).json()
+        assert (told["section"], told["entry_id"]) == ("goals", str(goal))
+        assert [
+            (one["type"], one["entry_version"], one["plan_version"]) for one in told["events"]
+        ] == [("careplan.goals.reworded.v1", 2, 3), ("careplan.goals.weighed.v1", 3, 4)]
+        assert told["first_read"] is None
+        refused = await client.get(f"{address}/contributions/{contribution_id}", headers=others)
+        assert (refused.status_code, refused.json()["code"]) == (404, "contribution-unknown")
+        assert (await client.get(address, headers=others)).status_code == 200
+        told = (await client.get(f"{address}/contributions/{contribution_id}")).json()
+        assert told["first_read"]["organisation"]["ods"] == "ZZC01"
+        accesses = await bench.accesses()
+        read = [one for one in accesses if one["what"] == "plan"][-1]
+        assert told["first_read"]["at"] == instant(read["at"])
+        assert accesses[-1]["what"] == "contribution"

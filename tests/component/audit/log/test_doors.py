@@ -4,6 +4,7 @@ from base64 import b64decode
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 import pytest_asyncio
@@ -11,6 +12,7 @@ import pytest_asyncio
 from services.audit.log.signer import Signer
 from services.audit.record.commitment import GROUPS, commitment, group_bytes, group_hash
 from shared.cli import verify
+from shared.cli.token import system
 from shared.ledger.topics import dead_letters_topic
 from shared.testing.eventually import eventually
 from shared.testing.stack import create_topics
@@ -253,3 +255,23 @@ async def test_record_when_all_of_it_was_erased_then_its_leaf_is_proved_and_noth
 async def test_readiness_when_the_log_is_sealed_then_it_says_so(sealed: Door) -> None:
     parts = (await sealed.client.get("/readyz")).json()["parts"]
     assert parts["log"] == {"ready": True, "detail": "sealing"}
+
+
+async def test_whoever_contributed_sees_where_it_stands_in_the_log_and_nobody_else(
+    sealed: Door,
+) -> None:
+    address = f"/v1/audit/contributions/{UUID(int=1)}"
+    theirs = sealed.bearer(system("ZZG01", "Quill EPR"))
+    answer = await sealed.client.get(address, headers=theirs)
+    assert answer.status_code == 200, answer.text
+    (item,) = answer.json()["items"]
+    assert (item["section"], item["operation"], item["idx"]) == ("goals", "refusal", 3)
+    assert item["code"] == "base-version-stale"
+    assert item["sealed"]["size"] > item["idx"]
+    assert answer.headers["Ledger-Access-Id"]
+    for bearer in (sealed.bearer(system("ZZC01", "EPR")), sealed.token("auditor", "ZZG02")):
+        no = await sealed.client.get(address, headers=bearer)
+        assert (no.status_code, no.json()["code"]) == (404, "contribution-unknown")
+    for wrong in (UUID(int=9), "x"):
+        no = await sealed.client.get(f"/v1/audit/contributions/{wrong}", headers=theirs)
+        assert (no.status_code, no.json()["code"]) == (404, "contribution-unknown")

@@ -1,0 +1,1 @@
+"""What contributors are told of what became of theirs."""
