@@ -31,6 +31,7 @@ def command(judged: Judged, roles: Sequence[str], prefix: str) -> Outgoing:
         "ce_type": judged.type,
         "ce_partitionkey": str(judged.plan_id),
         "ce_roles": ",".join(roles) or None,
+        "ce_signature": judged.signature,
         "traceparent": _traceparent(judged.record),
     }
     headers = tuple((name, text.encode()) for name, text in told.items() if text is not None)

@@ -18,6 +18,7 @@ from services.intake.judging import (
     organisation_of,
 )
 from services.intake.settings import IntakeSettings
+from services.intake.signatures import Signatures
 from services.intake.store import still_kept
 from shared.chassis.database.database import Connection
 from shared.chassis.database.outgoing import Outgoing, append_outgoing
@@ -55,6 +56,7 @@ class Inboxes:
         self._sections = sections
         self._prefix = settings.topic_prefix
         self._own = own
+        self._signatures = Signatures.read(own.signatures)
         self._written = written
 
     async def __call__(self, records: Sequence[Record], transaction: Transaction) -> None:
@@ -78,7 +80,7 @@ class Inboxes:
         for number, record in enumerate(records):
             organisation = topics[record.topic]
             if registered[organisation]:
-                judged.append(judge(record, organisation, self._sections))
+                judged.append(judge(record, organisation, self._sections, self._signatures))
             else:
                 judged.append(Judged(record, organisation, refused=NotTaken(NOT_REGISTERED)))
             if number % _AT_A_TIME == _AT_A_TIME - 1:

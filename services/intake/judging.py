@@ -11,6 +11,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from services.intake.messages import Message, message_in
+from services.intake.signatures import Signatures
 from shared.chassis.contribute.prepare import prepare, section_of
 from shared.chassis.kafka.commands import NotTaken, contribution_in, system_of
 from shared.chassis.kafka.dead_letters import Record
@@ -20,7 +21,7 @@ from shared.chassis.wire.command_record import organisation_in
 from shared.chassis.wire.problem import Problem, detail_of
 from shared.chassis.wire.validation_errors import sentence_of
 from shared.ledger import Section, id_in
-from shared.ledger.topics import INBOXES_PATTERN
+from shared.ledger.topics import INBOXES_PATTERN, inbox_topic
 
 CLAIM_DIFFERS: Final = "organisation-claim-differs"
 NOT_REGISTERED: Final = "The organisation of this inbox is not registered: it has no receipts."
@@ -48,6 +49,7 @@ class Judged:
     section: str | None = None
     value: bytes = field(default=b"", repr=False)
     claimed: str | None = None
+    signature: str | None = None
     refused: NotTaken | None = None
 
 
@@ -59,14 +61,24 @@ def organisation_of(topic: str, prefix: str) -> str:
     return found[1]
 
 
-def judge(record: Record, organisation: str, sections: Sequence[Section]) -> Judged:
-    """Whether it is passed on, and to whom; raises nothing, whatever somebody has sent."""
+def judge(
+    record: Record,
+    organisation: str,
+    sections: Sequence[Section],
+    signatures: Signatures | None = None,
+) -> Judged:
+    """Whether it is passed on, and to whom; raises nothing, whatever somebody has sent.
+
+    Without ``signatures`` nobody has keys, and nobody has to sign.
+    """
     judged = Judged(record, organisation, contribution_id=_id_in(header(record, "ce_id")))
     try:
         message = message_in(record)
         _note(judged, message)
+        _must_be_theirs(judged, message, signatures or Signatures({}))
         judged.section = _section_for(judged, message, sections)
         judged.value = message.value
+        judged.signature = message.signature
     except NotTaken as no:
         judged.refused = no
     except Exception as error:  # noqa: BLE001 - one that nobody thought of must not stop the others
@@ -85,13 +97,26 @@ def _note(judged: Judged, message: Message) -> None:
     judged.claimed = organisation_in(message.headers.get("ce_source"))
 
 
-def _section_for(judged: Judged, message: Message, sections: Sequence[Section]) -> str:
+def _must_be_theirs(judged: Judged, message: Message, signatures: Signatures) -> None:
+    """By what it says, and by its signature; what the topic says has been proven already."""
     if judged.claimed is None:
         raise NotTaken(sentence_of([one for one in message.wrong if one["pointer"] in _SOURCE]))
     if judged.claimed.lower() != judged.organisation:
         raise NotTaken(_ANOTHERS, CLAIM_DIFFERS)
     if message.no is not None:
         raise message.no
+    given = message.given if isinstance(message.given, dict) else {}
+    signatures.judge(
+        message.signature,
+        is_there=message.is_signed,
+        organisation=judged.organisation,
+        topic=inbox_topic(judged.organisation),
+        contribution_id=given.get("contribution_id"),
+        value=message.value,
+    )
+
+
+def _section_for(judged: Judged, message: Message, sections: Sequence[Section]) -> str:
     contribution = contribution_in(message.given, message.wrong, judged.record.key)
     try:
         section = section_of(sections, contribution.command)

@@ -5,6 +5,7 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
+from services.intake.signatures import signature_in
 from shared.chassis.kafka.commands import NotTaken, command_headers, given_in, value_in
 from shared.chassis.kafka.dead_letters import Record
 from shared.chassis.kafka.event_message import header
@@ -22,7 +23,8 @@ class Message(NamedTuple):
     """A message as binary mode has it: its headers, the bytes of its value, the value as read.
 
     ``wrong`` is what is wrong in its headers, or in its attributes; ``no`` is why there is no value
-    where nonetheless it can be read whose it is.
+    where nonetheless it can be read whose it is. ``signature`` is the one that came with it, if it
+    ``is_signed`` by what is a text.
     """
 
     headers: Mapping[str, Any]
@@ -30,6 +32,8 @@ class Message(NamedTuple):
     given: Any
     wrong: Sequence[dict[str, str]]
     no: NotTaken | None = None
+    signature: str | None = None
+    is_signed: bool = False
 
 
 def message_in(record: Record) -> Message:
@@ -37,9 +41,13 @@ def message_in(record: Record) -> Message:
     value = value_in(record)
     given = given_in(value)
     if is_structured(record):
-        return _structured(value, given)
-    headers = command_headers(record)
-    return Message(headers, value, given, [*wrong_in_headers(headers, given)])
+        message = _structured(value, given)
+        signature, is_signed = signature_in(record.headers, given)
+    else:
+        headers = command_headers(record)
+        message = Message(headers, value, given, [*wrong_in_headers(headers, given)])
+        signature, is_signed = signature_in(record.headers, None)
+    return message._replace(signature=signature, is_signed=is_signed)
 
 
 def is_structured(record: Record) -> bool:

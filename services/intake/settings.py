@@ -14,6 +14,9 @@ class IntakeSettings(BaseSettings):
     roles: dict[str, tuple[str, ...]] = Field(
         default={}, description="service roles granted to an inbox, by its code in lower case"
     )
+    signatures: str = Field(
+        default="", description="a JSON file: who has to sign, and the keys of each organisation"
+    )
     kept_days: int = Field(
         default=14, ge=1, le=3_650, description="what was passed on; as long as an inbox keeps it"
     )

@@ -37,13 +37,17 @@ StatedKind = Annotated[
 
 @value
 class Authentication:
-    """How somebody was authenticated, as far as the token says; for the audit alone."""
+    """How somebody was authenticated, as far as the token says; for the audit alone.
+
+    ``signature`` is the detached JWS by which an organisation signed what it sent to its inbox.
+    """
 
     jti: str | None = None
     client_id: str | None = None
     idp: str | None = None
     acr: str | None = None
     auth_time: Instant | None = None
+    signature: str | None = None
 
 
 @dataclass(frozen=True)

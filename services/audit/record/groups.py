@@ -17,7 +17,7 @@ from services.audit.record.checks import (
 from services.audit.record.model import Actor, Source, organisation_as_json, without_nulls
 from shared.ledger import PROXY, RELATED_PERSON, instant
 
-AUTHN: Final = ("jti", "client_id", "idp", "acr", "auth_time")
+AUTHN: Final = ("jti", "client_id", "idp", "acr", "auth_time", "signature")
 """The facts about authentication that are kept."""
 
 WHY: Final = (
@@ -104,6 +104,8 @@ def authn_of_headers(headers: Mapping[str, str]) -> dict[str, Any]:
     if not isinstance(told, dict) or (claims is not None and len(claims) > _LONGEST_CLAIMS):
         raise Unfit("ce_authclaims is not an object")
     type_ = text_in(headers.get("ce_authtype"), "ce_authtype")
+    signature = text_in(headers.get("ce_signature"), "ce_signature")
+    told = {**told, **without_nulls(signature=signature)}
     return {**without_nulls(type=type_), **members_in(told, AUTHN)}
 
 

@@ -58,6 +58,7 @@ HEADERS: Final = (
     "ce_authclaims",
     "ce_policyversion",
     "ce_command",
+    "ce_signature",
 )
 """The headers of an event that tell the audit more than the event does."""
 

@@ -245,17 +245,23 @@ def contributor_of(record: Record) -> Contributor:
     if code is None:
         raise NotTaken(sentence_of([error_at("/ce_source", "header", SAYS_WHOSE)]))
     granted = header(record, "ce_roles") or ""
-    return system_of(code, filter(None, granted.split(",")))
+    signature = header(record, "ce_signature")
+    return system_of(code, filter(None, granted.split(",")), signature)
 
 
-def system_of(code: str, service_roles: Iterable[str] = ()) -> Contributor:
-    """The system that contributes through the inbox of the organisation with this code."""
+def system_of(
+    code: str, service_roles: Iterable[str] = (), signature: str | None = None
+) -> Contributor:
+    """The system that contributes through the inbox of the organisation with this code.
+
+    ``signature`` is what the organisation signed it with, as intake has found it to hold.
+    """
     organisation, user = Organisation.of(code), code.lower()
     return Contributor(
         kind="system",
         sub=f"org:{organisation.code}",
         name=user,
         organisation=organisation,
-        authentication=Authentication(client_id=user, idp="kafka"),
+        authentication=Authentication(client_id=user, idp="kafka", signature=signature),
         service_roles=tuple(service_roles),
     )

@@ -58,6 +58,7 @@ _AUTH_TYPES = {
     RELATED_PERSON: b"app_user",
     SYSTEM: b"service_account",
 }
+_SIGNATURE = b'"signature":'
 _OF_THE_ENVELOPE = ("plan_id", "entry_id", "contribution_id")
 
 _members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
@@ -175,7 +176,7 @@ class EventPublisher:
         ]
         headers.append(("ce_authtype", _auth_type_of(provenance)))
         if row.authn is not None:
-            headers.append(("ce_authclaims", row.authn))
+            headers += _authenticated(row.authn)
         if row.policy_version is not None:
             headers.append(("ce_policyversion", row.policy_version.encode()))
         if row.command is not None:
@@ -186,6 +187,15 @@ class EventPublisher:
             headers.append(("traceparent", row.traceparent.encode()))
             headers.append(("ce_traceparent", row.traceparent.encode()))
         return key, value, headers
+
+
+def _authenticated(authn: bytes) -> list[tuple[str, bytes | None]]:
+    """How the contributor was authenticated, and the signature of their organisation by itself."""
+    if _SIGNATURE not in authn:
+        return [("ce_authclaims", authn)]
+    told = _members(authn)
+    signature = _text_of(told.pop("signature"))
+    return [("ce_authclaims", _encoded(told)), ("ce_signature", signature.encode())]
 
 
 def _auth_type_of(provenance: Mapping[str, msgspec.Raw]) -> bytes:

@@ -34,6 +34,8 @@ STATUS: Final[Mapping[str, int]] = {
     "proxy-not-live": 403,
     "withheld": 403,
     "organisation-claim-differs": 403,
+    "signature-missing": 403,
+    "signature-invalid": 403,
     "conflict-of-interest": 403,
     "second-person-needed": 403,
     # What is not there
@@ -133,6 +135,8 @@ TITLES: Final[Mapping[str, str]] = {
     "not-permitted": "Not permitted",
     "no-live-relationship": "The organisation has no live relationship with this person",
     "proxy-not-live": "The proxy is not live",
+    "signature-missing": "It is not signed",
+    "signature-invalid": "The signature does not hold",
     "withheld": "This is withheld",
     "entry-unknown": "This plan has no such entry",
     "plan-unknown": "No such plan",

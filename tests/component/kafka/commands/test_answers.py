@@ -8,7 +8,7 @@ import pytest
 
 from shared.chassis.kafka.event_message import header
 from shared.chassis.policy.plan_states import PlanStates
-from shared.testing.service import contribution, works_for
+from shared.testing.service import contribution, headers_of, works_for
 from tests.component.kafka.commands.goals import (
     BY_THE_PERSON,
     GOAL,
@@ -163,3 +163,21 @@ async def test_a_batch_waits_once_for_plans_it_has_not_heard_of(
     await goals.bench.command(unknown[0], "ZZC01")
     answers = await goals.receipts.about(unknown[0]["contribution_id"], 2)
     assert answers[1]["outcome"] == "accepted"
+
+
+async def test_a_signature_is_kept_with_the_event_and_told_apart_from_claims(goals: Goals) -> None:
+    """What intake has found to hold; the audit reads it from the event."""
+    given = agree()
+    headers = [*headers_of(given, "ZZC01"), ("ce_signature", b"e30..c2lnbmVk")]
+    await goals.bench.send(orjson.dumps(given), key=str(PLAN).encode(), headers=headers)
+    assert (await goals.told(given))["outcome"] == "accepted"
+    named = given["contribution_id"]
+    async with goals.bench.events as events:
+        found = await events.until(
+            lambda records: any(header(one, "ce_causationid") == named for one in records),
+            "the event",
+        )
+    event = next(one for one in found if header(one, "ce_causationid") == named)
+    assert header(event, "ce_signature") == "e30..c2lnbmVk"
+    claims = orjson.loads(header(event, "ce_authclaims") or "")
+    assert claims == {"client_id": "zzc01", "idp": "kafka"}
