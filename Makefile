@@ -8,7 +8,7 @@ WANTED := $(shell { cat requirements/dev.txt pyproject.toml; pwd; } | cksum)
 
 .DEFAULT_GOAL := help
 .PHONY: help run stop logs seed reset test test-unit test-contract test-processes test-component test-browser test-e2e \
-	test-properties test-generated lint format contracts catalogue check-contracts new-section bench faults lock clean set-up
+	test-properties test-generated test-inbox lint format contracts catalogue check-contracts new-section bench faults lock clean set-up
 
 ##@ The stack
 
@@ -58,6 +58,9 @@ test-e2e: set-up ## the whole stack
 
 test-generated: set-up ## long: requests made from the contracts, by every kind of caller (CAREPLAN_SEED=… for others)
 	CAREPLAN_GENERATED=long $(BIN)/pytest -s tests/generated
+
+test-inbox: set-up ## long: 10,000 contributions through an inbox, sent again whole
+	CAREPLAN_INBOX_CONTRIBUTIONS=10000 $(BIN)/pytest tests/e2e/test_inbox.py -k byte_for_byte
 
 test-properties: set-up ## minutes: look for new examples that break a property
 	$(BIN)/pytest -n 2 --timeout=600 -m hypothesis --hypothesis-profile=searching tests/unit tests/contract
