@@ -21,12 +21,12 @@ def contribution(command: str, schema: Json, content: Any, sent_by: Json) -> dic
     if not schema["x-creates"]:
         whole |= {"entry_id": "$ENTRY", "based_on": 1}
     whole["content"] = content
-    provenance: dict[str, Any] = {"system": _SYSTEM}
+    provenance: dict[str, Any] = {"system": _SYSTEM, **sent_by.get("provenance", {})}
     if sent_by.get("kind") == "professional":
         said = {"kind": "professional", "name": "A. Quill-Synth", "role": sent_by.get("role", "")}
-        provenance["stated_by"] = said
+        provenance.setdefault("stated_by", said)
     elif sent_by.get("kind") == "person":
-        provenance["stated_by"] = {"kind": "person"}
+        provenance.setdefault("stated_by", {"kind": "person"})
     return {**whole, "provenance": provenance}
 
 

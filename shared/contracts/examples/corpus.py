@@ -29,7 +29,6 @@ from shared.ledger import (
     instant,
     plain,
 )
-from shared.ledger.example import Example
 from shared.ledger.topics import inbox_topic
 
 Json = dict[str, Any]
@@ -84,7 +83,7 @@ class Corpus:
     invalid: dict[str, list[tuple[str, Json]]] = field(default_factory=dict)
     histories: dict[str, list[Json]] = field(default_factory=dict)
     sent_by: dict[tuple[str, str], Json] = field(default_factory=dict)
-    """By type and name of an example of a command: the claims of the token that sends it."""
+    """By type and name of an example of a command: whose token sends it, with which provenance."""
     sent: dict[str, Json] = field(default_factory=dict)
     """By section: a record as an organisation puts it into its inbox."""
     broken: list[str] = field(default_factory=list)
@@ -160,16 +159,21 @@ def _publish(section: Section, number: int, one: Answered) -> Published:
     provenance = {"stated_at": instant(stated_at), **one.contribution.get("provenance", {})}
     contribution = {**plain_json(one.contribution), "provenance": provenance}
     events = (_published(section, event, stated_at, recorded_at) for event in one.events)
-    return Published(one.example.name, contribution, tuple(events), _sender_of(one.example))
+    return Published(one.example.name, contribution, tuple(events), _sender_of(one))
 
 
-def _sender_of(example: Example) -> Json:
-    """What the token of whoever sends it has to say; a person's names the plan besides."""
+def _sender_of(answered: Answered) -> Json:
+    """What the token of whoever sends it has to say, and what it claims beside its content.
+
+    The token of a person names the plan besides.
+    """
+    example, claimed = answered.example, answered.contribution.get("provenance")
     works = example.recorded_by_kind in ("professional", "system")
     said = {
         "kind": example.recorded_by_kind,
         "role": example.role if works else None,
         "organisation": example.organisation if works else None,
+        "provenance": plain_json(claimed) if claimed else None,
     }
     return {name: told for name, told in said.items() if told is not None}
 

@@ -5,12 +5,15 @@ import re
 import shutil
 from html.parser import HTMLParser
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 
+from shared.contracts.catalogue.pages import pages
 from shared.contracts.catalogue.published import Published
 from shared.contracts.catalogue.site import NotOurs, write
 from shared.contracts.generate import CONTRACTS
+from shared.contracts.validate import validate
 
 AGREE = "commands/careplan.goals.commands.agree.v1.html"
 
@@ -102,13 +105,28 @@ def test_each_refusal_of_any_command_is_on_the_page_of_codes(
     assert codes <= ids
 
 
-def test_an_example_can_be_sent_as_it_is_shown(site: Path) -> None:
-    text = Read(site / AGREE).text
-    shown = re.findall(r"<<EOF\n(\{.*?\n\})\nEOF", text, re.DOTALL)[-1]
-    whole = json.loads(shown)
-    assert whole["command"] == "careplan.goals.commands.agree.v1"
-    assert whole["plan_id"] == "$PLAN"
-    assert "based_on" not in whole
+def test_each_example_can_be_sent_as_it_is_shown_by_both_doors(
+    published: Published,
+) -> None:
+    ids = {"$ID": str(UUID(int=1)), "$PLAN": str(UUID(int=2)), "$ENTRY": str(UUID(int=3))}
+    wrong, count = [], 0
+    for page in pages(published):
+        for shown in page.told["examples"] if page.kind == "command" else ():
+            over_http, over_kafka = (
+                re.findall(r"<<EOF\n(\{.*\n\})\nEOF$", shown[door], re.DOTALL)[0]
+                for door in ("http", "kafka")
+            )
+            assert over_http == over_kafka
+            for name, value in ids.items():
+                over_http = over_http.replace(f'"{name}"', f'"{value}"')
+            given = json.loads(over_http)
+            report = validate(json.dumps(given).encode())
+            # Of an entry that a plan has once the id follows from the plan, and is its reader's.
+            faults = [f for f in report.faults if f.rule != "follows-from-plan"]
+            wrong += [(page.name, shown["name"], str(fault)) for fault in faults]
+            count += 1
+    assert count > 180
+    assert not wrong
 
 
 def test_a_further_minor_version_is_told_with_what_it_adds(tmp_path: Path) -> None:
