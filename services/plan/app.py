@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 from fastapi import FastAPI
 
 from services.plan.doors.api import plan_routes
+from services.plan.doors.counts.contributions import contribution_counts_routes
 from services.plan.doors.differences import difference_routes
 from services.plan.doors.emergency import emergency_routes
 from services.plan.doors.entries import entry_history_routes, entry_routes
@@ -16,6 +17,7 @@ from services.plan.doors.following.contributions import contribution_routes
 from services.plan.doors.readers import Readers
 from services.plan.doors.release import Release
 from services.plan.doors.waiting import Waiting
+from services.plan.reads.counts.contributions import ContributionCounts
 from services.plan.reads.current import CurrentPlans
 from services.plan.reads.derived import PlanDerived
 from services.plan.reads.emergency import EmergencyPlans
@@ -106,6 +108,7 @@ def create_app(settings: Settings) -> FastAPI:
     zone = ZoneInfo(settings.time_zone)
     findings = PlanFindings(database, zone)
     derived = PlanDerived(database, zone, declared_fields())
+    counts = ContributionCounts(database, access, zone)
     release = Release(accesses, events.behind_seconds)
     reading = database, identity, Readers(access, settings, release)
     waiting = Waiting(CurrentPlans(database), folded, release.lag)
@@ -127,6 +130,7 @@ def create_app(settings: Settings) -> FastAPI:
             difference_routes(*reading, release),
             entry_routes(*reading, waiting, release),
             entry_history_routes(*reading, release),
+            contribution_counts_routes(*reading[1:], release, counts),
             dead_letter_routes(tending, accesses, identity, settings.roles),
         ],
         plain=[*plain_reads(routes, identity)],

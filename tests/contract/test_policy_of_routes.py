@@ -38,6 +38,7 @@ RULED_BY: Final = {
     "GET /v1/plans/{plan_id}/versions": _PLAN,
     "GET /v1/plans/{plan_id}/versions/{version}": _PLAN,
     "GET /v1/plans/{plan_id}/history": _PLAN,
+    "GET /v1/plans/{plan_id}/contributions": _PLAN,
     "GET /v1/plans/{plan_id}/findings": _PLAN,
     # Whoever used an override says why, and nobody else.
     "POST /v1/accesses/{access_id}:justify": frozenset({Action.READ_EMERGENCY}),

@@ -14,6 +14,7 @@ _WHAT: Final[Mapping[str, str]] = {
     "as-at": "Your plan as it was on an earlier day",
     "versions": "The list of the versions of your plan",
     "history": "The list of what was contributed to your plan",
+    "contributions": "How much was contributed to your plan, and by which organisations",
     "diff": "What has changed in your plan",
     "entry": "One entry of your plan",
     "entry-history": "What has become of one entry of your plan",

@@ -1,0 +1,1 @@
+"""The HTTP doors to what is counted of a plan."""

@@ -1,0 +1,1 @@
+"""How much was contributed to a plan, by whom and when."""
