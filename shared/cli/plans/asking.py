@@ -69,7 +69,8 @@ class Stack:
         return self._ask("POST", service, path, content=body, headers=told)
 
     def _ask(self, method: str, service: str, path: str, **given: Any) -> Answer:
-        found = self.file["services"].get(service)
+        # A section goes by its name on the wire, and its process by that of its package.
+        found = self.file["services"].get(service.replace("-", "_"))
         if found is None:
             known = ", ".join(sorted(self.file["services"]))
             fail(f"The stack has no service {service}; it has {known}.")
