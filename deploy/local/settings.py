@@ -7,10 +7,10 @@ from pydantic import AfterValidator, Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from deploy.local.processes.problem import Problem
+from shared.broker.settings import kafka_addresses
 from shared.chassis.settings import (
     SettingUnusable,
     from_environment,
-    kafka_addresses,
     postgres_address,
 )
 

@@ -10,18 +10,11 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import AfterValidator, Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
+from shared.broker.settings import BrokerSettings
+
 
 class SettingUnusable(Exception):
     """An environment variable cannot be used; the text says which, and what would be right."""
-
-
-def kafka_addresses(text: str) -> str:
-    """Brokers as ``host:port``, separated by commas; a ValueError says what is missing."""
-    for address in text.split(","):
-        host, _, port = address.strip().rpartition(":")
-        if not host or not _is_port(port):
-            raise ValueError("must be host:port, or several of these separated by commas")
-    return text
 
 
 def postgres_address(text: str) -> str:
@@ -123,10 +116,6 @@ def time_zone_name(text: str) -> str:
     return text
 
 
-def _is_port(text: str) -> bool:
-    return text.isascii() and text.isdigit() and 0 < int(text[:6]) < 1 << 16
-
-
 _Count = Annotated[int, Field(ge=1, le=1_000_000_000)]
 _Port = Annotated[int, Field(ge=0, le=65_535)]
 
@@ -157,14 +146,13 @@ KINDS_OF_ROLE: Final = (
 """Every kind of role that a deployment may name: a setting is the same for all of its services."""
 
 
-class Settings(BaseSettings):
+class Settings(BrokerSettings):
     """What one service process is told by its environment, each variable ``CAREPLAN_…``."""
 
     model_config = SettingsConfigDict(env_prefix="CAREPLAN_", env_ignore_empty=True, frozen=True)
 
     service: str = ""
     database_url: Annotated[str, AfterValidator(postgres_address)] = ""
-    kafka_servers: Annotated[str, AfterValidator(kafka_addresses)] = "127.0.0.1:19092"
     host: str = "127.0.0.1"
     port: _Port = 8000
     issuer: str = ""
@@ -319,6 +307,7 @@ _EXPECTED: Final[Mapping[str, str]] = {
     "tuple_type": _A_MAP,
     "string_type": _A_MAP,
     "bool_parsing": "must be true or false",
+    "literal_error": "must be {expected}",
     "greater_than": "must be more than {gt:.0f}",
     "greater_than_equal": "must be {ge:.0f} or more",
     "less_than_equal": "must be {le:.0f} or less",

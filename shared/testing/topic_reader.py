@@ -7,6 +7,7 @@ from typing import Any, Self
 import orjson
 from aiokafka import AIOKafkaConsumer
 
+from shared.broker.access import BrokerAccess
 from shared.chassis.kafka.dead_letters import Record
 from shared.chassis.kafka.event_message import header
 from shared.testing.eventually import LONG_ENOUGH, eventually
@@ -15,10 +16,11 @@ from shared.testing.eventually import LONG_ENOUGH, eventually
 class TopicReader:
     """Everything that stands on some topics, in the order of each partition; ``async with``."""
 
-    def __init__(self, servers: str, *topics: str) -> None:
+    def __init__(self, broker: str | BrokerAccess, *topics: str) -> None:
+        access = BrokerAccess(broker) if isinstance(broker, str) else broker
         self._consumer = AIOKafkaConsumer(
             *topics,
-            bootstrap_servers=servers,
+            **access.options,
             auto_offset_reset="earliest",
             enable_auto_commit=False,
             fetch_max_wait_ms=50,

@@ -7,6 +7,7 @@ from typing import Final
 
 from joserfc.jwk import ECKey, KeySet, import_key
 
+from shared.broker.private_files import write_private
 from shared.cli.token import ALGORITHM, Signer
 
 ISS: Final = "http://127.0.0.1/careplan-development-issuer"
@@ -41,12 +42,3 @@ class Issuer:
             write_private(self.private_key, json.dumps(key.as_dict(private=True)))
         known = import_key(json.loads(self.private_key.read_bytes()))
         write_private(self.jwks, json.dumps(KeySet([known]).as_dict(private=False), indent=2))
-
-
-def write_private(path: Path, text: str) -> None:
-    """Writes what only its owner may read; readers see the old or the new, never a part."""
-    # Under another name first, so that an interrupted start leaves no half of a key.
-    unfinished = path.with_suffix(".unfinished")
-    unfinished.touch(mode=0o600)
-    unfinished.write_text(text + "\n")
-    unfinished.replace(path)

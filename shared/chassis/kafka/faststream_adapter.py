@@ -19,13 +19,16 @@ from aiokafka.coordinator.assignors.range import RangePartitionAssignor
 from faststream.kafka import KafkaBroker
 from faststream.kafka.message import KafkaAckableMessage
 from faststream.middlewares import AckPolicy
+from faststream.security import BaseSecurity, SASLScram256, SASLScram512
 
+from shared.broker.access import SSL, BrokerAccess
 from shared.chassis.kafka.client import hand_out_odd_records
 from shared.chassis.kafka.dead_letters import Record
 from shared.chassis.settings import Settings
 
 POLL_MS: Final = 200
 _REBALANCE_MS: Final = 60_000
+_SCRAM: Final = {"SCRAM-SHA-512": SASLScram512, "SCRAM-SHA-256": SASLScram256}
 
 Poll = Callable[[AIOKafkaConsumer], Awaitable[Sequence[Record]]]
 Handle = Callable[[Sequence[Record]], Awaitable[None]]
@@ -48,6 +51,7 @@ class Subscription:
     ) -> None:
         self._broker = KafkaBroker(
             settings.kafka_servers,
+            security=_security(settings.broker),
             client_id=settings.instance_id,
             consumer_only=True,
             apply_types=False,
@@ -112,6 +116,15 @@ class Subscription:
             path={},
             consumer=consumer,
         )
+
+
+def _security(broker: BrokerAccess) -> BaseSecurity | None:
+    if broker.is_open:
+        return None
+    if broker.protocol == SSL:
+        return BaseSecurity(ssl_context=broker.tls(), use_ssl=True)
+    scram = _SCRAM[broker.mechanism]
+    return scram(broker.user, broker.password(), ssl_context=broker.tls(), use_ssl=True)
 
 
 async def _decode(message: KafkaAckableMessage) -> Any:

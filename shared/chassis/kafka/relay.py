@@ -193,8 +193,8 @@ class Relay(Background):
             await self._held().execute(f"NOTIFY {CHANNEL}")
 
     async def _publish_for_ever(self) -> None:
-        servers = self._settings.kafka_servers
-        producer = make_producer(servers, f"{self._settings.instance_id}-relay")
+        broker = self._settings.broker
+        producer = make_producer(broker, f"{self._settings.instance_id}-relay")
         self._detail = "waiting for the broker"
         starting = asyncio.create_task(producer.start())
         tasks: list[asyncio.Task[None]] = []
@@ -206,7 +206,7 @@ class Relay(Background):
             for one in self._published:
                 await compare_with_the_declared(producer, one.stream.partitions)
             acknowledged = [one.under_way.acknowledged for one in self._published]
-            await compare_with_the_broker(servers, acknowledged)
+            await compare_with_the_broker(broker, acknowledged)
             self._is_active = True
             self._detail = "publishing"
             log.info("relay.active")

@@ -14,6 +14,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.partitioner import murmur2
 from opentelemetry.trace import Span, use_span
 
+from shared.broker.access import BrokerAccess
 from shared.chassis.kafka.client import partitions_there
 from shared.chassis.telemetry import Attribute, links_of, log, tracer
 
@@ -155,10 +156,10 @@ class UnderWay:
         await self.answered.wait()
 
 
-def make_producer(servers: str, client_id: str) -> AIOKafkaProducer:
+def make_producer(broker: BrokerAccess, client_id: str) -> AIOKafkaProducer:
     """A producer whose batches the broker takes once and in their order."""
     return AIOKafkaProducer(
-        bootstrap_servers=servers,
+        **broker.options,
         client_id=client_id,
         enable_idempotence=True,
         acks="all",
@@ -284,7 +285,9 @@ async def compare_with_the_declared(
             raise TopicDiffers(topic)
 
 
-async def compare_with_the_broker(servers: str, acknowledged: Sequence[Mapping[str, int]]) -> None:
+async def compare_with_the_broker(
+    broker: BrokerAccess, acknowledged: Sequence[Mapping[str, int]]
+) -> None:
     """What was acknowledged must still be there; less is a loss that no consumer can see.
 
     ``acknowledged`` has offsets by topic and partition, of each stream.
@@ -292,7 +295,7 @@ async def compare_with_the_broker(servers: str, acknowledged: Sequence[Mapping[s
     told = [(place.rpartition("/"), end) for one in acknowledged for place, end in one.items()]
     if not told:
         return
-    consumer = AIOKafkaConsumer(bootstrap_servers=servers, enable_auto_commit=False)
+    consumer = AIOKafkaConsumer(**broker.options, enable_auto_commit=False)
     try:
         await consumer.start()
         there = await consumer.topics()
