@@ -18,6 +18,9 @@ from shared.ledger.topics import (
 ORG: Final = "{org}"
 """Stands for an organisation's code in lower case, where a topic belongs to one."""
 
+OWN: Final = f"organisation {ORG}"
+"""Among readers and writers, the organisation whose topic it is."""
+
 _DAY: Final = 24 * 60 * 60 * 1000
 _HEARD_BY_ALL: Final = ("person", "care_team")  # plan states and relationships (promise P8)
 
@@ -33,7 +36,7 @@ def readers_of(topic: str, sections: Iterable[str]) -> list[str]:
     readers = {
         AUDIT_RECORDS: ["audit"],
         inbox_topic(ORG): ["intake"],
-        receipts_topic(ORG): [f"organisation {ORG}"],
+        receipts_topic(ORG): [OWN],
     }
     for name in everybody:
         readers[commands_topic(name)] = [name]
@@ -42,6 +45,18 @@ def readers_of(topic: str, sections: Iterable[str]) -> list[str]:
         if kebab(name) in everybody:
             readers[events_topic(name)] = ["audit", "plan", *everybody]
     return readers.get(topic, [])
+
+
+def writers_of(topic: Topic, sections: Iterable[str]) -> list[str]:
+    """The services, or the organisation, that write a topic."""
+    everybody = sorted(kebab(name) for name in sections)
+    writers = {
+        AUDIT_RECORDS: sorted([*everybody, "audit", "intake", "plan"]),
+        inbox_topic(ORG): [OWN],
+        receipts_topic(ORG): sorted([*everybody, "intake"]),
+        **{commands_topic(name): ["intake"] for name in everybody},
+    }
+    return writers.get(topic.name, [topic.owner])
 
 
 def files(sections: Iterable[str]) -> dict[str, str]:
@@ -67,6 +82,7 @@ def _text(topic: Topic, sections: tuple[str, ...]) -> str:
         f'retention: "{kept}"',
         f"retention_ms: {topic.retention_ms}",
         *(f'{name}: "{value}"' for name, value in topic.configs.items() if name != "retention.ms"),
+        *_list("writers", writers_of(topic, sections)),
         *_list("readers", readers),
         *_list("dead_letters", dead_letters),
     ]

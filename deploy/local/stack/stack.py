@@ -22,11 +22,12 @@ from deploy.local.servers.databases import create_service_database
 from deploy.local.settings import StackSettings
 from deploy.local.stack import place, welcome
 from deploy.local.stack.example_people import VALID_FOR, example_people
-from deploy.local.stack.issuer import ISS, Issuer, write_private
+from deploy.local.stack.issuer import ISS, Issuer
 from deploy.local.stack.log import ORIGIN, DevelopmentLog
 from deploy.local.stack.services import Service, found, service_child
 from deploy.local.stack.stack_file import StackFile
 from deploy.organisations import organisations, roles_of_inboxes
+from shared.broker.private_files import write_private
 from shared.contracts.topics import declared_topics
 from shared.ledger.names import kebab
 
