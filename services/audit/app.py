@@ -6,7 +6,7 @@ from services.audit.doors.accesses import access_routes
 from services.audit.doors.api import record_routes
 from services.audit.doors.asking import Questions
 from services.audit.doors.contributions import contribution_routes
-from services.audit.doors.escalations import Escalations
+from services.audit.doors.escalations import BreadthWatch, Escalations
 from services.audit.doors.events import (
     CONSUMER,
     FETCH_MIN_BYTES,
@@ -26,6 +26,7 @@ from services.audit.queries.contributions import ContributionRecords
 from services.audit.queries.evidence import LogReads
 from services.audit.queries.overrides import OverrideList
 from services.audit.queries.records import RecordList
+from services.audit.store.breadth import Breadth
 from services.audit.store.organisations import PlanOrganisations
 from services.audit.store.overrides import Overrides
 from services.audit.store.records import AuditStore
@@ -83,6 +84,7 @@ def create_app(settings: Settings) -> FastAPI:
     listed = RecordList(database, settings.time_zone)
     overrides = Overrides(database)
     escalations = Escalations(overrides, accesses.committed)
+    breadth = Breadth(database, plans=settings.breadth_plans, searches=settings.breadth_searches)
     log = LogReads(database, StoredTree(database))
     return service_app(
         "Audit",
@@ -100,7 +102,14 @@ def create_app(settings: Settings) -> FastAPI:
             dead_letter_routes(tending, accesses, identity, settings.roles),
         ],
         consumers={"records": records},
-        opens=[gaps, accesses, checks, escalations, *([sealer] if sealer else [])],
+        opens=[
+            gaps,
+            accesses,
+            checks,
+            escalations,
+            BreadthWatch(breadth, accesses.committed),
+            *([sealer] if sealer else []),
+        ],
         parts={
             "positions": gaps.part,
             "accesses": accesses.part,

@@ -14,6 +14,7 @@ from services.plan.doors.entries import entry_history_routes, entry_routes
 from services.plan.doors.events import BATCH, CONSUMER, Folded, FoldEvents
 from services.plan.doors.findings import findings_routes
 from services.plan.doors.following.contributions import contribution_routes
+from services.plan.doors.people.search import People, people_routes
 from services.plan.doors.readers import Readers
 from services.plan.doors.release import Release
 from services.plan.doors.waiting import Waiting
@@ -131,6 +132,7 @@ def create_app(settings: Settings) -> FastAPI:
             entry_routes(*reading, waiting, release),
             entry_history_routes(*reading, release),
             contribution_counts_routes(*reading[1:], release, counts),
+            people_routes(People(database), release, identity, settings),
             dead_letter_routes(tending, accesses, identity, settings.roles),
         ],
         plain=[*plain_reads(routes, identity)],

@@ -189,6 +189,12 @@ class Settings(BrokerSettings):
     validations_a_minute: _Count = Field(
         default=120, description="how often one caller may ask `:validate`, of each process"
     )
+    searches_a_minute: _Count = Field(
+        default=20, description="how often one caller may search for a person, of each process"
+    )
+    searches_a_minute_together: _Count = Field(
+        default=200, description="the same of all callers of one organisation"
+    )
     queue_limit: _Count = Field(default=5_000, description="appends waiting; more are answered 503")
     queue_bytes: _Count = Field(default=67_108_864, description="the same, in bytes")
     entry_cache: _Count = Field(default=2_000, description="entries kept in memory")
@@ -209,6 +215,12 @@ class Settings(BrokerSettings):
     )
     override_review_seconds: int = Field(
         default=259_200, ge=60, le=31_536_000, description="in which an override is to be reviewed"
+    )
+    breadth_plans: _Count = Field(
+        default=60, description="of how many people's plans one professional reads in an hour"
+    )
+    breadth_searches: _Count = Field(
+        default=20, description="how often one professional searches in an hour; more is an alert"
     )
     keys_trusted_seconds: float = Field(
         default=86_400.0, gt=0, description="how long keys are trusted that cannot be read again"

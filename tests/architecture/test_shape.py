@@ -41,7 +41,7 @@ OF_A_READER = {
         "store": {
             "batch.py", "cache.py", "ledger.py", "projection.py", "document.py", "parked.py",
             "history_item.py", "reading.py", "redacted.py", "answered.py", "values.py",
-            "made_again.py",
+            "made_again.py", "people",
         },
         "reads": {
             "current.py", "as_at.py", "history.py", "diff.py", "authorship.py", "redaction.py",
@@ -55,21 +55,26 @@ OF_A_READER = {
         "doors": {
             "events.py", "api.py", "answers.py", "findings.py", "feed.py", "fhir.py", "release.py",
             "which.py", "readers.py", "emergency.py", "differences.py", "entries.py",
-            "remembered.py", "waiting.py", "following", "counts",
+            "remembered.py", "waiting.py", "following", "counts", "people",
         },
         "doors/following": {"contributions.py"},
         "doors/counts": {"contributions.py"},
+        "doors/people": {"search.py"},
+        "store/people": {"identifiers.py"},
     },
     "audit": {
         "": {"app.py", "README.md"},
         "record": {
-            "model.py", "groups.py", "checks.py", "reading.py", "commitment.py", "escalation.py",
+            "model.py", "groups.py", "checks.py", "reading.py", "commitment.py", "alerts.py",
         },
         "log": {
             "rehash.py", "tree.py", "signer.py", "sealing.py", "sealer.py", "witnesses.py",
             "fsck.py",
         },
-        "store": {"records.py", "positions.py", "log.py", "organisations.py", "overrides.py"},
+        "store": {
+            "records.py", "positions.py", "log.py", "organisations.py", "overrides.py",
+            "breadth.py",
+        },
         "queries": {"records.py", "evidence.py", "own.py", "overrides.py", "contributions.py"},
         "doors": {
             "events.py", "api.py", "answers.py", "evidence.py", "log.py", "accesses.py",
@@ -121,7 +126,7 @@ OF_THE_CHASSIS = {
         "plan_states.py", "redaction", "relationships.py", "rights.py", "rules.py", "sees.py",
         "standing.py", "known.py",
     },
-    "policy/redaction": {"marks.py", "of_a_plan.py"},
+    "policy/redaction": {"marks.py", "of_a_plan.py", "contents.py"},
     "media": {
         "kinds", "keeping.py", "rows.py", "spool.py", "ranges.py", "scanner.py", "blob_store.py",
         "disk.py", "s3.py", "faults.py", "described.py",

@@ -135,7 +135,7 @@ def test_an_answer_that_is_recorded_as_an_access_names_its_record(service: str) 
         for method, operation in methods.items()
         if any(one["name"] == "Ledger-Purpose" for one in operation["parameters"])
         for status, response in operation["responses"].items()
-        if status != "default"
+        if status not in ("default", "429")  # who asks too often is shown nothing
     ]
     unnamed = [one[:3] for one in asked if "Ledger-Access-Id" not in one[3].get("headers", {})]
     assert unnamed == []

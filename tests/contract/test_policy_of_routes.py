@@ -48,6 +48,7 @@ RULED_BY: Final = {
     "GET /v1/plans/{plan_id}/diff": _PLAN,
     "GET /v1/plans/{plan_id}/entries/{entry_id}": _PLAN,
     "GET /v1/plans/{plan_id}/entries/{entry_id}/history": _PLAN,
+    "POST /v1/people:search": frozenset({Action.SEARCH_PEOPLE}),
     "GET /v1/audit/overrides": _AUDIT,
     "POST /v1/audit/overrides/{override_id}:review": frozenset({Action.REVIEW_OVERRIDE}),
     "GET /v1/plans/{plan_id}/contributions/{contribution_id}": _PLAN,

@@ -12,7 +12,7 @@ from services.audit.doors.answers import OverrideReviewed, OverridesListed
 from services.audit.doors.api import AnId, OrganisationCode, Page, cut, must_be_a_cursor_of
 from services.audit.doors.asking import ASKED, Questions
 from services.audit.queries.overrides import OverrideList, State, WantedOverrides
-from services.audit.record.escalation import told_of
+from services.audit.record.alerts import told_of
 from services.audit.store.overrides import OUTCOMES, Overrides, Review, ToReview
 from shared.chassis.accesses.record import Asked, Did, What, access_record, who_of
 from shared.chassis.accesses.recording import ACCESS_ID, AccessRecords, troubles_as_problems

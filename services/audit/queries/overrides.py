@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Any, Final
 from uuid import UUID
 
-from services.audit.record.escalation import reader_of, told_of
+from services.audit.record.alerts import actor_of, told_of
 from shared.chassis.database.database import Database
 from shared.ledger import instant
 
@@ -89,7 +89,7 @@ def _as_item(row: Mapping[str, Any]) -> dict[str, Any]:
         "idx": row["idx"],
         "at": instant(row["recorded_at"]),
         "plan_id": str(row["plan_id"]),
-        "actor": reader_of(told),
+        "actor": actor_of(told),
         "kind": override.get("kind"),
         "reason": override.get("reason"),
         "ends_at": override.get("ends_at"),

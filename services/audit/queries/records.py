@@ -106,7 +106,7 @@ class RecordList:
                     return []
             query, values = statement(replace(wanted, zone=self._zone), at)
             rows = await connection.fetch(query, *values)
-        return [_as_item(row, shows_authn=shows_authn) for row in rows]
+        return [as_item(row, shows_authn=shows_authn) for row in rows]
 
     async def about(self, idx: int) -> tuple[UUID | None, str | None] | None:
         """Of which plan the record at a place of the log is, and of which organisation's doing."""
@@ -120,7 +120,7 @@ class RecordList:
         query = f"""SELECT {_COLUMNS} FROM audit_record r JOIN audit_payload p USING (idx)
  WHERE idx = $1"""  # noqa: S608 - names of our own
         rows = await self._database.pool.fetch(query, idx)
-        return _as_item(rows[0], shows_authn=shows_authn) if rows else None
+        return as_item(rows[0], shows_authn=shows_authn) if rows else None
 
 
 def statement(wanted: Wanted, after_at: datetime | None) -> tuple[str, list[Any]]:
@@ -174,7 +174,8 @@ def _end(until: date | datetime | None, zone: str) -> str:
     return "<= {}" if isinstance(until, datetime) else f"< {midnight}"
 
 
-def _as_item(row: Mapping[str, Any], *, shows_authn: bool) -> dict[str, Any]:
+def as_item(row: Mapping[str, Any], *, shows_authn: bool) -> dict[str, Any]:
+    """A record as lists give it: nothing that a plan says is in it, nor a hash of that."""
     groups = _groups(row["groups"])
     told = {
         name: groups.get(group, {}).get(name) for group, names in _AS_TOLD.items() for name in names

@@ -29,7 +29,7 @@ WHY: Final = (
     "decision_id",
     "inputs_sha256",
 )
-OBJECT: Final = ("what", "plan_version", "as_at", "sections", "result_count")
+OBJECT: Final = ("what", "plan_version", "as_at", "sections", "result_count", "query_raw")
 VIEW: Final = (
     "status",
     "via",

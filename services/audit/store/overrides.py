@@ -1,14 +1,15 @@
 """Reads in an emergency that somebody has to review: which are open, overdue or decided."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
-from uuid import UUID
+from uuid import UUID, uuid5
 
-from services.audit.record.escalation import Escalation
+from services.audit.record.alerts import ESCALATED, UNREVIEWED, Alert, told_of
 from shared.chassis.accesses.rows import salts
 from shared.chassis.database.database import Connection, Database
+from shared.ledger import instant
 
 OUTCOMES: Final = ("appropriate", "not-appropriate", "unclear")
 """What a review can find. One that is unclear leaves it to somebody else."""
@@ -116,15 +117,14 @@ class Overrides:
         rows = await self._database.pool.fetch(_REVIEWED, list(override_ids))
         return {row["override_id"]: (row["outcome"], row["reviewed_at"]) for row in rows}
 
-    async def escalate(self) -> list[Escalation]:
-        """Raise an alert for each that is overdue, each once, whoever else looks meanwhile."""
+    async def escalate(self) -> int:
+        """Raise an alert for each that is overdue, each once, whoever else looks; how many."""
         async with self._database.transaction() as connection:
             rows = await connection.fetch(_OVERDUE, _AT_A_TIME)
-            told = [Escalation.of(**row) for row in rows]
-            if told:
-                await _keep(connection, told)
-                await connection.execute(_ESCALATED, [one.override_id for one in told])
-        return told
+            if rows:
+                await keep_alerts(connection, [_overdue(row) for row in rows])
+                await connection.execute(_ESCALATED, [row["override_id"] for row in rows])
+        return len(rows)
 
     async def counts(self) -> tuple[int, int]:
         """How many nobody has decided on, and how many of these are overdue."""
@@ -132,7 +132,24 @@ class Overrides:
         return row["unreviewed"], row["overdue"]
 
 
-async def _keep(connection: Connection, told: Sequence[Escalation]) -> None:
+def _overdue(row: Mapping[str, Any]) -> Alert:
+    override = told_of(row["groups"]).get("why", {}).get("override")
+    return Alert.of(
+        uuid5(row["override_id"], ESCALATED),
+        row["plan_id"],
+        row["groups"],
+        {
+            "type": ESCALATED,
+            "what": "overrides",
+            "code": UNREVIEWED,
+            "due_at": instant(row["due_at"]),
+            "override": override,
+        },
+    )
+
+
+async def keep_alerts(connection: Connection, told: Sequence[Alert]) -> None:
+    """Keep alerts as accesses are kept, in the caller's transaction, to be taken to the audit."""
     nothing: list[Any] = [None] * len(told)
     await connection.execute(
         "SELECT ledger.keep_accesses($1, $2, $3, $4, $5, $6, $7)",

@@ -511,3 +511,16 @@ class FindingsListed(TypedDict):
             titled("Withheld", "How many more there are, which rest on what you are not shown."),
         ]
     ]
+
+
+class PersonFound(TypedDict):
+    """A plan that was searched for."""
+
+    plan_id: Annotated[UUID, titled("Plan", "The id of the plan.")]
+
+
+class PeopleFound(TypedDict):
+    """The plans of whoever has what was searched by: mostly one, or none."""
+
+    items: Annotated[list[PersonFound], titled("Items", "At most five.")]
+    next: Annotated[None, titled("Next", "Always null: there are no more.")]

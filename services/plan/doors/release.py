@@ -5,14 +5,15 @@ answer is a problem and nothing leaves.
 """
 
 import re
-from collections.abc import Awaitable, Callable
+from base64 import b64encode
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from typing import Final
 
 from fastapi import Request, Response
 
 from services.plan.reads.view import ListView, PlanView
-from shared.chassis.accesses.record import Asked, Shown
+from shared.chassis.accesses.record import Asked, Did, Shown
 from shared.chassis.accesses.recording import AccessRecords, Kept
 from shared.chassis.http.parameters import PRIVATE, list_header
 from shared.chassis.wire.problem import Problem
@@ -76,6 +77,16 @@ class Release:
         shown = Shown.of(view.body, redactions=view.redactions)
         kept = await self._accesses.keep(asked, shown)
         return Response(view.body, headers=self._head(asked, kept), media_type=_JSON)
+
+    async def found(
+        self, asked: Asked, body: bytes, sought: bytes, number: int, left: Mapping[str, str]
+    ) -> Response:
+        """What a search found, with the record of what was sought and how many that were."""
+        recorded = replace(asked, sought=b64encode(sought).decode(), more={"result_count": number})
+        kept = await self._accesses.keep(recorded, Shown.of(body), Did.SEARCH)
+        headers = {**PRIVATE, **left, **kept.headers}
+        headers["Ledger-Policy"] = asked.decision.policy_version
+        return Response(body, headers=headers, media_type=_JSON)
 
     async def denied(self, asked: Asked) -> Problem:
         """The no of a decision, when it is recorded."""

@@ -118,8 +118,10 @@ CREATE TABLE projection_v1.plan (
     complete     boolean NOT NULL DEFAULT false,
     positions    bytea NOT NULL DEFAULT '{}',    -- JSON: section -> last store position applied
     document     bytea,                          -- ready to send; null until there is something
-    rest         bytea                           -- JSON: what the fold needs and the document lacks
+    rest         bytea,                          -- JSON: what the fold needs and the document lacks
+    found_by     text[] NOT NULL DEFAULT '{}'    -- what identifies the person, each in one form
 );
+CREATE INDEX plan_found_by ON projection_v1.plan USING gin (found_by) WITH (fastupdate = off);
 CREATE INDEX plan_merged_into ON projection_v1.plan (merged_into) WHERE merged_into IS NOT NULL;
 -- A plan that is written often stays on its page.
 ALTER TABLE projection_v1.plan SET (fillfactor = 70);

@@ -11,7 +11,6 @@ from services.plan.reads.authorship import said_by
 from services.plan.reads.differences.fields import EMPTY, Side, fields_between, of_paths
 from services.plan.reads.turns import Turns
 from services.plan.store.redacted import (
-    content_without,
     is_withheld,
     leaves_without,
     version_withheld,
@@ -19,6 +18,7 @@ from services.plan.store.redacted import (
 )
 from services.plan.store.values import dumps
 from shared.chassis.database.database import Database
+from shared.chassis.policy.redaction.contents import content_without
 from shared.chassis.policy.redaction.marks import Withheld
 
 _REASON: Final = "reason"

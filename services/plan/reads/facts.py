@@ -21,8 +21,8 @@ from services.plan.fold.findings.facts import (
 from services.plan.reads.redaction import marks_of_plan
 from services.plan.reads.turns import Turns
 from services.plan.store.document import Shown, entries_of
-from services.plan.store.redacted import content_without
 from shared.chassis.database.database import Database
+from shared.chassis.policy.redaction.contents import content_without
 from shared.chassis.policy.redaction.marks import NOTHING, Withheld
 from shared.chassis.policy.redaction.of_a_plan import Redaction
 from shared.chassis.policy.sees import Sees

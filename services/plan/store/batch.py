@@ -18,6 +18,7 @@ from services.plan.fold.domain import (
 from services.plan.store.document import Shown, entry_from, plan_document, rest_bytes, shown
 from services.plan.store.ledger import LedgerRow, row_of
 from services.plan.store.parked import Waiting
+from services.plan.store.people.identifiers import found_by, person_key
 from services.plan.store.reading import Read, read_event
 from shared.chassis.database.database import Connection
 from shared.chassis.database.outgoing import Outgoing
@@ -72,6 +73,8 @@ class HeldPlan:
     projected_at: datetime | None = None
     document: bytes = b""
     rest: bytes = b""
+    found_by: Sequence[str] = ()
+    _person: Shown | None = None
 
     @property
     def is_changed(self) -> bool:
@@ -123,6 +126,9 @@ class HeldPlan:
         is_empty = self.plan.version == 0 and not self.plan.parked
         self.document = b"" if is_empty else plan_document(self.plan, self.shown.values())
         self.rest = rest_bytes(self.shown.values())
+        person = self.shown.get(person_key(self.plan.plan_id))
+        if person is not self._person:
+            self._person, self.found_by = person, found_by(person)
 
     def settle(self) -> None:
         """What the batch has changed is committed: the next one begins with what is stored."""

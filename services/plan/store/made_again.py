@@ -15,13 +15,13 @@ from shared.chassis.kafka.event_message import Unreadable
 
 COLUMNS: Final = (
     *("plan_id", "version", "revision", "state", "opened_at", "last_updated", "merged_into"),
-    *("complete", "positions", "document", "rest"),
+    *("complete", "positions", "document", "rest", "found_by"),
 )
 """Those of the read model, in the order in which ``columns_of`` gives them."""
 
 _REVISION: Final = COLUMNS.index("revision")
 # Some event has named it and turned out to be another plan's.
-_NAMED_ONLY: Final = (0, 0, "unknown", None, None, None, False, b"{}", None, None)
+_NAMED_ONLY: Final = (0, 0, "unknown", None, None, None, False, b"{}", None, None, [])
 _ROWS_AT_A_TIME: Final = 1_000
 _LIVE: Final = f"SELECT {', '.join(COLUMNS)} FROM plan WHERE plan_id = ANY($1)"  # noqa: S608 - our own words
 _EVENTS: Final = """

@@ -134,18 +134,21 @@ class PlanStore:
             return
         for held in changed:
             held.write_out()
+        *columns, found_by = columns_of(changed)
         await connection.execute(
             """UPDATE plan SET version = n.version, revision = n.revision, state = n.state,
                       opened_at = n.opened_at, last_updated = n.last_updated,
                       merged_into = n.merged_into, complete = n.complete,
-                      positions = n.positions, document = n.document, rest = n.rest
+                      positions = n.positions, document = n.document, rest = n.rest,
+                      found_by = coalesce(string_to_array(nullif(n.found_by, ''), E'\n'), '{}')
                  FROM unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::text[], $5::timestamptz[],
                              $6::timestamptz[], $7::uuid[], $8::boolean[], $9::bytea[],
-                             $10::bytea[], $11::bytea[])
+                             $10::bytea[], $11::bytea[], $12::text[])
                       AS n (plan_id, version, revision, state, opened_at, last_updated, merged_into,
-                            complete, positions, document, rest)
+                            complete, positions, document, rest, found_by)
                 WHERE plan.plan_id = n.plan_id""",
-            *columns_of(changed),
+            *columns,
+            ["\n".join(keys) for keys in found_by],  # no key has a line's end in it
         )
 
     async def _write_counts(self, connection: Connection, tally: Tally) -> Parked | None:
@@ -224,4 +227,5 @@ def columns_of(plans: Sequence[HeldPlan]) -> tuple[list[Any], ...]:
         [orjson.dumps(held.plan.positions) for held in plans],
         [held.document or None for held in plans],
         [held.rest for held in plans],
+        [[*held.found_by] for held in plans],
     )

@@ -2,27 +2,13 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final
+from typing import Any
 
 import orjson
 
 from services.plan.store.values import dumps
-from shared.chassis.policy.redaction.marks import VISIBILITY, Rule, Withheld
-
-_IDS: Final = ("item_id", "media_id")
-
-
-def content_without(content: Mapping[str, Any], withheld: Withheld) -> dict[str, Any]:
-    """A content without the leaves that are withheld, and without the restriction if it goes too.
-
-    What nothing is left of is gone whole.
-    """
-    left = dict(content)
-    if withheld.mark:
-        left.pop(VISIBILITY, None)
-    for path in withheld.leaves:
-        _remove(left, path.split("."))
-    return left
+from shared.chassis.policy.redaction.contents import content_without
+from shared.chassis.policy.redaction.marks import Rule, Withheld
 
 
 def entry_without(body: bytes, withheld: Withheld, said: Mapping[str, Any] | None = None) -> bytes:
@@ -108,26 +94,3 @@ def counted(sections: Iterable[str]) -> list[dict[str, Any]]:
         {"section": section, "entries": number}
         for section, number in sorted(Counter(sections).items())
     ]
-
-
-def _remove(held: Any, steps: Sequence[str]) -> None:
-    if isinstance(held, list):
-        for item in [one for one in held if steps[0] in _ids_of(one)]:
-            if len(steps) == 1:
-                held.remove(item)
-            else:
-                _remove(item, steps[1:])
-        return
-    if not isinstance(held, dict) or steps[0] not in held:
-        return
-    if len(steps) == 1:
-        del held[steps[0]]
-        return
-    inner = held[steps[0]]
-    _remove(inner, steps[1:])
-    if inner in ({}, []):
-        del held[steps[0]]
-
-
-def _ids_of(item: Any) -> set[Any]:
-    return {item.get(name) for name in _IDS} if isinstance(item, dict) else set()

@@ -90,6 +90,7 @@ class Did(StrEnum):
     """What somebody did, in the words of the audit."""
 
     READ = "read"
+    SEARCH = "search"
     DENIAL = "denial"
     QUERY = "query"
     ALERT = "alert"
@@ -100,6 +101,7 @@ class Did(StrEnum):
 
 _TYPE: Final = {
     Did.READ: "access.read",
+    Did.SEARCH: "query.search",
     Did.DENIAL: "decision.deny",
     Did.QUERY: "audit.query",
     Did.ALERT: "alert.raised",
@@ -115,7 +117,8 @@ class Asked:
 
     ``purpose`` is what the caller said, if it is one, and ``reason`` why it is an emergency.
     ``query`` is the path with what stands behind it, where the same bytes can be made again from
-    it. ``said_for`` is for whom a contribution says that it is. ``more`` are further members.
+    it. ``said_for`` is for whom a contribution says that it is. ``sought`` is a search in base64:
+    it stands with who they are, and can be erased. ``more`` are further members.
     """
 
     contributor: Contributor
@@ -127,6 +130,7 @@ class Asked:
     reason: str | None = None
     query: str | None = None
     said_for: OnBehalfOf | None = None
+    sought: str | None = None
     more: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -276,8 +280,15 @@ def on_behalf_of(asked: Asked) -> OnBehalfOf | None:
     return OnBehalfOf(proxy=CareTeamRef(section=_OF_PROXIES, entry_id=proxy.entry_id))
 
 
-def who_of(contributor: Contributor, acting_for: OnBehalfOf | None = None) -> bytes:
-    """Who it was, for whom, and how they were authenticated: what can be erased; JSON."""
+def who_of(
+    contributor: Contributor, acting_for: OnBehalfOf | None = None, sought: str | None = None
+) -> bytes:
+    """Who it was, for whom, how they were authenticated, and what they sought: what can be erased.
+
+    JSON.
+    """
+    if sought is not None:
+        return b'%b,"query_raw":%b}' % (_who(contributor, acting_for)[:-1], orjson.dumps(sought))
     if acting_for is not None:
         return _who(contributor, acting_for)
     kept = _WHO.get(contributor)

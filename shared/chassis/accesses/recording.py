@@ -186,7 +186,7 @@ def _row(
         access_id,
         asked.plan_id,
         access_record(access_id, asked, shown, trace_of(inject()), did),
-        who_of(asked.contributor, on_behalf_of(asked)),
+        who_of(asked.contributor, on_behalf_of(asked), asked.sought),
         asked.query if shown is not None else None,
         revision=revision,
     )

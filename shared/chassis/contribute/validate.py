@@ -15,6 +15,7 @@ from shared.chassis.contribute.decisions import (
     Decisions,
     already_there,
     is_same,
+    marks_of_entry,
     reused,
     taken_by,
     too_large,
@@ -24,10 +25,12 @@ from shared.chassis.contribute.prepare import Prepared, prepare
 from shared.chassis.contribute.receipts import refusal
 from shared.chassis.contribute.rights import Rights, refused_by
 from shared.chassis.policy.decide import Decision
+from shared.chassis.policy.redaction.contents import content_without
+from shared.chassis.policy.redaction.marks import NOTHING, Withheld, withheld_of
 from shared.chassis.settings import Settings
 from shared.chassis.store.event_store import EventStore, EventTooLarge, Moved
 from shared.chassis.wire.problem import status_of_refusal
-from shared.ledger import Contribution, Contributor, Refused, Section
+from shared.ledger import Contribution, Contributor, Entry, Refused, Section
 
 _ONLY_THE_COMMIT_KNOWS: Final = ("recorded_at", "ledger_position")
 
@@ -91,7 +94,7 @@ class Validations:
             return refusal(self._section, prepared, refused_by(by)).as_json(), by
         kept = await self._store.receipt(prepared.contribution_id)
         if kept is not None and is_same(prepared, kept):
-            return await self._given_again(kept.receipt), by
+            return await self._given_again(kept.receipt, by), by
         no: Refused | None = reused()
         if kept is None:
             no = await self._rights.no_by_the_plan(prepared, wait=True)
@@ -105,19 +108,30 @@ class Validations:
                 events = self._store.contents_of(decided.moved.entry.pending_events)
             except EventTooLarge:
                 raise too_large() from None
+            withheld = self._withheld(by, decided.moved.entry)
             for event, content in zip(receipt_json["events"], events, strict=True):
-                event["content"] = content
+                event.update(_shown(content, withheld))
         return receipt_json, by
 
-    async def _given_again(self, receipt_json: dict[str, Any]) -> dict[str, Any]:
+    def _withheld(self, by: Decision, entry: Entry) -> Withheld:
+        """What of the entry the contributor is not shown; of a new one they know all they said."""
+        if by.sees is None or entry.version == len(entry.pending_events):
+            return NOTHING
+        return withheld_of(by.sees, marks_of_entry(self._section, entry))
+
+    async def _given_again(self, receipt_json: dict[str, Any], by: Decision) -> dict[str, Any]:
         """The first receipt of a repeat, with the contents that were stored."""
         told = {name: v for name, v in receipt_json.items() if name not in _ONLY_THE_COMMIT_KNOWS}
         if "events" not in told:
             return told
         versions = [event["entry_version"] for event in told["events"]]
-        contents = await self._store.contents_at(UUID(told["entry_id"]), versions)
+        entry_id = UUID(told["entry_id"])
+        contents = await self._store.contents_at(entry_id, versions)
+        entry = await self._store.load(entry_id)
+        withheld = NOTHING if entry is None else self._withheld(by, entry)
         events = [
-            {**event, "content": contents[event["entry_version"]]} for event in told["events"]
+            {**event, **_shown(contents[event["entry_version"]], withheld)}
+            for event in told["events"]
         ]
         return {**told, "events": events}
 
@@ -139,6 +153,20 @@ class Validations:
             if holder is not None and holder != entry.id:
                 return taken_by(prepared, holder)
         return None
+
+
+def _shown(content: dict[str, Any], withheld: Withheld) -> dict[str, Any]:
+    """A content as the contributor is shown it: what is withheld is named, and not there.
+
+    An event says a list whole, and so what others put there.
+    """
+    if withheld.rule is not None:
+        return {"content": {}, "withheld": sorted(content)}
+    left = content_without(content, withheld)
+    if left == content:
+        return {"content": content}
+    hidden = [leaf for leaf in withheld.leaves if leaf.partition(".")[0] in content]
+    return {"content": left, "withheld": sorted(hidden)}
 
 
 def look(prepared: Prepared, decision: Decision, receipt_json: dict[str, Any]) -> Asked:

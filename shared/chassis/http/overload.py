@@ -58,13 +58,20 @@ _CALLERS: Final = 10_000
 class PerCaller:
     """How often one caller may ask, in one process: so many times a minute, also all at once.
 
-    A caller is a ``sub`` of an organisation. The ``callers`` who asked last are remembered.
+    A caller is a ``sub`` of an organisation, or with ``together`` all of that organisation. The
+    ``callers`` who asked last are remembered.
     """
 
     def __init__(
-        self, a_minute: int, *, callers: int = _CALLERS, now: Callable[[], float] = monotonic
+        self,
+        a_minute: int,
+        *,
+        together: bool = False,
+        callers: int = _CALLERS,
+        now: Callable[[], float] = monotonic,
     ) -> None:
         self._a_minute = a_minute
+        self._together = together
         self._each = _A_MINUTE / a_minute
         self._callers = callers
         self._now = now
@@ -73,7 +80,8 @@ class PerCaller:
 
     def count(self, caller: Contributor) -> dict[str, str]:
         """Once more: the headers that say how often again; ``too-many-requests`` beyond it."""
-        key = sha256(f"{caller.key}\n{caller.sub}".encode()).digest()
+        who = "" if self._together else caller.sub
+        key = sha256(f"{caller.key}\n{who}".encode()).digest()
         now = self._now()
         owed = max(self._made_up.get(key, now) - now, 0.0) + self._each
         if owed > _A_MINUTE + 1e-6:  # times are sums of fractions

@@ -60,6 +60,7 @@ _NO_PLAN: Final = "This role reads no plan."
 _NO_RULE: Final[Mapping[Action, str]] = {
     Action.READ_PLAN: _NO_PLAN,
     Action.READ_EMERGENCY: _NO_PLAN,
+    Action.SEARCH_PEOPLE: "This role searches for nobody.",
     Action.READ_AUDIT: "This role may not read the audit.",
     Action.REVIEW_OVERRIDE: "This role may not review what was read in an emergency.",
     Action.READ_OWN_ACCESSES: "Only the person may read who has seen their plan.",
@@ -69,6 +70,7 @@ _NO_PLAN_FOR_IT: Final = "This purpose opens no plan."
 _NO_SUCH_PURPOSE: Final[Mapping[Action, str]] = {
     Action.READ_PLAN: _NO_PLAN_FOR_IT,
     Action.READ_EMERGENCY: _NO_PLAN_FOR_IT,
+    Action.SEARCH_PEOPLE: "Nobody is searched for this purpose.",
     Action.READ_AUDIT: "The audit is read for the purpose `audit` only.",
     Action.TEND_DEAD_LETTERS: "Dead letters are looked at for the purpose `support` only.",
     Action.REVIEW_OVERRIDE: "What was read in an emergency is reviewed for the purpose `audit`.",
@@ -279,6 +281,8 @@ def _nothing_more(
         if organisation is None:
             return Decision(False, "not-permitted", _NO_RULE[action])
         return replace(decision, within=organisation.code)
+    if action is Action.SEARCH_PEOPLE:
+        return Decision(True, sees=_organisation_sees(contributor, facts, _ALL))
     sees = _organisation_sees(contributor, facts, ())
     return _under_a_proxy(contributor, facts, Decision(True, sees=sees))
 

@@ -27,6 +27,7 @@ class Action(Enum):
 
     READ_PLAN = "read-plan"
     READ_EMERGENCY = "read-emergency"
+    SEARCH_PEOPLE = "search-people"
     CONTRIBUTE = "contribute"
     GAIN_ACCESS = "gain-access"
     STORE_MEDIA = "store-media"
@@ -93,6 +94,14 @@ RULES: Final = (
         "Without a relationship only for the purpose `emergency`; it is recorded and reported.",
     ),
     Rule(*(Caller.SYSTEM, Action.READ_EMERGENCY, Needs.RELATIONSHIP, CARE)),
+    Rule(
+        *(Caller.PROFESSIONAL, Action.SEARCH_PEOPLE, Needs.NOTHING, CARE),
+        "By two things that identify a person. It names plans and opens none; it is limited.",
+    ),
+    Rule(
+        *(Caller.SYSTEM, Action.SEARCH_PEOPLE, Needs.NOTHING, CARE),
+        "As a professional.",
+    ),
     Rule(*(Caller.PERSON, Action.CONTRIBUTE, Needs.OWN_PLAN)),
     Rule(
         *(Caller.CLOSE, Action.CONTRIBUTE, Needs.PROXY),

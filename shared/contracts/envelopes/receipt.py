@@ -37,6 +37,11 @@ def validated() -> Schema:
     }
     event = _event_of_a_receipt()
     event["properties"]["content"] = content
+    event["properties"]["withheld"] = {
+        "type": "array",
+        "items": {"type": "string"},
+        **words("Withheld", "The fields that are withheld from the contributor, by their paths."),
+    }
     event["required"] = [*event["required"], "content"]
     members = _members_of_a_receipt(event)
     for only_the_commit_knows in ("recorded_at", "ledger_position"):

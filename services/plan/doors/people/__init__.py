@@ -1,0 +1,1 @@
+"""Doors to plans of which only the person is known."""

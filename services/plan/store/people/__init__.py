@@ -1,0 +1,1 @@
+"""What plans are found by of whom only the person is known."""
