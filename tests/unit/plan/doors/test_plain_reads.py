@@ -94,12 +94,16 @@ class Proving:
         return Contributor("professional", "a", "A", "nurse", Organisation("ZZC01"))
 
 
+async def nothing_to_wait_for(*_: Any) -> bool:
+    return False
+
+
 def service(*, short: bool) -> Any:
     proving = cast("Any", Proving())
     release = Release(ListedAccesses(), lambda: 0.5)
     database = cast("Any", OnePlan())
     readers = Readers(AccessCopy(database, wait_seconds=0), Settings(), release)
-    routes = plan_routes(database, proving, readers, cast("Any", None), release)
+    routes = plan_routes(database, proving, readers, cast("Any", nothing_to_wait_for), release)
     in_hand = InHand(100, 5.0)
     chain = [
         Middleware(CorrelationIds),
