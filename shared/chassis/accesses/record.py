@@ -229,7 +229,7 @@ def _members_of(
     told: dict[str, Any] = {
         "purpose": purpose,
         "purpose_of_use": use,
-        "relationship": _standing(decision.relationship),
+        "relationship": standing_of(decision.relationship),
         "decision": "permit" if decision.allowed else "deny",
         "policy_version": decision.policy_version,
         "inputs_sha256": inputs_sha256(asked),
@@ -248,7 +248,7 @@ def _members_of(
     return first, told
 
 
-def _standing(one: Standing | None) -> dict[str, Any] | None:
+def standing_of(one: Standing | None) -> dict[str, Any] | None:
     """A relationship as it is now: what ends it later does not change what it was."""
     if one is None:
         return None
@@ -319,7 +319,22 @@ def _who(contributor: Contributor, acting_for: OnBehalfOf | None) -> bytes:
 
 def inputs_sha256(asked: Asked) -> str:
     """The hash of what the decision rested on, so that it can be made again and compared."""
-    contributor = asked.contributor
+    return inputs_of(
+        *(asked.contributor, asked.decision, asked.what, asked.plan_id),
+        *(asked.section, asked.purpose, asked.reason),
+    )
+
+
+def inputs_of(
+    contributor: Contributor,
+    decision: Decision,
+    what: str,
+    plan_id: UUID | None,
+    section: str | None = None,
+    purpose: str | None = None,
+    reason: str | None = None,
+) -> str:
+    """The same of any decision; ``what`` was asked for, or the command of a contribution."""
     organisation = contributor.organisation
     told = [
         contributor.kind,
@@ -328,13 +343,13 @@ def inputs_sha256(asked: Asked) -> str:
         contributor.service_roles,
         organisation.code if organisation else None,
         None if contributor.plan_id is None else str(contributor.plan_id),
-        asked.what,
-        None if asked.plan_id is None else str(asked.plan_id),
-        asked.section,
-        asked.purpose,
-        asked.reason,
-        asked.decision.override,
-        _standing(asked.decision.relationship),
-        asked.decision.policy_version,
+        what,
+        None if plan_id is None else str(plan_id),
+        section,
+        purpose,
+        reason,
+        decision.override,
+        standing_of(decision.relationship),
+        decision.policy_version,
     ]
     return sha256(plain_json(told)).hexdigest()

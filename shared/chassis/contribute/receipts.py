@@ -7,6 +7,7 @@ from typing import Any, Final
 import orjson
 from msgspec import Struct
 
+from shared.chassis.accesses.record import inputs_of, standing_of
 from shared.chassis.contribute.prepare import Prepared
 from shared.chassis.database.outgoing import Outgoing
 from shared.chassis.policy.decide import Decision
@@ -200,12 +201,17 @@ def actor_of(agent: Agent, sub: str) -> dict[str, Any]:
 
 
 def _who(prepared: Prepared, decision: Decision) -> dict[str, Any]:
-    """Who did it and for whom, how they were authenticated, by which policy, in which trace."""
+    """Who did it and for whom, how they were authenticated, by which decision, in which trace."""
     return {
         "actor": actor_of(prepared.provenance.recorded_by, prepared.contributor.sub),
         "on_behalf_of": plain(prepared.provenance.on_behalf_of),
         "authn": plain(prepared.contributor.authentication) or None,
+        "decision": "permit" if decision.allowed else "deny",
+        "relationship": standing_of(decision.relationship),
         "policy_version": decision.policy_version,
+        "inputs_sha256": inputs_of(
+            prepared.contributor, decision, prepared.command.type, prepared.plan_id
+        ),
         "trace_id": trace_of(inject()),
     }
 

@@ -53,6 +53,9 @@ async def test_how_the_contributor_was_authenticated_is_kept_and_told_to_the_aud
     for one in records:
         assert (one["authn"], one["policy_version"]) == (claims, POLICY_VERSION)
         assert one["command"] == AGREE
+        assert len(one["inputs_sha256"]) == 64
+    by_code = {one["code"]: one["decision"] for one in records}
+    assert by_code["goal-needs-a-need"] == "permit"
 
 
 async def test_each_refusal_that_differs_in_sender_content_or_code_has_a_record(
