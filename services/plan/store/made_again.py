@@ -21,7 +21,19 @@ COLUMNS: Final = (
 
 _REVISION: Final = COLUMNS.index("revision")
 # Some event has named it and turned out to be another plan's.
-_NAMED_ONLY: Final = (0, 0, "unknown", None, None, None, False, b"{}", None, None, [])
+_NAMED_ONLY: Final[tuple[Any, ...]] = (
+    0,
+    0,
+    "unknown",
+    None,
+    None,
+    None,
+    False,
+    b"{}",
+    None,
+    None,
+    [],
+)
 _ROWS_AT_A_TIME: Final = 1_000
 _LIVE: Final = f"SELECT {', '.join(COLUMNS)} FROM plan WHERE plan_id = ANY($1)"  # noqa: S608 - our own words
 _EVENTS: Final = """
