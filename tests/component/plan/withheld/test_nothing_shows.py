@@ -100,13 +100,7 @@ def addresses(plan_id: UUID, versions: int) -> Iterator[str]:
         yield f"{base}/versions/{versions}{query}"
     for version in range(1, versions):
         yield f"{base}/versions/{version}?include={('authorship', 'withdrawn')[version % 2]}"
-    for end in (
-        "/versions?limit=200",
-        "/history?limit=200",
-        "/versions?limit=3",
-        "/findings",
-        "/emergency",
-    ):
+    for end in ("/versions?limit=200", "/history?limit=200", "/versions?limit=3", "/findings"):
         yield base + end
     for by in ("organisation", "month", "section", "section,month,organisation"):
         yield f"{base}/contributions?group_by={by}"
