@@ -20,7 +20,9 @@ async def made(postgres_url: str) -> AsyncIterator[TestDatabase]:
 async def owner(made: TestDatabase) -> AsyncIterator[asyncpg.Connection]:
     """A superuser's connection; every test finds the ledger empty."""
     connection = await asyncpg.connect(made.owner_url)
-    await connection.execute("TRUNCATE stored_events, receipt, unique_key, outgoing, plan_state")
+    await connection.execute(
+        "TRUNCATE stored_events, receipt, unique_key, outgoing, dead_letter, plan_state"
+    )
     yield connection
     await connection.close()
 

@@ -63,7 +63,7 @@ async def ledger(postgres_url: str) -> AsyncIterator[TestDatabase]:
 def _empty(ledger: TestDatabase, request: pytest.FixtureRequest) -> None:
     """Every test finds the ledger empty, and the library's test cases find its address."""
     with psycopg.connect(ledger.owner_url) as owner:
-        owner.execute("TRUNCATE stored_events, receipt, unique_key, outgoing")
+        owner.execute("TRUNCATE stored_events, receipt, unique_key, outgoing, dead_letter")
     if request.instance is not None:
         request.instance.url = ledger.url
 

@@ -30,7 +30,9 @@ async def made(postgres_url: str) -> AsyncIterator[TestDatabase]:
 @pytest_asyncio.fixture(loop_scope="session")
 async def bench(made: TestDatabase, kafka_servers: str) -> AsyncIterator[Bench]:
     owner = await asyncpg.connect(made.owner_url)
-    await owner.execute("TRUNCATE stored_events, receipt, unique_key, outgoing, relay_mark")
+    await owner.execute(
+        "TRUNCATE stored_events, receipt, unique_key, outgoing, dead_letter, relay_mark"
+    )
     prefix = fresh_prefix()
     topics = [prefix + name for name in (events_topic(SECTION.name), AUDIT_RECORDS)]
     await create_topics(kafka_servers, topics)
