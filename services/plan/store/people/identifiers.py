@@ -53,11 +53,20 @@ def person_key(plan_id: UUID) -> tuple[str, UUID]:
 
 
 def found_by(person: Shown | None) -> list[str]:
-    """The keys of a plan, by the entry of its person as it stands; none where there is none."""
+    """The keys of a plan, by the entry of its person as it stands; none where there is none.
+
+    What is longer than anybody may search by has none: an index takes no text of any length.
+    """
     if person is None or not person.current:
         return []
     content = _entry_of(person.body).content
-    return sorted({key(kind, text) for kind, text in _identifiers(content) if text})
+    return sorted(
+        {
+            key(kind, text)
+            for kind, text in _identifiers(content)
+            if text and len(text) <= _LONGEST[kind]
+        }
+    )
 
 
 async def plans_with(

@@ -111,6 +111,14 @@ async def test_what_is_withheld_from_the_searcher_finds_nobody(bench: Bench) -> 
         assert plans(await search(bench, client, theirs, gp)) == [whole.plan_id]
 
 
+async def test_a_name_of_any_length_stops_nobody_from_being_found(bench: Bench) -> None:
+    long = "".join(map(chr, range(0x4E00, 0x4E00 + 20_000)))
+    edith = opened({"name": {"first": "Edith", "family": long}})
+    await known(bench, edith)
+    async with bench.service(searches_a_minute=1_000) as client:
+        assert plans(await search(bench, client, WHO)) == [edith.plan_id]
+
+
 async def test_what_more_than_five_have_identifies_nobody(bench: Bench) -> None:
     same = [opened() for _ in range(6)]
     await known(bench, *same[:5])
