@@ -29,6 +29,8 @@ _PEOPLE: Final = ("person", "related-person")
 _CHANGES: Final = ("created", "amended", "withdrawn", "restored", "commented")
 _PAGE: Final = 500
 _COMMENT: Final = "comment"
+_JOINED: Final = ("organisation", "live_from")
+"""The leaves of a relationship that are told of an organisation which only joined."""
 
 # The events of a contribution follow each other in one entry: it is counted at the last of them.
 _LAST: Final = """
@@ -37,7 +39,7 @@ _LAST: Final = """
        AND NOT EXISTS (
            SELECT FROM ledger.plan_ledger n
             WHERE n.goes_on AND n.section = l.section AND n.entry_id = l.entry_id
-              AND n.entry_version = l.entry_version + 1)
+              AND n.entry_version = l.entry_version + 1 AND n.plan_version <= $2)
 """
 _KEY: Final = "(l.section, l.entry_id) IN (SELECT * FROM unnest($3::text[], $4::uuid[]))"
 _WHOLE: Final = f"""
@@ -198,7 +200,9 @@ class ContributionCounts:
         live = {one.entry_id: one for one in access.relationships if one.permits(now, None, False)}
         for one in listed:
             relationship = live.get(one.entry_id)
-            if relationship is not None and redaction.shows(*one.key):
+            withheld = redaction.of(*one.key)
+            is_told = not any(map(withheld.hides, _JOINED))
+            if relationship is not None and is_told:
                 organisation = orjson.loads(one.body)["content"].get("organisation")
                 if isinstance(organisation, Mapping):
                     groups.join({"organisation": organisation}, relationship.live_from)

@@ -156,3 +156,49 @@ async def test_whoever_has_joined_and_said_nothing_stands_among_the_organisation
         assert codes([nobody]) == [(403, "no-live-relationship")]
     (record,) = [one for one in await bench.accesses() if one["what"] == "contributions"][:1]
     assert (record["operation"], record["plan_id"]) == ("read", str(history.plan_id))
+
+
+async def test_what_goes_on_after_the_version_that_is_counted_hides_nothing(bench: Bench) -> None:
+    history, goal, both = History(), uuid4(), uuid4()
+    events = [
+        history.opened(),
+        history.event("goals", "agreed", goal, "created", {"aim": 1}),
+        history.event("goals", "reworded", goal, content={"aim": 2}, contribution_id=both),
+        history.event(
+            *("goals", "set-aside", goal, "withdrawn", {"reason": "x"}), contribution_id=both
+        ),
+    ]
+    await fold_directly(bench, plan_store("one"), events)
+    await let_in(bench.database, [related(history.plan_id)])
+    url = f"/v1/plans/{history.plan_id}/contributions?group_by=section"
+    async with bench.service() as client:
+        (goals, _), _ = await listed(client, url)
+        assert (goals["amended"], goals["withdrawn"]) == (0, 1)
+        # As whoever reads the plan before its last event comes, and the ledger after it.
+        await bench.database.pool.execute(
+            "UPDATE plan SET version = version - 1 WHERE plan_id = $1", history.plan_id
+        )
+        (goals, _), _ = await listed(client, url)
+        assert (goals["amended"], goals["withdrawn"]) == (1, 0)
+
+
+@pytest.mark.parametrize(("leaf", "is_told"), [("organisation", False), ("live_from", False),
+                                               ("reason", True)])  # fmt: skip
+async def test_a_withheld_leaf_of_a_relationship_is_not_told_by_the_counts(
+    bench: Bench, leaf: str, is_told: bool
+) -> None:
+    history = History()
+    joined = history.event(
+        *("care-team", "relationship-established", uuid4(), "created"),
+        {"organisation": {"ods": "ZZL01"}, "live_from": "2026-02-01T00:00:00.000000Z",
+         "kind": "social-care", "reason": "She asked", "scope": {"contribute": True},
+         "visibility": {"fields": [leaf], "labels": ["address"], "reason": "Safety"}},
+        entry_type="relationship",
+        recorded_by=NURSE,
+    )  # fmt: skip
+    await fold_directly(bench, plan_store("one"), [history.opened(), joined])
+    await let_in(bench.database, [related(history.plan_id), joined])
+    async with bench.service() as client:
+        answer = await client.get(f"/v1/plans/{history.plan_id}/contributions")
+        assert answer.status_code == 200, answer.text
+        assert ("ZZL01" in answer.text) == is_told
