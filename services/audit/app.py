@@ -84,7 +84,10 @@ def create_app(settings: Settings) -> FastAPI:
     listed = RecordList(database, settings.time_zone)
     overrides = Overrides(database)
     escalations = Escalations(overrides, accesses.committed)
-    breadth = Breadth(database, plans=settings.breadth_plans, searches=settings.breadth_searches)
+    breadth = BreadthWatch(
+        Breadth(database, plans=settings.breadth_plans, searches=settings.breadth_searches),
+        accesses.committed,
+    )
     log = LogReads(database, StoredTree(database))
     return service_app(
         "Audit",
@@ -107,13 +110,14 @@ def create_app(settings: Settings) -> FastAPI:
             accesses,
             checks,
             escalations,
-            BreadthWatch(breadth, accesses.committed),
+            breadth,
             *([sealer] if sealer else []),
         ],
         parts={
             "positions": gaps.part,
             "accesses": accesses.part,
             "overrides": escalations.part,
+            "breadth": breadth.part,
             "log": sealer.part if sealer else unsigned,
             "fsck": checks.part,
         },

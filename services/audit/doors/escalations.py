@@ -59,6 +59,12 @@ class BreadthWatch(Background):
         self._breadth = breadth
         self._publish = publish
 
+    async def part(self) -> Part:
+        """Ready while it looks."""
+        if not self.is_alive:
+            return Part(False, "no longer looking for breadth", alive=False)
+        return Part(True)
+
     async def _work(self) -> None:
         while True:
             try:
