@@ -1,4 +1,4 @@
-"""What each audit record commits to, computed from what is kept of it: ``audit.md`` 4.5."""
+"""What each audit record commits to, and its leaf in the log, computed from what is kept of it."""
 
 import hashlib
 import json

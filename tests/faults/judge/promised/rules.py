@@ -149,7 +149,7 @@ def _identified(case: Case) -> Json:
 
 
 def _reworded(case: Case) -> Json:
-    """A code that comes alone stands beside the words that there are (``standard.md`` 9.5)."""
+    """A code that comes alone stands beside the words that there are."""
     what = case.given.get("what")
     words = case.before.get("what", {}).get("text")
     if what is None or words is None or what.get("text") is not None:
