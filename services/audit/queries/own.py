@@ -15,6 +15,7 @@ _WHAT: Final[Mapping[str, str]] = {
     "versions": "The list of the versions of your plan",
     "history": "The list of what was contributed to your plan",
     "contributions": "How much was contributed to your plan, and by which organisations",
+    "contribution": "How far one contribution to your plan has come",
     "diff": "What has changed in your plan",
     "entry": "One entry of your plan",
     "entry-history": "What has become of one entry of your plan",
