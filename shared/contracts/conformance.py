@@ -45,14 +45,23 @@ class Sent:
         return f"partition {self.partition}, offset {self.offset}"
 
     @cached_property
-    def contribution(self) -> Mapping[str, Any]:
-        """The contribution in it; empty where it cannot be read."""
+    def told(self) -> Mapping[str, Any]:
+        """What its value says; empty where it cannot be read."""
         try:
             told = orjson.loads(self.value or b"")
         except orjson.JSONDecodeError:
             return {}
-        if isinstance(told, dict) and self.header("content-type") == STRUCTURED:
-            told = told.get("data")
+        return told if isinstance(told, dict) else {}
+
+    @property
+    def is_structured(self) -> bool:
+        """True where the value is a CloudEvent, and has the contribution in it."""
+        return self.header("content-type") == STRUCTURED
+
+    @property
+    def contribution(self) -> Mapping[str, Any]:
+        """The contribution in it; empty where it cannot be read."""
+        told = self.told.get("data") if self.is_structured else self.told
         return told if isinstance(told, dict) else {}
 
     @property
@@ -192,11 +201,11 @@ class Traffic:
 
     def _was_put_right(self, id_: str) -> bool:
         first = self._first(id_)
-        entry, based_on = first.get("entry_id"), first.get("based_on") or 0
+        entry, based_on = first.get("entry_id"), _version_in(first)
         return any(
-            other["entry_id"] == entry and other["based_on"] > based_on
+            other.get("entry_id") == entry and _version_in(other) > based_on
             for other in map(self._first, self._by_id)
-            if other.get("entry_id") and isinstance(other.get("based_on"), int)
+            if entry
         )
 
     def _first(self, id_: str) -> Mapping[str, Any]:
@@ -226,9 +235,14 @@ def _check(name: str, words: str, seen: int, wrong: Iterable[str]) -> Check:
     return Check(name, words, seen, tuple(wrong))
 
 
+def _version_in(contribution: Mapping[str, Any]) -> int:
+    given = contribution.get("based_on")
+    return given if isinstance(given, int) else 0
+
+
 def _source_of(one: Sent) -> str:
-    if one.header("content-type") == STRUCTURED:
-        return str(orjson.loads(one.value or b"{}").get("source", ""))
+    if one.is_structured:
+        return str(one.told.get("source") or "")
     return one.header("ce_source") or ""
 
 
@@ -243,7 +257,7 @@ def _faults(one: Sent) -> Iterator[str]:
     nulls = [name for name, value in one.headers if value is None]
     yield from (f"/headers/{name}: it is null" for name in nulls)
     key = None if one.key is None else one.key.decode("utf-8", "replace")
-    if one.header("content-type") == STRUCTURED:
+    if one.is_structured:
         yield from _of_the_form(one.value)
         if key != one.contribution.get("plan_id"):
             yield "/key: it must be the `plan_id`"

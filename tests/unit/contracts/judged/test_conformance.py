@@ -143,3 +143,19 @@ def test_a_record_in_structured_mode_is_judged_alike() -> None:
         value=json.dumps(elsewhere).encode(),
     )
     assert checks([other], [receipt(NEW)])["source"].result == FAILED
+
+
+@pytest.mark.parametrize("value", [b"{", b"[1]", b"\xff", b'{"source": null, "data": 1}', None])
+def test_a_structured_record_that_nobody_can_read_is_told_like_any_other(
+    value: bytes | None,
+) -> None:
+    structured = {"content-type": "application/cloudevents+json"}
+    found = checks([sent(NEW, 0, headers=structured, value=value), *AS_IT_SHOULD], RECEIPTS)
+    wrong = {name for name, check in found.items() if check.result == FAILED}
+    assert wrong == {"form", "source"}
+
+
+def test_what_had_the_id_of_a_stale_change_may_have_been_anything() -> None:
+    odd = sent({**STALE, "based_on": "3"}, 0)
+    found = checks([odd, sent(STALE, 1), sent(RIGHT, 2)], RECEIPTS[2:])
+    assert found["stale"].result == PASSED
