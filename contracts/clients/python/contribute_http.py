@@ -23,11 +23,10 @@ def contribute(client, contribution):
     body = json.dumps(contribution).encode()  # the same bytes each time
     for _ in range(TRIES):
         try:
-            answer = client.post("/v1/contributions", content=body)
-        except httpx.TransportError:
+            told = client.post("/v1/contributions", content=body).json()
+        except (httpx.TransportError, ValueError):  # nobody answers, or a proxy for nobody
             time.sleep(SENT_AGAIN_AFTER)  # it may have been recorded: the same id finds out
             continue
-        told = answer.json()
         if not told.get("retryable"):
             return told.get("receipt", told)
         time.sleep(SENT_AGAIN_AFTER)

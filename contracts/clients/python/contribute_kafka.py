@@ -13,6 +13,7 @@ import sys
 from pathlib import Path
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka.errors import KafkaError
 
 ANSWERED_WITHIN = 300  # seconds, for all; a receipt usually takes well under one
 SENT_AGAIN_AFTER = 1  # seconds, where a section has not heard of the plan yet
@@ -90,8 +91,9 @@ async def report(connection, contributions):
             async for receipt in contribute(connection, contributions):
                 print(json.dumps(receipt), flush=True)
                 outcomes.add(receipt["outcome"])
-    except TimeoutError:
-        print("not everything was answered; send it again as it is", file=sys.stderr)
+    except (KafkaError, TimeoutError) as error:
+        said = f"not everything was answered ({type(error).__name__}); send it again as it is"
+        print(said, file=sys.stderr)
         return 2
     return 1 if "refused" in outcomes else 0
 
