@@ -79,6 +79,7 @@ class Rebuild:
 
     ``events`` counts each event that was folded. ``again`` are the plans that were written
     meanwhile and made once more. Times are in seconds; ``processor`` is that of this process.
+    ``writers_waited`` and ``readers_waited`` are the longest wait of all attempts to switch.
     """
 
     live: str
@@ -274,22 +275,27 @@ class _Making:
 
     async def _switch(self) -> None:
         connection, report, listed = self._connection, self._report, ", ".join(COLUMNS)
-        async with self._as_owner(waiting=_HELD_AT_MOST):
-            began = monotonic()
-            await connection.execute("LOCK TABLE plan IN EXCLUSIVE MODE")  # writers wait
-            changed = await self._changed()
-            for some in _slices(changed):
-                await self._make(some)
-            report.again += len(changed)
-            if report.differing:
-                return
-            readers_began = monotonic()
-            await connection.execute(  # from here to the commit readers wait too
-                f"CREATE OR REPLACE VIEW plan AS SELECT {listed} FROM {report.made}.plan"  # noqa: S608 - a name of ours
-            )
-        ended = monotonic()
-        report.writers_waited, report.readers_waited = ended - began, ended - readers_began
-        report.is_switched = True
+        began = monotonic()
+        readers_began: float | None = None
+        try:
+            async with self._as_owner(waiting=_HELD_AT_MOST):
+                await connection.execute("LOCK TABLE plan IN EXCLUSIVE MODE")  # writers wait
+                changed = await self._changed()
+                for some in _slices(changed):
+                    await self._make(some)
+                report.again += len(changed)
+                if report.differing:
+                    return
+                readers_began = monotonic()
+                await connection.execute(  # from here to the commit readers wait too
+                    f"CREATE OR REPLACE VIEW plan AS SELECT {listed} FROM {report.made}.plan"  # noqa: S608 - a name of ours
+                )
+            report.is_switched = True
+        finally:  # they waited for one that was given up as well
+            ended = monotonic()
+            report.writers_waited = max(report.writers_waited or 0.0, ended - began)
+            if readers_began is not None:
+                report.readers_waited = max(report.readers_waited or 0.0, ended - readers_began)
 
     async def _make(self, plan_ids: Sequence[UUID], *, keep: bool = True) -> None:
         """Make these plans again, and keep them if they are what the live model has.

@@ -79,7 +79,9 @@ def rebuild(
     except (rebuilding.AlreadyRuns, rebuilding.Busy) as stopped:
         fail(str(stopped), _NOT_NOW)
     except (*_NOT_USABLE, rebuilding.NoModel) as error:
-        fail(f"--database-url has to name the plan's database and {_ROLE} ({error}).", _UNUSABLE)
+        # What reads the address repeats a part of it that it cannot read: some of the password.
+        reason = "it is no address" if type(error) is ValueError else error
+        fail(f"--database-url has to name the plan's database and {_ROLE} ({reason}).", _UNUSABLE)
     except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
         fail(f"PostgreSQL: {str(error) or type(error).__name__}; {tell.what_stands}", _NOT_NOW)
     _show(report, json=json)

@@ -245,6 +245,36 @@ async def test_no_reader_waits_for_one_that_reads_for_long(
     assert (await rebuild(model.owner)).is_switched
 
 
+async def test_the_longest_wait_is_told_also_where_it_was_in_vain(
+    model: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await model.take(History().opened())
+    monkeypatch.setattr(rebuilding, "_HELD_AT_MOST", "200ms")
+    making = rebuilding._Making
+    switch = making._switch
+    attempts = 0
+    async with model.database.pool.acquire() as reader:
+        reading = reader.transaction()
+        await reading.start()
+        await reader.fetch(EVERYTHING)
+
+        async def in_vain_at_first(self: rebuilding._Making) -> None:
+            nonlocal attempts
+            attempts += 1
+            try:
+                await switch(self)
+            except asyncpg.LockNotAvailableError:
+                await reading.rollback()
+                raise
+
+        monkeypatch.setattr(making, "_switch", in_vain_at_first)
+        report = await rebuild(model.owner)
+    assert (attempts, report.is_switched) == (2, True)
+    assert report.readers_waited is not None
+    assert report.writers_waited is not None
+    assert 0.2 <= report.readers_waited <= report.writers_waited
+
+
 async def test_an_event_that_can_no_longer_be_read_is_said_so(model: Model) -> None:
     history = History()
     await model.take(history.opened())
