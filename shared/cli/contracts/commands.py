@@ -31,7 +31,10 @@ def list_(
     json: AsJson = False,
     contracts: Folder = None,
 ) -> None:
-    """List the commands, events and envelopes, each with its newest version."""
+    """List the commands, events and envelopes, each with its newest version.
+
+    Exit 1 where there is none.
+    """
     # Imported here: it loads much, and the other commands do not need it.
     from shared.cli.contracts.listing import listed  # noqa: PLC0415 - slow
 

@@ -30,8 +30,8 @@ def contribute(
     """Send a contribution, or a batch of one section, to the running stack.
 
     Sent again, the same file gets the same receipt. With an empty --role the sender is a system of
-    the organisation. Exit 0 where all was accepted, 1 where anything was refused, 2 where it cannot
-    be sent at all.
+    the organisation. Exit 0 where all was accepted, 1 where anything was refused or nobody
+    answered, 2 where the file cannot be sent at all.
     """
     body = bytes_of(file)
     section = _section_in(body, file)

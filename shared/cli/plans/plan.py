@@ -6,9 +6,10 @@ from typing import Annotated, Any, Final
 import typer
 
 from shared.cli import running_stack
-from shared.cli.output import as_json, table
+from shared.cli.output import as_json, fail, table
 from shared.cli.plans import asking
 from shared.cli.plans.asking import NAME, ORG, ROLE, Stack, refuse
+from shared.ledger.names import id_in
 
 app = typer.Typer(no_args_is_help=True, help="Read a plan of the running stack.")
 
@@ -32,7 +33,7 @@ def show(
     basis: Annotated[
         str, typer.Option(help="By which clock, with --as-at: recorded, visible or effective.")
     ] = "",
-    version: Annotated[int, typer.Option(help="The plan of that version.")] = 0,
+    version: Annotated[int | None, typer.Option(min=1, help="The plan of that version.")] = None,
     section: Annotated[str, typer.Option(help="Only these, with commas between them.")] = "",
     include: Annotated[
         str, typer.Option(help="authorship, derived, findings, reviews; with commas between them.")
@@ -53,6 +54,7 @@ def show(
         "section": section,
         "include": include,
     }
+    _judge(plan_id)
     stack = Stack(stack_dir, token, (org, role, name))
     given = {key: value for key, value in asked.items() if value}
     answer = stack.get("plan", f"/v1/plans/{plan_id}", **given)
@@ -69,7 +71,7 @@ def show(
     for withheld in told.get("withheld") or ():
         typer.echo(f"\n{withheld['section']}: {withheld['entries']} withheld")
     for finding in told.get("findings") or ():
-        typer.echo(f"\n{finding['code']}: {finding['words']}")
+        typer.echo(f"\n{finding['code']}: {_plain(finding['words'])}")
 
 
 @app.command()
@@ -84,6 +86,7 @@ def history(
     stack_dir: running_stack.StackDir = running_stack.DEFAULT_FOLDER,
 ) -> None:
     """List the contributions to one plan, newest first."""
+    _judge(plan_id)
     stack = Stack(stack_dir, token, (org, role, name))
     items = list(_pages(stack, plan_id, limit))
     if json:
@@ -103,6 +106,12 @@ def history(
     table(["RECORDED", "VERSION", "SECTION", "EVENT", "STATED BY", "RECORDED BY"], rows)
 
 
+def _judge(plan_id: str) -> None:
+    """Ends the command for what is no id: it would be another address."""
+    if id_in(plan_id) is None:
+        fail("The id of a plan is a UUID in lower case.", 2)
+
+
 def _pages(stack: Stack, plan_id: str, limit: int) -> Iterator[dict[str, Any]]:
     cursor = ""
     while limit > 0:
@@ -120,7 +129,7 @@ def _show_entry(entry: Mapping[str, Any], *, who: bool) -> None:
     state = f"{entry['entry_type']} {entry['entry_id']}, version {entry['entry_version']}"
     typer.echo(f"  {state}, {entry['state']}")
     for path, value in _leaves(entry["content"]):
-        typer.echo(f"    {path}: {value}")
+        typer.echo(f"    {_plain(path)}: {value}")
     if who:
         typer.echo(f"    stated by {_who(entry.get('stated_by'))}, {entry.get('stated_at')}")
         typer.echo(f"    recorded by {_who(entry.get('by'))}, {entry.get('recorded_at')}")

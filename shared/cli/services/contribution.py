@@ -71,13 +71,15 @@ class _Asking:
     def all_of(self, contribution_id: str, section: str) -> dict[str, Any] | None:
         """What section, plan and audit know of it; ``None`` where none of them does."""
         receipt = self._receipt(contribution_id, section)
+        audited = self._ask("audit", f"audit/contributions/{contribution_id}")
+        records = audited["items"] if audited else []
+        if receipt is None and section and records:
+            receipt = self._receipt(contribution_id, "")  # another section decided
         plan_id = receipt and receipt.get("plan_id")
         is_accepted = receipt is not None and receipt["outcome"] == "accepted"
         on_plan = None
         if is_accepted:
             on_plan = self._ask("plan", f"plans/{plan_id}/contributions/{contribution_id}")
-        audited = self._ask("audit", f"audit/contributions/{contribution_id}")
-        records = audited["items"] if audited else []
         if receipt is None and not records:
             return None
         last = records[-1] if records else None

@@ -83,6 +83,15 @@ def test_each_step_has_its_time(monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
     assert json.loads(said)["on_the_plan"]["plan_versions"] == [7]
 
 
+def test_what_another_section_took_is_not_called_refused(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    answers: dict[str, Any] = {"goals": (200, ACCEPTED), "audit": (200, {"items": [RECORD]})}
+    status, said = where(monkeypatch, tmp_path, answers, "--section", "needs")
+    assert (status, "refused" in said) == (0, False)
+    assert "goals" in said
+
+
 def test_what_has_not_come_yet_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     status, said = where(monkeypatch, tmp_path, {"goals": (200, ACCEPTED)})
     assert (status, said.count("not yet")) == (0, 4)
