@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from shared.contracts.catalogue.published import Published
-from shared.contracts.catalogue.site import write
+from shared.contracts.catalogue.site import NotOurs, write
 from shared.contracts.generate import CONTRACTS
 
 FOLDER: Final = CONTRACTS.parent / "build" / "catalogue"
@@ -18,7 +18,10 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--contracts", type=Path, default=CONTRACTS, help="the folder to read")
     parser.add_argument("--to", type=Path, default=FOLDER, help="the folder to write")
     given = parser.parse_args(arguments)
-    count = write(Published(given.contracts), given.to)
+    try:
+        count = write(Published(given.contracts), given.to)
+    except NotOurs as error:
+        parser.error(str(error))
     sys.stdout.write(f"{count} pages: {given.to / 'index.html'}\n")
     return 0
 

@@ -8,6 +8,7 @@ Json = Mapping[str, Any]
 
 _PLAN: Final = "$PLAN"
 _SYSTEM: Final = {"name": "Example EPR"}
+_SUPPORT: Final = {"how": "We asked each question and read the answers back"}
 
 
 def as_json(value: Any) -> str:
@@ -30,6 +31,13 @@ def contribution(command: str, schema: Json, content: Any, sent_by: Json) -> dic
     return {**whole, "provenance": provenance}
 
 
+def written_down(whole: Json, sent_by: Json) -> Json:
+    """The same as a system sends it; of a person's own words it says how they were supported."""
+    if sent_by.get("kind") != "person":
+        return whole
+    return {**whole, "provenance": {"supported_by": _SUPPORT, **whole["provenance"]}}
+
+
 def over_http(whole: Json, section: str) -> str:
     """A request for a shell; ``$SECTION`` is the address of the section."""
     return (
@@ -40,7 +48,7 @@ def over_http(whole: Json, section: str) -> str:
 
 
 def over_kafka(whole: Json) -> str:
-    """The same for an inbox, with kcat; ``$ORG`` is the organisation's code in lower case."""
+    """The same for an inbox, with kcat."""
     return (
         "ID=$(cat /proc/sys/kernel/random/uuid)\n"
         "contracts/clients/kcat/contribute.sh connection.json - <<EOF\n"

@@ -104,7 +104,7 @@ def _sendable(published: Published, one: Type) -> Iterator[dict[str, Any]]:
             "sent_by": sent_by,
             "value": examples.as_json(content),
             "http": examples.over_http(whole, one.section),
-            "kafka": examples.over_kafka(whole),
+            "kafka": examples.over_kafka(examples.written_down(whole, sent_by)),
         }
 
 

@@ -16,6 +16,8 @@ from shared.contracts.generate import as_text
 
 _HERE: Final = Path(__file__).parent
 _ASSETS: Final = _HERE / "assets"
+_OURS: Final = "catalogue.css"
+"""Says that a folder is a catalogue, also where its writing was ended half-way."""
 _CODE: Final = re.compile(r"`([^`]+)`")
 _VOICES: Final = {
     "person": "the person",
@@ -34,7 +36,7 @@ def write(published: Published, folder: Path) -> int:
 
     Raises ``NotOurs`` for a folder that has something else in it.
     """
-    if folder.exists() and any(folder.iterdir()) and not (folder / "catalogue.css").is_file():
+    if folder.exists() and any(folder.iterdir()) and not (folder / _OURS).is_file():
         raise NotOurs(f"{folder} holds something else; name an empty folder, or one made before")
     written = pages(published)
     texts = {
@@ -42,8 +44,13 @@ def write(published: Published, folder: Path) -> int:
         for page in written
     }
     texts["index.html"] = _first_page(published, written)
-    if folder.exists():
-        shutil.rmtree(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    shutil.copy(_ASSETS / _OURS, folder / _OURS)
+    for old in folder.iterdir():
+        if old.is_dir():
+            shutil.rmtree(old)
+        elif old.name != _OURS:
+            old.unlink()
     for path, text in texts.items():
         target = folder / path
         target.parent.mkdir(parents=True, exist_ok=True)

@@ -5,15 +5,20 @@ import re
 import shutil
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 import pytest
 
+from shared.chassis.contribute.prepare import contribution_from_json, prepare, section_of
+from shared.contracts import discover
+from shared.contracts.catalogue.__main__ import main
 from shared.contracts.catalogue.pages import pages
 from shared.contracts.catalogue.published import Published
 from shared.contracts.catalogue.site import NotOurs, write
 from shared.contracts.generate import CONTRACTS
 from shared.contracts.validate import validate
+from shared.ledger import Contributor, Organisation
 
 AGREE = "commands/careplan.goals.commands.agree.v1.html"
 
@@ -116,17 +121,36 @@ def test_each_example_can_be_sent_as_it_is_shown_by_both_doors(
                 re.findall(r"<<EOF\n(\{.*\n\})\nEOF$", shown[door], re.DOTALL)[0]
                 for door in ("http", "kafka")
             )
-            assert over_http == over_kafka
-            for name, value in ids.items():
-                over_http = over_http.replace(f'"{name}"', f'"{value}"')
-            given = json.loads(over_http)
-            report = validate(json.dumps(given).encode())
-            # Of an entry that a plan has once the id follows from the plan, and is its reader's.
-            faults = [f for f in report.faults if f.rule != "follows-from-plan"]
-            wrong += [(page.name, shown["name"], str(fault)) for fault in faults]
+            is_own = shown["sent_by"].get("kind") == "person"
+            assert (over_http == over_kafka) != is_own
+            for text in {over_http, over_kafka}:
+                given = text
+                for name, value in ids.items():
+                    given = given.replace(f'"{name}"', f'"{value}"')
+                report = validate(json.dumps(json.loads(given)).encode())
+                # The id of an entry that a plan has once follows from the plan.
+                faults = [f for f in report.faults if f.rule != "follows-from-plan"]
+                wrong += [(page.name, shown["name"], str(fault)) for fault in faults]
             count += 1
     assert count > 180
     assert not wrong
+
+
+def test_the_inbox_gets_the_words_of_a_person_as_a_system_may_send_them(
+    published: Published,
+) -> None:
+    name = "careplan.about-me.commands.begin.v1"
+    (begin,) = (page for page in pages(published) if page.name == name)
+    (own,) = (one for one in begin.told["examples"] if one["sent_by"]["kind"] == "person")
+    text = re.findall(r"<<EOF\n(\{.*\n\})\nEOF$", own["kafka"], re.DOTALL)[0]
+    id_ = str(UUID(int=1))
+    given = contribution_from_json(json.loads(text.replace("$ID", id_).replace("$PLAN", id_)))
+    section = section_of(discover.sections(), name)
+    system = Contributor(kind="system", sub="system", organisation=Organisation("ZZG01"))
+    prepared = prepare(section, given, system)
+    command = prepared.command
+    created = command.create(prepared.provenance, frozenset(), prepared.arguments, None)
+    assert created.id == prepared.entry_id
 
 
 def test_a_further_minor_version_is_told_with_what_it_adds(tmp_path: Path) -> None:
@@ -146,7 +170,7 @@ def test_a_further_minor_version_is_told_with_what_it_adds(tmp_path: Path) -> No
 
 
 def test_it_is_written_over_itself_and_over_nothing_else(
-    published: Published, site: Path, tmp_path: Path
+    published: Published, site: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (site / "left-over.html").touch()
     write(published, site)
@@ -155,3 +179,22 @@ def test_it_is_written_over_itself_and_over_nothing_else(
     with pytest.raises(NotOurs):
         write(published, tmp_path)
     assert (tmp_path / "mine.txt").exists()
+    with pytest.raises(SystemExit, match="2"):
+        main(["--to", str(tmp_path)])
+    assert "holds something else" in capsys.readouterr().err
+
+
+def test_one_that_was_ended_half_way_is_written_again(
+    published: Published, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def ended(*_: Any, **__: Any) -> None:
+        raise KeyboardInterrupt
+
+    folder = tmp_path / "new" / "site"
+    for _ in range(2):
+        with monkeypatch.context() as patched:
+            patched.setattr(Path, "write_text", ended)
+            with pytest.raises(KeyboardInterrupt):
+                write(published, folder)
+    write(published, folder)
+    assert (folder / "catalogue.js").is_file()
