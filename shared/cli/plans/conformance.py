@@ -40,8 +40,8 @@ def conformance(
     """Judge an organisation's client by what it has put into its inbox, and by its receipts.
 
     Let the client contribute to a stack first, a change that is stale and a plan that is new among
-    it. Exit 0 where all was done right, 1 where something was wrong, 4 where something was never
-    shown.
+    it. Exit 0 where all was done right, 1 where something was wrong or cannot be read, 2 where it
+    is too much at once, 4 where something was never shown.
     """
     # Imported here: it loads every section, and the other commands do not need them.
     from shared.contracts.conformance import FAILED, NOT_SHOWN, Sent, Traffic  # noqa: PLC0415
@@ -51,6 +51,11 @@ def conformance(
     try:
         records, partitions = asyncio.run(_read(told, told["inbox"], since))
         answers, _ = asyncio.run(_read(told, told["receipts"], since))
+    except UnicodeDecodeError:  # from the library, in the middle of a batch
+        fail(
+            f"The inbox of {org} cannot be read: a record has a header whose name is not UTF-8. "
+            "Leave it out with --since."
+        )
     except (KafkaError, OSError, TimeoutError) as error:
         fail(f"The inbox of {org} cannot be read ({type(error).__name__}).")
     sent = [
