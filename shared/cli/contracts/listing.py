@@ -7,6 +7,7 @@ from typing import Any
 from shared.cli.output import fail
 from shared.contracts.catalogue.fields import fields_of
 from shared.contracts.catalogue.published import Published, Type
+from shared.contracts.catalogue.site import voice
 from shared.contracts.gate.compat import breaks
 from shared.contracts.generate import CONTRACTS
 
@@ -37,6 +38,7 @@ def lines_of(one: Type) -> Iterator[str]:
     yield f"{one.title} ({one.type}, version {one.version})"
     yield str(schema.get("description", ""))
     if one.is_command:
+        yield f"May be sent by: {'; '.join(map(voice, schema['x-may-contribute']))}"
         yield f"Leads to: {', '.join(schema['x-records'])}"
     if one.is_event:
         yield f"Sets: {', '.join(schema['x-sets']) or 'no field of the entry'}"

@@ -124,7 +124,7 @@ def _called(name: str) -> str:
     return words[:1].upper() + words[1:]
 
 
-def _voice(rule: Any) -> str:
+def voice(rule: Any) -> str:
     """Who may: a kind of voice, or the roles that a setting names."""
     if isinstance(rule, str):
         return _VOICES.get(rule, rule)
@@ -139,4 +139,4 @@ _TEMPLATES: Final = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
-_TEMPLATES.filters |= {"words": _words, "voice": _voice, "linked": _linked, "called": _called}
+_TEMPLATES.filters |= {"words": _words, "voice": voice, "linked": _linked, "called": _called}

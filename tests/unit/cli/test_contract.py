@@ -84,6 +84,7 @@ def test_a_contract_is_shown_with_fields_refusals_and_what_it_leads_to() -> None
     shown = RUNNER.invoke(app, ["show", "careplan.goals.commands.agree"])
     assert shown.exit_code == 0
     for said in (
+        "May be sent by: the person; a proxy, for the person; a professional",
         "Leads to: careplan.goals.agreed.v1",
         "importance (a whole number, 1 to 10)",
         "aim (CodedText, needed)",
