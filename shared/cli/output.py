@@ -1,16 +1,21 @@
 """The output of the command: JSON for programs, tables for people, errors with an exit code."""
 
+import re
 from collections.abc import Sequence
-from typing import Any, NoReturn
+from typing import Any, Final, NoReturn
 
 import orjson
 import typer
 from rich.console import Console
 
+_CONTROLS: Final = re.compile("[\x7f-\x9f]")
+"""Those that JSON does not escape by itself."""
+
 
 def as_json(value: Any) -> None:
-    """Writes indented JSON on stdout."""
-    typer.echo(orjson.dumps(value, option=orjson.OPT_INDENT_2).decode())
+    """Writes indented JSON on stdout, in which nothing that was contributed steers a terminal."""
+    text = orjson.dumps(value, option=orjson.OPT_INDENT_2).decode()
+    typer.echo(_CONTROLS.sub(lambda found: f"\\u{ord(found[0]):04x}", text))
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
