@@ -12,7 +12,7 @@ from shared.contracts.documents.kafka_headers import (
     of_an_event,
 )
 from shared.contracts.schemas import CONTRIBUTION, EVENT, PLAN_CHANGED, RECEIPT
-from shared.contracts.topic_files import ORG, readers_of, topics
+from shared.contracts.topic_files import ORG, readers_of, topics, writers_of
 from shared.contracts.topics import MAX_MESSAGE_BYTES, Topic
 from shared.ledger import Section
 from shared.ledger.topics import (
@@ -287,10 +287,11 @@ def _for_whom(topic: str, sections: tuple[str, ...]) -> str:
     return {**_FOR_WHOM, **of_sections}.get(topic, _DEAD_LETTERS)
 
 
-def _writers(topic: Topic) -> str:
+def _writers(topic: Topic, sections: tuple[str, ...]) -> str:
     if topic.name == receipts_topic(ORG):
         return "the sections, and intake where it passes nothing on"
-    return "intake" if topic.name.endswith(".commands.v1") else topic.owner
+    *others, last = writers_of(topic, sections)
+    return f"{', '.join(others)} and {last}" if others else last
 
 
 def _operations(topic: Topic, sections: tuple[str, ...]) -> Json:
@@ -311,7 +312,7 @@ def _operations(topic: Topic, sections: tuple[str, ...]) -> Json:
         f"send.{topic.name}": {
             "action": "send",
             "channel": channel,
-            "summary": f"Written by {_writers(topic)}.",
+            "summary": f"Written by {_writers(topic, sections)}.",
         }
     }
     services = [reader for reader in readers if ORG not in reader]

@@ -17,6 +17,7 @@ from shared.contracts.catalogue.pages import pages
 from shared.contracts.catalogue.published import Published
 from shared.contracts.catalogue.site import NotOurs, write
 from shared.contracts.generate import CONTRACTS
+from shared.contracts.topic_files import ORG, readers_of, topics, writers_of
 from shared.contracts.validate import validate
 from shared.ledger import Contributor, Organisation
 
@@ -99,6 +100,22 @@ def test_an_event_tells_what_it_does_and_who_reads_it(site: Path) -> None:
     for expected in ("careplan.person.commands.open-plan.v1", "careplan.person.events.v1",
                      "audit", "care-team", "Recorded by"):  # fmt: skip
         assert expected in told, expected
+
+
+def test_a_topic_tells_who_writes_and_who_reads_it_as_its_contract_does(
+    site: Path,
+) -> None:
+    sections = [section.name for section in discover.sections()]
+    for topic in topics(sections):
+        if ORG not in topic.name:
+            told = Read(site / "topics" / f"{topic.name}.html").text
+            written = told.partition("Written by")[2].partition("Owner")[0]
+            writers, _, readers = written.partition("Read by")
+            named = re.findall(r"[a-z-]+", writers.replace(" and ", ", "))
+            assert sorted(named) == writers_of(topic, sections), topic.name
+            assert all(name in readers for name in readers_of(topic.name, sections)), topic.name
+    changes = Read(site / "topics" / "careplan.plan.changes.v1.html").text
+    assert "Read bysubscribers" in "".join(changes.split("\n"))
 
 
 def test_each_refusal_of_any_command_is_on_the_page_of_codes(
