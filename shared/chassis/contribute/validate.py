@@ -26,7 +26,7 @@ from shared.chassis.contribute.receipts import refusal
 from shared.chassis.contribute.rights import Rights, refused_by
 from shared.chassis.policy.decide import Decision
 from shared.chassis.policy.redaction.contents import content_without
-from shared.chassis.policy.redaction.marks import NOTHING, Withheld, withheld_of
+from shared.chassis.policy.redaction.marks import NOTHING, Rule, Withheld, withheld_of
 from shared.chassis.settings import Settings
 from shared.chassis.store.event_store import EventStore, EventTooLarge, Moved
 from shared.chassis.wire.problem import status_of_refusal
@@ -114,8 +114,13 @@ class Validations:
         return receipt_json, by
 
     def _withheld(self, by: Decision, entry: Entry) -> Withheld:
-        """What of the entry the contributor is not shown; of a new one they know all they said."""
-        if by.sees is None or entry.version == len(entry.pending_events):
+        """What of the entry the contributor is not shown; of a new one they know all they said.
+
+        Whose right has ended is still given the receipt of a repeat, and nothing of the entry.
+        """
+        if by.sees is None:
+            return Withheld(Rule.SCOPE, mark=True)
+        if entry.version == len(entry.pending_events):
             return NOTHING
         return withheld_of(by.sees, marks_of_entry(self._section, entry))
 
@@ -127,7 +132,7 @@ class Validations:
         versions = [event["entry_version"] for event in told["events"]]
         entry_id = UUID(told["entry_id"])
         contents = await self._store.contents_at(entry_id, versions)
-        entry = await self._store.load(entry_id)
+        entry = await self._store.load(entry_id, afresh=True)
         withheld = NOTHING if entry is None else self._withheld(by, entry)
         events = [
             {**event, **_shown(contents[event["entry_version"]], withheld)}

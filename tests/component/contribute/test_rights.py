@@ -82,9 +82,14 @@ async def test_an_organisation_without_a_live_relationship_is_refused_by_every_d
     # The same id may be sent again once there is one; a kept receipt then outlives it.
     await bench.relate([plan_id], "ZZC01")
     assert (await goals.door.contribute(given, NURSE)).status_code == 201
+    (event,) = (await goals.door.validate(given, NURSE)).json()["events"]
+    assert event["content"]["aim"] == GOAL["aim"]
     await bench.relate([plan_id], "ZZC01", live_until="2021-01-01T00:00:00Z")
     async with bench.running("later", copy_wait_seconds=0) as door:
         assert (await door.contribute(given, NURSE)).status_code == 200
+        # The receipt does, and what the entry says does not.
+        (shown,) = (await door.validate(given, NURSE)).json()["events"]
+        assert shown == {**event, "content": {}, "withheld": sorted(event["content"])}
         refused = await door.contribute(contribution(AGREE, GOAL, plan_id), NURSE)
         assert code_of(refused) == "no-live-relationship"
 

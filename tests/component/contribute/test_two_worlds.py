@@ -117,3 +117,33 @@ async def test_two_plans_that_differ_in_what_is_withheld_are_answered_alike(
         (event,) = body["events"]
         assert event["withheld"] == ["coping_strategies"]
         assert event["content"] == {}
+
+
+async def test_a_repeat_is_shown_by_what_another_replica_has_withheld_since(
+    plans: Running,
+) -> None:
+    plan_id = uuid4()
+    await plans.bench.know_plans([plan_id], known_to=["ZZC01", "ZZL01"])
+    content = {
+        "triggers": [{"text": "On the floor and cannot rise"}],
+        "coping_strategies": [{"text": WORLDS[0][0]}],
+    }
+    made = await sent(plans, NURSE, "prepare", content, plan_id)
+    assert made.status_code == 201, made.text
+    entry_id = made.json()["entry_id"]
+    given = contribution(
+        f"{COMMANDS}add-coping-strategy.v1",
+        {"text": "Presses the pendant", "starts_at": "2026-03-10T09:00:00Z"},
+        plan_id, entry_id=entry_id, based_on=1, **SAID,
+    )  # fmt: skip
+    assert (await plans.door.contribute(given, COUNCIL)).status_code == 201
+    assert WORLDS[0][0] in (await plans.door.validate(given, COUNCIL)).text
+    hidden = {"fields": ["coping_strategies"], "labels": ["address"], "reason": "Safety"}
+    async with plans.bench.running("another") as door:
+        restrict = contribution(
+            f"{COMMANDS}restrict.v1", hidden, plan_id, entry_id=entry_id, based_on=2, **SAID
+        )
+        answer = await door.contribute(restrict, NURSE)
+        assert answer.status_code == 201, answer.text
+    (event,) = (await plans.door.validate(given, COUNCIL)).json()["events"]
+    assert (event["content"], event["withheld"]) == ({}, ["coping_strategies"])
