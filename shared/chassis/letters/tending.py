@@ -17,7 +17,15 @@ from shared.chassis.database.database import TRANSIENT, Connection, Database
 from shared.chassis.database.outgoing import Outgoing, append_outgoing
 from shared.chassis.kafka.consumer import BatchConsumer
 from shared.chassis.kafka.relay import Relay
-from shared.chassis.letters.held import DISCARDED, RETRIED, RETURNED, Held, HeldLetters, item_of
+from shared.chassis.letters.held import (
+    DISCARDED,
+    HELD,
+    RETRIED,
+    RETURNED,
+    Held,
+    HeldLetters,
+    item_of,
+)
 from shared.chassis.letters.retry import Retry, StillUnreadable
 from shared.chassis.settings import Settings
 from shared.chassis.telemetry import inject, log
@@ -82,6 +90,9 @@ class Tending:
         Where it still cannot be read it stays held, with the code and the reason of today. Raises
         ``Problem``: ``dead-letter-not-held``, ``dead-letter-not-whole``, ``unavailable``.
         """
+        # Before it is handed out: a section stores a contribution in a transaction of its own.
+        if held.row["state"] != HELD:
+            raise Problem("dead-letter-not-held", _DONE)
         if not held.row["is_whole"]:
             raise Problem("dead-letter-not-whole", _CUT)
         consumer = self._consumers.get(held.row["consumer"])
