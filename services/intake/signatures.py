@@ -8,7 +8,7 @@ import time
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Annotated, Any, Final, Self
 
 from joserfc.errors import JoseError
 from joserfc.jwk import Key, import_key
@@ -19,6 +19,7 @@ from shared.chassis.kafka.commands import NotTaken
 from shared.chassis.settings import SettingUnusable
 from shared.chassis.wire.problem import Problem
 from shared.chassis.wire.strict_json import read
+from shared.ledger.names import LOCAL_ID, ODS
 
 LONGEST: Final = 4_096
 """Bytes of a signature with its header, which are read before it is known whose it is."""
@@ -28,6 +29,7 @@ MISSING: Final = "signature-missing"
 INVALID: Final = "signature-invalid"
 
 _ALGORITHMS: Final[Mapping[str, str]] = {"Ed25519": "Ed25519", "ES256": "P-256"}
+_CURVES: Final = frozenset({("OKP", "Ed25519"), ("EC", "P-256")})
 _CRITICAL: Final = frozenset({"org", "top", "eid", "iat"})
 _MAY_BE: Final = frozenset({"alg", "kid", "typ", "crit", *_CRITICAL, "seq"})
 _DETACHED: Final = re.compile(r"([A-Za-z0-9_-]+)\.\.([A-Za-z0-9_-]+)")
@@ -57,7 +59,9 @@ class _Organisation(BaseModel):
     keys: tuple[_Key, ...] = ()
 
 
-_FILE: Final = TypeAdapter(dict[str, _Organisation])
+# In the lower case of topics: one in another case would name nobody, and nobody would have to sign.
+_Code = Annotated[str, Field(pattern=f"^({LOCAL_ID}|{ODS.lower()})$")]
+_FILE: Final = TypeAdapter(dict[_Code, _Organisation])
 
 
 class Signatures:
@@ -71,6 +75,8 @@ class Signatures:
         self._keys: dict[tuple[str, str], tuple[_Key, Key]] = {}
         for name, one in organisations.items():
             for key in one.keys:
+                if (name, key.kid) in self._keys:
+                    raise ValueError("two keys of an organisation have the same kid")
                 self._keys[name, key.kid] = key, _public(key)
 
     @classmethod
@@ -86,8 +92,12 @@ class Signatures:
             return cls(_FILE.validate_json(Path(path).read_bytes()), clock)
         except OSError as error:
             raise SettingUnusable(f"{_UNUSABLE}: {error.strerror}.") from None
-        except (ValidationError, JoseError, ValueError) as error:
-            raise SettingUnusable(f"{_UNUSABLE}: {type(error).__name__}.") from None
+        except ValidationError as error:
+            first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+            where = ".".join(map(str, first["loc"]))
+            raise SettingUnusable(f"{_UNUSABLE}: {where}: {first['msg']}.") from None
+        except (JoseError, ValueError) as error:
+            raise SettingUnusable(f"{_UNUSABLE}: {error}") from None
 
     def judge(
         self,
@@ -152,7 +162,7 @@ def _header_in(part: str) -> Mapping[str, Any]:
         header = None
     if not isinstance(header, dict):
         raise _no("Its header must be an object.")
-    if header.get("alg") not in _ALGORITHMS:
+    if header.get("alg") not in [*_ALGORITHMS]:  # of any type: also of one that has no hash
         raise _no(f"`alg` must be one of {', '.join(_ALGORITHMS)}.")
     if header.get("typ") != TYPE:
         raise _no(f"`typ` must be `{TYPE}`.")
@@ -176,7 +186,7 @@ def _bytes_of(part: str) -> bytes:
 def _public(key: _Key) -> Key:
     """The key for the library; raises ``ValueError`` for one that is secret, or of another kind."""
     told = key.model_dump(exclude={"nbf", "exp"})
-    if key.crv not in _ALGORITHMS.values() or "d" in told:
+    if (key.kty, key.crv) not in _CURVES or "d" in told:
         raise ValueError("a public key of Ed25519 or P-256 is needed")
     return import_key(told)
 
