@@ -61,16 +61,18 @@ _ONE: Final = """
       FROM ledger.plan_ledger WHERE plan_id = $1 AND contribution_id = $2
      ORDER BY plan_version LIMIT $3
 """
-# The first accesses since then are looked through; whoever reads shows most of a plan.
+# The first accesses since then are looked through; whoever reads is shown most of a plan, or one
+# entry, which only the path names.
 _FIRST_READ: Final = """
     SELECT read.recorded_at, read.organisation
-      FROM (SELECT recorded_at, convert_from(record, 'UTF8')::jsonb AS told,
+      FROM (SELECT recorded_at, asked, convert_from(record, 'UTF8')::jsonb AS told,
                    convert_from(who, 'UTF8')::jsonb #> '{actor,organisation}' AS organisation
               FROM ledger.access_record
              WHERE plan_id = $1 AND recorded_at >= $2 AND who IS NOT NULL
              ORDER BY recorded_at LIMIT 1000) AS read
      WHERE told->>'operation' = 'read' AND (told->>'plan_version')::bigint >= $3
        AND told->'sections' ? $4
+       AND (told->>'what' <> 'entry' OR asked LIKE '%/entries/' || $5 || '%')
        AND coalesce(organisation->>'ods', organisation->>'local_id') IS DISTINCT FROM $6
        AND NOT coalesce(told->'redactions', '[]') @> jsonb_build_array(jsonb_build_object(
                'section', $4::text, 'entry_id', $5::text, 'field', NULL))

@@ -138,10 +138,13 @@ async def test_the_ledger_cannot_be_changed_by_the_service(bench: Bench) -> None
 
 async def test_whoever_contributed_sees_how_far_it_has_come_and_nobody_else(bench: Bench) -> None:
     history, contribution_id = History(), uuid4()
-    goal = uuid4()
+    goal, another = uuid4(), uuid4()
     events = [
         history.opened(),
-        history.event("goals", "agreed", goal, "created", {"aim": {"text": "Walk"}}),
+        *(
+            history.event("goals", "agreed", one, "created", {"aim": {"text": "Walk"}})
+            for one in (goal, another)
+        ),
         *(
             history.event("goals", name, goal, "amended", content, contribution_id=contribution_id)
             for name, content in (("reworded", {"aim": {"text": "Run"}}), ("weighed", {"why": "x"}))
@@ -151,28 +154,33 @@ async def test_whoever_contributed_sees_how_far_it_has_come_and_nobody_else(benc
     async with bench.service() as client:
         theirs = bench.issuer.signer.sign(professional("ZZC01", "nurse", "Tom Okafor-Synth"))
         others = {"Authorization": f"Bearer {theirs}"}
-        await bench.publish(*events[:2])
-        await bench.until_consumed(2)
+        await bench.publish(*events[:3])
+        await bench.until_consumed(3)
         await let_in(bench.database, [related(history.plan_id, "ZZC01")])
         unknown = await client.get(f"{address}/contributions/{contribution_id}")
         assert (unknown.status_code, unknown.json()["code"]) == (404, "contribution-unknown")
         # Who read before it was there, and the organisation itself, do not count.
         assert (await client.get(address, headers=others)).status_code == 200
-        await bench.publish(*events[2:])
-        await bench.until_consumed(4)
+        await bench.publish(*events[3:])
+        await bench.until_consumed(5)
         assert (await client.get(address)).status_code == 200
         told = (await client.get(f"{address}/contributions/{contribution_id}")).json()
         assert (told["section"], told["entry_id"]) == ("goals", str(goal))
         assert [
             (one["type"], one["entry_version"], one["plan_version"]) for one in told["events"]
-        ] == [("careplan.goals.reworded.v1", 2, 3), ("careplan.goals.weighed.v1", 3, 4)]
+        ] == [("careplan.goals.reworded.v1", 2, 4), ("careplan.goals.weighed.v1", 3, 5)]
+        assert told["first_read"] is None
+        # Nor does who was shown another entry of the same section.
+        by_itself = await client.get(f"{address}/entries/{another}", headers=others)
+        assert by_itself.status_code == 200
+        told = (await client.get(f"{address}/contributions/{contribution_id}")).json()
         assert told["first_read"] is None
         refused = await client.get(f"{address}/contributions/{contribution_id}", headers=others)
         assert (refused.status_code, refused.json()["code"]) == (404, "contribution-unknown")
-        assert (await client.get(address, headers=others)).status_code == 200
+        assert (await client.get(f"{address}/entries/{goal}", headers=others)).status_code == 200
         told = (await client.get(f"{address}/contributions/{contribution_id}")).json()
         assert told["first_read"]["organisation"]["ods"] == "ZZC01"
         accesses = await bench.accesses()
-        read = [one for one in accesses if one["what"] == "plan"][-1]
+        read = [one for one in accesses if one["what"] == "entry"][-1]
         assert told["first_read"]["at"] == instant(read["at"])
         assert accesses[-1]["what"] == "contribution"
