@@ -40,5 +40,11 @@ def is_of_a_service(user: str) -> bool:
 
 
 def user_of_organisation(code: str) -> str:
-    """The user of an organisation: its code as its topics have it."""
-    return code.lower()
+    """The user of an organisation: its code as its topics have it.
+
+    Raises ``ValueError`` for a code that would make it one of those who may do everything.
+    """
+    user = code.lower()
+    if user in SUPER_USERS:
+        raise ValueError(f"no organisation can have the code {user}")
+    return user

@@ -1,5 +1,7 @@
 """What the broker is told follows from what the contracts say of each topic."""
 
+import pytest
+
 from shared.broker.declared import rights_of_organisation, rights_of_services
 from shared.broker.rights import READ, WRITE, Right
 from shared.contracts import discover
@@ -48,3 +50,9 @@ def test_an_organisation_has_three_rights() -> None:
         # The dot at its end keeps the groups of zzg017 out.
         Right("zzg01", "group", "zzg01.", READ, is_prefix=True),
     }
+
+
+@pytest.mark.parametrize("code", ["ADMIN", "broker"])
+def test_no_organisation_is_one_of_those_who_may_do_everything(code: str) -> None:
+    with pytest.raises(ValueError, match="no organisation can have the code"):
+        rights_of_organisation(code)
