@@ -158,6 +158,22 @@ async def test_a_retry_goes_the_way_of_the_first_time_and_doubles_nothing(goals:
     assert await goals.stored(given) == 1
 
 
+async def test_what_was_discarded_is_not_applied_by_a_retry(goals: Goals) -> None:
+    organisation = "zzl79"
+    given, other = [await unheard(goals, organisation) for _ in range(2)]
+    item, known = [await letter_of(goals, one) for one in (given, other)]
+    assert (await act(goals, item, "discard")).json()["state"] == "discarded"
+    await create_topics(goals.bench.servers, [goals.bench.topic(receipts_topic(organisation))])
+    await eventually(
+        lambda: act(goals, known, "retry"),
+        "the retry of another, which can be applied by now",
+        holds=lambda answer: answer.json()["state"] == "retried",
+    )
+    answer = await act(goals, item, "retry")
+    assert (answer.status_code, answer.json()["code"]) == (409, "dead-letter-not-held")
+    assert (await goals.stored(other), await goals.stored(given)) == (1, 0)
+
+
 async def test_what_still_cannot_be_read_stays_held_and_is_answered_once(goals: Goals) -> None:
     given = agree(content={"aim": "x"})
     await goals.bench.command(given, "ZZC01")
