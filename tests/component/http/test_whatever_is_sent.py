@@ -80,6 +80,8 @@ def _never_a_failure(send: Callable[[str, bytes], httpx.Response], made: Any, se
         assert told["code"]
 
 
+# The loop of this process goes on beside the thread, and its clients draw when they try again.
+@pytest.mark.filterwarnings("ignore:Do not use the `random` module inside strategies")
 async def test_no_body_whatever_makes_it_fail(goals: Goals) -> None:
     headers = {**goals.door.issuer.bearer(NURSE), "Content-Type": "application/json"}
 
