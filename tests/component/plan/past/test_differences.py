@@ -93,7 +93,7 @@ async def test_a_difference_is_told_by_entry_field_and_word(bench: Bench) -> Non
 
 
 async def test_every_difference_makes_the_one_plan_of_the_other(bench: Bench) -> None:
-    number, random = of_the_run(40)
+    number, random = of_the_run(25)
     store = plan_store("one")
     made = [one for one in histories(random, number) if one]
     await fold_directly(bench, store, [event for came in made for event in came], batch=400)

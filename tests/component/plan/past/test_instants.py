@@ -90,7 +90,7 @@ def must_be(view: PlanView | None, wanted: dict[str, Any], basis: str, at: datet
 
 
 async def test_every_instant_is_what_the_plainest_fold_says(bench: Bench) -> None:
-    number, random = of_the_run(40)
+    number, random = of_the_run(25)
     past, store = PastPlans(bench.database, MarksOfToday(bench.database)), plan_store("one")
     looked_at = 0
     for _ in range(0, number, AT_ONCE):
