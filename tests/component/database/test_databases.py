@@ -152,7 +152,8 @@ async def test_a_database_that_is_away_does_not_answer_and_does_again(postgres_u
     async with Database(postgres_url) as database:
         assert await database.is_answering()
         admin = await asyncpg.connect(postgres_url)
-        mine = "application_name = 'careplan-probe'"
+        # The services of other tests have theirs in databases of their own.
+        mine = "application_name = 'careplan-probe' AND datname = current_database()"
         ended = await admin.fetchval(
             f"SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE {mine}"  # noqa: S608
         )
