@@ -143,6 +143,8 @@ async def test_a_contribution_that_was_decided_before_the_sweep_is_not_stored_af
             return bool(
                 await database.pool.fetchval(
                     "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+                    " AND database ="
+                    " (SELECT oid FROM pg_database WHERE datname = current_database())"
                 )
             )
 

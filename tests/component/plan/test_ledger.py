@@ -27,7 +27,10 @@ async def test_nobody_could_have_seen_a_version_at_the_time_of_the_next(bench: B
     async with bench.database.pool.acquire() as holder, holder.transaction():
         await holder.execute("SELECT pg_advisory_xact_lock(7411)")
         folding = asyncio.create_task(fold_directly(bench, store, [history.opened()]))
-        waits = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+        waits = (
+            "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+            " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+        )
         await eventually(
             lambda: bench.database.pool.fetchval(waits), "the plan waits", holds=lambda n: n == 1
         )

@@ -22,6 +22,7 @@ READERS = 60
 WAITING = """
     SELECT count(*) FROM pg_locks
      WHERE locktype = 'advisory' AND objid = 7413 AND NOT granted
+       AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
 """
 
 
@@ -163,6 +164,7 @@ async def test_a_commit_that_is_cut_off_is_made_again_before_anything_is_shown(
             await blocker.execute(
                 "SELECT pg_terminate_backend(pid) FROM pg_locks"
                 " WHERE locktype = 'advisory' AND objid = 7413 AND NOT granted"
+                " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
             )
             await until_a_commit_waits(blocker)
             assert not reading.done()
