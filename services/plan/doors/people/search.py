@@ -47,7 +47,7 @@ _MOST: Final = 5
 _WORDS: Final[Mapping[Identifier, tuple[str, str]]] = {
     Identifier.NUMBER: ("An NHS, CHI or Health and Care number.", "9990000018"),
     Identifier.BORN: ("A day, as 1938-03-14.", "1938-03-14"),
-    Identifier.FAMILY: ("The family name, whole.", "Marlow-Synth"),
+    Identifier.FAMILY: ("The family name, whole.", "Example-Synth"),
     Identifier.POSTCODE: ("The postcode of an address, whole.", "ZZ99 3VZ"),
 }
 _TAKEN: Final = {
