@@ -113,6 +113,8 @@ class Rights:
 
     def _may(self, caller: Caller, asked: Asked, answer: httpx.Response) -> bool:
         """True where the caller may have such an answer at all."""
+        if asked.template.startswith("/v1/ops/dead-letters"):
+            return caller.is_proven and caller.role == "operator"
         if asked.service == "audit":
             return _may_ask_the_audit(caller, asked)
         return caller.is_proven and self._may_use_a_plan(caller, asked, answer)
