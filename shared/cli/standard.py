@@ -4,13 +4,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
-import httpx
 import orjson
 import typer
 
 from shared.cli import running_stack
+from shared.cli.asking import Stack, refuse
 from shared.cli.output import as_json, fail, table
-from shared.cli.token import Signer, professional
 from shared.ledger.names import id_in
 
 app = typer.Typer(
@@ -217,24 +216,9 @@ def _of_the_stack(
     include: str = "derived,authorship,findings",
     who: tuple[str, str, str] = ("ZZG01", "gp", "Dr A. Quill-Synth"),
 ) -> dict[str, Any]:
-    found = running_stack.read(stack_dir)
-    signer = Signer(found["issuer"]["iss"], Path(found["issuer"]["private_key"]))
-    token = signer.sign(professional(*who))
-    address = f"{found['services']['plan']['url']}/v1/plans/{plan_id}"
-    try:
-        answer = httpx.get(
-            address,
-            params={"include": include},
-            headers={"Authorization": f"Bearer {token}"},
-            timeout=10,
-            trust_env=False,
-        )
-    except httpx.HTTPError as error:
-        fail(f"the plan service does not answer ({type(error).__name__}).")
-    told: dict[str, Any] = answer.json()
-    if answer.status_code != httpx.codes.OK:
-        fail(f"{told.get('title', 'the plan cannot be read')}: {told.get('detail', '')}")
-    return told
+    answer = Stack(stack_dir, "", who).get("plan", f"/v1/plans/{plan_id}", include=include)
+    refuse(answer)
+    return answer.told
 
 
 def _in_a_file(path: str) -> dict[str, Any]:

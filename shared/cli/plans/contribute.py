@@ -7,10 +7,9 @@ from typing import Annotated, Any
 import orjson
 import typer
 
-from shared.cli import running_stack
+from shared.cli import asking, running_stack
+from shared.cli.asking import NAME, ORG, ROLE, Stack
 from shared.cli.output import as_json, fail
-from shared.cli.plans import asking
-from shared.cli.plans.asking import NAME, ORG, ROLE, Stack
 
 
 def contribute(

@@ -5,10 +5,9 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from shared.cli import running_stack
+from shared.cli import asking, running_stack
+from shared.cli.asking import NAME, ORG, ROLE, Stack, refuse
 from shared.cli.output import as_json, fail, table
-from shared.cli.plans import asking
-from shared.cli.plans.asking import NAME, ORG, ROLE, Stack, refuse
 from shared.ledger.names import id_in
 
 app = typer.Typer(no_args_is_help=True, help="Read a plan of the running stack.")

@@ -1,15 +1,14 @@
 """`careplan contribution`: how far a contribution has come, asked with the rights of who asks."""
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Annotated, Any, Final
 
 import httpx
 import typer
 
 from shared.cli import running_stack
+from shared.cli.asking import Stack, refuse
 from shared.cli.output import as_json, fail, table
-from shared.cli.token import Signer, system
 from shared.ledger.names import id_in
 
 app = typer.Typer(no_args_is_help=True, help="Follow a contribution.")
@@ -45,14 +44,10 @@ def where(
     """
     if id_in(contribution_id) is None:
         fail("The id of a contribution is a UUID in lower case.", 2)
-    stack = running_stack.read(stack_dir)
-    if not token:
-        if not org:
-            fail("Say who asks: --org CODE, or --token (CAREPLAN_TOKEN).", 2)
-        signer = Signer(stack["issuer"]["iss"], Path(stack["issuer"]["private_key"]))
-        token = signer.sign(system(org, "Development system"))
-    urls = {name: one["url"] for name, one in stack["services"].items()}
-    found = _Asking(urls, token).all_of(contribution_id, section.replace("-", "_"))
+    if not (token or org):
+        fail("Say who asks: --org CODE, or --token (CAREPLAN_TOKEN).", 2)
+    stack = Stack(stack_dir, token, (org, "", "Development system"))
+    found = _Asking(stack).all_of(contribution_id, section.replace("-", "_"))
     if found is None:
         fail("Nobody knows this contribution, or it is not yours.")
     if json:
@@ -62,11 +57,10 @@ def where(
 
 
 class _Asking:
-    """Asks services with one token."""
+    """Asks one service after the other."""
 
-    def __init__(self, urls: Mapping[str, str], token: str) -> None:
-        self._urls = urls
-        self._headers = {"Authorization": f"Bearer {token}"}
+    def __init__(self, stack: Stack) -> None:
+        self._stack = stack
 
     def all_of(self, contribution_id: str, section: str) -> dict[str, Any] | None:
         """What section, plan and audit know of it; ``None`` where none of them does."""
@@ -104,7 +98,7 @@ class _Asking:
         }
 
     def _receipt(self, contribution_id: str, section: str) -> dict[str, Any] | None:
-        sections = [name for name in self._urls if name not in _NO_SECTION]
+        sections = [name for name in self._stack.services if name not in _NO_SECTION]
         if section and section not in sections:
             fail(f"--section is one of {', '.join(sections)}.", 2)
         for name in [section] if section else sections:
@@ -115,24 +109,13 @@ class _Asking:
 
     def _ask(self, service: str, path: str) -> dict[str, Any] | None:
         """What a service says; ``None`` where it knows nothing, or nothing that is theirs."""
-        if service not in self._urls:
+        if service not in self._stack.services:
             return None
-        try:
-            answer = httpx.request(
-                "GET",
-                f"{self._urls[service]}/v1/{path}",
-                headers=self._headers,
-                timeout=10,
-                trust_env=False,
-            )
-            told: dict[str, Any] = answer.json()
-        except (httpx.HTTPError, ValueError) as error:
-            fail(f"{service} does not answer ({type(error).__name__}).")
-        if answer.status_code in (httpx.codes.NOT_FOUND, httpx.codes.FORBIDDEN):
+        answer = self._stack.get(service, f"/v1/{path}")
+        if answer.status in (httpx.codes.NOT_FOUND, httpx.codes.FORBIDDEN):
             return None
-        if answer.status_code != httpx.codes.OK:
-            fail(f"{service}: {told.get('title', 'refused')}. {told.get('detail', '')}")
-        return told
+        refuse(answer)
+        return answer.told
 
 
 def _refused(receipt: Mapping[str, Any] | None, record: Mapping[str, Any] | None) -> dict[str, Any]:

@@ -5,12 +5,11 @@ from getpass import getuser
 from pathlib import Path
 from typing import Annotated, Any, Final
 
-import httpx
 import typer
 
 from shared.cli import running_stack
+from shared.cli.asking import Stack, refuse
 from shared.cli.output import as_json, fail, table
-from shared.cli.token import Signer, professional
 from shared.ledger.names import id_in
 
 app = typer.Typer(no_args_is_help=True, help="Look at what could not be read, and settle it.")
@@ -137,10 +136,9 @@ def discard(
 class _Door:
     """The operators' door of one service."""
 
-    def __init__(self, service: str, url: str, token: str) -> None:
+    def __init__(self, stack: Stack, service: str) -> None:
+        self._stack = stack
         self.service = service
-        self._url = f"{url}/v1/ops/dead-letters"
-        self._headers = {"Authorization": f"Bearer {token}", "Ledger-Purpose": "support"}
 
     def all(self, asked: dict[str, str]) -> Iterator[dict[str, Any]]:
         """Every item, page by page."""
@@ -155,34 +153,26 @@ class _Door:
 
     def ask(self, method: str, path: str, **others: Any) -> dict[str, Any] | None:
         """What it answers; ``None`` for a letter that it does not have."""
-        try:
-            answer = httpx.request(
-                method,
-                self._url + path,
-                headers=self._headers,
-                timeout=30,
-                trust_env=False,
-                **others,
-            )
-            told: dict[str, Any] = answer.json()
-        except (httpx.HTTPError, ValueError) as error:
-            fail(f"{self.service} does not answer ({type(error).__name__}).")
-        is_there = answer.status_code == httpx.codes.OK
-        if not is_there and told.get("code") != "dead-letter-unknown":
-            fail(f"{self.service}: {told.get('title', 'refused')}. {told.get('detail', '')}")
-        return told if is_there else None
+        answer = self._stack.ask(
+            method,
+            self.service,
+            f"/v1/ops/dead-letters{path}",
+            headers={"Ledger-Purpose": "support"},
+            **others,
+        )
+        if answer.told.get("code") == "dead-letter-unknown":
+            return None
+        refuse(answer)
+        return answer.told
 
 
 def _doors(stack_dir: Path, token: str, service: str) -> list[_Door]:
-    found = running_stack.read(stack_dir)
-    services = {name: one["url"] for name, one in found["services"].items() if name != "viewer"}
+    stack = Stack(stack_dir, token, ("ZZG01", "operator", getuser()))
+    services = [name for name in stack.services if name != "viewer"]
     named = service.replace("-", "_")
     if named and named not in services:
         fail(f"--service is one of {', '.join(services)}.", 2)
-    if not token:
-        signer = Signer(found["issuer"]["iss"], Path(found["issuer"]["private_key"]))
-        token = signer.sign(professional("ZZG01", "operator", getuser()))
-    return [_Door(name, url, token) for name, url in services.items() if not named or name == named]
+    return [_Door(stack, name) for name in services if not named or name == named]
 
 
 def _ask_each(

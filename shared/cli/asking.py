@@ -59,16 +59,22 @@ class Stack:
             token = signer.sign(claims)
         self._headers = {"Authorization": f"Bearer {token}"}
 
+    @property
+    def services(self) -> list[str]:
+        """The names of those that run."""
+        return list(self.file["services"])
+
     def get(self, service: str, path: str, **params: str) -> Answer:
         """What a service answers; ends the command with one line where nobody answers."""
-        return self._ask("GET", service, path, params=params)
+        return self.ask("GET", service, path, params=params)
 
     def post(self, service: str, path: str, body: bytes, **headers: str) -> Answer:
         """The same for what is sent, in the bytes that came."""
         told = {"Content-Type": "application/json", **headers}
-        return self._ask("POST", service, path, content=body, headers=told)
+        return self.ask("POST", service, path, content=body, headers=told)
 
-    def _ask(self, method: str, service: str, path: str, **given: Any) -> Answer:
+    def ask(self, method: str, service: str, path: str, **given: Any) -> Answer:
+        """The same for any method, with whatever ``httpx.request`` takes."""
         # A section goes by its name on the wire, and its process by that of its package.
         found = self.file["services"].get(service.replace("-", "_"))
         if found is None:
