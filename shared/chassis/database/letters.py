@@ -36,16 +36,15 @@ class Letter(NamedTuple):
     is_whole: bool
 
 
-_TYPES: Final = (
-    *("uuid", "bigint", "text", "text", "uuid", "integer", "bigint", "bigint", "text", "uuid"),
-    *("uuid", "text", "text", "text", "bigint", "integer", "boolean", "boolean"),
-)
-_INSERT: Final = f"""
+_INSERT: Final = """
 INSERT INTO dead_letter (dead_letter_id, position, consumer, topic, topic_id, partition, offset_,
                          sent_ms, organisation, plan_id, contribution_id, type, code, reason, size,
                          headers_came, is_null, is_whole)
-SELECT * FROM unnest({", ".join(f"${n}::{type_}[]" for n, type_ in enumerate(_TYPES, 1))})
-"""  # noqa: S608 - of our own constants
+SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::text[], $4::text[], $5::uuid[], $6::integer[],
+                     $7::bigint[], $8::bigint[], $9::text[], $10::uuid[], $11::uuid[], $12::text[],
+                     $13::text[], $14::text[], $15::bigint[], $16::integer[], $17::boolean[],
+                     $18::boolean[])
+"""
 
 
 async def append_letters(connection: Connection, letters: Iterable[tuple[int, Letter]]) -> None:

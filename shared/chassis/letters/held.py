@@ -15,29 +15,24 @@ RETURNED: Final = "returned"
 DISCARDED: Final = "discarded"
 STATES: Final = (HELD, RETRIED, RETURNED, DISCARDED)
 
-_ITEM: Final = """
-d.dead_letter_id, d.position, d.at, d.consumer, d.topic, d.topic_id, d.partition, d.offset_,
-d.sent_ms, d.organisation, d.plan_id, d.contribution_id, d.type, d.code, d.reason, d.size,
-d.headers_came, d.is_null, d.is_whole, d.state, d.settled_at
-"""
-_PAGE: Final = f"""
-SELECT {_ITEM} FROM dead_letter d
+_PAGE: Final = """
+SELECT d.* FROM dead_letter d
  WHERE ($1::text IS NULL OR d.state = $1) AND ($2::text IS NULL OR d.organisation = $2)
    AND d.position > $3
  ORDER BY d.position LIMIT $4
-"""  # noqa: S608 - of our own constants
-_ONE: Final = f"""
-SELECT {_ITEM}, o.key, o.headers, o.value
+"""
+_ONE: Final = """
+SELECT d.*, o.key, o.headers, o.value
   FROM dead_letter d JOIN outgoing o USING (position) WHERE d.dead_letter_id = $1
-"""  # noqa: S608
+"""
 _LOCK: Final = "SELECT state FROM dead_letter WHERE dead_letter_id = $1 FOR UPDATE"
-_SETTLE: Final = f"""
+_SETTLE: Final = """
 UPDATE dead_letter d SET state = $2, settled_at = clock_timestamp()
- WHERE d.dead_letter_id = $1 RETURNING {_ITEM}
-"""  # noqa: S608
-_SAY: Final = f"""
-UPDATE dead_letter d SET code = $2, reason = $3 WHERE d.dead_letter_id = $1 RETURNING {_ITEM}
-"""  # noqa: S608
+ WHERE d.dead_letter_id = $1 RETURNING d.*
+"""
+_SAY: Final = """
+UPDATE dead_letter d SET code = $2, reason = $3 WHERE d.dead_letter_id = $1 RETURNING d.*
+"""
 
 
 @dataclass(frozen=True)
