@@ -144,10 +144,12 @@ async def rebuild(
             if switch and not report.differing:
                 await making.switch()
         finally:
+            # What a lost connection leaves behind, the next attempt drops.
             with suppress(asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
                 await making.drop_what_is_not_live()
         return report
     finally:
+        # The lock of a lost connection is gone with it.
         with suppress(asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
             await connection.execute("SELECT pg_advisory_unlock($1)", _LOCK)
 
@@ -269,7 +271,7 @@ class _Making:
     async def _changed(self) -> list[UUID]:
         rows = await self._connection.fetch(
             f"""SELECT plan_id FROM plan LEFT JOIN {self._report.made}.plan made USING (plan_id)
-                 WHERE made.revision IS DISTINCT FROM plan.revision"""  # noqa: S608 - a name of ours
+                 WHERE made.revision IS DISTINCT FROM plan.revision"""  # noqa: S608 - the name is as _SCHEMA says
         )
         return [row["plan_id"] for row in rows]
 
@@ -288,7 +290,7 @@ class _Making:
                     return
                 readers_began = monotonic()
                 await connection.execute(  # from here to the commit readers wait too
-                    f"CREATE OR REPLACE VIEW plan AS SELECT {listed} FROM {report.made}.plan"  # noqa: S608 - a name of ours
+                    f"CREATE OR REPLACE VIEW plan AS SELECT {listed} FROM {report.made}.plan"  # noqa: S608 - the name is as _SCHEMA says
                 )
             report.is_switched = True
         finally:  # they waited for one that was given up as well
@@ -312,7 +314,7 @@ class _Making:
         if not keep or not made.rows:
             return
         await connection.execute(
-            f"DELETE FROM {report.made}.plan WHERE plan_id = ANY($1)",  # noqa: S608 - a name of ours
+            f"DELETE FROM {report.made}.plan WHERE plan_id = ANY($1)",  # noqa: S608 - the name is as _SCHEMA says
             plan_ids,
         )
         await connection.copy_records_to_table(

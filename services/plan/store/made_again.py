@@ -35,7 +35,7 @@ _NAMED_ONLY: Final[tuple[Any, ...]] = (
     [],
 )
 _ROWS_AT_A_TIME: Final = 1_000
-_LIVE: Final = f"SELECT {', '.join(COLUMNS)} FROM plan WHERE plan_id = ANY($1)"  # noqa: S608 - our own words
+_LIVE: Final = f"SELECT {', '.join(COLUMNS)} FROM plan WHERE plan_id = ANY($1)"  # noqa: S608 - COLUMNS is a constant
 _EVENTS: Final = """
     SELECT plan_id, section, position, event FROM ledger.plan_ledger
      WHERE plan_id = ANY($1) ORDER BY plan_id, plan_version

@@ -50,7 +50,7 @@ _WHOLE: Final = f"""
                    CASE l.entry_type WHEN '{_COMMENT}' THEN 'commented' ELSE l.change END AS change
               {_LAST} AND NOT {_KEY}) counted
      GROUP BY "by", section, month, change
-"""  # noqa: S608 - our own words
+"""  # noqa: S608 - of the constants above alone
 _HIDDEN: Final = f"SELECT count(*) {_LAST} AND {_KEY}"
 _PARTLY: Final = f"""
     SELECT l.plan_version, l.section, l.entry_id, l.entry_type, l.contribution_id, l.change,
@@ -59,7 +59,7 @@ _PARTLY: Final = f"""
       FROM ledger.plan_ledger l
      WHERE l.plan_id = $1 AND l.plan_version <= $2 AND {_KEY} AND l.plan_version > $6::bigint
      ORDER BY l.plan_version LIMIT {_PAGE}
-"""  # noqa: S608 - our own words
+"""  # noqa: S608 - of the constants above alone
 
 _Key = tuple[bool, str, str, str]
 """Whether it is a person's, the code of the organisation or the kind, the month, the section."""
