@@ -82,14 +82,17 @@ def access_routes(
 ) -> APIRouter:
     """``GET /v1/audit/plans/{plan_id}/accesses`` and ``GET /v1/audit/me/accesses``."""
     router = APIRouter(tags=["audit"])
-    Caller = Annotated[Contributor, Depends(identity)]  # noqa: N806 - a type
 
-    async def officer(plan_id: str, request: Request, contributor: Caller) -> Asked:
+    async def officer(
+        plan_id: str, request: Request, contributor: Annotated[Contributor, Depends(identity)]
+    ) -> Asked:
         return await questions.permitted(
             Action.READ_AUDIT, What.ACCESSES, request, contributor, _NAMES, id_in(plan_id)
         )
 
-    async def oneself(request: Request, contributor: Caller) -> Asked:
+    async def oneself(
+        request: Request, contributor: Annotated[Contributor, Depends(identity)]
+    ) -> Asked:
         plan_id = contributor.plan_id
         return await questions.permitted(
             Action.READ_OWN_ACCESSES, What.ACCESSES, request, contributor, _OWN_NAMES, plan_id

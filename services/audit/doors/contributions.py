@@ -57,11 +57,12 @@ def contribution_routes(
 ) -> APIRouter:
     """``GET /v1/audit/contributions/{contribution_id}``, for whoever contributed it."""
     router = APIRouter(tags=["audit"])
-    Caller = Annotated[Contributor, Depends(identity)]  # noqa: N806 - a type
 
     @router.get("/v1/audit/contributions/{contribution_id}", responses=_ANSWERED)
     async def audited_contribution(
-        contribution_id: str, request: Request, contributor: Caller
+        contribution_id: str,
+        request: Request,
+        contributor: Annotated[Contributor, Depends(identity)],
     ) -> Response:
         """Where the audit log has what came of a contribution, for whoever contributed it."""
         judge_parameters(request)

@@ -61,10 +61,11 @@ def override_routes(
 ) -> APIRouter:
     """``GET /v1/audit/overrides``, and ``POST`` with ``:review`` behind the id of one."""
     router = APIRouter(prefix="/v1/audit/overrides", tags=["audit"])
-    Caller = Annotated[Contributor, Depends(identity)]  # noqa: N806 - a type
     reader = questions.reader(identity, What.OVERRIDES, _NAMES)
 
-    async def reviewer(request: Request, contributor: Caller) -> Asked:
+    async def reviewer(
+        request: Request, contributor: Annotated[Contributor, Depends(identity)]
+    ) -> Asked:
         return await questions.permitted(
             Action.REVIEW_OVERRIDE, What.OVERRIDES, request, contributor, ()
         )

@@ -114,10 +114,11 @@ def plan_routes(
     plans = CurrentPlans(database)
     past_view = partial(_past_view, past, plans)
     router = APIRouter(tags=["plans"])
-    Caller = Annotated[Contributor, Depends(identity)]  # noqa: N806 - a type
 
     @router.get("/v1/plans/{plan_id}", openapi_extra=_OF_A_PLAN, responses=_PLAN_ANSWERED)
-    async def current_plan(plan_id: str, request: Request, contributor: Caller) -> Response:
+    async def current_plan(
+        plan_id: str, request: Request, contributor: Annotated[Contributor, Depends(identity)]
+    ) -> Response:
         """The plan as it stands, at least as new as ``Ledger-Min-Position`` asks, or as it was."""
         reading = await readers.permitted(
             _kind_of(request), plan_id, request, contributor, _WHICH, repeatable=_SHOWN
@@ -138,7 +139,9 @@ def plan_routes(
     @router.get(
         "/v1/plans/{plan_id}/versions", openapi_extra=_OF_A_LIST, responses=_VERSIONS_ANSWERED
     )
-    async def versions(plan_id: str, request: Request, contributor: Caller) -> Response:
+    async def versions(
+        plan_id: str, request: Request, contributor: Annotated[Contributor, Depends(identity)]
+    ) -> Response:
         """The versions of the plan, newest first."""
         reading = await readers.permitted(What.VERSIONS, plan_id, request, contributor, _PAGE)
         async with readers.answering(reading):
@@ -152,7 +155,10 @@ def plan_routes(
         responses=_PAST_PLAN_ANSWERED,
     )
     async def past_plan(
-        plan_id: str, version: str, request: Request, contributor: Caller
+        plan_id: str,
+        version: str,
+        request: Request,
+        contributor: Annotated[Contributor, Depends(identity)],
     ) -> Response:
         """The plan of that version."""
         reading = await readers.permitted(
@@ -169,7 +175,9 @@ def plan_routes(
     @router.get(
         "/v1/plans/{plan_id}/history", openapi_extra=_OF_A_LIST, responses=_HISTORY_ANSWERED
     )
-    async def history(plan_id: str, request: Request, contributor: Caller) -> Response:
+    async def history(
+        plan_id: str, request: Request, contributor: Annotated[Contributor, Depends(identity)]
+    ) -> Response:
         """The contributions to the plan, newest first."""
         reading = await readers.permitted(What.HISTORY, plan_id, request, contributor, _PAGE)
         async with readers.answering(reading):

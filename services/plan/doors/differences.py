@@ -74,10 +74,11 @@ def difference_routes(
     marks, plans = MarksOfToday(database), CurrentPlans(database)
     past, who = PastPlans(database, marks), WhoSaid(database)
     router = APIRouter(tags=["plans"])
-    Caller = Annotated[Contributor, Depends(identity)]  # noqa: N806 - a type
 
     @router.get("/v1/plans/{plan_id}/diff", openapi_extra=_OF_A_DIFFERENCE, responses=_ANSWERED)
-    async def difference(plan_id: str, request: Request, contributor: Caller) -> Response:
+    async def difference(
+        plan_id: str, request: Request, contributor: Annotated[Contributor, Depends(identity)]
+    ) -> Response:
         """What differs between two versions, or between two instants of what was recorded.
 
         With `Accept: application/json-patch+json` the RFC 6902 patch that makes of the one plan

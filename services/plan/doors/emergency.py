@@ -34,14 +34,15 @@ def emergency_routes(
 ) -> APIRouter:
     """``GET /v1/plans/{plan_id}/emergency``."""
     router = APIRouter(tags=["plans"])
-    Caller = Annotated[Contributor, Depends(identity)]  # noqa: N806 - a type
 
     @router.get(
         "/v1/plans/{plan_id}/emergency",
         openapi_extra={"parameters": [*OF_A_READER]},
         responses=_ANSWERED,
     )
-    async def emergency(plan_id: str, request: Request, contributor: Caller) -> Response:
+    async def emergency(
+        plan_id: str, request: Request, contributor: Annotated[Contributor, Depends(identity)]
+    ) -> Response:
         """The fields that the contracts mark for an emergency, with who said each of them.
 
         A professional without a live relationship, or against an objection, is shown them for the

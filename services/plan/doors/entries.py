@@ -69,14 +69,18 @@ def entry_routes(
     marks, plans = MarksOfToday(database), CurrentPlans(database)
     past, entries = PastPlans(database, marks), Entries(database)
     router = APIRouter(tags=["plans"])
-    Caller = Annotated[Contributor, Depends(identity)]  # noqa: N806 - a type
 
     @router.get(
         "/v1/plans/{plan_id}/entries/{entry_id}",
         openapi_extra=_OF_AN_ENTRY,
         responses=_ENTRY_ANSWERED,
     )
-    async def entry(plan_id: str, entry_id: str, request: Request, contributor: Caller) -> Response:
+    async def entry(
+        plan_id: str,
+        entry_id: str,
+        request: Request,
+        contributor: Annotated[Contributor, Depends(identity)],
+    ) -> Response:
         """One entry, withdrawn or not, with who said what of it: as it is, or as it was."""
         reading = await readers.permitted(
             What.ENTRY, plan_id, request, contributor, _ENTRY, repeatable=()
@@ -109,7 +113,6 @@ def entry_history_routes(
     marks, plans = MarksOfToday(database), CurrentPlans(database)
     entries = Entries(database)
     router = APIRouter(tags=["plans"])
-    Caller = Annotated[Contributor, Depends(identity)]  # noqa: N806 - a type
 
     @router.get(
         "/v1/plans/{plan_id}/entries/{entry_id}/history",
@@ -117,7 +120,10 @@ def entry_history_routes(
         responses=_HISTORY_ANSWERED,
     )
     async def entry_history(
-        plan_id: str, entry_id: str, request: Request, contributor: Caller
+        plan_id: str,
+        entry_id: str,
+        request: Request,
+        contributor: Annotated[Contributor, Depends(identity)],
     ) -> Response:
         """Every event of an entry, newest first: who said what, for whom and why."""
         reading = await readers.permitted(

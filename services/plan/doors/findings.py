@@ -59,10 +59,11 @@ def findings_routes(
     """``GET /v1/plans/{plan_id}/findings``."""
     plans = CurrentPlans(database)
     router = APIRouter(tags=["plans"])
-    Caller = Annotated[Contributor, Depends(identity)]  # noqa: N806 - a type
 
     @router.get("/v1/plans/{plan_id}/findings", openapi_extra=_OF_FINDINGS, responses=_ANSWERED)
-    async def plan_findings(plan_id: str, request: Request, contributor: Caller) -> Response:
+    async def plan_findings(
+        plan_id: str, request: Request, contributor: Annotated[Contributor, Depends(identity)]
+    ) -> Response:
         """What the plan says about itself, oldest first: now, or in one of its versions."""
         reading = await readers.permitted(
             What.FINDINGS, plan_id, request, contributor, _NAMES, repeatable={"code"}

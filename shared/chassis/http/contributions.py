@@ -79,10 +79,11 @@ def contribution_routes(
     ``:validate`` is a look into plans that leaves no contribution: ``per_caller`` limits it.
     """
     router = APIRouter(tags=["contributions"])
-    Caller = Annotated[Contributor, Depends(identity)]  # noqa: N806 - a type
 
     @router.post(CONTRIBUTIONS, status_code=201, openapi_extra=_MAY_NAME_A_VERSION)
-    async def contribute(request: Request, contributor: Caller) -> Response:
+    async def contribute(
+        request: Request, contributor: Annotated[Contributor, Depends(identity)]
+    ) -> Response:
         """Take one contribution, or a batch of up to 100, and answer after the commit."""
         judge_parameters(request)
         given = _one_or_many(await read_body(request))
@@ -97,7 +98,9 @@ def contribution_routes(
         responses=_MAY_BE_TOO_OFTEN,
         openapi_extra=_MAY_NAME_A_VERSION,
     )
-    async def validate(request: Request, contributor: Caller) -> Response:
+    async def validate(
+        request: Request, contributor: Annotated[Contributor, Depends(identity)]
+    ) -> Response:
         """The receipt that a contribution would get: a look, which is recorded, and no more."""
         left = per_caller.count(contributor)
         judge_parameters(request)
@@ -111,7 +114,11 @@ def contribution_routes(
         )
 
     @router.get("/v1/contributions/{contribution_id}")
-    async def receipt(contribution_id: str, request: Request, contributor: Caller) -> Response:
+    async def receipt(
+        contribution_id: str,
+        request: Request,
+        contributor: Annotated[Contributor, Depends(identity)],
+    ) -> Response:
         """The kept receipt, for whoever contributed it."""
         judge_parameters(request)
         asked = id_in(contribution_id)

@@ -68,14 +68,15 @@ def media_routes(
 ) -> APIRouter:
     """``POST /v1/media`` and ``GET /v1/media/{sha256}``, for a section whose entries name files."""
     router = APIRouter(tags=["media"])
-    Caller = Annotated[Contributor, Depends(identity)]  # noqa: N806 - a type
     who = who_may_store(store.section)
     section = store.section.wire_name
     restricting = frozenset(settings.restricting_labels)
     showing = Showing(keeping.rows, store, access)
 
     @router.post(MEDIA, status_code=201, openapi_extra=FILE_TAKEN)
-    async def take(request: Request, contributor: Caller) -> Response:
+    async def take(
+        request: Request, contributor: Annotated[Contributor, Depends(identity)]
+    ) -> Response:
         """Take a file that a contribution is going to name."""
         plan_id = id_in(request.query_params.get("plan_id"))
         facts = Facts(settings.roles, plan_id=plan_id, who=who, section=section)
@@ -109,7 +110,9 @@ def media_routes(
     given = {**FILE_GIVEN, "parameters": [*FILE_GIVEN["parameters"], *OF_A_READ]}
 
     @router.get(MEDIA + "/{sha256}", response_class=Response, openapi_extra=given)
-    async def give(sha256: str, request: Request, contributor: Caller) -> Response:
+    async def give(
+        sha256: str, request: Request, contributor: Annotated[Contributor, Depends(identity)]
+    ) -> Response:
         """Give a file, or a part of it, to whoever may see an entry that names it.
 
         In an emergency a professional is given what the emergency view names, and nothing else,

@@ -144,7 +144,6 @@ def dead_letter_routes(
 ) -> APIRouter:
     """``/v1/ops/dead-letters``, for operators of the ledger with the purpose ``support``."""
     router = APIRouter(tags=["operations"])
-    Caller = Annotated[Contributor, Depends(identity)]  # noqa: N806 - a type
 
     async def permitted(
         what: What, request: Request, contributor: Contributor, names: Collection[str] = ()
@@ -168,7 +167,9 @@ def dead_letter_routes(
         openapi_extra={"parameters": [*_OF_THE_LIST, *OF_A_READ]},
         responses=_LISTED,
     )
-    async def dead_letters(request: Request, contributor: Caller) -> Response:
+    async def dead_letters(
+        request: Request, contributor: Annotated[Contributor, Depends(identity)]
+    ) -> Response:
         """What the consumers of this service could not read or apply, oldest first."""
         names = described_names(*_OF_THE_LIST)
         asked = await permitted(What.DEAD_LETTERS, request, contributor, names)
@@ -187,7 +188,11 @@ def dead_letter_routes(
         openapi_extra={"parameters": [_LEVEL, *OF_A_READ]},
         responses=_SHOWN,
     )
-    async def dead_letter(dead_letter_id: str, request: Request, contributor: Caller) -> Response:
+    async def dead_letter(
+        dead_letter_id: str,
+        request: Request,
+        contributor: Annotated[Contributor, Depends(identity)],
+    ) -> Response:
         """One of them, masked unless more is asked for."""
         given = request.query_params.get("level")
         is_more = given in (Level.LIMITED, Level.FULL)
@@ -206,7 +211,11 @@ def dead_letter_routes(
     def act(name: str, what: What, do: Any) -> None:
         """One of the acts, as a route."""
 
-        async def acting(dead_letter_id: str, request: Request, contributor: Caller) -> Response:
+        async def acting(
+            dead_letter_id: str,
+            request: Request,
+            contributor: Annotated[Contributor, Depends(identity)],
+        ) -> Response:
             asked = await permitted(what, request, contributor)
             reason = _reason_in(read(await read_body(request)))
             held = await tending.must_find(id_in(dead_letter_id))

@@ -111,10 +111,11 @@ def contribution_counts_routes(
 ) -> APIRouter:
     """``GET /v1/plans/{plan_id}/contributions``."""
     router = APIRouter(tags=["plans"])
-    Caller = Annotated[Contributor, Depends(identity)]  # noqa: N806 - a type
 
     @router.get("/v1/plans/{plan_id}/contributions", openapi_extra=_PARAMETERS, responses=_ANSWERED)
-    async def contributions(plan_id: str, request: Request, contributor: Caller) -> Response:
+    async def contributions(
+        plan_id: str, request: Request, contributor: Annotated[Contributor, Depends(identity)]
+    ) -> Response:
         """How many contributions there are to the plan; the list itself is its history."""
         reading = await readers.permitted(
             What.CONTRIBUTIONS, plan_id, request, contributor, _NAMES, repeatable={"group_by"}

@@ -86,7 +86,6 @@ def contribution_routes(
     """``GET /v1/plans/{plan_id}/contributions/{contribution_id}``, for whoever contributed it."""
     history = History(database, MarksOfToday(database))
     router = APIRouter(tags=["plans"])
-    Caller = Annotated[Contributor, Depends(identity)]  # noqa: N806 - a type
 
     @router.get(
         "/v1/plans/{plan_id}/contributions/{contribution_id}",
@@ -94,7 +93,10 @@ def contribution_routes(
         responses=_ANSWERED,
     )
     async def contribution_on_the_plan(
-        plan_id: str, contribution_id: str, request: Request, contributor: Caller
+        plan_id: str,
+        contribution_id: str,
+        request: Request,
+        contributor: Annotated[Contributor, Depends(identity)],
     ) -> Response:
         """Which versions of the plan it made, since when, and who was shown them first."""
         reading = await readers.permitted(What.CONTRIBUTION, plan_id, request, contributor)

@@ -105,7 +105,6 @@ def people_routes(
 ) -> APIRouter:
     """``POST /v1/people:search``."""
     router = APIRouter(tags=["plans"])
-    Caller = Annotated[Contributor, Depends(identity)]  # noqa: N806 - a type
     each = PerCaller(settings.searches_a_minute)
     together = PerCaller(settings.searches_a_minute_together, together=True)
     restricting = frozenset(settings.restricting_labels)
@@ -118,7 +117,9 @@ def people_routes(
         },
         responses=_ANSWERED,
     )
-    async def search(request: Request, contributor: Caller) -> Response:
+    async def search(
+        request: Request, contributor: Annotated[Contributor, Depends(identity)]
+    ) -> Response:
         """Find the plan of a person by two identifiers or more, one of them a number or a birthday.
 
         All of them have to be right: where one is not, the answer is that of a person who has no

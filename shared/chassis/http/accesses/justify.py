@@ -29,7 +29,6 @@ _ANSWERED: Final[Answers] = {201: answered("Kept.", Justified, "Ledger-Access-Id
 def justification_routes(accesses: AccessRecords, identity: Identity) -> APIRouter:
     """``POST /v1/accesses/{access_id}:justify``, for whoever used an override."""
     router = APIRouter(tags=["accesses"])
-    Caller = Annotated[Contributor, Depends(identity)]  # noqa: N806 - a type
 
     @router.post(
         "/v1/accesses/{access_id}:justify",
@@ -37,7 +36,9 @@ def justification_routes(accesses: AccessRecords, identity: Identity) -> APIRout
         openapi_extra={"requestBody": described_reasons("basis", BASES)},
         responses=_ANSWERED,
     )
-    async def justify(access_id: str, request: Request, contributor: Caller) -> Response:
+    async def justify(
+        access_id: str, request: Request, contributor: Annotated[Contributor, Depends(identity)]
+    ) -> Response:
         """Say within a day why the override was used; once, by whoever used it."""
         judge_parameters(request)
         basis, text = await reasons_of(request, "basis", BASES)
