@@ -11,7 +11,7 @@ from shared.contracts.catalogue.published import Published
 from shared.contracts.catalogue.site import write
 from shared.contracts.generate import CONTRACTS
 from tests.browser.axe import broken_rules
-from tests.browser.visits import is_complaint
+from tests.browser.visits import watched
 
 pytestmark = pytest.mark.browser
 
@@ -45,29 +45,9 @@ def opened(
     chromium: Browser, path: Path, *, width: int = 1100, scripts: bool = True
 ) -> Iterator[Page]:
     """A page that is a file; whatever it asks of a network fails the test."""
-    context = chromium.new_context(
-        viewport={"width": width, "height": 900}, java_script_enabled=scripts
-    )
-    elsewhere: list[str] = []
-    complaints: list[str] = []
-    try:
-        page = context.new_page()
-        page.on(
-            "request",
-            lambda asked: (
-                None if asked.url.startswith(("file:", "data:")) else elsewhere.append(asked.url)
-            ),
-        )
-        page.on(
-            "console",
-            lambda said: complaints.append(said.text) if is_complaint(said) else None,
-        )
+    with watched(chromium, "file:", "data:", width=width, scripts=scripts) as page:
         page.goto(path.as_uri())
         yield page
-        assert not elsewhere
-        assert not complaints
-    finally:
-        context.close()
 
 
 @pytest.mark.parametrize("width", [320, 1100])

@@ -15,6 +15,33 @@ def is_complaint(said: ConsoleMessage) -> bool:
 
 
 @contextmanager
+def watched(
+    chromium: Browser, *own: str, width: int, height: int = 900, scripts: bool = True
+) -> Iterator[Page]:
+    """A page that may ask only addresses that begin as its own, and may not complain."""
+    context = chromium.new_context(
+        viewport={"width": width, "height": height}, java_script_enabled=scripts
+    )
+    elsewhere: list[str] = []
+    complaints: list[str] = []
+    try:
+        page = context.new_page()
+        page.on(
+            "request",
+            lambda asked: None if asked.url.startswith(own) else elsewhere.append(asked.url),
+        )
+        page.on(
+            "console",
+            lambda said: complaints.append(said.text) if is_complaint(said) else None,
+        )
+        yield page
+        assert not elsewhere, "a page asks only whom it came from"
+        assert not complaints, "the browser has nothing to complain of"
+    finally:
+        context.close()
+
+
+@contextmanager
 def visit(
     chromium: Browser,
     address: str,
@@ -25,23 +52,7 @@ def visit(
     scripts: bool = True,
 ) -> Iterator[Page]:
     """A page whose reader has signed in; whatever it asks of another site fails the test."""
-    context = chromium.new_context(
-        viewport={"width": width, "height": height}, java_script_enabled=scripts
-    )
-    elsewhere: list[str] = []
-    complaints: list[str] = []
-    try:
-        page = context.new_page()
-        page.on(
-            "request",
-            lambda request: (
-                None if request.url.startswith(address) else elsewhere.append(request.url)
-            ),
-        )
-        page.on(
-            "console",
-            lambda said: complaints.append(said.text) if is_complaint(said) else None,
-        )
+    with watched(chromium, address, width=width, height=height, scripts=scripts) as page:
         page.goto(f"{address}/sign-in")
         if who:
             button = page.locator(f'form:has(input[value="{who}"]) button')
@@ -49,7 +60,3 @@ def visit(
                 page.locator("details", has=button).locator("summary").click()
             button.click()
         yield page
-        assert not elsewhere, "a page asks only whom it came from"
-        assert not complaints, "the browser has nothing to complain of"
-    finally:
-        context.close()
