@@ -81,9 +81,7 @@ async def from_kafka(servers: Servers, seconds: float) -> Sample:
         async with Database(made.url, size=8) as database:
             watched = _Watched(settings)
             used = Used(Processes({"plan": os.getpid(), "postgres": servers.pids["postgres"]}))
-            async with watched.consumer(database, settings):
-                done = partial(watched.has_consumed, events)
-                await eventually(done, "all was folded", within=120, holds=bool)
+            await watched.consume(database, settings, events)
             told = used.microseconds(events)
             shown = await database.pool.fetchval("SELECT sum(version) FROM plan")
             listed = await database.pool.fetchval("SELECT count(*) FROM ledger.plan_ledger")
@@ -101,9 +99,7 @@ async def made_again(servers: Servers, seconds: float) -> Sample:
         await publish(settings, messages)
         async with Database(made.url, size=8) as database:
             watched = _Watched(settings)
-            async with watched.consumer(database, settings):
-                done = partial(watched.has_consumed, events)
-                await eventually(done, "all was folded", within=120, holds=bool)
+            await watched.consume(database, settings, events)
         await servers.checkpoint()
         connection = await asyncpg.connect(made.owner_url)
         try:
@@ -136,14 +132,10 @@ async def beside_a_long_plan(servers: Servers, seconds: float) -> Sample:
     async with fresh_plan(servers) as (settings, made), Database(made.url, size=8) as database:
         await publish(settings, before)
         first = _Watched(settings)
-        async with first.consumer(database, settings):
-            done = partial(first.has_consumed, len(before))
-            await eventually(done, "the long plan was folded", within=120, holds=bool)
+        await first.consume(database, settings, len(before))
         await publish(settings, messages)
         watched = _Watched(settings)
-        async with watched.consumer(database, settings):
-            done = partial(watched.has_consumed, len(messages))
-            await eventually(done, "all was folded", within=120, holds=bool)
+        await watched.consume(database, settings, len(messages))
         shown = await database.pool.fetchval("SELECT sum(version) FROM plan")
         longest = await database.pool.fetchval("SELECT max(version) FROM plan")
     must_be("events in the plans", shown, len(before) + len(messages))
@@ -282,6 +274,12 @@ class _Watched:
     def has_consumed(self, records: int) -> bool:
         """Whether so many were folded and committed."""
         return self.consumed >= records
+
+    async def consume(self, database: Database, settings: Settings, records: int) -> None:
+        """Run until so many were folded and committed."""
+        async with self.consumer(database, settings):
+            done = partial(self.has_consumed, records)
+            await eventually(done, "all was folded", within=120, holds=bool)
 
     async def next_batch(self) -> None:
         """Until the next commit."""

@@ -1,7 +1,6 @@
 """The sections that contributions are made to."""
 
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
 
 import pytest
 import pytest_asyncio
@@ -9,7 +8,7 @@ import pytest_asyncio
 from services.goals.section import SECTION as GOALS
 from services.person.section import SECTION as PERSON
 from shared.testing.service import Bench, bench_of
-from tests.component.contribute.running import Running
+from tests.component.contribute.running import Running, section_running
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
@@ -32,8 +31,5 @@ async def person(
     postgres_url: str, kafka_servers: str, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[Running]:
     folder = tmp_path_factory.mktemp("contributions-person")
-    async with AsyncExitStack() as opened:
-        bench = await opened.enter_async_context(
-            bench_of(PERSON, postgres_url, kafka_servers, folder)
-        )
-        yield Running(bench, await opened.enter_async_context(bench.running()))
+    async with section_running(PERSON, postgres_url, kafka_servers, folder) as it:
+        yield it

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TypeVar
 from uuid import UUID, uuid4
 
@@ -14,10 +15,10 @@ from shared.chassis.policy.access_copy import access_copy
 from shared.chassis.policy.plan_states import PlanStates
 from shared.chassis.store.event_store import EventStore
 from shared.chassis.store.rows import appends
-from shared.ledger import Contributor, Organisation
+from shared.ledger import Contributor, Organisation, Section
 from shared.ledger.topics import events_topic
 from shared.testing.events import History, headers_of, value_of
-from shared.testing.service import Bench, Door, contribution, works_for
+from shared.testing.service import Bench, Door, bench_of, contribution, works_for
 
 AGREE = "careplan.goals.commands.agree.v1"
 REWORD = "careplan.goals.commands.reword.v1"
@@ -58,6 +59,18 @@ class Running:
             str(history.plan_id).encode(),
             headers=headers_of(event),
         )
+
+
+@asynccontextmanager
+async def section_running(
+    section: Section, postgres_url: str, kafka_servers: str, folder: Path
+) -> AsyncIterator[Running]:
+    """A section with a bench of its own, until the end."""
+    async with (
+        bench_of(section, postgres_url, kafka_servers, folder) as bench,
+        bench.running() as door,
+    ):
+        yield Running(bench, door)
 
 
 @asynccontextmanager

@@ -15,8 +15,8 @@ from shared.chassis.database.database import Database
 from shared.chassis.policy.access_copy import AccessCopy
 from shared.ledger import Contributor, RecordedEvent, instant
 from shared.testing.events import History
-from shared.testing.service import bench_of, contribution, works_for
-from tests.component.contribute.running import SAID, SYSTEM, Running, a_plan
+from shared.testing.service import contribution, works_for
+from tests.component.contribute.running import SAID, SYSTEM, Running, a_plan, section_running
 
 pytestmark = [pytest.mark.component, pytest.mark.asyncio(loop_scope="session")]
 
@@ -36,11 +36,8 @@ async def care_team(
     postgres_url: str, kafka_servers: str, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[Running]:
     folder = tmp_path_factory.mktemp("contributions-care-team")
-    async with (
-        bench_of(CARE_TEAM, postgres_url, kafka_servers, folder) as bench,
-        bench.running() as door,
-    ):
-        yield Running(bench, door)
+    async with section_running(CARE_TEAM, postgres_url, kafka_servers, folder) as it:
+        yield it
 
 
 async def alerts_of(running: Running, plan_id: UUID) -> list[dict[str, Any]]:

@@ -10,8 +10,8 @@ import pytest
 import pytest_asyncio
 
 from services.contingency_plans.section import SECTION
-from shared.testing.service import bench_of, contribution, works_for
-from tests.component.contribute.running import NURSE, Running
+from shared.testing.service import contribution, works_for
+from tests.component.contribute.running import NURSE, Running, section_running
 
 pytestmark = [pytest.mark.component, pytest.mark.asyncio(loop_scope="session")]
 
@@ -30,11 +30,8 @@ async def plans(
     postgres_url: str, kafka_servers: str, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[Running]:
     folder = tmp_path_factory.mktemp("two-worlds")
-    async with (
-        bench_of(SECTION, postgres_url, kafka_servers, folder) as bench,
-        bench.running() as door,
-    ):
-        yield Running(bench, door)
+    async with section_running(SECTION, postgres_url, kafka_servers, folder) as it:
+        yield it
 
 
 async def sent(
