@@ -25,6 +25,7 @@ _ONE: Final = """
 SELECT d.*, o.key, o.headers, o.value
   FROM dead_letter d JOIN outgoing o USING (position) WHERE d.dead_letter_id = $1
 """
+_CLAIM: Final = "SELECT pg_try_advisory_xact_lock(7414, hashtext($1::text))"
 _LOCK: Final = "SELECT state FROM dead_letter WHERE dead_letter_id = $1 FOR UPDATE"
 _SETTLE: Final = """
 UPDATE dead_letter d SET state = $2, settled_at = clock_timestamp()
@@ -73,6 +74,12 @@ class HeldLetters:
             return None
         headers = headers_from_bytes(row["headers"])[: row["headers_came"]]
         return Held(row, row["key"], headers, None if row["is_null"] else row["value"])
+
+    @staticmethod
+    async def claim(connection: Connection, dead_letter_id: UUID) -> bool:
+        """Whether nobody else has claimed it, who then cannot until the transaction ends."""
+        claimed: bool = await connection.fetchval(_CLAIM, str(dead_letter_id))
+        return claimed
 
     @staticmethod
     async def is_held(connection: Connection, dead_letter_id: UUID) -> bool:

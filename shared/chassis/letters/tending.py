@@ -1,7 +1,8 @@
 """What operators do with dead letters: each act and the record of it are one transaction."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import Any, Final
 from uuid import UUID
@@ -35,6 +36,7 @@ from shared.ledger.topics import receipts_topic
 
 _GONE: Final = "There is none of this id here, or it is not kept any more."
 _DONE: Final = "Somebody has retried, returned or discarded it."
+_BUSY: Final = "Somebody deals with it at this moment. Look at it again."
 _CUT: Final = (
     "It was too large to be kept whole, or the name of a header was no text: what is kept is not "
     "what came. Have it sent again."
@@ -90,6 +92,10 @@ class Tending:
         Where it still cannot be read it stays held, with the code and the reason of today. Raises
         ``Problem``: ``dead-letter-not-held``, ``dead-letter-not-whole``, ``unavailable``.
         """
+        async with self._alone(held):
+            return await self._retried(await self.must_find(held.dead_letter_id), asked, reason)
+
+    async def _retried(self, held: Held, asked: Asked, reason: str) -> Done:
         # Before it is handed out: a section stores a contribution in a transaction of its own.
         if held.row["state"] != HELD:
             raise Problem("dead-letter-not-held", _DONE)
@@ -139,12 +145,24 @@ class Tending:
     async def _act(
         self, held: Held, state: str, asked: Asked, reason: str, rows: Sequence[Outgoing]
     ) -> Done:
-        async with self._database.transaction() as connection:
+        async with self._alone(held), self._database.transaction() as connection:
             await self._must_be_held(connection, held)
             await append_outgoing(connection, rows)
             row = await self.held.settle(connection, held.dead_letter_id, state)
             done = await self._recorded(connection, row, asked, reason)
         return self._committed([done])
+
+    @asynccontextmanager
+    async def _alone(self, held: Held) -> AsyncIterator[None]:
+        """Nobody else, at any replica, deals with this letter until the end.
+
+        The lock of its row would not do: what a section stores for a retry is committed before the
+        retry is.
+        """
+        async with self._database.transaction() as connection:
+            if not await self.held.claim(connection, held.dead_letter_id):
+                raise Problem("unavailable", _BUSY)
+            yield
 
     async def _must_be_held(self, connection: Connection, held: Held) -> None:
         if not await self.held.is_held(connection, held.dead_letter_id):

@@ -9,6 +9,7 @@ import pytest
 from opentelemetry.metrics import CallbackOptions
 
 from shared.chassis.kafka.dead_letters import Record
+from shared.chassis.letters.held import HeldLetters
 from shared.chassis.telemetry import Count, counter, unaccounted
 from shared.ledger import Contributor
 from shared.ledger.topics import receipts_topic
@@ -104,6 +105,19 @@ async def test_an_operator_sees_a_letter_masked_and_more_of_it_only_on_record(
         assert "Walk" not in answer.text
     for record in goals.audit.records:
         assert b"Wilma" not in (record.value or b"")
+
+
+@pytest.mark.parametrize("what", ["retry", "discard"])
+async def test_while_somebody_deals_with_a_letter_nobody_else_does(goals: Goals, what: str) -> None:
+    given = await unheard(goals, f"zzl8{len(what)}")
+    letter = await letter_of(goals, given)
+    async with goals.bench.pool.acquire() as somebody, somebody.transaction():
+        assert await HeldLetters.claim(somebody, UUID(letter["dead_letter_id"]))
+        answer = await act(goals, letter, what)
+        assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
+    assert await letter_of(goals, given) == letter
+    assert await goals.stored(given) == 0
+    assert (await act(goals, letter, "discard")).json()["state"] == "discarded"
 
 
 @pytest.mark.parametrize(
