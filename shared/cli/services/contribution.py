@@ -7,7 +7,7 @@ import httpx
 import typer
 
 from shared.cli import running_stack
-from shared.cli.asking import Stack, refuse
+from shared.cli.asking import Answer, Stack, refuse
 from shared.cli.output import as_json, fail, table
 from shared.ledger.names import id_in
 
@@ -15,6 +15,7 @@ app = typer.Typer(no_args_is_help=True, help="Follow a contribution.")
 
 _NO_SECTION: Final = frozenset({"intake", "plan", "audit", "viewer"})
 _NOT_YET: Final = "not yet"
+_NOT_TOLD: Final = "not told"
 
 
 @app.callback()
@@ -40,7 +41,8 @@ def where(
     """Show when it was received, recorded, on the plan, in the audit log, sealed and first read.
 
     Only for whoever contributed it, or their organisation: anybody else is told that it is unknown.
-    Of a refused one the receipt says why. Exit 1 where nobody knows it.
+    Of a refused one the receipt says why. Whoever may not read the plan any more is not told how
+    far it has come there (`is_shut_out`). Exit 1 where nobody knows it.
     """
     if id_in(contribution_id) is None:
         fail("The id of a contribution is a UUID in lower case.", 2)
@@ -71,9 +73,11 @@ class _Asking:
             receipt = self._receipt(contribution_id, "")  # another section decided
         plan_id = receipt and receipt.get("plan_id")
         is_accepted = receipt is not None and receipt["outcome"] == "accepted"
-        on_plan = None
+        on_plan, is_shut_out = None, False
         if is_accepted:
-            on_plan = self._ask("plan", f"plans/{plan_id}/contributions/{contribution_id}")
+            answer = self._stack.get("plan", f"/v1/plans/{plan_id}/contributions/{contribution_id}")
+            is_shut_out = answer.status == httpx.codes.FORBIDDEN
+            on_plan = _told(answer)
         if receipt is None and not records:
             return None
         last = records[-1] if records else None
@@ -95,6 +99,7 @@ class _Asking:
             else {"at": last["logged_at"], "idx": [one["idx"] for one in records]},
             "sealed": None if last is None else last["sealed"],
             "first_read": None if on_plan is None else on_plan["first_read"],
+            "is_shut_out": is_shut_out,
         }
 
     def _receipt(self, contribution_id: str, section: str) -> dict[str, Any] | None:
@@ -108,14 +113,17 @@ class _Asking:
         return None
 
     def _ask(self, service: str, path: str) -> dict[str, Any] | None:
-        """What a service says; ``None`` where it knows nothing, or nothing that is theirs."""
         if service not in self._stack.services:
             return None
-        answer = self._stack.get(service, f"/v1/{path}")
-        if answer.status in (httpx.codes.NOT_FOUND, httpx.codes.FORBIDDEN):
-            return None
-        refuse(answer)
-        return answer.told
+        return _told(self._stack.get(service, f"/v1/{path}"))
+
+
+def _told(answer: Answer) -> dict[str, Any] | None:
+    """What a service says; ``None`` where it knows nothing, or nothing that is theirs."""
+    if answer.status in (httpx.codes.NOT_FOUND, httpx.codes.FORBIDDEN):
+        return None
+    refuse(answer)
+    return answer.told
 
 
 def _refused(receipt: Mapping[str, Any] | None, record: Mapping[str, Any] | None) -> dict[str, Any]:
@@ -128,6 +136,7 @@ def _refused(receipt: Mapping[str, Any] | None, record: Mapping[str, Any] | None
 
 def _say(found: Mapping[str, Any]) -> None:
     no = found["refused"]
+    if_none = _NOT_TOLD if found["is_shut_out"] else _NOT_YET
     rows = [("received", found["received"], "")]
     if no is not None:
         rows.append(
@@ -135,17 +144,20 @@ def _say(found: Mapping[str, Any]) -> None:
         )
     else:
         rows.append(("recorded", found["recorded"], f"{found['receipt']['section']}"))
-        rows.append(_row("on the plan", found["on_the_plan"], "version {plan_versions}"))
+        rows.append(_row("on the plan", found["on_the_plan"], "version {plan_versions}", if_none))
     rows.append(_row("in the audit log", found["in_the_audit_log"], "record {idx}"))
     rows.append(_row("sealed", found["sealed"], "in a log of {size}"))
     if no is None:
-        rows.append(_row("first read", found["first_read"], "by {organisation}"))
+        rows.append(_row("first read", found["first_read"], "by {organisation}", if_none))
     table(("STEP", "WHEN", "WHERE"), rows)
 
 
-def _row(step: str, told: Mapping[str, Any] | None, words: str) -> tuple[str, str, str]:
+def _row(
+    step: str, told: Mapping[str, Any] | None, words: str, if_none: str = _NOT_YET
+) -> tuple[str, str, str]:
     if told is None:
-        return step, _NOT_YET, ""
+        why = "you may not read this plan (any more)" if if_none == _NOT_TOLD else ""
+        return step, if_none, why
     return step, told["at"], words.format_map({name: _plain(of) for name, of in told.items()})
 
 

@@ -97,6 +97,15 @@ def test_what_has_not_come_yet_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path
     assert (status, said.count("not yet")) == (0, 4)
 
 
+def test_whoever_may_not_read_the_plan_any_more_is_not_told_that_it_has_not_come(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    answers = {"goals": (200, ACCEPTED), "plan": (403, {"code": "no-live-relationship"})}
+    status, said = where(monkeypatch, tmp_path, answers)
+    assert (status, said.count("not told"), said.count("not yet")) == (0, 2, 2)
+    assert json.loads(where(monkeypatch, tmp_path, answers, "--json")[1])["is_shut_out"] is True
+
+
 def test_of_a_refused_one_the_receipt_says_why(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
