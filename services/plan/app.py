@@ -132,7 +132,7 @@ def create_app(settings: Settings) -> FastAPI:
             entry_routes(*reading, waiting, release),
             entry_history_routes(*reading, release),
             contribution_counts_routes(*reading[1:], release, counts),
-            people_routes(People(database), release, identity, settings),
+            people_routes(People(database, access), release, identity, settings),
             dead_letter_routes(tending, accesses, identity, settings.roles),
         ],
         plain=[*plain_reads(routes, identity)],

@@ -168,7 +168,7 @@ def address(route: str) -> tuple[str, str]:
 
 
 BODIES: Final[Mapping[str, Mapping[str, Any]]] = {
-    "POST /v1/people:search": {"number": "9990000018", "date_of_birth": "1938-03-14"},
+    "POST /v1/people:search": {"nhs_number": "9990000018", "date_of_birth": "1938-03-14"},
     "POST /v1/audit/overrides/{override_id}:review": {"outcome": "appropriate", "text": "Called"},
     **{
         f"POST /v1/ops/dead-letters/{{dead_letter_id}}:{act}": {"reason": "Repaired at its source"}

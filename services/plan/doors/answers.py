@@ -517,10 +517,20 @@ class PersonFound(TypedDict):
     """A plan that was searched for."""
 
     plan_id: Annotated[UUID, titled("Plan", "The id of the plan.")]
+    state: Annotated[
+        Literal["open", "ended", "merged"],
+        titled("State", "Whether it is open, has ended, or goes on in another plan."),
+    ]
+    merged_into: NotRequired[
+        Annotated[UUID, titled("Merged into", "The plan that goes on in place of this one.")]
+    ]
+    relationship: Annotated[
+        Literal["live", "ended", "none"],
+        titled("Relationship", "That of the organisation which asks, with the person of the plan."),
+    ]
 
 
 class PeopleFound(TypedDict):
     """The plans of whoever has what was searched by: mostly one, or none."""
 
-    items: Annotated[list[PersonFound], titled("Items", "At most five.")]
-    next: Annotated[None, titled("Next", "Always null: there are no more.")]
+    items: Annotated[list[PersonFound], titled("Items", "Open plans first; ten at most.")]

@@ -2,9 +2,8 @@
 
 import re
 from collections.abc import Collection, Iterator, Mapping
-from datetime import date
 from enum import StrEnum
-from typing import Any, Final
+from typing import Final, NamedTuple
 from unicodedata import normalize
 from uuid import UUID
 
@@ -15,36 +14,58 @@ from shared.chassis.database.database import Database
 
 _SECTION: Final = "person"
 _FIND: Final = """
-SELECT plan_id, revision FROM plan
- WHERE found_by @> $1::text[] AND state IN ('open', 'ended') ORDER BY plan_id LIMIT $2
+SELECT plan_id, revision, state, merged_into FROM plan
+ WHERE found_by @> $1::text[] AND state <> 'unknown'
+ ORDER BY state <> 'open', plan_id LIMIT $2
 """
 _BLANKS: Final = re.compile(r"\s+")
 
 
 class Identifier(StrEnum):
-    """Which identifier of a person it is."""
+    """Which identifier of a person it is, as a search names it."""
 
-    NUMBER = "number"
+    NHS_NUMBER = "nhs_number"
+    OTHER = "other_identifier"
     BORN = "date_of_birth"
-    FAMILY = "family_name"
+    FAMILY = "family"
+    FIRST = "first"
     POSTCODE = "postcode"
 
 
-HELD_BY: Final[Mapping[Identifier, tuple[str, ...]]] = {
-    Identifier.NUMBER: ("nhs_number", "other_identifiers"),
-    Identifier.BORN: ("date_of_birth",),
-    Identifier.FAMILY: ("name",),
-    Identifier.POSTCODE: ("addresses",),
+HELD_BY: Final[Mapping[Identifier, str]] = {
+    Identifier.NHS_NUMBER: "nhs_number",
+    Identifier.OTHER: "other_identifiers",
+    Identifier.BORN: "date_of_birth",
+    Identifier.FAMILY: "name",
+    Identifier.FIRST: "name",
+    Identifier.POSTCODE: "addresses",
 }
-"""The leaves of the person that hold each: who may not see them finds nobody by it."""
+"""The leaf of the person that holds each: who may not see it finds nobody by it."""
+
+LONGEST: Final[Mapping[Identifier, int]] = {
+    Identifier.NHS_NUMBER: 10,
+    Identifier.OTHER: 100,
+    Identifier.BORN: 10,
+    Identifier.FAMILY: 100,
+    Identifier.FIRST: 100,
+    Identifier.POSTCODE: 10,
+}
+"""Characters that somebody may search by; of the kind of another identifier as well."""
 
 
-def key(identifier: Identifier, text: str) -> str:
-    """An identifier as plans are found by it: case, blanks and forms of a letter are the same."""
-    plain = _BLANKS.sub(" ", normalize("NFKC", text)).strip().casefold()
-    if identifier in (Identifier.NUMBER, Identifier.POSTCODE):
+def key(identifier: Identifier, text: str, kind: str = "") -> str:
+    """An identifier as plans are found by it: case, blanks and forms of a letter are the same.
+
+    ``kind`` is that of another identifier: the same number of another scheme is another one.
+    """
+    plain = _plain(text)
+    if identifier is Identifier.POSTCODE:
         plain = plain.replace(" ", "")
-    return f"{identifier}:{plain}"
+    return f"{identifier}:{_plain(kind)}:{plain}" if kind else f"{identifier}:{plain}"
+
+
+def _plain(text: str) -> str:
+    return _BLANKS.sub(" ", normalize("NFKC", text)).strip().casefold()
 
 
 def person_key(plan_id: UUID) -> tuple[str, UUID]:
@@ -62,30 +83,35 @@ def found_by(person: Shown | None) -> list[str]:
     content = _entry_of(person.body).content
     return sorted(
         {
-            key(kind, text)
-            for kind, text in _identifiers(content)
-            if text and len(text) <= _LONGEST[kind]
+            key(identifier, text, kind)
+            for identifier, text, kind in _identifiers(content)
+            if text and max(len(text), len(kind)) <= LONGEST[identifier]
         }
     )
 
 
-async def plans_with(
-    database: Database, keys: Collection[str], most: int
-) -> list[tuple[UUID, int]]:
-    """Plans that have all of these keys, at most so many, each with its revision.
+class PlanFound(NamedTuple):
+    """A plan that has what was searched by."""
 
-    A merged plan goes on in another one, which has them as well.
-    """
-    rows = await database.pool.fetch(_FIND, sorted(keys), most)
-    return [(row["plan_id"], row["revision"]) for row in rows]
+    plan_id: UUID
+    revision: int
+    state: str
+    merged_into: UUID | None
+
+
+async def plans_with(database: Database, keys: Collection[str], most: int) -> list[PlanFound]:
+    """Plans that have all of these keys, at most so many, the open ones first."""
+    return [PlanFound(*row) for row in await database.pool.fetch(_FIND, sorted(keys), most)]
 
 
 class _Name(msgspec.Struct, gc=False):
     family: str | None = None
+    first: str | None = None
 
 
 class _Number(msgspec.Struct, gc=False):
     value: str | None = None
+    kind: str = ""
 
 
 class _Address(msgspec.Struct, gc=False):
@@ -115,29 +141,11 @@ def _entry_of(body: bytes) -> _Entry:
 _decoded = msgspec.json.Decoder(_Entry).decode
 
 
-def _identifiers(content: _Content) -> Iterator[tuple[Identifier, str | None]]:
-    numbers = [content.nhs_number, *(content.other_identifiers or ())]
-    yield from ((Identifier.NUMBER, one.value) for one in numbers if one is not None)
-    yield Identifier.BORN, content.date_of_birth
-    yield Identifier.FAMILY, None if content.name is None else content.name.family
-    yield from ((Identifier.POSTCODE, one.postcode) for one in content.addresses or ())
-
-
-def read_identifier(identifier: Identifier, given: Any) -> str | None:
-    """The key of what somebody searches by; ``None`` where it cannot be one."""
-    if not isinstance(given, str) or not given.strip() or len(given) > _LONGEST[identifier]:
-        return None
-    if identifier is Identifier.BORN:
-        try:
-            return key(identifier, date.fromisoformat(given).isoformat())
-        except ValueError:
-            return None
-    return key(identifier, given)
-
-
-_LONGEST: Final[Mapping[Identifier, int]] = {
-    Identifier.NUMBER: 20,
-    Identifier.BORN: 10,
-    Identifier.FAMILY: 100,
-    Identifier.POSTCODE: 10,
-}
+def _identifiers(content: _Content) -> Iterator[tuple[Identifier, str | None, str]]:
+    name, number = content.name or _Name(), content.nhs_number or _Number()
+    yield Identifier.NHS_NUMBER, number.value, ""
+    yield from ((Identifier.OTHER, one.value, one.kind) for one in content.other_identifiers or ())
+    yield Identifier.BORN, content.date_of_birth, ""
+    yield Identifier.FAMILY, name.family, ""
+    yield Identifier.FIRST, name.first, ""
+    yield from ((Identifier.POSTCODE, one.postcode, "") for one in content.addresses or ())

@@ -13,6 +13,7 @@ import pytest
 from shared.cli.token import person, professional, related_person, system
 from shared.testing.events import History
 from tests.component.plan.bench import Bench, codes, fold_directly, plan_store
+from tests.component.plan.withheld.readers import let_in, related
 
 pytestmark = [pytest.mark.component, pytest.mark.asyncio(loop_scope="session")]
 
@@ -20,10 +21,17 @@ EDITH: Final[dict[str, Any]] = {
     "name": {"first": "Edith", "family": "Marlow-Synth"},
     "date_of_birth": "1938-03-14",
     "nhs_number": {"value": "9990000018", "status": "traced"},
-    "other_identifiers": [{"kind": "chi_number", "value": "1403381234"}],
+    "other_identifiers": [{"kind": "chi", "value": "1403380007"}],
     "addresses": [{"line1": "3 Test Court", "postcode": "ZZ99 3VZ"}],
 }
-WHO: Final = {"number": "9990000018", "date_of_birth": "1938-03-14"}
+WHO: Final = {"nhs_number": "9990000018", "date_of_birth": "1938-03-14"}
+CHI: Final = {"kind": "chi", "value": "1403380007"}
+NAMED: Final = {
+    "family": "Marlow-Synth",
+    "first": "Edith",
+    "date_of_birth": "1938-03-14",
+    "postcode": "ZZ99 3VZ",
+}
 LABELLED: Final = {"labels": ["address"], "reason": "Safety"}
 
 
@@ -58,7 +66,7 @@ async def search(
 
 def plans(answer: httpx.Response) -> list[UUID]:
     assert answer.status_code == 200, answer.text
-    assert answer.json()["next"] is None
+    assert {*answer.json()} == {"items"}
     return [UUID(item["plan_id"]) for item in answer.json()["items"]]
 
 
@@ -69,25 +77,25 @@ async def test_two_identifiers_find_the_plan_and_a_near_miss_is_as_nobody(bench:
     async with bench.service(searches_a_minute=1_000) as client:
         hits = [
             WHO,
-            {"number": " 999 000 0018 ", "date_of_birth": "1938-03-14"},
-            {"number": "9990000018", "family_name": "MARLOW-synth"},
-            {"number": "9990000018", "postcode": "zz993vz"},
-            {**WHO, "family_name": "Marlow-Synth", "postcode": "ZZ99 3VZ"},
+            {"nhs_number": "9990000018", "family": "MARLOW-synth"},
+            {**WHO, "family": "Marlow-Synth", "first": " edith", "postcode": "zz993vz"},
+            {**WHO, "other_identifier": CHI},
         ]
         for body in hits:
             assert plans(await search(bench, client, body)) == [edith.plan_id], body
-        both = {"date_of_birth": "1938-03-14", "family_name": "Marlow-Synth"}
-        assert set(plans(await search(bench, client, both))) == {edith.plan_id, twin.plan_id}
-        by_chi = {"number": "1403381234", "date_of_birth": "1938-03-14"}
-        assert set(plans(await search(bench, client, by_chi))) == {edith.plan_id, twin.plan_id}
+        for both in (NAMED, {"other_identifier": CHI, "date_of_birth": "1938-03-14"}):
+            found = plans(await search(bench, client, both))
+            assert set(found) == {edith.plan_id, twin.plan_id}
         nobody = await search(
-            bench, client, {"number": "9990000034", "date_of_birth": "1900-01-01"}
+            bench, client, {"nhs_number": "9990000034", "date_of_birth": "1900-01-01"}
         )
         near = [
             {**WHO, "date_of_birth": "1938-03-15"},
-            {**WHO, "number": "9990000026", "family_name": "Marlowe-Synth"},
-            {"number": "9990000018", "family_name": "Marlow"},
+            {**WHO, "nhs_number": "9990000026", "family": "Marlowe-Synth"},
+            {"nhs_number": "9990000018", "family": "Marlow"},
             {**WHO, "postcode": "ZZ99 3VX"},
+            {**NAMED, "first": "Edit"},
+            {"other_identifier": {**CHI, "kind": "local"}, "date_of_birth": "1938-03-14"},
         ]
         for body in near:
             answer = await search(bench, client, body)
@@ -105,7 +113,7 @@ async def test_what_is_withheld_from_the_searcher_finds_nobody(bench: Bench) -> 
         assert plans(await search(bench, client, WHO)) == [hidden.plan_id]
         for postcode in ("ZZ99 3VZ", "ZZ99 3VX"):
             assert plans(await search(bench, client, {**WHO, "postcode": postcode})) == []
-        theirs = {**WHO, "number": "9990000026"}
+        theirs = {**WHO, "nhs_number": "9990000026"}
         assert plans(await search(bench, client, theirs)) == []
         gp = professional("ZZG01", "gp", "Dr A. Quill-Synth")
         assert plans(await search(bench, client, theirs, gp)) == [whole.plan_id]
@@ -119,13 +127,38 @@ async def test_a_name_of_any_length_stops_nobody_from_being_found(bench: Bench) 
         assert plans(await search(bench, client, WHO)) == [edith.plan_id]
 
 
-async def test_what_more_than_five_have_identifies_nobody(bench: Bench) -> None:
-    same = [opened() for _ in range(6)]
-    await known(bench, *same[:5])
+async def test_what_more_than_ten_have_identifies_nobody(bench: Bench) -> None:
+    same = [opened() for _ in range(11)]
+    hidden = opened({"visibility": LABELLED})
+    await known(bench, *same[:10], hidden)
     async with bench.service(searches_a_minute=1_000) as client:
-        assert len(plans(await search(bench, client, WHO))) == 5
-        await known(bench, same[5])
-        assert plans(await search(bench, client, WHO)) == []
+        assert len(plans(await search(bench, client, WHO))) == 10
+        await known(bench, same[10])
+        answer = await search(bench, client, WHO)
+        assert codes([answer]) == [(422, "content-invalid")]
+        assert [one["rule"] for one in answer.json()["errors"]] == ["too-many"]
+    recorded = [one for one in await bench.accesses() if one["operation"] == "search"]
+    assert [one["result_count"] for one in recorded] == [10, 11]
+
+
+async def test_it_is_told_what_became_of_a_plan_and_whether_the_searcher_is_known_there(
+    bench: Bench,
+) -> None:
+    gone, here, before = opened(), opened(), opened()
+    await known(bench, gone, here, before)
+    ended = gone.event("person", "plan-ended", gone.plan_id, "amended", {"plan_state": "ended"})
+    await fold_directly(bench, plan_store("two"), [ended])
+    over = related(before.plan_id, "ZZA01", live_until="2026-02-01T00:00:00Z")
+    await let_in(bench.database, [related(here.plan_id, "ZZA01"), over])
+    async with bench.service(searches_a_minute=1_000) as client:
+        items = (await search(bench, client, WHO)).json()["items"]
+    told = {item["plan_id"]: (item["state"], item["relationship"]) for item in items}
+    assert told == {
+        str(gone.plan_id): ("ended", "none"),
+        str(here.plan_id): ("open", "live"),
+        str(before.plan_id): ("open", "ended"),
+    }
+    assert items[-1]["plan_id"] == str(gone.plan_id), "open plans come first"
 
 
 async def test_a_plan_that_was_merged_or_corrected_is_found_by_what_it_says_now(
@@ -147,7 +180,8 @@ async def test_a_plan_that_was_merged_or_corrected_is_found_by_what_it_says_now(
             fields=["plan_state", "merged_into"],
         )
         await fold_directly(bench, plan_store("three"), [change])
-        assert plans(await search(bench, client, now)) == []
+        (item,) = (await search(bench, client, now)).json()["items"]
+        assert (item["state"], item["merged_into"]) == ("merged", str(UUID(int=5)))
 
 
 async def test_each_search_is_recorded_with_what_was_sought_and_without_whom_it_found(
@@ -201,13 +235,25 @@ async def test_who_may_not_search_and_what_is_no_search(bench: Bench) -> None:
         assert plans(await search(bench, client, WHO, why=urgent)) == [edith.plan_id]
         assert plans(await search(bench, client, WHO, system("ZZA01", "EPR"))) == [edith.plan_id]
         unreadable: list[Any] = [
-            {"number": "9990000018"},
-            {"family_name": "Marlow-Synth", "postcode": "ZZ99 3VZ"},
-            {**WHO, "date_of_birth": "14/03/1938"},
-            {**WHO, "number": 9990000018},
-            {**WHO, "number": " "},
-            {**WHO, "first_name": "Edith"},
-            {**WHO, "family_name": "x" * 101},
+            {"nhs_number": "9990000018"},
+            {"nhs_number": "9990000018", "postcode": "ZZ99 3VZ"},
+            {name: text for name, text in NAMED.items() if name != "first"},
+            *({**WHO, "date_of_birth": one} for one in ("14/03/1938", "19380314", "1938-02-30")),
+            *(
+                {**WHO, "nhs_number": one}
+                for one in (9990000018, " ", "9990000019", " 9990000018", "999 000 0018")
+            ),
+            *(
+                {**WHO, "other_identifier": one}
+                for one in (
+                    "1403380007",
+                    {**CHI, "value": "1403380008"},
+                    {"value": "1"},
+                    {**CHI, "a": 1},
+                )
+            ),
+            {**WHO, "number": "9990000018"},
+            {**WHO, "family": "x" * 101},
             [WHO],
             {},
         ]

@@ -18,12 +18,18 @@ EVERYTHING: Final = Sees(Reader.PERSON, scopes=(Scope(),), sex=True, third_party
 _BEGAN: Final = instant(datetime(2026, 1, 1, tzinfo=UTC))
 
 
-def related(plan_id: UUID, ods: str = "ZZG01", scope: Mapping[str, Any] | None = None) -> Any:
-    """What the care team says of an organisation that has a relationship without end."""
+def related(
+    plan_id: UUID,
+    ods: str = "ZZG01",
+    scope: Mapping[str, Any] | None = None,
+    live_until: str | None = None,
+) -> Any:
+    """What the care team says of an organisation that has a relationship, without end if none."""
     content = {
         "organisation": {"ods": ods},
         "kind": "registration",
         "live_from": _BEGAN,
+        "live_until": live_until,
         "scope": scope,
         "self_claimed": False,
     }

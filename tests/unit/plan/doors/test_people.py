@@ -16,16 +16,17 @@ from shared.chassis.settings import Settings
 from shared.ledger import Contributor, Organisation
 from tests.unit.listed_accesses import ListedAccesses
 
-WHO = {"number": "9990000018", "date_of_birth": "1938-03-14"}
+WHO = {"nhs_number": "9990000018", "date_of_birth": "1938-03-14"}
+FOUND = {"plan_id": str(UUID(int=1)), "state": "open", "relationship": "none"}
 CREW = Contributor("professional", "pat", "Pat", "paramedic", Organisation("ZZA01"))
 
 
 class OnePerson:
     """Stands for all people: whoever is sought has one plan."""
 
-    async def find(self, sought: Any, _: Any) -> list[UUID]:
-        assert sorted(sought.values()) == ["date_of_birth:1938-03-14", "number:9990000018"]
-        return [UUID(int=1)]
+    async def find(self, sought: Any, *_: Any) -> list[Any]:
+        assert sorted(sought.values()) == ["date_of_birth:1938-03-14", "nhs_number:9990000018"]
+        return [FOUND]
 
 
 async def crew() -> Contributor:
@@ -43,8 +44,8 @@ async def test_what_was_sought_stands_apart_and_whom_it_found_nowhere() -> None:
     transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport, base_url="http://plan") as client:
         answer = await client.post("/v1/people:search", json=WHO)
-        alone = await client.post("/v1/people:search", json={"number": "9990000018"})
-    assert answer.json() == {"items": [{"plan_id": str(UUID(int=1))}], "next": None}
+        alone = await client.post("/v1/people:search", json={"nhs_number": "9990000018"})
+    assert answer.json() == {"items": [FOUND]}
     assert {"ledger-access-id", "ledger-policy", "ratelimit"} <= {*answer.headers}
     assert (alone.status_code, alone.json()["code"]) == (422, "content-invalid")
     (row,) = accesses.rows
