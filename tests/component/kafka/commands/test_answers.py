@@ -56,7 +56,10 @@ async def test_every_answer_is_published_also_to_repeats_and_what_is_not_kept(
         assert (answers[2]["code"], answers[2]["kept"]) == ("contribution-id-reused", False)
         assert "events" not in answers[2]
     assert await goals.stored(accepted) == 1
-    for record in goals.receipts.records:
+    ours = [accepted["contribution_id"], refused["contribution_id"], nobody["contribution_id"]]
+    about = [one for one in goals.receipts.records if header(one, "ce_causationid") in ours]
+    assert len(about) == 7
+    for record in about:
         assert record.key == str(PLAN).encode()
         assert header(record, "ce_type") == "careplan.receipt.v1"
         assert header(record, "ce_source") == "urn:careplan:section:goals"
