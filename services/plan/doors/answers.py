@@ -13,6 +13,7 @@ from shared.ledger.provenance import OnBehalfOf, StatedKind, Supporter
 from shared.ledger.values.parties import Identifier, Organisation, Party
 from shared.ledger.values.shape import Shape
 
+FromZero = Annotated[int, Shape(ge=0)]
 _Version = Annotated[int, Shape(ge=1)]
 PlanId = Annotated[UUID, titled("Plan", "The id of the plan.")]
 PlanVersion = Annotated[
@@ -373,7 +374,14 @@ class Plan(TypedDict):
     """A plan, as it stands or as it was."""
 
     plan_id: PlanId
-    plan_version: PlanVersion
+    plan_version: Annotated[
+        FromZero,
+        titled(
+            "Plan version",
+            "Counts the events of the plan from 1, without a gap; 0 while each event that has "
+            "arrived waits for another (`parked`).",
+        ),
+    ]
     state: Annotated[
         Literal["open", "ended", "merged", "unknown"],
         titled("State", "`unknown` until the event that opened it has arrived."),

@@ -11,6 +11,7 @@ from services.plan.doors.answers import (
     EntriesWithheld,
     EntryId,
     EntryType,
+    FromZero,
     Next,
     PlanId,
     PlanVersion,
@@ -24,7 +25,6 @@ from shared.ledger import titled
 from shared.ledger.provenance import OnBehalfOf, Supporter
 from shared.ledger.values.shape import Shape
 
-_FromZero = Annotated[int, Shape(ge=0)]
 _What = Annotated[
     Literal["added", "changed", "removed"], titled("What", "What became of it between the two.")
 ]
@@ -75,7 +75,7 @@ class EntryDiffers(TypedDict):
         titled("What", "What became of it between the two."),
     ]
     entry_versions: Annotated[
-        list[_FromZero],
+        list[FromZero],
         Shape(min_length=2, max_length=2),
         titled("Entry versions", "Its version before, 0 where it was not there, and after."),
     ]
@@ -89,7 +89,7 @@ class Point(TypedDict):
     """One side of a difference."""
 
     plan_version: Annotated[
-        _FromZero, titled("Plan version", "The highest version that counts; 0 is before the first.")
+        FromZero, titled("Plan version", "The highest version that counts; 0 is before the first.")
     ]
     at: Annotated[
         datetime | None,

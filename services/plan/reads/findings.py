@@ -27,6 +27,8 @@ FINDINGS: Final = "findings"
 _REMEMBERED_PLANS: Final = 1_000
 _REMEMBERED_OF_A_PLAN: Final = 500
 
+_ALL_WAIT: Final = "SELECT version = 0 FROM plan WHERE plan_id = $1 AND document IS NOT NULL"
+
 
 @dataclass(frozen=True)
 class _Remembered:
@@ -65,8 +67,14 @@ class PlanFindings:
         self._remembered: OrderedDict[Hashable, _Remembered] = OrderedDict()
 
     async def now(self, plan_id: UUID, sees: Sees, at: datetime | None = None) -> Findings | None:
-        """The findings of the plan as it stands; ``None`` where there is no such plan."""
-        return await self._counted(plan_id, None, sees, at or datetime.now(UTC))
+        """The findings of the plan as it stands; ``None`` where there is no such plan.
+
+        There are none of a plan of which each event waits for another.
+        """
+        found = await self._counted(plan_id, None, sees, at or datetime.now(UTC))
+        if found is None and await self._database.pool.fetchval(_ALL_WAIT, plan_id):
+            return Findings(0, (), Redaction(sees, {}, frozenset()))
+        return found
 
     async def of(
         self, plan_id: UUID, version: int, sees: Sees, at: datetime | None = None

@@ -8,6 +8,7 @@ from shared.chassis.wire.shapes import schema_of
 Answers = dict[int | str, dict[str, Any]]
 """The ``responses`` of a route, by status."""
 
+_FROM_ZERO: Final = {"type": "integer", "minimum": 0}
 _WHOLE: Final = {"type": "integer", "minimum": 1}
 
 HEADERS: Final[dict[str, tuple[str, dict[str, Any]]]] = {
@@ -26,7 +27,10 @@ HEADERS: Final[dict[str, tuple[str, dict[str, Any]]]] = {
         "How far the ledger has got with this answer; send it as `Ledger-Min-Position`. Opaque.",
         {"type": "string"},
     ),
-    "Ledger-Version": ("The version of the plan that is shown.", _WHOLE),
+    "Ledger-Version": (
+        "The version of the plan that is shown; 0 while each event of it waits for another.",
+        _FROM_ZERO,
+    ),
     "Ledger-Current-Version": ("The newest version of the plan.", _WHOLE),
     "Ledger-Lag": (
         "Seconds that the plan is behind what was contributed; `unknown` where nobody knows.",

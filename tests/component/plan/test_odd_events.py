@@ -31,7 +31,9 @@ from tests.component.plan.bench import (
     message,
     plan_store,
     short_history,
+    shown,
 )
+from tests.component.plan.withheld.readers import let_in
 
 pytestmark = [pytest.mark.component, pytest.mark.asyncio(loop_scope="session")]
 
@@ -309,3 +311,33 @@ async def retry(bench: Bench, client: httpx.AsyncClient, letter: dict[str, Any])
 def operator(bench: Bench) -> dict[str, str]:
     claims = professional("ZZG09", "operator", "Sam Quill-Synth")
     return {"Authorization": f"Bearer {bench.issuer.signer.sign(claims)}"}
+
+
+async def test_a_plan_of_which_each_event_waits_is_answered_as_that(bench: Bench) -> None:
+    """Nobody takes it for a plan that is empty, or for none."""
+    history = History()
+    opened, _, agreed, reworded, _ = short_history(history)
+    plan = f"/v1/plans/{history.plan_id}"
+    asked = {
+        **dict.fromkeys(("", "?include=authorship,withdrawn,derived,findings,reviews"), 200),
+        **dict.fromkeys(("?section=goals", "/versions", "/history", "/findings"), 200),
+        **dict.fromkeys(("/contributions?group_by=organisation",), 200),
+        **dict.fromkeys(("/versions/1", f"/entries/{agreed.entry_id}"), 404),
+        **dict.fromkeys(("/findings?version=1", "/diff?from=0&to=1"), 404),
+    }
+    await let_in(bench.database, [opened])
+    async with bench.service() as client:
+        await bench.publish(reworded)
+        first = await eventually(
+            lambda: client.get(plan), "it is shown", holds=lambda told: told.status_code == 200
+        )
+        told = first.json()
+        assert (told["plan_version"], told["state"], told["complete"]) == (0, "unknown", False)
+        assert [one["entry_id"] for one in told["parked"]] == [str(reworded.entry_id)]
+        assert first.headers["ledger-version"] == "0"
+        assert first.headers["etag"].startswith('"0-')
+        found = {path: await client.get(plan + path) for path in asked}
+        assert {path: one.status_code for path, one in found.items()} == asked
+        await bench.publish(agreed, opened)
+        told = (await shown(client, history.plan_id, 3)).json()
+    assert (told["state"], told["complete"], told["parked"]) == ("open", True, [])
