@@ -2,11 +2,24 @@
 
 from collections.abc import Mapping
 from datetime import date
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 from uuid import UUID, uuid5
 
 from eventsourcing.domain import event
 
+from services.stewardship.domain.review_parts import (
+    Cause,
+    DueOn,
+    HeldReview,
+    HeldReviews,
+    Interval,
+    Lead,
+    ReviewCause,
+    ReviewKind,
+    Subject,
+    WhoSeesToIt,
+    party_of,
+)
 from shared.ledger import (
     DERIVED,
     ENDS_BEFORE_IT_STARTS,
@@ -15,14 +28,9 @@ from shared.ledger import (
     PROFESSIONAL,
     PROXY,
     ROLE_MAY_NOT,
-    Agent,
     Amendment,
-    Carries,
     ChangeReason,
-    Choice,
-    CodedText,
     Creation,
-    Duration,
     Entry,
     EntryRef,
     Keep,
@@ -32,7 +40,6 @@ from shared.ledger import (
     Refused,
     Responsible,
     Restoration,
-    ReviewSubject,
     Text,
     Withdrawal,
     changes,
@@ -41,65 +48,8 @@ from shared.ledger import (
     item_id,
     restores,
     titled,
-    value,
     withdraws,
 )
-
-
-class ReviewCause(Choice):
-    """Why it is reviewed."""
-
-    PLANNED = "planned", "Planned", "It was due."
-    TRANSITION = "transition", "A transition", "Something changed in the person's life."
-    INCIDENT = "incident", "An incident", "Something happened."
-    REQUESTED = "requested", "Requested", "The person asked for it."
-
-
-class ReviewKind(Choice):
-    """How it was held."""
-
-    FORMAL = "formal", "Formal", "A meeting with those concerned."
-    INFORMAL = "informal", "Informal", "A conversation."
-
-
-@value
-class HeldReview:
-    """A review that was held."""
-
-    held_on: Annotated[date, titled("Held on", "The day it was held.")]
-    kind: Annotated[ReviewKind, titled("Kind", "How it was held.")]
-    by: Annotated[Party, titled("By", "Who held it.")] | None = None
-    outcome: Annotated[Text, titled("Outcome", "What came of it.")] | None = None
-    next: (
-        Annotated[date, titled("Next", "The day it is due again, later than `held_on`.")] | None
-    ) = None
-    item_id: UUID | None = None
-
-
-Subject = Annotated[
-    Literal["plan"] | ReviewSubject,
-    titled("Subject", "What is reviewed: the plan, About me, a contingency or a support plan."),
-]
-DueOn = Annotated[
-    date,
-    titled("Due on", "The day it is due; one that has passed is taken, and shown as overdue."),
-    Carries("Planned review date/interval"),
-]
-Interval = Annotated[
-    Duration,
-    titled("Interval", "How often it is due (ISO 8601)."),
-    Carries("Planned review date/interval"),
-]
-WhoSeesToIt = Annotated[
-    Responsible,
-    titled("Responsible", "Who has to see to it that the review is held."),
-    Carries("Responsibility for review"),
-]
-HeldReviews = Annotated[
-    tuple[HeldReview, ...], titled("Held", "The reviews that were held, in order.")
-]
-Lead = Annotated[Party, titled("Lead", "The professional who leads the plan.")]
-Cause = Annotated[ReviewCause, titled("Cause", "Why it is reviewed.")]
 
 REVIEW_ALREADY_PLANNED = Refusal(
     "review-already-planned",
@@ -301,7 +251,7 @@ class Review(Entry):
         if next is not None and not self.is_seen_to:
             raise Refused(NEEDS_A_RESPONSIBLE_PERSON, HAND_IT_OVER_FIRST, field="next")
         named = item_id(said.provenance.contribution_id, "held/0")
-        held = HeldReview(held_on, kind, _party(said.provenance.stated_by), outcome, next, named)
+        held = HeldReview(held_on, kind, party_of(said.provenance.stated_by), outcome, next, named)
         return said.having(held=(*self.held, held), due_on=next)
 
     @changes(LeadAppointed, "Appoint the lead")
@@ -402,16 +352,3 @@ def _must_say_when(due_on: date | None, interval: str | None) -> None:
 def _must_name_somebody(responsible: Responsible) -> None:
     if responsible.is_empty:
         raise Refused(NEEDS_A_RESPONSIBLE_PERSON, field="responsible")
-
-
-def _party(agent: Agent) -> Party | None:
-    """Whoever said it, as the party that held the review."""
-    kind = agent.kind if agent.kind != "system" else None
-    return Party(
-        kind=kind,
-        name=agent.name,
-        relationship=agent.relationship,
-        role=CodedText(agent.role) if agent.role is not None else None,
-        organisation=agent.organisation,
-        team=agent.team,
-    )

@@ -18,7 +18,7 @@ from services.stewardship.domain.agreement import (
 )
 from services.stewardship.domain.comment import Answer, AnswerOutcome, CommentKind, Proposed
 from services.stewardship.domain.linked_document import DocumentKind
-from services.stewardship.domain.review import HeldReview, ReviewCause, ReviewKind
+from services.stewardship.domain.review_parts import HeldReview, ReviewCause, ReviewKind
 from services.stewardship.section import SECTION
 from shared.chassis.wire.problem import Problem
 from shared.chassis.wire.shapes import command_shape
