@@ -5,14 +5,8 @@ from typing import Any
 import pytest
 
 from shared.standard.declared import declared_code_lists, declared_coverage
-from shared.standard.export import (
-    EARLIER,
-    LACKS_MANDATORY,
-    NO_SUBJECT,
-    ONLY_THE_NEXT,
-    Exported,
-    exported,
-)
+from shared.standard.export import LACKS_MANDATORY, Exported, exported
+from shared.standard.leaving import EARLIER, NO_SUBJECT, ONLY_THE_NEXT
 from shared.standard.limits import CODE_UNKNOWN, NO_PLACE, TOO_LONG
 from shared.standard.released import FILE_STAYS, NOT_FOR_THE_PERSON, NOT_TO_BE_CALLED
 from shared.standard.tree import elements
