@@ -1,12 +1,13 @@
 """What a folder of contracts holds, and what differs between two of them."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from shared.cli.output import fail
 from shared.contracts.catalogue.fields import fields_of
-from shared.contracts.catalogue.published import Published, Type
+from shared.contracts.catalogue.published import NoContract, Published, Type
 from shared.contracts.catalogue.site import voice
 from shared.contracts.gate.compat import breaks
 from shared.contracts.generate import CONTRACTS
@@ -34,6 +35,11 @@ def found(folder: Path | None, name: str) -> Type:
 
 def lines_of(one: Type) -> Iterator[str]:
     """A contract for a terminal."""
+    with _told(one.type):
+        yield from [*_lines_of(one)]
+
+
+def _lines_of(one: Type) -> Iterator[str]:
     schema = one.schema
     yield f"{one.title} ({one.type}, version {one.version})"
     yield str(schema.get("description", ""))
@@ -62,7 +68,8 @@ def compared(old: Path, new: Path | None) -> list[dict[str, Any]]:
     ]
     for name in before.keys() & after.keys():
         was, now = before[name].schema, after[name].schema
-        broken = [str(one) for one in breaks(was, now)]
+        with _told(name):
+            broken = [str(one) for one in breaks(was, now)]
         fields = now.get("properties", {}).keys() - was.get("properties", {}).keys()
         if broken or fields or was != now:
             changes.append(_change("changed", name, broken, sorted(fields)))
@@ -76,10 +83,24 @@ def _change(
 
 
 def _published(folder: Path | None) -> Published:
-    held = Published(folder or CONTRACTS)
-    if not held.types:
-        fail(f"{held.folder} holds no contracts: name a folder like `contracts`.", 2)
+    folder = folder or CONTRACTS
+    try:
+        held = Published(folder)
+        is_empty = not held.types
+    except NoContract as error:
+        fail(f"{folder}: {error}", 2)
+    if is_empty:
+        fail(f"{folder} holds no contracts: name a folder like `contracts`.", 2)
     return held
+
+
+@contextmanager
+def _told(one: str) -> Iterator[None]:
+    """Ends the command where a schema is no schema further down; it names the type."""
+    try:
+        yield
+    except (LookupError, TypeError, AttributeError, ValueError, RecursionError) as error:
+        fail(f"The contract of {one} is no JSON Schema ({type(error).__name__}).", 2)
 
 
 def _kind(one: Type) -> str:

@@ -72,16 +72,20 @@ class Type:
         return self.versions[-1].number
 
 
+class NoContract(Exception):
+    """A file of the folder is not what stands there in one of ours; the message names it."""
+
+
 @dataclass(frozen=True)
 class Published:
-    """The folder, read once."""
+    """The folder, read once; ``NoContract`` where a file of it cannot be read."""
 
     folder: Path
     _released: Mapping[str, str] = field(init=False)
 
     def __post_init__(self) -> None:
         path = self.folder / RELEASED
-        released = self._json(RELEASED) if path.is_file() else {}
+        released = self._object(RELEASED) if path.is_file() else {}
         object.__setattr__(self, "_released", released)
 
     @cached_property
@@ -98,18 +102,18 @@ class Published:
     @cached_property
     def asyncapi(self) -> Json:
         """The Kafka doors."""
-        return dict(self._json("asyncapi.json"))
+        return self._object("asyncapi.json")
 
     @cached_property
     def services(self) -> Mapping[str, Json]:
         """The HTTP doors, by service."""
         paths = sorted((self.folder / "openapi").glob("*.json"))
-        return {path.stem: self._json(f"openapi/{path.name}") for path in paths}
+        return {path.stem: self._object(f"openapi/{path.name}") for path in paths}
 
     @cached_property
     def sent_by(self) -> Mapping[str, Any]:
         """Whose token sends an example, by the path of its file."""
-        return dict(self._json("examples-sent-by.json"))
+        return self._object("examples-sent-by.json")
 
     def records_of(self, command: str) -> list[str]:
         """The events that a command leads to."""
@@ -136,18 +140,14 @@ class Published:
 
     def _type(self, folder: Path, major: int) -> Type:
         numbers = [f"{one}.{minor}" for one, minor in versions_in(folder) if one == major]
-        schemas = [self._json(f"{folder.name}/{number}.json") for number in numbers]
-        examples = folder / "examples"
+        schemas = [self._schema(f"{folder.name}/{number}.json") for number in numbers]
+        examples = f"{folder.name}/examples"
         return Type(
             f"{folder.name}.v{major}",
             schemas[-1],
             tuple(self._versions(folder.name, numbers, schemas)),
-            {path.name: json.loads(path.read_bytes()) for path in _files(examples / "valid")},
-            tuple(
-                Spoilt(path.stem, one["expected_code"], one["pointer"])
-                for path in _files(examples / "invalid")
-                for one in (json.loads(path.read_bytes()),)
-            ),
+            {path.name: self._json(name) for name, path in self._files(f"{examples}/valid")},
+            tuple(self._spoilt(name) for name, _ in self._files(f"{examples}/invalid")),
         )
 
     def _versions(self, name: str, numbers: list[str], schemas: list[Json]) -> Iterator[Version]:
@@ -158,9 +158,32 @@ class Published:
             yield Version(number, f"{name}/{number}.json" in self._released, new)
             before = known
 
-    def _json(self, path: str) -> Any:
-        return json.loads((self.folder / path).read_bytes())
+    def _schema(self, name: str) -> Json:
+        schema = self._object(name)
+        has_its_words = isinstance(schema.get("title"), str)
+        if not has_its_words or not isinstance(schema.get("properties", {}), Mapping):
+            raise NoContract(f"{name} is no contract: it has no title, or properties of no names.")
+        return schema
 
+    def _spoilt(self, name: str) -> Spoilt:
+        one = self._object(name)
+        code, pointer = one.get("expected_code"), one.get("pointer")
+        if not isinstance(code, str) or not isinstance(pointer, str):
+            raise NoContract(f"{name} does not say with which `expected_code` it is refused.")
+        return Spoilt(Path(name).stem, code, pointer)
 
-def _files(folder: Path) -> list[Path]:
-    return sorted(folder.glob("*.json"))
+    def _object(self, name: str) -> Json:
+        found = self._json(name)
+        if not isinstance(found, dict):
+            raise NoContract(f"{name} is not a JSON object.")
+        return found
+
+    def _json(self, name: str) -> Any:
+        try:
+            return json.loads((self.folder / name).read_bytes())
+        except (ValueError, RecursionError, OSError) as error:
+            raise NoContract(f"{name} cannot be read as JSON ({error}).") from error
+
+    def _files(self, below: str) -> Iterator[tuple[str, Path]]:
+        for path in sorted((self.folder / below).glob("*.json")):
+            yield f"{below}/{path.name}", path

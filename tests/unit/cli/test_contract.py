@@ -123,3 +123,39 @@ def test_two_folders_of_contracts_are_compared(tmp_path: Path) -> None:
     assert "gone: careplan.goals.reworded.v1" in gone.stdout
     nowhere = RUNNER.invoke(app, ["diff", str(tmp_path / "nowhere")])
     assert nowhere.exit_code == 2
+
+
+@pytest.mark.parametrize(
+    "spoilt",
+    [
+        *(b"{", b"[]", b"{}", b"\xff", b'{"title": "T", "properties": []}'),
+        *(b'{"title": "T", "properties": {"why": 3}}', b"[" * 100_000),
+    ],
+)
+def test_a_folder_that_is_spoilt_is_said_in_one_line_that_names_the_contract(
+    tmp_path: Path, spoilt: bytes
+) -> None:
+    name = "careplan.goals.agreed"
+    shutil.copytree(CONTRACTS / name, tmp_path / name)
+    (tmp_path / name / "1.0.json").write_bytes(spoilt)
+    asked = [
+        *(["diff", str(tmp_path)], ["diff", str(CONTRACTS), str(tmp_path)]),
+        ["show", name, "--contracts", str(tmp_path)],
+    ]
+    for words in asked:
+        result = RUNNER.invoke(app, words)
+        assert isinstance(result.exception, SystemExit), words
+        assert result.exit_code == 2
+        (line,) = result.stderr.splitlines()
+        assert name in line
+
+
+def test_an_example_that_is_spoilt_is_named(tmp_path: Path) -> None:
+    name = "careplan.goals.commands.agree"
+    shutil.copytree(CONTRACTS / name, tmp_path / name)
+    example = min((tmp_path / name / "examples" / "invalid").glob("*.json"))
+    for spoilt in ("{", "{}", "[]"):
+        example.write_text(spoilt, "utf-8")
+        result = RUNNER.invoke(app, ["diff", str(tmp_path)])
+        assert (result.exit_code, len(result.stderr.splitlines())) == (2, 1)
+        assert example.name in result.stderr
