@@ -10,7 +10,7 @@ import typer
 
 from shared.cli import running_stack
 from shared.cli.output import fail
-from shared.cli.token import Signer, professional, system
+from shared.cli.token import Signer, professional, signed, system
 
 _PATIENCE: Final = 15.0  # seconds; a section answers after 10 at most
 
@@ -45,6 +45,16 @@ class Answer:
         """True where it is what was asked for."""
         return self.status < httpx.codes.BAD_REQUEST
 
+    @property
+    def problem(self) -> str:
+        """What is wrong, in one line, where it is not."""
+        told = self.told
+        return f"{told.get('title', 'No')} ({told.get('code')}): {told.get('detail', '')}"
+
+
+class NoAnswer(Exception):
+    """A service did not answer, or not in JSON; the message says which in one line."""
+
 
 class Stack:
     """The services of one running stack, asked with one token."""
@@ -56,7 +66,7 @@ class Stack:
             signer = Signer(issuer["iss"], Path(issuer["private_key"]))
             org, role, name = who
             claims = professional(org, role, name) if role else system(org, name)
-            token = signer.sign(claims)
+            token = signed(signer, signer.complete(claims))
         self._headers = {"Authorization": f"Bearer {token}"}
 
     @property
@@ -75,6 +85,13 @@ class Stack:
 
     def ask(self, method: str, service: str, path: str, **given: Any) -> Answer:
         """The same for any method, with whatever ``httpx.request`` takes."""
+        try:
+            return self.asked(method, service, path, **given)
+        except NoAnswer as silent:
+            fail(str(silent))
+
+    def asked(self, method: str, service: str, path: str, **given: Any) -> Answer:
+        """The same for whoever goes on without it: ``NoAnswer`` where nobody answers."""
         # A section goes by its name on the wire, and its process by that of its package.
         found = self.file["services"].get(service.replace("-", "_"))
         if found is None:
@@ -92,11 +109,12 @@ class Stack:
             )
             return Answer(answer.status_code, dict(answer.json()), answer.headers)
         except (httpx.HTTPError, ValueError) as error:
-            fail(f"The service {service} does not answer ({type(error).__name__}).")
+            raise NoAnswer(
+                f"The service {service} does not answer ({type(error).__name__})."
+            ) from None
 
 
 def refuse(answer: Answer) -> None:
     """Ends the command with what the problem says, unless the answer is good."""
     if not answer.is_good:
-        told = answer.told
-        fail(f"{told.get('title', 'No')} ({told.get('code')}): {told.get('detail', '')}")
+        fail(answer.problem)

@@ -25,6 +25,8 @@ _SUBJECTS: Final = uuid.uuid5(uuid.NAMESPACE_URL, "careplan-development-subjects
 _ORGANISATION: Final = re.compile(ORGANISATION_CODE)
 _ROLE: Final = re.compile(ROLE)
 _LONGEST: Final = 10 * 365 * 86400
+TWELVE_HOURS: Final = 12 * 3600
+"""How long a token is valid where nobody says otherwise, in seconds."""
 _UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
@@ -35,11 +37,11 @@ class Signer:
     issuer: str
     private_key: Path
 
-    def sign(self, claims: dict[str, Any], *, valid_for: int = 12 * 3600) -> str:
+    def sign(self, claims: dict[str, Any], *, valid_for: int = TWELVE_HOURS) -> str:
         """The claims as a token, from now on."""
         return self.encode(self.complete(claims, valid_for=valid_for))
 
-    def complete(self, claims: dict[str, Any], *, valid_for: int) -> dict[str, Any]:
+    def complete(self, claims: dict[str, Any], *, valid_for: int = TWELVE_HOURS) -> dict[str, Any]:
         """The claims with issuer, audience, times and an id of their own."""
         now = int(time.time())
         return {
@@ -175,17 +177,22 @@ def token(
         fail(str(error), 2)
     signer = Signer(stack["issuer"]["iss"], Path(stack["issuer"]["private_key"]))
     completed = signer.complete(claims, valid_for=lasting)
+    token = signed(signer, completed)
+    if json:
+        as_json({"token": token, "claims": completed})
+    else:
+        typer.echo(token)
+
+
+def signed(signer: Signer, completed: dict[str, Any]) -> str:
+    """Claims as a token; ends the command with one line where the key cannot be used."""
     try:
-        signed = signer.encode(completed)
+        return signer.encode(completed)
     except (OSError, ValueError, JoseError) as error:
         fail(
             f"The key {signer.private_key} cannot be used ({type(error).__name__}). "
             "`make run` makes a new one where there is none."
         )
-    if json:
-        as_json({"token": signed, "claims": completed})
-    else:
-        typer.echo(signed)
 
 
 def _claims(asked: _Asked, names: Mapping[str, str]) -> dict[str, Any]:

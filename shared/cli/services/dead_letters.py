@@ -1,14 +1,15 @@
 """`careplan dead-letters`: what services of the stack could not read, and what becomes of it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from getpass import getuser
 from pathlib import Path
 from typing import Annotated, Any, Final
 
+import httpx
 import typer
 
 from shared.cli import running_stack
-from shared.cli.asking import Stack, refuse
+from shared.cli.asking import NoAnswer, Stack, refuse
 from shared.cli.output import as_json, fail, table
 from shared.ledger.names import id_in
 
@@ -50,21 +51,31 @@ def list_letters(
     json: _Json = False,
     stack_dir: running_stack.StackDir = running_stack.DEFAULT_FOLDER,
 ) -> None:
-    """List dead letters, the oldest of each service first; nothing of what they say."""
+    """List dead letters, the oldest of each service first; nothing of what they say.
+
+    Exit 1 where a service does not say what it has; the others are listed all the same.
+    """
     asked = {
         name: text for name, text in (("state", state), ("organisation", organisation)) if text
     }
-    found = [
-        {"service": door.service, **item}
-        for door in _doors(stack_dir, token, service)
-        for item in door.all(asked)
-    ]
+    found: list[dict[str, Any]] = []
+    missing: list[str] = []
+    for door in _doors(stack_dir, token, service):
+        try:
+            found += [{"service": door.service, **item} for item in door.all(asked)]
+        except NoAnswer as silent:
+            missing.append(str(silent))
     if json:
         as_json(found)
-        return
-    if not found:
+    elif found:
+        _show(found)
+    elif not missing:
         typer.echo("There are none.")
-        return
+    if missing:
+        fail(f"not listed is what these services have. {' '.join(missing)}")
+
+
+def _show(found: Sequence[dict[str, Any]]) -> None:
     table(
         ("SERVICE", "ID", "SINCE", "FROM", "TYPE", "STATE", "WHY"),
         [
@@ -152,8 +163,11 @@ class _Door:
                 return
 
     def ask(self, method: str, path: str, **others: Any) -> dict[str, Any] | None:
-        """What it answers; ``None`` for a letter that it does not have."""
-        answer = self._stack.ask(
+        """What it answers; ``None`` for a letter that it does not have.
+
+        ``NoAnswer`` where it cannot say; what it refuses ends the command.
+        """
+        answer = self._stack.asked(
             method,
             self.service,
             f"/v1/ops/dead-letters{path}",
@@ -162,6 +176,8 @@ class _Door:
         )
         if answer.told.get("code") == "dead-letter-unknown":
             return None
+        if answer.status >= httpx.codes.INTERNAL_SERVER_ERROR:
+            raise NoAnswer(f"The service {self.service}: {answer.problem}")
         refuse(answer)
         return answer.told
 
@@ -182,13 +198,18 @@ def _ask_each(
     if id_in(name) is None:
         fail("The id of a dead letter is a UUID in lower case, as `list` shows it.", 2)
     path = f"/{name}:{act}" if act else f"/{name}"
+    missing: list[str] = []
     for door in _doors(stack_dir, token, service):
-        told = door.ask(method, path, **others)
+        try:
+            told = door.ask(method, path, **others)
+        except NoAnswer as silent:
+            missing.append(str(silent))
+            continue
         if told is not None:
-            break
-    else:
-        fail("No service has this dead letter, or it is not kept any more.")
-    return {"service": door.service, **told}
+            return {"service": door.service, **told}
+    if missing:
+        fail(f"No service that answers has this dead letter. {' '.join(missing)}")
+    return fail("No service has this dead letter, or it is not kept any more.")
 
 
 def _act(

@@ -108,3 +108,40 @@ def test_what_goes_wrong_is_said(stack: Path, monkeypatch: pytest.MonkeyPatch) -
     answering(monkeypatch, lambda *_: (403, refused))
     status, said = run(stack, "discard", ID, "--reason", "x")
     assert (status, "Only an operator." in said) == (1, True)
+
+
+def test_what_one_service_does_not_say_is_named_beside_what_the_others_have(
+    stack: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def answer(_: str, url: str, __: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+        if "goals" in url:
+            raise httpx.ConnectError("away")
+        return 200, {"items": [ITEM], "next": None}
+
+    answering(monkeypatch, answer)
+    status, said = run(stack, "list")
+    assert (status, said.count(ID)) == (1, 1)
+    assert "The service goals does not answer (ConnectError)." in said
+    status, said = run(stack, "list", "--json")
+    assert status == 1
+    assert [one["service"] for one in json.loads(said.partition("careplan:")[0])] == ["intake"]
+    status, said = run(stack, "list", "--service", "goals")
+    assert (status, "There are none" in said) == (1, False)
+
+
+def test_a_service_that_cannot_say_ends_no_search(
+    stack: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unavailable = {"code": "unavailable", "title": "Not now", "detail": "Ask again."}
+
+    def answer(_: str, url: str, __: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+        return (503, unavailable) if "goals" in url else (200, ITEM)
+
+    answering(monkeypatch, answer)
+    status, said = run(stack, "show", ID)
+    assert (status, json.loads(said)["service"]) == (0, "intake")
+    answering(
+        monkeypatch, lambda _, url, __: (503, unavailable) if "goals" in url else (404, UNKNOWN)
+    )
+    status, said = run(stack, "show", ID)
+    assert (status, "The service goals: Not now (unavailable): Ask again." in said) == (1, True)

@@ -30,9 +30,14 @@ def issuer(tmp_path: Path) -> Issuer:
     return issuer
 
 
-def told(tmp_path: Path, *words: str) -> tuple[int, str]:
-    answer = CliRunner().invoke(app, ["token", *words, "--stack-dir", str(tmp_path)])
+def said(tmp_path: Path, *words: str) -> tuple[int, str]:
+    answer = CliRunner().invoke(app, [*words, "--stack-dir", str(tmp_path)])
+    assert answer.exception is None or isinstance(answer.exception, SystemExit)
     return answer.exit_code, answer.output.strip()
+
+
+def told(tmp_path: Path, *words: str) -> tuple[int, str]:
+    return said(tmp_path, "token", *words)
 
 
 def test_a_professionals_token_verifies_against_the_public_keys(
@@ -129,6 +134,21 @@ def test_a_key_that_is_gone_is_said_in_one_line(tmp_path: Path, issuer: Issuer) 
     status, text = told(tmp_path, "--system", "--org", "ZZC01")
     assert (status, len(text.splitlines())) == (1, 1)
     assert "FileNotFoundError" in text
+
+
+@pytest.mark.parametrize("spoilt", ["", "[]", "{", '{"kty": "EC"}', '{"kty": "oct", "k": "a"}'])
+def test_a_key_that_is_spoilt_is_said_in_one_line_by_whatever_signs(
+    tmp_path: Path, issuer: Issuer, spoilt: str
+) -> None:
+    issuer.private_key.write_text(spoilt)
+    told_by = [
+        told(tmp_path, "--system", "--org", "ZZC01"),
+        said(tmp_path, "plan", "show", _PLAN),
+        said(tmp_path, "dead-letters", "list"),
+    ]
+    for status, text in told_by:
+        assert (status, len(text.splitlines())) == (1, 1)
+        assert str(issuer.private_key) in text
 
 
 def test_without_a_stack_it_says_how_to_start_one(tmp_path: Path) -> None:
