@@ -2,6 +2,8 @@
 
 import re
 from collections.abc import Mapping
+from copy import deepcopy
+from functools import cache
 from importlib import import_module
 from typing import Any, Final
 
@@ -84,7 +86,17 @@ def files(named: Mapping[str, str]) -> dict[str, Json]:
 
 
 def document(service: str, named: Mapping[str, str]) -> Json:
-    """One service's document, which refers to nothing outside itself."""
+    """One service's document, which refers to nothing outside itself; it is yours to change."""
+    section = _section_of(service)
+    types = {RECEIPT, CONTRIBUTION, *(section.commands if section is not None else ())}
+    mine = tuple(sorted((type_, name) for type_, name in named.items() if type_ in types))
+    return deepcopy(_document(service, mine))
+
+
+@cache
+def _document(service: str, mine: tuple[tuple[str, str], ...]) -> Json:
+    """The same, made once for the files that it names: declarations stay while a process runs."""
+    named, section = dict(mine), _section_of(service)
     # Found at run time, as the services themselves are: no import leads from here to a service.
     settings = import_module("shared.chassis.settings").Settings(
         service=service, issuer="https://issuer.example", jwks="jwks.json"
@@ -99,7 +111,6 @@ def document(service: str, named: Mapping[str, str]) -> Json:
     components = Components()
     components.add("Receipt", {**receipt(), **_of_file(named.get(RECEIPT))})
     components.schemas["Problem"] = problem_schema(service, reference("Receipt"))
-    section = next((one for one in discover.sections() if one.name == service), None)
     if section is not None:
         _add_contributions(told["paths"], components, section, named)
     for path, methods in told["paths"].items():
@@ -117,6 +128,10 @@ def document(service: str, named: Mapping[str, str]) -> Json:
         "securitySchemes": security,
     }
     return told
+
+
+def _section_of(service: str) -> Section | None:
+    return next((one for one in discover.sections() if one.name == service), None)
 
 
 def _describe(path: str, method: str, operation: Json) -> None:

@@ -5,6 +5,7 @@ The kind: whatever is kept by a type's name without its major version holds one 
 
 import json
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Self
 
@@ -73,6 +74,14 @@ EXAMPLES = (
     Example("push ten times", f"{PUSH}.v1", {"times": 10}, entry="one"),
     Example("push two metres high", f"{PUSH}.v2", {"metres": 2}, entry="two"),
 )
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_api() -> Iterator[None]:
+    """Of the services that have a document one is enough: none of them knows a swing."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(discover, "apis", lambda: ["goals"])
+        yield
 
 
 @pytest.fixture(scope="module")
