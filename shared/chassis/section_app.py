@@ -17,7 +17,7 @@ from shared.chassis.http.accesses.justify import justification_routes
 from shared.chassis.http.contributions import contribution_routes, plain_contribution
 from shared.chassis.http.identity import Identity
 from shared.chassis.http.media import media_routes
-from shared.chassis.http.overload import PerCaller
+from shared.chassis.http.overload import PerCallerAndOrganisation
 from shared.chassis.kafka.commands import CommandDoor
 from shared.chassis.kafka.consumer import BatchConsumer
 from shared.chassis.kafka.local_copy import Copy, LocalCopies
@@ -88,9 +88,11 @@ def create_app(section: Section, settings: Settings) -> FastAPI:
         pattern=COPIED,
     )
 
-    per_caller = PerCaller(settings.validations_a_minute)
+    often = PerCallerAndOrganisation(
+        settings.validations_a_minute, settings.validations_a_minute_together
+    )
     seconds = settings.write_seconds
-    routes = [contribution_routes(contributions, validations, identity, per_caller, seconds)]
+    routes = [contribution_routes(contributions, validations, identity, often, seconds)]
     tending = Tending(database, settings, accesses, relay, [*consumers.values()], section.wire_name)
     routes.append(dead_letter_routes(tending, accesses, identity, settings.roles))
     opens: list[AbstractAsyncContextManager[Any]] = [commits, accesses]

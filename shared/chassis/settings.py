@@ -189,6 +189,9 @@ class Settings(BrokerSettings):
     validations_a_minute: _Count = Field(
         default=120, description="how often one caller may ask `:validate`, of each process"
     )
+    validations_a_minute_together: _Count = Field(
+        default=1_200, description="the same of all callers of one organisation"
+    )
     searches_a_minute: _Count = Field(
         default=20, description="how often one caller may search for a person, of each process"
     )

@@ -30,7 +30,11 @@ EXAMPLES = 40 if IS_LONG else 3
 async def stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[StackProcess]:
     """Nobody waits for a copy that may be behind: most callers have no right, now or later."""
     folder = tmp_path_factory.mktemp("callers") / "stack"
-    settings = {"COPY_WAIT_SECONDS": "0", "VALIDATIONS_A_MINUTE": "1000000"}
+    settings = {
+        "COPY_WAIT_SECONDS": "0",
+        "VALIDATIONS_A_MINUTE": "1000000",
+        "VALIDATIONS_A_MINUTE_TOGETHER": "1000000",
+    }
     environment = {f"CAREPLAN_{name}": value for name, value in settings.items()}
     async with stack_process(folder, **environment) as running:
         await running.start()

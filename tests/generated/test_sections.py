@@ -30,7 +30,9 @@ async def test_each_answer_to_what_is_generated_is_as_declared(
         bench_of(
             section, postgres_url, kafka_servers, tmp_path, organisations=organisations
         ) as bench,
-        bench.running(validations_a_minute=1_000_000) as door,
+        bench.running(
+            validations_a_minute=1_000_000, validations_a_minute_together=1_000_000
+        ) as door,
     ):
         if any(entry.opens_plan for entry in section.entries):
             for organisation in organisations:

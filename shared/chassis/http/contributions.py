@@ -19,7 +19,7 @@ from shared.chassis.database.database import TRANSIENT
 from shared.chassis.http.answers import correlation_id_of
 from shared.chassis.http.body import read_body
 from shared.chassis.http.identity import Identity
-from shared.chassis.http.overload import PerCaller
+from shared.chassis.http.overload import PerCallerAndOrganisation
 from shared.chassis.http.parameters import (
     IF_MATCH,
     PRIVATE,
@@ -39,8 +39,9 @@ CONTRIBUTIONS: Final = "/v1/contributions"
 
 _MAY_BE_TOO_OFTEN: Final[dict[int | str, dict[str, Any]]] = {
     429: {
-        "description": "This caller has asked too often: `Retry-After` says in how many seconds "
-        "it may ask again. A caller is a `sub` of an organisation.",
+        "description": "This caller, or all of its organisation together, has asked too often: "
+        "`Retry-After` says in how many seconds it may ask again. A caller is a `sub` of an "
+        "organisation.",
         "headers": {
             name: {"description": said, "schema": {"type": "string"}}
             for name, said in (
@@ -68,7 +69,7 @@ def contribution_routes(
     contributions: Contributions,
     validations: Validations,
     identity: Identity,
-    per_caller: PerCaller,
+    often: PerCallerAndOrganisation,
     write_seconds: float,
 ) -> APIRouter:
     """``POST /v1/contributions``, ``…:validate`` and ``GET /v1/contributions/{id}``.
@@ -76,7 +77,7 @@ def contribution_routes(
     A contribution is answered within ``write_seconds`` of when it has come, ``unavailable`` where
     its outcome is not known then; so is a batch.
 
-    ``:validate`` is a look into plans that leaves no contribution: ``per_caller`` limits it.
+    ``:validate`` is a look into plans that leaves no contribution: ``often`` limits it.
     """
     router = APIRouter(tags=["contributions"])
 
@@ -102,7 +103,7 @@ def contribution_routes(
         request: Request, contributor: Annotated[Contributor, Depends(identity)]
     ) -> Response:
         """The receipt that a contribution would get: a look, which is recorded, and no more."""
-        left = per_caller.count(contributor)
+        left = often.count(contributor)
         judge_parameters(request)
         given = _with_if_match(read(await read_body(request)), request)
         with _troubles_as_problems():

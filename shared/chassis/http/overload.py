@@ -86,9 +86,10 @@ class PerCaller:
         owed = max(self._made_up.get(key, now) - now, 0.0) + self._each
         if owed > _A_MINUTE + 1e-6:  # times are sums of fractions
             wait = math.ceil(owed - _A_MINUTE)
+            who = "All of an organisation together" if self._together else "Everybody"
             raise Problem(
                 "too-many-requests",
-                f"Everybody may ask this {self._a_minute} times a minute. Send the same again in "
+                f"{who} may ask this {self._a_minute} times a minute. Send the same again in "
                 f"{wait} s.",
                 headers={**self._told(0, wait), "Retry-After": str(wait)},
             )
@@ -100,10 +101,30 @@ class PerCaller:
 
     def _told(self, left: int, seconds: int) -> dict[str, str]:
         """The fields of the IETF's draft: how many are left, and when all of them are again."""
+        whose = "organisation" if self._together else "caller"
         return {
-            "RateLimit-Policy": f'"caller";q={self._a_minute};w={_A_MINUTE:.0f}',
-            "RateLimit": f'"caller";r={left};t={seconds}',
+            "RateLimit-Policy": f'"{whose}";q={self._a_minute};w={_A_MINUTE:.0f}',
+            "RateLimit": f'"{whose}";r={left};t={seconds}',
         }
+
+
+class PerCallerAndOrganisation:
+    """How often one caller may ask, and how often all callers of one organisation.
+
+    Whoever asks too often is told so before it counts for the others of their organisation.
+    """
+
+    def __init__(
+        self, a_minute: int, together: int, *, now: Callable[[], float] = monotonic
+    ) -> None:
+        self._each = PerCaller(a_minute, now=now)
+        self._all = PerCaller(together, together=True, now=now)
+
+    def count(self, caller: Contributor) -> dict[str, str]:
+        """As ``PerCaller.count``; the headers are those of the caller."""
+        left = self._each.count(caller)
+        self._all.count(caller)
+        return left
 
 
 class Overload:

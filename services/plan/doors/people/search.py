@@ -24,7 +24,7 @@ from shared.chassis.accesses.record import Asked, What
 from shared.chassis.database.database import Database
 from shared.chassis.http.body import read_body
 from shared.chassis.http.identity import Identity
-from shared.chassis.http.overload import PerCaller
+from shared.chassis.http.overload import PerCallerAndOrganisation
 from shared.chassis.http.parameters import (
     OF_A_READ,
     PURPOSES,
@@ -163,8 +163,9 @@ def people_routes(
 ) -> APIRouter:
     """``POST /v1/people:search``."""
     router = APIRouter(tags=["plans"])
-    each = PerCaller(settings.searches_a_minute)
-    together = PerCaller(settings.searches_a_minute_together, together=True)
+    limit = PerCallerAndOrganisation(
+        settings.searches_a_minute, settings.searches_a_minute_together
+    )
     restricting = frozenset(settings.restricting_labels)
 
     @router.post(
@@ -193,8 +194,7 @@ def people_routes(
             raise await release.denied(asked)
         judge_purpose(request, purpose)
         judge_parameters(request)
-        left = each.count(contributor)
-        together.count(contributor)
+        left = limit.count(contributor)
         body = await read_body(request, _BODY_BYTES)
         sought = _sought_in(read(body))
         found = await people.find(sought, contributor, decision.sees)

@@ -13,7 +13,7 @@ from shared.chassis.contribute.receipts import Reply
 from shared.chassis.contribute.validate import Validated
 from shared.chassis.http.answers import CorrelationIds, problem_handlers
 from shared.chassis.http.contributions import contribution_routes
-from shared.chassis.http.overload import PerCaller
+from shared.chassis.http.overload import PerCallerAndOrganisation
 from shared.chassis.store.group_commit import QueueFull
 from shared.ledger import Contribution, Contributor
 
@@ -48,7 +48,7 @@ def one(verb: str) -> dict[str, Any]:
 async def sent(path: str, body: Any) -> httpx.Response:
     taking, identity = Taking(), somebody
     app = FastAPI(exception_handlers=problem_handlers())
-    often = PerCaller(120)
+    often = PerCallerAndOrganisation(120, 1_200)
     app.include_router(contribution_routes(taking, taking, identity, often, 10.0))  # type: ignore[arg-type]
     app.add_middleware(CorrelationIds)
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
@@ -179,7 +179,7 @@ async def test_a_queue_that_is_full_is_answered_at_once_with_when_to_come_back()
 async def test_validating_too_often_is_told_when_again_and_contributing_is_not_limited() -> None:
     taking = Taking()
     app = FastAPI(exception_handlers=problem_handlers())
-    often = PerCaller(2, now=lambda: 0.0)
+    often = PerCallerAndOrganisation(2, 1_200, now=lambda: 0.0)
     app.include_router(contribution_routes(taking, taking, somebody, often, 10.0))  # type: ignore[arg-type]
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:

@@ -10,7 +10,12 @@ from fastapi.responses import StreamingResponse
 
 from shared.chassis.http.answers import CorrelationIds, problem_handlers
 from shared.chassis.http.body import read_body
-from shared.chassis.http.overload import InHand, Overload, PerCaller
+from shared.chassis.http.overload import (
+    InHand,
+    Overload,
+    PerCaller,
+    PerCallerAndOrganisation,
+)
 from shared.chassis.wire.problem import Problem
 from shared.ledger import Contributor, Organisation
 
@@ -204,3 +209,27 @@ def test_each_answer_says_how_often_again() -> None:
         f'"caller";r={left};t={seconds}' for left, seconds in ((2, 20), (1, 40), (0, 60))
     ]
     assert minutes.often.count(nurse("ann"))["RateLimit-Policy"] == '"caller";q=3;w=60'
+
+
+def test_all_of_an_organisation_ask_so_often_together_and_harm_nobody_else() -> None:
+    """Kind: a bound for each caller that somebody passes by asking as many callers."""
+    often = PerCallerAndOrganisation(3, 5, now=lambda: 0.0)
+
+    def asks(caller: Contributor) -> str:
+        try:
+            return often.count(caller)["RateLimit"]
+        except Problem as problem:
+            return f"{problem.code} {problem.headers['RateLimit']}"
+
+    assert [asks(nurse()) for _ in range(4)] == [
+        *('"caller";r=2;t=20', '"caller";r=1;t=40', '"caller";r=0;t=60'),
+        'too-many-requests "caller";r=0;t=20',
+    ]
+    # What Tom was refused does not count for his colleagues.
+    assert [asks(nurse("ann")) for _ in range(3)] == [
+        *('"caller";r=2;t=20', '"caller";r=1;t=40'),
+        'too-many-requests "organisation";r=0;t=12',
+    ]
+    assert asks(nurse("bea")) == 'too-many-requests "organisation";r=0;t=12'
+    assert asks(nurse("bea", "ZZG01")) == '"caller";r=2;t=20'
+    assert asks(Contributor("person", "tom")) == '"caller";r=2;t=20'

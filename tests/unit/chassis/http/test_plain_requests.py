@@ -22,7 +22,7 @@ from shared.chassis.http.contributions import (
     contribution_routes,
     plain_contribution,
 )
-from shared.chassis.http.overload import InHand, Overload, PerCaller
+from shared.chassis.http.overload import InHand, Overload, PerCallerAndOrganisation
 from shared.chassis.http.parameters import PRIVATE, judge_parameters, one_header
 from shared.chassis.http.plain_requests import PlainRequests, plain_reads
 from shared.chassis.http.spans import HttpSpans
@@ -134,7 +134,7 @@ class Service:
         self.app = FastAPI(
             middleware=chain, exception_handlers=problem_handlers(), redirect_slashes=False
         )
-        often = PerCaller(1_000_000)
+        often = PerCallerAndOrganisation(1_000_000, 1_000_000)
         self.app.include_router(contribution_routes(deciding, deciding, proving, often, 10.0))
         self.app.include_router(reading)
         self.door: Any = self.app
