@@ -325,6 +325,7 @@ def _judge_event(section: Section, one: Answered, version: int, type_: str, reco
     position = told.pop("ce_position")
     assert position.isdigit()
     assert len(told.pop("ce_leafhash")) == 64
+    assert len(told.pop("ce_policyinputs")) == 64
     assert told.pop("ce_dataschema").endswith(":1.0")
     told.pop("traceparent", None)
     told.pop("ce_traceparent", None)

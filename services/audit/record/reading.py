@@ -57,6 +57,7 @@ HEADERS: Final = (
     "ce_authtype",
     "ce_authclaims",
     "ce_policyversion",
+    "ce_policyinputs",
     "ce_command",
     "ce_signature",
 )
@@ -112,6 +113,7 @@ def record_of_event(
     reason = told.get("reason") or event.content.get("reason") or _of_restriction(event.content)
     digest = hash_of_content(event.content)
     policy_version = text_in(given.get("ce_policyversion"), "ce_policyversion")
+    inputs = sha256_in(given.get("ce_policyinputs"), "ce_policyinputs")
     trace_id = trace_of(given.get("traceparent") or event.traceparent)
     said = told.get("stated_by")
     author = speaker(said, "provenance.stated_by", actor if said == recorded_by else None)
@@ -126,7 +128,11 @@ def record_of_event(
         "subject": {"plan_id": str(event.plan_id)},
         "actor": actor_group(actor, told.get("on_behalf_of")),
         "authn": authn_of_headers(given),
-        "why": without_nulls(policy_version=policy_version),
+        "why": without_nulls(
+            policy_version=policy_version,
+            decision=None if inputs is None else "permit",
+            inputs_sha256=inputs,
+        ),
         "object": {
             "sections": [section],
             "entries": [entry_in_list(section, event.entry_id, event.entry_version)],

@@ -343,6 +343,7 @@ def inputs_of(
         contributor.service_roles,
         organisation.code if organisation else None,
         None if contributor.plan_id is None else str(contributor.plan_id),
+        contributor.nhs_number_verified,
         what,
         None if plan_id is None else str(plan_id),
         section,
@@ -350,6 +351,7 @@ def inputs_of(
         reason,
         decision.override,
         standing_of(decision.relationship),
+        None if decision.proxy is None else str(decision.proxy.entry_id),
         decision.policy_version,
     ]
     return sha256(plain_json(told)).hexdigest()

@@ -20,6 +20,7 @@ from shared.chassis.contribute.receipts import (
     Reply,
     alert_records,
     authn_of,
+    inputs_sha256,
     receipt_message,
     refusal,
     refusal_record,
@@ -189,6 +190,7 @@ class Contributions:
             prepared.contributor.sub,
             None if by.revision is None else prepared.plan_id,
             by.revision,
+            bytes.fromhex(inputs_sha256(prepared, by)),
         )
         moved = [] if decided.moved is None else [decided.moved]
         seen = [] if decided.seen is None else [(prepared.entry_id, decided.seen)]

@@ -200,6 +200,11 @@ def actor_of(agent: Agent, sub: str) -> dict[str, Any]:
     }
 
 
+def inputs_sha256(prepared: Prepared, decision: Decision) -> str:
+    """The hash of what the decision on a contribution rested on, in hexadecimal."""
+    return inputs_of(prepared.contributor, decision, prepared.command.type, prepared.plan_id)
+
+
 def _who(prepared: Prepared, decision: Decision) -> dict[str, Any]:
     """Who did it and for whom, how they were authenticated, by which decision, in which trace."""
     return {
@@ -209,9 +214,7 @@ def _who(prepared: Prepared, decision: Decision) -> dict[str, Any]:
         "decision": "permit" if decision.allowed else "deny",
         "relationship": standing_of(decision.relationship),
         "policy_version": decision.policy_version,
-        "inputs_sha256": inputs_of(
-            prepared.contributor, decision, prepared.command.type, prepared.plan_id
-        ),
+        "inputs_sha256": inputs_sha256(prepared, decision),
         "trace_id": trace_of(inject()),
     }
 

@@ -179,6 +179,8 @@ class EventPublisher:
             headers += _authenticated(row.authn)
         if row.policy_version is not None:
             headers.append(("ce_policyversion", row.policy_version.encode()))
+        if row.inputs_sha256 is not None:
+            headers.append(("ce_policyinputs", row.inputs_sha256.hex().encode()))
         if row.command is not None:
             headers.append(("ce_command", row.command.encode()))
         if row.leaf_hash is not None:

@@ -82,7 +82,7 @@ class EventStream(Stream):
     name = "events"
     rows = """
         SELECT notification_id, originator_id, originator_version, topic, state, recorded_at,
-               traceparent, leaf_hash, authn, policy_version, command, up_to
+               traceparent, leaf_hash, authn, policy_version, command, inputs_sha256, up_to
           FROM (SELECT *, sum(octet_length(state)) OVER (ORDER BY notification_id) AS up_to
                   FROM stored_events WHERE notification_id > $1
                  ORDER BY notification_id LIMIT $2) AS next

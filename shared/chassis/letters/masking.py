@@ -17,6 +17,7 @@ _NAMES: Final = frozenset(
         *("ce_subject", "ce_time", "ce_partitionkey", "ce_roles", "ce_signature", "ce_dataschema"),
         *("ce_entryid", "ce_entryversion", "ce_position", "ce_leafhash", "ce_causationid"),
         *("ce_recordedtime", "ce_authtype", "ce_authclaims", "ce_policyversion", "ce_command"),
+        "ce_policyinputs",
     }
 )
 """Names of headers that are ours; another may be anything that somebody wrote."""

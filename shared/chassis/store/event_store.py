@@ -105,7 +105,8 @@ class EventStore:
         """
         rows_of = {
             one.entry.id: self.rows_of(
-                one.entry.collect_events(), receipt.authn, receipt.policy_version, command
+                *(one.entry.collect_events(), receipt.authn, receipt.policy_version),
+                *(command, receipt.inputs_sha256),
             )
             for one in moved
         }
@@ -134,12 +135,13 @@ class EventStore:
         authn: bytes | None = None,
         policy_version: str | None = None,
         command: str | None = None,
+        inputs_sha256: bytes | None = None,
     ) -> list[EventRow]:
         """Events as they are stored; raises ``EventTooLarge``."""
         stored = [self._mapper.to_stored_event(event) for event in events]
         if any(len(event.state) > MAX_EVENT_BYTES for event in stored):
             raise EventTooLarge
-        return self._recorder.rows_of(stored, authn, policy_version, command)
+        return self._recorder.rows_of(stored, authn, policy_version, command, inputs_sha256)
 
     async def receipt(self, contribution_id: UUID) -> "KeptReceipt | None":
         """The receipt kept for a contribution."""

@@ -32,6 +32,7 @@ class Recorder:
         authn: bytes | None = None,
         policy_version: str | None = None,
         command: str | None = None,
+        inputs_sha256: bytes | None = None,
     ) -> list[EventRow]:
         """Events with what a row has besides: trace, leaf hash, and why they could be stored."""
         traceparent = inject()
@@ -42,10 +43,11 @@ class Recorder:
                 stored.topic,
                 stored.state,
                 traceparent,
-                self._leaf_hash(stored, authn, policy_version, command),
+                self._leaf_hash(stored, authn, policy_version, command, inputs_sha256),
                 authn,
                 policy_version,
                 command,
+                inputs_sha256,
             )
             for stored in stored_events
         ]
@@ -75,18 +77,21 @@ class Recorder:
         authn: bytes | None,
         policy_version: str | None,
         command: str | None,
+        inputs_sha256: bytes | None,
     ) -> bytes:
-        """SHA-256 over the byte 0x00, seven lines, and the SHA-256 (32 bytes) of ``state``.
+        """SHA-256 over the byte 0x00, eight lines, and the SHA-256 (32 bytes) of ``state``.
 
         The lines are what is known of the row before the append, in UTF-8, each ended by 0x0a:
         the section's wire name, the entry's id, its version, the event's type, the command's type,
-        the policy's version, and ``authn`` as it is stored; what is not known is an empty line.
+        the policy's version, the hash of what the decision rested on in lower-case hexadecimal,
+        and ``authn`` as it is stored; what is not known is an empty line.
         None of them can hold 0x0a, so no two rows have the same bytes. Neither the position, nor
         ``recorded_at``, nor the trace belongs to it.
         """
         known = (
             f"\0{self._section}\n{stored.originator_id}\n{stored.originator_version}\n"
             f"{stored.topic}\n{command or ''}\n{policy_version or ''}\n"
+            f"{'' if inputs_sha256 is None else inputs_sha256.hex()}\n"
         )
         parts = (known.encode(), authn or b"", b"\n", sha256(stored.state).digest())
         return sha256(b"".join(parts)).digest()

@@ -33,13 +33,15 @@ class EventRow(NamedTuple):
     authn: bytes | None = None
     policy_version: str | None = None
     command: str | None = None
+    inputs_sha256: bytes | None = None
 
 
 class ReceiptRow(NamedTuple):
     """The receipt to be kept with the events, what recognises a repeat, and why it was taken.
 
-    ``authn`` is JSON: how the contributor was authenticated. ``open_plan`` is the plan that has to
-    be open for it, as far as the section has heard. ``sub`` is whoever sent it first.
+    ``authn`` is JSON: how the contributor was authenticated; ``inputs_sha256`` is the hash of what
+    the decision rested on, by the rules of ``policy_version``. ``open_plan`` is the plan that has
+    to be open for it, as far as the section has heard. ``sub`` is whoever sent it first.
     ``access_revision`` is that of the access to ``access_plan`` by which they may; where it has
     moved on, nothing is stored.
     """
@@ -54,6 +56,7 @@ class ReceiptRow(NamedTuple):
     sub: str | None = None
     access_plan: UUID | None = None
     access_revision: int | None = None
+    inputs_sha256: bytes | None = None
 
 
 class NamedMedia(NamedTuple):
@@ -170,6 +173,7 @@ class StoredRow(NamedTuple):
     authn: bytes | None = None
     policy_version: str | None = None
     command: str | None = None
+    inputs_sha256: bytes | None = None
 
 
 Appends: TypeAlias = GroupCommit[Append, Appended]
@@ -222,6 +226,7 @@ def _stored_rows(request: Append, answer: Appended) -> list[StoredRow]:
             authn=row.authn,
             policy_version=row.policy_version,
             command=row.command,
+            inputs_sha256=row.inputs_sha256,
         )
         for offset, row in enumerate(request.events)
     ]

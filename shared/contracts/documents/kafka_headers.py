@@ -89,6 +89,11 @@ def of_an_event(section: str, type_: str) -> Json:
             ),
             "ce_authclaims": _text("How they were authenticated, as JSON; for the audit."),
             "ce_policyversion": _text("The version of the rules by which it was allowed."),
+            "ce_policyinputs": _text(
+                "SHA-256 of what those rules were asked about: who asked for what, and by whose "
+                "leave.",
+                pattern="^[0-9a-f]{64}$",
+            ),
             "ce_command": _text("The command that led to it."),
             **_SIGNATURE,
             **_TRACE,
@@ -96,6 +101,7 @@ def of_an_event(section: str, type_: str) -> Json:
         "ce_leafhash",
         "ce_authclaims",
         "ce_policyversion",
+        "ce_policyinputs",
         "ce_command",
     )
 

@@ -82,6 +82,7 @@ def event(
         ("ce_authtype", b"user"),
         ("ce_authclaims", b'{"jti": "t-event", "idp": "cis2"}'),
         ("ce_policyversion", b"2026-11-30"),
+        ("ce_policyinputs", b"ab" * 32),
     ]
     return Message(events_topic(section), plan_id.encode(), orjson.dumps(value), headers)
 

@@ -61,6 +61,8 @@ async def test_list_when_asked_then_it_says_who_did_what_newest_first(door: Door
             "auth_time": None,
         },
         "policy_version": "2026-11-30",
+        "decision": "permit",
+        "inputs_sha256": "ab" * 32,
         "plan_id": str(UUID(int=1)),
         "sections": ["goals"],
         "section": "goals",

@@ -32,8 +32,9 @@ async def test_how_the_contributor_was_authenticated_is_kept_and_told_to_the_aud
         elsewhere = Contribution(uuid4(), AGREE, uuid4(), content=GOAL)
         assert (await contributions.receive(elsewhere, by, wait=False)).kept is False
     kept = await goals.bench.pool.fetch(
-        "SELECT authn, policy_version, NULL AS command FROM receipt WHERE contribution_id = ANY($1)"
-        " UNION ALL SELECT authn, policy_version, command FROM stored_events"
+        "SELECT authn, policy_version, inputs_sha256, NULL AS command FROM receipt"
+        " WHERE contribution_id = ANY($1)"
+        " UNION ALL SELECT authn, policy_version, inputs_sha256, command FROM stored_events"
         " WHERE convert_from(state, 'utf8') LIKE $2",
         [taken, refused],
         f"%{taken}%",
@@ -42,6 +43,7 @@ async def test_how_the_contributor_was_authenticated_is_kept_and_told_to_the_aud
         (claims, POLICY_VERSION)
     ] * 3
     assert Counter(row["command"] for row in kept) == {None: 2, AGREE: 1}
+    (rested_on,) = {row["inputs_sha256"].hex() for row in kept}
     recorded = await goals.bench.pool.fetch(
         "SELECT value FROM outgoing WHERE topic LIKE $1 AND key = ANY($2)",
         "%careplan.audit.records.v1",
@@ -53,7 +55,11 @@ async def test_how_the_contributor_was_authenticated_is_kept_and_told_to_the_aud
     for one in records:
         assert (one["authn"], one["policy_version"]) == (claims, POLICY_VERSION)
         assert one["command"] == AGREE
-        assert len(one["inputs_sha256"]) == 64
+    # The same command, of the same plan, by the same right: only what was asked elsewhere differs.
+    inputs = {one["code"]: one["inputs_sha256"] for one in records}
+    assert inputs["goal-needs-a-need"] == rested_on
+    assert len(inputs["plan-unknown"]) == len(rested_on) == 64
+    assert inputs["plan-unknown"] != rested_on
     by_code = {one["code"]: one["decision"] for one in records}
     assert by_code["goal-needs-a-need"] == "permit"
 

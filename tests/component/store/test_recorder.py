@@ -393,7 +393,7 @@ async def test_every_event_has_a_leaf_hash_and_a_time(ledger: TestDatabase) -> N
         entry = goal()
         await application.save(entry)
         row = await application._database.pool.fetchrow("SELECT * FROM stored_events")
-    known = f"goals\n{entry.id}\n1\ncareplan.goals.agreed.v1\n\n\n\n".encode()
+    known = f"goals\n{entry.id}\n1\ncareplan.goals.agreed.v1\n\n\n\n\n".encode()
     content = hashlib.sha256(row["state"]).digest()
     assert row["leaf_hash"] == hashlib.sha256(b"\x00" + known + content).digest()
     assert row["recorded_at"].tzinfo is not None

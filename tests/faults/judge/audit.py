@@ -61,6 +61,7 @@ def _judge_change(
         and record["plan_id"] == event.plan_id
         and record["event_type"] == event.type
         and record["leaf_hash"] == event.leaf_hash
+        and record["inputs_sha256"] == (event.inputs or b"").hex()
         and (sent is None or by == (sent.by.kind, sent.by.org)),
         "wrong",
         f"the audit: {event.key} is another",

@@ -57,6 +57,7 @@ class Stored:
     authn: bytes | None = None
     policy_version: str | None = None
     command: str | None = None
+    inputs: bytes | None = None
     traceparent: str | None = None
 
     @property
@@ -123,6 +124,7 @@ class Evidence:
                 authn=row["authn"],
                 policy_version=row["policy_version"],
                 command=row["command"],
+                inputs=row["inputs_sha256"],
                 traceparent=row["traceparent"],
             )
             for row in rows
@@ -265,7 +267,7 @@ class Doors:
 def leaf_hash_of(event: Stored) -> str:
     """From the stored bytes: SHA-256 over 0x00, what was known before, and the bytes' own hash."""
     who = (event.authn or b"").decode()
-    why = [event.command or "", event.policy_version or "", who]
+    why = [event.command or "", event.policy_version or "", (event.inputs or b"").hex(), who]
     known = [event.section, event.entry_id, str(event.version), event.type, *why, ""]
     own = hashlib.sha256(event.raw).digest()
     return hashlib.sha256(b"\0" + "\n".join(known).encode() + own).hexdigest()

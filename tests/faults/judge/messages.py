@@ -128,6 +128,7 @@ def headers_of(event: Stored, sent: Sent | None) -> dict[str, str]:
         "ce_authtype": _AUTH_TYPES[event.provenance["recorded_by"]["kind"]],
         "ce_authclaims": (event.authn or b"").decode(),
         "ce_policyversion": event.policy_version or "",
+        "ce_policyinputs": (event.inputs or b"").hex(),
         "ce_command": event.command or "",
         "ce_leafhash": leaf_hash_of(event),
     }

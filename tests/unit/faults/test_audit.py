@@ -34,7 +34,7 @@ AGAIN = sent("c1", refused(REUSED, kept=False))
 EVENT = Stored(
     "goals", 1, GOAL, 1, "careplan.goals.agreed.v1",
     json.dumps({"provenance": {"contribution_id": "c1", "plan_id": PLAN}}).encode(),
-    datetime.now(UTC), "ab",
+    datetime.now(UTC), "ab", inputs=b"\xef",
 )  # fmt: skip
 VALUE = b'{"section":"goals","entry_id":"e1","entry_version":1,"content":%b}' % CONTENT
 MESSAGE = Published("careplan.goals.events.v1", 0, b"p1", VALUE, {})
@@ -48,6 +48,7 @@ def records() -> Records:
         "plan_id": PLAN,
         "event_type": EVENT.type,
         "leaf_hash": "ab",
+        "inputs_sha256": "ef",
         "after_hash": hashlib.sha256(CONTENT).hexdigest(),
         "actor": {"kind": "person", "organisation": None},
     }
@@ -124,6 +125,7 @@ def test_a_refusal_without_a_receipt_is_explained_by_an_answer_that_was_lost_and
         (lambda told: of(told, "goals/c2.x.stale").update(contribution_id="c9"), "wrong"),
         (lambda told: of(told, "goals/e1.1").update(leaf_hash="ac"), "wrong"),
         (lambda told: of(told, "goals/e1.1").update(after_hash="ac"), "wrong"),
+        (lambda told: of(told, "goals/e1.1").update(inputs_sha256="ee"), "wrong"),
         (lambda told: of(told, "goals/e1.1").update(contribution_id="c2"), "wrong"),
         (lambda told: of(told, "goals/e1.1").update(operation="unreadable"), "wrong"),
         (lambda told: of(told, "goals/e1.1")["actor"].update(kind="system"), "wrong"),

@@ -121,6 +121,7 @@ def event(version: int, type_: str, sent: Sent) -> Stored:
             authn=json.dumps(NURSE.signed_in).encode(),
             policy_version="2026-11-30",
             command=sent.contribution["command"],
+            inputs=b"\xab" * 32,
         )
     )
 
@@ -179,6 +180,7 @@ def message(stored: Stored) -> Published:
         "ce_authtype": "user",
         "ce_authclaims": (stored.authn or b"").decode(),
         "ce_policyversion": stored.policy_version or "",
+        "ce_policyinputs": (stored.inputs or b"").hex(),
         "ce_command": stored.command or "",
         "ce_leafhash": stored.leaf_hash or "",
     }

@@ -65,7 +65,11 @@ async def test_events_come_in_position_order_where_a_keyed_producer_would_put_th
 async def test_an_event_is_published_as_the_contract_says(bench: Bench) -> None:
     async with bench.relay() as relay, bench.store(relay) as store:
         goal = agreed()
-        kept = receipt(goal)._replace(authn=b'{"jti":"a-token"}', policy_version="of-these-rules")
+        kept = receipt(goal)._replace(
+            authn=b'{"jti":"a-token"}',
+            policy_version="of-these-rules",
+            inputs_sha256=b"\xab" * 32,
+        )
         appended = await store.save([Moved(goal)], kept)
         await store.save([Moved(weighed(goal))], receipt(goal))
         await bench.owner.execute("UPDATE stored_events SET traceparent = NULL")
@@ -93,6 +97,7 @@ async def test_an_event_is_published_as_the_contract_says(bench: Bench) -> None:
         "ce_authtype": "app_user",
         "ce_authclaims": '{"jti":"a-token"}',
         "ce_policyversion": "of-these-rules",
+        "ce_policyinputs": "ab" * 32,
         "ce_leafhash": row["leaf_hash"].hex(),
     }
     value = value_of(first)

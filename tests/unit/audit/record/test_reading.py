@@ -80,6 +80,7 @@ HEADERS = {
     "ce_authtype": "user",
     "ce_authclaims": '{"jti":"t-1","client_id":"epr","idp":"cis2","acr":"aal3","sub":"not kept"}',
     "ce_policyversion": "2026-11-30",
+    "ce_policyinputs": "ef" * 32,
     "ce_command": "careplan.goals.set-aside.v1",
 }
 
@@ -163,7 +164,11 @@ def test_record_of_event_when_made_then_every_fact_stands_in_its_group() -> None
             "idp": "cis2",
             "acr": "aal3",
         },
-        "why": {"policy_version": "2026-11-30"},
+        "why": {
+            "policy_version": "2026-11-30",
+            "decision": "permit",
+            "inputs_sha256": "ef" * 32,
+        },
         "object": {
             "sections": ["goals"],
             "entries": [{"section": "goals", "entry_id": str(ENTRY), "entry_version": 2}],

@@ -95,6 +95,8 @@ async def test_with_what_is_accepted(kept: Kept, monkeypatch: pytest.MonkeyPatch
     assert commit.receipt is not None
     assert commit.receipt.policy_version == THEN
     assert [event.policy_version for event in commit.events] == [THEN]
+    assert commit.receipt.inputs_sha256 is not None
+    assert [event.inputs_sha256 for event in commit.events] == [commit.receipt.inputs_sha256]
 
 
 @pytest.mark.asyncio

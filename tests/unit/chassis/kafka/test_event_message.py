@@ -57,6 +57,7 @@ def published(
     authn: bytes | None = None,
     policy_version: str | None = None,
     command: str | None = None,
+    inputs_sha256: bytes | None = None,
     publisher: EventPublisher = PUBLISHER,
 ) -> Record:
     stored = EntryMapper().to_stored_event(made.pending_events[version - 1])
@@ -72,6 +73,7 @@ def published(
         authn,
         policy_version,
         command,
+        inputs_sha256,
     )
     return Record(*publisher.message(row))
 
@@ -407,16 +409,19 @@ def test_how_it_was_authenticated_and_allowed_stands_in_headers_and_nowhere_else
         authn=b'{"jti":"a-token"}',
         policy_version="of-these-rules",
         command="careplan.goals.agree.v1",
+        inputs_sha256=b"\xab" * 32,
     )
     assert header(record, "ce_authtype") == told
     assert header(record, "ce_authclaims") == '{"jti":"a-token"}'
     assert header(record, "ce_policyversion") == "of-these-rules"
+    assert header(record, "ce_policyinputs") == "ab" * 32
     assert header(record, "ce_command") == "careplan.goals.agree.v1"
     assert b"a-token" not in (record.value or b"")
     unsaid = published(goal(kind))
     assert header(unsaid, "ce_authtype") == told
     assert header(unsaid, "ce_authclaims") is None
     assert header(unsaid, "ce_policyversion") is None
+    assert header(unsaid, "ce_policyinputs") is None
     assert header(unsaid, "ce_command") is None
 
 

@@ -15,14 +15,15 @@ from tests.faults.judge.evidence import Stored, leaf_hash_of
 ENTRY = UUID("8caf7ef7-502d-4118-851e-81d98e116c52")
 STATE = b'{"aim":{"text":"To walk"}}'
 TYPE = "careplan.goals.agreed.v1"
-BECAUSE = (b'{"jti":"a-token","acr":"aal3"}', "2026-11-30", "careplan.goals.agree.v1")
-NOBODY = (None, None, None)
+BECAUSE = (b'{"jti":"a-token","acr":"aal3"}', "2026-11-30", "careplan.goals.agree.v1", b"\xab" * 32)
+NOBODY = (None, None, None, None)
 
-# By printf and sha256sum: \0, then the lines goals, ENTRY, 1, TYPE, the command, the policy and the
-# JSON of BECAUSE (each ended by \n; empty where there is none), then the SHA-256 of STATE.
+# By printf and sha256sum: \0, then the lines goals, ENTRY, 1, TYPE, the command, the policy, the
+# hash in hexadecimal and the JSON of BECAUSE (each ended by \n; empty where there is none), then
+# the SHA-256 of STATE.
 VECTORS = [
-    (BECAUSE, "80f15b111f1348a4e049e18b813206f4849251c9c4cf3ccca7bc5c4e19bbae01"),
-    (NOBODY, "7cf72e0e4eebf89d1cdbb03114df15c07562607532c8cdc7dc658ec1d6883bc4"),
+    (BECAUSE, "84848b3faeae7bb673bbbec0086d3163e47bdfc835086317c406c7145dda01e5"),
+    (NOBODY, "32449ca0c6d597542e2f1d33702276b79a1f25227d772238180a0de1f27aad6c"),
 ]
 
 
@@ -48,8 +49,10 @@ def test_leaf_hash_when_computed_then_it_is_that_of_the_vector(
     "other",
     [
         (b'{"jti":"another","acr":"aal3"}', *BECAUSE[1:]),
-        (BECAUSE[0], "2026-12-01", BECAUSE[2]),
-        (*BECAUSE[:2], "careplan.goals.reword.v1"),
+        (BECAUSE[0], "2026-12-01", *BECAUSE[2:]),
+        (*BECAUSE[:2], "careplan.goals.reword.v1", BECAUSE[3]),
+        (*BECAUSE[:3], b"\xac" * 32),
+        (*BECAUSE[:3], None),
         (None, *BECAUSE[1:]),
         NOBODY,
     ],

@@ -13,6 +13,7 @@ CREATE TABLE stored_events (
     authn              bytea,                 -- JSON: how the contributor was authenticated
     policy_version     text,                  -- of the decision to take the contribution
     command            text,                  -- the type of the command that it came of
+    inputs_sha256      bytea,                 -- of what the decision rested on
     PRIMARY KEY (originator_id, originator_version)
 );
 CREATE UNIQUE INDEX stored_events_position ON stored_events (notification_id) INCLUDE (recorded_at);
@@ -26,7 +27,8 @@ CREATE TABLE receipt (
     event_position  bigint,                   -- of the last event; null for a refusal
     authn           bytea,
     policy_version  text,
-    sub             text                      -- of whoever sent it first
+    sub             text,                     -- of whoever sent it first
+    inputs_sha256   bytea
 );
 
 CREATE TABLE unique_key (
@@ -79,11 +81,12 @@ CREATE TABLE media_named (
 -- touches is kept for the next call, so nobody has to look for those here.
 CREATE TYPE append_receipt AS (
     contribution_id uuid, contributor text, content_hash bytea, body bytea, authn bytea,
-    policy_version text, open_plan uuid, sub text, access_plan uuid, access_revision bigint
+    policy_version text, open_plan uuid, sub text, access_plan uuid, access_revision bigint,
+    inputs_sha256 bytea
 );
 CREATE TYPE append_event AS (
     request int, entry_id uuid, version bigint, topic text, state bytea, traceparent text,
-    leaf_hash bytea, authn bytea, policy_version text, command text
+    leaf_hash bytea, authn bytea, policy_version text, command text, inputs_sha256 bytea
 );
 CREATE TYPE append_key AS (request int, key text, entry_id uuid);
 CREATE TYPE append_message AS (
@@ -141,7 +144,7 @@ BEGIN
         SELECT c.request, r.same
           FROM unnest(receipts) WITH ORDINALITY
                AS c(contribution_id, contributor, content_hash, body, authn, policy_version,
-                    open_plan, sub, access_plan, access_revision, request)
+                    open_plan, sub, access_plan, access_revision, inputs_sha256, request)
          CROSS JOIN LATERAL (
                SELECT (r.contributor = c.contributor AND r.content_hash = c.content_hash) AS same
                  FROM receipt r WHERE r.contribution_id = c.contribution_id LIMIT 1) r
@@ -155,7 +158,7 @@ BEGIN
                c.open_plan IS NULL OR coalesce(p.state = 'open', false) AS is_open
           FROM unnest(receipts) WITH ORDINALITY
                AS c(contribution_id, contributor, content_hash, body, authn, policy_version,
-                    open_plan, sub, access_plan, access_revision, request)
+                    open_plan, sub, access_plan, access_revision, inputs_sha256, request)
           LEFT JOIN LATERAL (SELECT p.state FROM plan_state p
                               WHERE p.plan_id = c.open_plan LIMIT 1) p ON true
           LEFT JOIN LATERAL (SELECT a.revision FROM access_revision a
@@ -265,7 +268,7 @@ BEGIN
         SELECT e.request, e.number
           FROM unnest(events) WITH ORDINALITY
                AS e(request, entry_id, version, topic, state, traceparent, leaf_hash, authn,
-                    policy_version, command, number)
+                    policy_version, command, inputs_sha256, number)
     LOOP
         IF verdicts[found_.request] = 'stored' THEN
             place := place + 1;
@@ -278,20 +281,20 @@ BEGIN
     END LOOP;
     INSERT INTO stored_events (originator_id, originator_version, topic, state, notification_id,
                                recorded_at, traceparent, leaf_hash, authn, policy_version,
-                               command)
+                               command, inputs_sha256)
     SELECT e.entry_id, e.version, e.topic, e.state, e.place, now_, e.traceparent, e.leaf_hash,
-           e.authn, e.policy_version, e.command
+           e.authn, e.policy_version, e.command, e.inputs_sha256
       FROM ROWS FROM (unnest(events), unnest(places))
            AS e(request, entry_id, version, topic, state, traceparent, leaf_hash, authn,
-                policy_version, command, place)
+                policy_version, command, inputs_sha256, place)
      WHERE e.place IS NOT NULL;
     INSERT INTO receipt (contribution_id, contributor, content_hash, body, recorded_at,
-                         event_position, authn, policy_version, sub)
+                         event_position, authn, policy_version, sub, inputs_sha256)
     SELECT c.contribution_id, c.contributor, c.content_hash, c.body, now_, c.last, c.authn,
-           c.policy_version, c.sub
+           c.policy_version, c.sub, c.inputs_sha256
       FROM ROWS FROM (unnest(receipts), unnest(verdicts), unnest(lasts))
            AS c(contribution_id, contributor, content_hash, body, authn, policy_version,
-                open_plan, sub, access_plan, access_revision, verdict, last)
+                open_plan, sub, access_plan, access_revision, inputs_sha256, verdict, last)
      WHERE c.contribution_id IS NOT NULL AND c.verdict = 'stored';
     IF cardinality(messages) > 0 THEN
         INSERT INTO outgoing (position, recorded_at, topic, key, headers, value, completes,
@@ -320,8 +323,8 @@ BEGIN
       FROM ROWS FROM (unnest(receipts), unnest(verdicts), unnest(firsts), unnest(entries),
                       unnest(versions)) WITH ORDINALITY
            AS a(contribution_id, contributor, content_hash, body, authn, policy_version,
-                open_plan, sub, access_plan, access_revision, verdict, first, entry_id, version,
-                request)
+                open_plan, sub, access_plan, access_revision, inputs_sha256, verdict, first,
+                entry_id, version, request)
       LEFT JOIN LATERAL (SELECT * FROM receipt r
                           WHERE r.contribution_id = a.contribution_id AND a.verdict = 'repeated'
                           LIMIT 1) r ON true;
