@@ -541,7 +541,7 @@ def _check_shown(
         elif name in ("operation", "section"):
             is_so = _is_so(name, value, shown)
         elif name in _SHOWN_AS:
-            group, read = _SHOWN_AS[name]
+            group, read = _proof_of(name, shown)
             if group in withheld:
                 if value is None:
                     continue
@@ -551,6 +551,15 @@ def _check_shown(
             raise Verdict("incomplete", f"nothing here checks the member `{name[:40]}`")
         if not is_so:
             false(f"`{name}` is not what the log committed to")
+
+
+def _proof_of(
+    name: str, shown: Mapping[str, Any]
+) -> tuple[str, Callable[[Mapping[str, Any]], Any]]:
+    """The group that proves a member; the event of a change is the record's own type."""
+    if name == "event_type" and shown.get("hdr", {}).get("kind") == "change":
+        return "hdr", _event_type
+    return _SHOWN_AS[name]
 
 
 def _is_so(name: str, value: Any, shown: Mapping[str, Any]) -> bool:

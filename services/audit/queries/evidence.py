@@ -27,7 +27,12 @@ from shared.tlog.tiles import Tile
 NOT_ASKED: Final = "not-asked"
 OF_THE_ROLE: Final = "role"
 ERASED: Final = "erased"
+SOUGHT: Final = "sought"
+RESTRICTION: Final = "restriction"
 """Why a group is shown as its hash."""
+
+_QUERY: Final = "query_raw"
+_VISIBILITY: Final = "visibility"
 
 
 class SizeUnknown(LookupError):
@@ -126,7 +131,11 @@ class LogReads:
     async def evidence(
         self, idx: int, *, shows: Collection[str], forbids: Collection[str]
     ) -> Evidence | None:
-        """A record with these groups shown, but for those that are forbidden; else ``None``."""
+        """A record with these groups shown, but for those that are forbidden; else ``None``.
+
+        By what somebody was sought is shown to nobody, and why something is withheld to nobody
+        to whom a group is forbidden: there stands the hash.
+        """
         rows = await stored_records(self._asked, idx, idx + 1)
         if not rows or rows[0]["salts"] is None:
             return None
@@ -138,12 +147,27 @@ class LogReads:
             salt = row["salts"][place * SALT_BYTES : (place + 1) * SALT_BYTES]
             if told is None:
                 groups.append({"name": name, "hash": as_base64(salt), "withheld": ERASED})
-            elif name in forbids or name not in shows:
-                why = OF_THE_ROLE if name in forbids else NOT_ASKED
+                continue
+            value = orjson.loads(told)
+            why = _why_not(name, value, shows, forbids)
+            if why is not None:
                 groups.append({"name": name, "hash": as_base64(hashes[place]), "withheld": why})
             else:
-                groups.append({"name": name, "salt": as_base64(salt), "value": orjson.loads(told)})
+                groups.append({"name": name, "salt": as_base64(salt), "value": value})
         return Evidence(row, groups)
+
+
+def _why_not(name: str, value: Any, shows: Collection[str], forbids: Collection[str]) -> str | None:
+    """Why a group is not shown; ``None`` where it is."""
+    if name in forbids:
+        return OF_THE_ROLE
+    if name not in shows:
+        return NOT_ASKED
+    if isinstance(value, dict) and _QUERY in value:
+        return SOUGHT
+    if forbids and isinstance(value, dict) and _VISIBILITY in value.get("fields", ()):
+        return RESTRICTION
+    return None
 
 
 def note_of(shown: Shown | None) -> Note | None:

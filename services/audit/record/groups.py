@@ -29,7 +29,7 @@ WHY: Final = (
     "decision_id",
     "inputs_sha256",
 )
-OBJECT: Final = ("what", "plan_version", "as_at", "sections", "result_count", "query_raw")
+OBJECT: Final = ("what", "plan_version", "as_at", "sections", "result_count")
 VIEW: Final = (
     "status",
     "via",
@@ -40,8 +40,12 @@ VIEW: Final = (
     "build",
     "delivery",
 )
-CHANGE: Final = ("fields", "reason", "kept", "count")
-"""Members of a service's message that these groups take over unchanged."""
+CHANGE: Final = ("fields", "reason", "query_raw", "kept", "count")
+"""Members of a service's message that these groups take over unchanged.
+
+What somebody was sought by stands apart from what was shown of it: it can be erased by itself, and
+the rest proved without it.
+"""
 
 _LONGEST_CLAIMS: Final = 10_000
 _OF_A_SPEAKER: Final = ("relationship", "team", "grade", "speciality")

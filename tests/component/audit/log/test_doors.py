@@ -21,7 +21,7 @@ from shared.tlog.merkle import check_consistency, check_inclusion, leaf_hash
 from shared.tlog.notes import Note
 from shared.tlog.policy import Policy
 from shared.tlog.proof_file import ProofFile
-from tests.component.audit.bench import Bench
+from tests.component.audit.bench import Bench, access, event
 from tests.component.audit.door import Door, fill, open_door
 from tests.component.audit.log.sealed import Log
 from tests.unit.tlog import naive
@@ -222,6 +222,34 @@ async def test_record_when_an_officer_asks_then_how_somebody_was_authenticated_i
     for role in ("gp", "monitor"):
         answer = await sealed.client.get("/v1/audit/records/0", headers=sealed.token(role))
         assert answer.status_code == 403
+
+
+async def test_record_when_it_says_what_was_sought_or_why_it_is_withheld_then_that_is_a_hash(
+    sealed: Door, log: Log, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sought = access(5, operation="search", type="query.search", what="people-search",
+                    query_raw="OTk5MDAwMDAxOA==", result_count=1)  # fmt: skip
+    hidden = {"visibility": {"labels": ["address"], "reason": "She hides there"}}
+    restricted = event(position=3, entry=3, content=hidden, fields=["visibility"])
+    await sealed.bench.publish(sought, restricted)
+
+    async def size() -> int:
+        checkpoint = (await sealed.client.get("/log/checkpoint")).text
+        return int(checkpoint.split("\n")[1])
+
+    await eventually(size, "a checkpoint over seven records", holds=lambda n: n == 7)
+    key = str(Signer.of(str(log.key)).verifier)
+    shown: list[dict[str, Any]] = []
+    for idx in (5, 6):
+        path = f"/v1/audit/records/{idx}?proof=1"
+        answer = await sealed.client.get(path, headers=sealed.token("privacy-officer"))
+        assert answer.status_code == 200, answer.text
+        assert not [one for one in ("OTk5", "She hides") if one in answer.text]
+        file = tmp_path / "record.json"
+        file.write_bytes(answer.content)
+        assert verify.main(["record", str(file), "--key", key]) == 0, capsys.readouterr().out
+        shown += [one for one in answer.json()["groups"] if one["name"] == "change"]
+    assert {one["withheld"] for one in shown} == {"sought", "restriction"}
 
 
 async def test_proof_file_when_downloaded_then_it_proves_the_record_alone(
