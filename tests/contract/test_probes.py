@@ -20,7 +20,6 @@ from services.audit.queries.contributions import ContributionRecords
 from services.audit.queries.evidence import LogReads
 from services.audit.queries.records import RecordList
 from services.audit.store.overrides import Overrides, ToReview
-from services.plan.reads.history import History, OnThePlan
 from shared.chassis.accesses.recording import AccessRecords
 from shared.chassis.accesses.rows import AccessRow
 from shared.chassis.database.database import Database
@@ -55,6 +54,7 @@ class Copied:
     """A database that knows who looks after whom, and notes what it is asked."""
 
     leaves: Sequence[Mapping[str, Any]]
+    rows: Sequence[Mapping[str, Any]] = ()
     asked: list[str] = field(default_factory=list)
     # What an application has copied before counts no more: each has a revision of its own.
     revision: int = field(default_factory=lambda: next(_REVISIONS))
@@ -62,7 +62,7 @@ class Copied:
     async def fetch(self, sql: str, *given: Any) -> list[dict[str, Any]]:
         self.asked.append(sql)
         if "access_entry" not in sql:
-            return []
+            return [dict(row) for row in self.rows]
         nothing = {"revision": 0, "entry_id": None}
         of_others = [{**nothing, "plan_id": one} for one in given[0] if one != PLAN]
         known = [
@@ -247,8 +247,8 @@ async def answers_of(
         for world in worlds:
             change(world)
             body = BODIES.get(f"{method} {path.replace(str(PLAN), '{override_id}')}", JUSTIFIED)
-            sent = {"json": body} if method == "POST" else {}
-            answer = await client.request(method, path, headers=headers, **sent)
+            sent = body if method == "POST" else None
+            answer = await client.request(method, path, headers=headers, json=sent)
             told.append((answer.status_code, dict(answer.headers), answer.content))
     return told
 
@@ -262,15 +262,15 @@ def must_be_unknown(told: Sequence[tuple[Any, ...]], code: str) -> None:
 async def test_a_contribution_of_others_is_followed_as_one_that_is_not_there(
     records: list[AccessRow], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Database, "pool", Copied([{**OF_OTHERS, "organisation": [1, "ZZC02"]}]))
-    theirs = OnThePlan([], {"kind": "professional", "organisation": {"ods": "ZZC01"}}, None)
+    ours = {**OF_OTHERS, "organisation": [1, "ZZC02"]}
+    theirs = {"section": "goals", "entry_id": PLAN, "by": b'{"organisation":{"ods":"ZZC01"}}'}
 
     def on_the_plan(found: Any) -> None:
-        monkeypatch.setattr(History, "contribution", returning(found))
+        monkeypatch.setattr(Database, "pool", Copied([ours], found))
 
     path = f"/v1/plans/{PLAN}/contributions/{UUID(int=7)}"
     must_be_unknown(
-        await answers_of("plan", ("GET", path), (theirs, None), on_the_plan), "contribution-unknown"
+        await answers_of("plan", ("GET", path), ([theirs], []), on_the_plan), "contribution-unknown"
     )
 
     def in_the_audit(found: Any) -> None:

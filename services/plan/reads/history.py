@@ -61,6 +61,9 @@ _ONE: Final = """
       FROM ledger.plan_ledger WHERE plan_id = $1 AND contribution_id = $2
      ORDER BY plan_version LIMIT $3
 """
+_AS_PUBLISHED: Final = """
+    SELECT event FROM ledger.plan_ledger WHERE plan_id = $1 AND plan_version = $2
+"""
 # The first accesses since then are looked through; whoever reads is shown most of a plan, or one
 # entry, which only the path names.
 _FIRST_READ: Final = """
@@ -100,11 +103,10 @@ class OnThePlan:
     """What has come of one contribution: its versions of the plan, and who saw them first.
 
     ``first_read`` is the first read of the entry since, by anybody but the organisation that
-    contributed; ``by`` is who recorded it, as it is shown.
+    contributed.
     """
 
     rows: Sequence[Mapping[str, Any]]
-    by: Mapping[str, Any]
     first_read: Mapping[str, Any] | None
 
 
@@ -163,25 +165,47 @@ class History:
             ]
         return _page(items, versions, withheld, limit)
 
-    async def contribution(self, plan_id: UUID, contribution_id: UUID) -> OnThePlan | None:
-        """What has come of a contribution; ``None`` until it is on this plan."""
+    async def contribution(
+        self, plan_id: UUID, contribution_id: UUID, whose: str
+    ) -> OnThePlan | None:
+        """What has come of a contribution; ``None`` until it is on this plan.
+
+        ``whose`` it is, as a contributor's key: a section keeps ids of its own, so others may have
+        used the same one elsewhere.
+        """
         rows = await self._database.pool.fetch(
             _ONE, plan_id, contribution_id, _LONGEST_CONTRIBUTION
         )
-        if not rows:
-            return None
-        last, by = rows[-1], orjson.loads(rows[-1]["by"])
-        organisation = by.get("organisation") or {}
-        first_read = await self._database.pool.fetchrow(
+        by_entry: dict[tuple[str, UUID], list[Mapping[str, Any]]] = {}
+        for row in rows:
+            by_entry.setdefault((row["section"], row["entry_id"]), []).append(row)
+        for found in by_entry.values():
+            code = _code_in(found[-1]["by"])
+            key = f"org:{code}" if code else f"sub:{await self._sub_of(plan_id, found[-1])}"
+            if key == whose:
+                return OnThePlan(found, await self._first_read(plan_id, found[-1], code))
+        return None
+
+    async def _first_read(
+        self, plan_id: UUID, last: Mapping[str, Any], code: str | None
+    ) -> Mapping[str, Any] | None:
+        read: Mapping[str, Any] | None = await self._database.pool.fetchrow(
             _FIRST_READ,
             plan_id,
             last["projected_at"],
             last["plan_version"],
             last["section"],
             str(last["entry_id"]),
-            organisation.get("ods") or organisation.get("local_id"),
+            code,
         )
-        return OnThePlan(rows, by, first_read)
+        return read
+
+    async def _sub_of(self, plan_id: UUID, row: Mapping[str, Any]) -> str | None:
+        """Who recorded it, as their token named them: of a person, no list says so."""
+        event = await self._database.pool.fetchval(_AS_PUBLISHED, plan_id, row["plan_version"])
+        identifier = orjson.loads(event)["provenance"]["recorded_by"].get("identifier") or {}
+        sub: str | None = identifier.get("value")
+        return sub
 
     async def _earlier(
         self, plan_id: UUID, versions: Sequence[int]
@@ -196,6 +220,13 @@ class History:
         if revision is None:
             return None
         return (await self._marks.of(plan_id, revision)).withheld_from(sees)
+
+
+def _code_in(by: bytes) -> str | None:
+    """The code of the organisation that recorded something, where one did."""
+    organisation = orjson.loads(by).get("organisation") or {}
+    code: str | None = organisation.get("ods") or organisation.get("local_id")
+    return code
 
 
 def _page(

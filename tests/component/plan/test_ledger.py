@@ -10,12 +10,12 @@ import orjson
 import pytest
 
 from shared.chassis.policy.decide import POLICY_VERSION
-from shared.cli.token import professional
+from shared.cli.token import professional, related_person
 from shared.ledger import instant
 from shared.testing.events import History, value_of
 from shared.testing.eventually import eventually
 from tests.component.plan.bench import Bench, fold_directly, plan_store
-from tests.component.plan.withheld.readers import let_in, related
+from tests.component.plan.withheld.readers import let_in, proxy, related
 
 pytestmark = [pytest.mark.component, pytest.mark.asyncio(loop_scope="session")]
 
@@ -187,3 +187,43 @@ async def test_whoever_contributed_sees_how_far_it_has_come_and_nobody_else(benc
         read = [one for one in accesses if one["what"] == "entry"][-1]
         assert told["first_read"]["at"] == instant(read["at"])
         assert accesses[-1]["what"] == "contribution"
+
+
+async def test_of_two_who_act_for_the_person_each_follows_their_own_contributions_alone(
+    bench: Bench,
+) -> None:
+    """Kind: one Proxy who learns what another one said in a section that is not theirs to see."""
+    history, contribution_id = History(), uuid4()
+    ruth = related_person(str(history.plan_id), "Ruth Marlow-Synth")
+    ned = {**related_person(str(history.plan_id), "Ned Marlow-Synth"), "sub": "ned"}
+    said_by = {"kind": "related-person", "name": "Ruth Marlow-Synth",
+               "identifier": {"kind": "sub", "value": ruth["sub"]}}  # fmt: skip
+    need = history.event(
+        *("needs", "found", uuid4(), "created", {"what": {"text": "Knee hurts"}}),
+        recorded_by=said_by,
+        contribution_id=contribution_id,
+    )
+    # The id of a contribution is its section's: others may have used the same one elsewhere.
+    same = history.event(
+        *("goals", "agreed", uuid4(), "created", {"aim": {"text": "Walk"}}),
+        contribution_id=contribution_id,
+    )
+    await fold_directly(bench, plan_store("one"), [history.opened(), need, same])
+    sections = {"sections": ["goals"]}
+    plan_id = history.plan_id
+    proxies = [proxy(plan_id, str(ruth["sub"])), proxy(plan_id, "ned", **sections)]
+    await let_in(bench.database, [*proxies, related(plan_id)])
+    path = f"/v1/plans/{plan_id}/contributions/{contribution_id}"
+    async with bench.service() as client:
+        hers, his = [
+            await client.get(
+                path, headers={"Authorization": f"Bearer {bench.issuer.signer.sign(claims)}"}
+            )
+            for claims in (ruth, ned)
+        ]
+        gps = await client.get(path)
+    assert (hers.status_code, hers.json()["section"], len(hers.json()["events"])) == (
+        *(200, "needs", 1),
+    )
+    assert (gps.json()["section"], len(gps.json()["events"])) == ("goals", 1)
+    assert (his.status_code, his.json()["code"]) == (404, "contribution-unknown")

@@ -1,6 +1,5 @@
 """The HTTP door that tells a contributor how far one contribution has come."""
 
-from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any, Final
 from uuid import UUID
@@ -101,21 +100,13 @@ def contribution_routes(
         """Which versions of the plan it made, since when, and who was shown them first."""
         reading = await readers.permitted(What.CONTRIBUTION, plan_id, request, contributor)
         named = id_in(contribution_id)
-        found = None if named is None else await history.contribution(reading.plan_id, named)
-        if named is None or found is None or not _is_theirs(contributor, found.by):
+        whose = contributor.key
+        found = named and await history.contribution(reading.plan_id, named, whose)
+        if not named or not found:
             raise Problem("contribution-unknown", _NOT_HERE)
         return await release.list(reading.asked, ListView(dumps(_told(named, found))))
 
     return router
-
-
-def _is_theirs(contributor: Contributor, by: Mapping[str, Any]) -> bool:
-    """Whether who recorded it is of their organisation, or of their own kind at their own plan."""
-    organisation = by.get("organisation") or {}
-    code = organisation.get("ods") or organisation.get("local_id")
-    if contributor.organisation is not None:
-        return bool(code == contributor.organisation.code)
-    return code is None and by.get("kind") == contributor.kind
 
 
 def _told(contribution_id: UUID, found: OnThePlan) -> dict[str, Any]:
