@@ -1,5 +1,6 @@
 """Fixtures only; code to share lives in ``shared/testing``."""
 
+import gc
 import os
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
@@ -20,6 +21,13 @@ settings.register_profile("everyday", EVERYWHERE, max_examples=25)
 settings.register_profile("thorough", EVERYWHERE, max_examples=200)
 settings.register_profile("searching", EVERYWHERE, max_examples=2_000, derandomize=False)
 settings.load_profile("everyday")
+
+
+def pytest_collection_finish() -> None:
+    """What is loaded by now stays: the collector need not look at it again and again."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 10)
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime
+from functools import cache
 from importlib import import_module
 from typing import Any, get_type_hints
 
@@ -11,8 +12,12 @@ from shared.ledger.codes.code_list import CodeList, lists_in
 from shared.standard.coverage import Coverage, carrying_fields, coverage
 
 
+@cache
 def declared_coverage() -> Coverage:
-    """What carries each element: every section under ``services/``, and what readers derive."""
+    """What carries each element: every section under ``services/``, and what readers derive.
+
+    Told once in a process: what is declared does not change while it runs.
+    """
     return coverage(sections(), _derived())
 
 
@@ -21,6 +26,7 @@ def declared_fields() -> Mapping[str, tuple[str, ...]]:
     return {section.wire_name: carrying_fields(section) for section in sections()}
 
 
+@cache
 def declared_code_lists() -> Mapping[str, CodeList]:
     """The lists that fields take their codes from, by what carries: ``person.Person.gender``."""
     return {

@@ -313,6 +313,8 @@ def test_no_file_names_a_machine_or_a_registry() -> None:
             text = path.read_text("utf-8")
         except UnicodeDecodeError:
             continue
+        if not any(host in text for host in registries) and not a_home.search(text):
+            continue  # most have none anywhere
         for number, line in enumerate(text.splitlines(), 1):
             if any(host in line for host in registries) or a_home.search(line):
                 found.append(f"{path.relative_to(ROOT)}:{number}: {line.strip()[:120]}")

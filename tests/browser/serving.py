@@ -5,6 +5,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
 import uvicorn
@@ -18,10 +19,15 @@ from shared.chassis.settings import Settings
 from tests.browser.recorded_apis import RecordedApis
 
 
+@cache
+def _people() -> str:
+    return json.dumps(example_people(stories(), lambda claims: claims["sub"]))
+
+
 def examples_file(folder: Path) -> Path:
     """The example people, each with a token that says who they are and nothing more."""
     path = folder / "people.json"
-    path.write_text(json.dumps(example_people(stories(), lambda claims: claims["sub"])))
+    path.write_text(_people())
     return path
 
 

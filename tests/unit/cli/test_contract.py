@@ -136,11 +136,13 @@ def test_a_folder_that_is_spoilt_is_said_in_one_line_that_names_the_contract(
     tmp_path: Path, spoilt: bytes
 ) -> None:
     name = "careplan.goals.agreed"
-    shutil.copytree(CONTRACTS / name, tmp_path / name)
-    (tmp_path / name / "1.0.json").write_bytes(spoilt)
+    whole, other = tmp_path / "whole", tmp_path / "other"
+    for folder in (whole, other):
+        shutil.copytree(CONTRACTS / name, folder / name)
+    (other / name / "1.0.json").write_bytes(spoilt)
     asked = [
-        *(["diff", str(tmp_path)], ["diff", str(CONTRACTS), str(tmp_path)]),
-        ["show", name, "--contracts", str(tmp_path)],
+        *(["diff", str(other), str(whole)], ["diff", str(whole), str(other)]),
+        ["show", name, "--contracts", str(other)],
     ]
     for words in asked:
         result = RUNNER.invoke(app, words)

@@ -65,14 +65,10 @@ def ref(section: str, entry_id: str) -> dict[str, str]:
     return {"section": section, "entry_id": entry_id}
 
 
-COVERAGE = declared_coverage()
-CODE_LISTS = declared_code_lists()
-
-
 def out(derived: dict[str, Any] | None = None, **sections: list[dict[str, Any]]) -> Exported:
     named = {name.replace("_", "-"): entries for name, entries in sections.items()}
     plan = {"plan_id": "p", "sections": named, "derived": derived or {}}
-    return exported(plan, COVERAGE, CODE_LISTS)
+    return exported(plan, declared_coverage(), declared_code_lists())
 
 
 def names_in(document: Any) -> set[str]:

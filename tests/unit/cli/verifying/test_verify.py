@@ -10,7 +10,7 @@ from random import Random
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.audit.record.commitment import GROUPS
@@ -35,8 +35,9 @@ from tests.unit.cli.verifying.honest import (
 )
 
 Told = dict[str, Any]
+EVERYDAY = 25
 PARSED = verify.policy_in(str(POLICY))
-CASES = 20
+CASES = 20 if settings().max_examples > EVERYDAY else 4
 """Of each example of a property: two thousand of them are the forty thousand of a long search."""
 
 

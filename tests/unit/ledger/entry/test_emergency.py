@@ -23,7 +23,8 @@ def test_an_entry_counts_by_the_values_of_its_fields() -> None:
 
 
 def test_the_contracts_mark_what_is_shown() -> None:
-    made = schemas(sections())
+    marked_here = ("person", "about_me", "contingency_plans", "goals")
+    made = schemas(one for one in sections() if one.name in marked_here)
     opened = made["careplan.person.plan-opened.v1"]["properties"]
     marked = {name for name, one in opened.items() if one.get("x-emergency")}
     assert marked == {"name", "date_of_birth", "nhs_number", "contact"}
