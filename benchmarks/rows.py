@@ -112,6 +112,8 @@ def _of_the_lower(of: str, most: float, limit: str) -> Callable[[Round], float]:
 SCENARIOS: Final[Mapping[str, Scenario]] = {
     "select-1": log.select_one,
     "log-seal": log.seal,
+    "audit-search-10^5": log.searches(100_000),
+    "audit-search-10^6": log.searches(1_000_000),
     "log-proofs-10^5": log.proofs(100_000),
     "log-proofs-10^6": log.proofs(1_000_000),
     "pgbench-1": append.in_c(1),
@@ -180,6 +182,20 @@ def _proofs(name: str, power: int) -> Row:
         f"inclusion proofs in a log of 10^{power} records, 16 in flight",
         (made, "select-1"),
         (Judgement("of the rate of SELECT 1", _rate(made, "select-1"), at_least=0.35),),
+    )
+
+
+def _searches(name: str, power: int) -> Row:
+    """Searches of the audit, recent ones and such of a day long ago, each with its count."""
+    made = f"audit-search-10^{power}"
+    return Row(
+        name,
+        f"searches of 10^{power} audit records, one after the other",
+        (made,),
+        (
+            Judgement("p50 in milliseconds", _milliseconds(made, "p50")),
+            Judgement("p99 in milliseconds", _milliseconds(made, "p99"), at_most=1_000),
+        ),
     )
 
 
@@ -423,9 +439,13 @@ ROWS: Final = (
     ),
     _proofs("log-proofs", 5),
     _proofs("log-proofs-long", 6),
+    _searches("audit-search", 5),
+    _searches("audit-search-long", 6),
     _growth("growth", 5),
     _growth("growth-long", 6),
     _memory("memory-section", "a section's memory over 100,000 contributions"),
     _memory("memory-plan", "the plan's memory over 100,000 events"),
 )
-LONG: Final = frozenset({"growth-long", "log-proofs-long", "memory-section", "memory-plan"})
+LONG: Final = frozenset(
+    {"audit-search-long", "growth-long", "log-proofs-long", "memory-section", "memory-plan"}
+)

@@ -3,9 +3,12 @@
 import random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import perf_counter, process_time
+from typing import Any
 from uuid import UUID
 
 import asyncpg
@@ -18,7 +21,10 @@ from services.audit.log.sealing import Sealing
 from services.audit.log.signer import Signer
 from services.audit.log.tree import StoredTree
 from services.audit.log.witnesses import Witnesses
-from services.audit.record.model import AuditRecord, Source
+from services.audit.queries.search.finding import Searches
+from services.audit.queries.search.language import terms_in
+from services.audit.record.commitment import SALTS_BYTES
+from services.audit.record.model import AuditRecord, Source, sealed
 from services.audit.record.reading import record_of_message
 from services.audit.store.log import add_tiles
 from services.audit.store.records import AuditStore
@@ -40,6 +46,61 @@ SELECT n, n, 2, 'read', 'access.read', now(), now(), 't', 0, n, h,
        '\\x010200000000000000000000'::bytea || h
   FROM (SELECT n, sha256(int8send(n)) AS h FROM generate_series($1::bigint, $2::bigint) n) AS made
 """
+
+# A record every so often over two years until now: 20,000 plans, 4,000 people of 40 organisations.
+_SEARCHED = """
+INSERT INTO audit_record (idx, id, kind, operation, type, recorded_at, logged_at, plan_id, section,
+       sections, entry_id, contribution_id, change, code, actor_kind, actor_id, organisation, role,
+       purpose, what, via, relationship, related_from, override, override_id, plan_version,
+       source_topic, source_partition, source_offset, commitment, leaf)
+SELECT n, n, 2, done,
+       CASE done WHEN 'change' THEN 'careplan.goals.agreed.v1' ELSE 'access.read' END,
+       at, at + interval '1 second', lpad(to_hex(p + 1), 32, '0')::uuid,
+       CASE WHEN done = 'change' THEN 'goals' END, ARRAY['about-me', 'goals', 'needs'],
+       CASE WHEN done = 'change' THEN lpad(to_hex(p + 1), 32, '0')::uuid END,
+       CASE WHEN done IN ('change', 'refusal') THEN lpad(to_hex(n + 1), 32, '0')::uuid END,
+       CASE WHEN done = 'change' AND n % 997 = 0 THEN 'withdrawn'
+            WHEN done = 'change' THEN 'amended' END,
+       CASE done WHEN 'denial' THEN 'no-live-relationship'
+                 WHEN 'refusal' THEN 'base-version-stale' END,
+       'professional', 'sub-' || a, 'ZZG' || lpad((a % 40)::text, 2, '0'),
+       CASE a % 200 WHEN 0 THEN 'social worker' ELSE 'gp' END,
+       CASE WHEN n % 5000 = 0 THEN 'emergency' WHEN done <> 'change' THEN 'direct-care' END,
+       CASE WHEN done IN ('change', 'refusal') THEN NULL WHEN n % 700 = 0 THEN 'diff'
+            ELSE 'plan' END,
+       'api', CASE WHEN n % 5000 = 0 OR done = 'change' THEN NULL ELSE 'registered' END,
+       CASE WHEN done <> 'change' THEN at - interval '90 days' END,
+       CASE WHEN n % 5000 = 0 THEN 'break-glass' END,
+       CASE WHEN n % 5000 = 0 THEN lpad(to_hex(n + 1), 32, '0')::uuid END,
+       n % 40 + 1, 't', 0, n, h, '\\x010200000000000000000000'::bytea || h
+  FROM (SELECT n, sha256(int8send(n)) AS h, (n * 7919) % 20000 AS p, (n * 104729) % 4000 AS a,
+               now() - ($3::float8 - n) * (interval '730 days' / $3::float8) AS at,
+               CASE WHEN n % 20 < 16 OR n % 5000 = 0 THEN 'read' WHEN n % 20 < 18 THEN 'change'
+                    WHEN n % 100 = 98 THEN 'denial' WHEN n % 1000 = 999 THEN 'refusal'
+                    ELSE 'query' END AS done
+          FROM generate_series($1::bigint, $2::bigint) n) AS made
+"""
+_PAYLOADS = """
+INSERT INTO audit_payload (idx, salts, groups)
+SELECT n, decode(repeat('00', 384), 'hex'), $3 FROM generate_series($1::bigint, $2::bigint) n
+"""
+_PLAN = f"{'0' * 8}-0000-0000-0000-{7919 + 1:012x}"
+_LONG_AGO = f"created:{date.today() - timedelta(days=600)}"  # noqa: DTZ011 - a day, far away
+_ASKED = (
+    "",
+    "operation:read",
+    "operation:denial,refusal",
+    "-operation:read,query",
+    "actor:sub-1200",
+    "actor.org:ZZG07",
+    'actor.org:ZZG00 role:"social worker"',
+    "what:diff",
+    "what:diff via:api",
+    "event:careplan.goals.agreed.v1",
+    "section:goals -role:gp",
+    "relationship:registered purpose:direct-care version:7",
+    "code:no-live-relationship",
+)
 
 
 async def seal(servers: Servers, _: float) -> Sample:
@@ -93,6 +154,49 @@ def proofs(size: int) -> Scenario:
     return scenario
 
 
+def searches(size: int) -> Scenario:
+    """Searches of a log of so many records over two years, one after the other: page and count.
+
+    Half of them ask about a day long ago. ``facts`` has the slowest of each, in milliseconds.
+    """
+
+    async def scenario(servers: Servers, seconds: float) -> Sample:
+        async with _audit(servers) as (made, database):
+            owner = await asyncpg.connect(made.owner_url, command_timeout=1_800)
+            try:
+                for start in range(0, size, 100_000):
+                    end = min(size, start + 100_000) - 1
+                    await owner.execute(_SEARCHED, start, end, size)
+                    await owner.execute(_PAYLOADS, start, end, _groups())
+                await owner.execute("VACUUM ANALYZE audit_record, audit_payload")
+            finally:
+                await owner.close()
+            await servers.checkpoint()
+            found = Searches(database, "Europe/London")
+            asked = [one for text in _ASKED for one in (text, f"{text} {_LONG_AGO}")]
+            took: dict[str, float] = dict.fromkeys(asked, 0.0)
+            calls = 0
+
+            async def call(_: int) -> None:
+                nonlocal calls
+                text, calls = asked[calls % len(asked)], calls + 1
+                began = perf_counter()
+                sought = found.read(terms_in(text))
+                page = await found.page(sought, 50, None, shows_authn=True)
+                count = await found.count(sought)
+                took[text] = max(took[text], (perf_counter() - began) * 1_000)
+                must_be(f"records of {text}", len(page), min(50, count))
+                must_be(f"something of {text}", count > 0 or text.endswith(_LONG_AGO), True)
+
+            for text in asked:  # whatever is read for the first time is read from the disk
+                await call(asked.index(text))
+            took.update(dict.fromkeys(asked, 0.0))
+            sample = await closed_loop(1, max(seconds, 30.0), call)
+            return replace(sample, facts=took)
+
+    return scenario
+
+
 async def select_one(servers: Servers, seconds: float) -> Sample:
     """``SELECT 1`` through the same pool, 16 in flight."""
     async with _audit(servers) as (_, database):
@@ -129,8 +233,18 @@ async def _grow(made: TestDatabase, size: int) -> None:
         await owner.close()
 
 
+def _groups() -> bytes:
+    """What the groups of a record say, about as long as that of a read."""
+    told = record_of_message(_told(7), None, Source("careplan.audit.records.v1", 0, 7))
+    return sealed(told, bytes(SALTS_BYTES), datetime.now(UTC)).groups
+
+
 def _record(number: int) -> AuditRecord:
-    told = {
+    return record_of_message(_told(number), None, Source("careplan.audit.records.v1", 0, number))
+
+
+def _told(number: int) -> dict[str, Any]:
+    return {
         "record_id": f"read-{number}",
         "at": "2026-11-24T08:00:00.5Z",
         "operation": "read",
@@ -150,4 +264,3 @@ def _record(number: int) -> AuditRecord:
         "body_sha256": f"{number:064x}",
         "body_length": 18_211,
     }
-    return record_of_message(told, None, Source("careplan.audit.records.v1", 0, number))

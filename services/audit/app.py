@@ -17,6 +17,8 @@ from services.audit.doors.events import (
 from services.audit.doors.evidence import evidence_routes
 from services.audit.doors.log import log_files, proof_routes
 from services.audit.doors.overrides import override_routes
+from services.audit.doors.searching.questions import QuestionDoor, question_routes
+from services.audit.doors.searching.search import SearchDoor
 from services.audit.log.fsck import FsckForEver
 from services.audit.log.sealer import Sealer
 from services.audit.log.signer import Signer
@@ -25,7 +27,9 @@ from services.audit.log.witnesses import Witnesses, policy_of
 from services.audit.queries.contributions import ContributionRecords
 from services.audit.queries.evidence import LogReads
 from services.audit.queries.overrides import OverrideList
+from services.audit.queries.questions.finding import Findings
 from services.audit.queries.records import RecordList
+from services.audit.queries.search.finding import Searches
 from services.audit.store.breadth import Breadth
 from services.audit.store.organisations import PlanOrganisations
 from services.audit.store.overrides import Overrides
@@ -89,13 +93,18 @@ def create_app(settings: Settings) -> FastAPI:
         accesses.committed,
     )
     log = LogReads(database, StoredTree(database))
+    searches = Searches(database, settings.time_zone)
+    search = SearchDoor(searches, log, questions)
+    findings = Findings(database, log, settings.time_zone)
+    asking = QuestionDoor(search, searches, findings, listed, log, questions)
     return service_app(
         "Audit",
         settings,
         database=database,
         relay=relay,
         routes=[
-            record_routes(listed, identity, questions),
+            record_routes(listed, search, identity, questions),
+            question_routes(asking, identity, questions),
             access_routes(listed, overrides, identity, questions),
             override_routes(OverrideList(database), overrides, accesses, identity, questions),
             contribution_routes(ContributionRecords(database), identity, questions, settings.roles),

@@ -1,6 +1,7 @@
 """Requests to the services of a running stack, in somebody's name."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -49,7 +50,8 @@ class Answer:
     def problem(self) -> str:
         """What is wrong, in one line, where it is not."""
         told = self.told
-        return f"{told.get('title', 'No')} ({told.get('code')}): {told.get('detail', '')}"
+        column = f" (column {told['column']})" if "column" in told else ""
+        return f"{told.get('title', 'No')} ({told.get('code')}): {told.get('detail', '')}{column}"
 
 
 class NoAnswer(Exception):
@@ -83,6 +85,28 @@ class Stack:
         told = {"Content-Type": "application/json", **headers}
         return self.ask("POST", service, path, content=body, headers=told)
 
+    def _url(self, service: str) -> str:
+        # A section goes by its name on the wire, and its process by that of its package.
+        found = self.file["services"].get(service.replace("-", "_"))
+        if found is None:
+            known = ", ".join(sorted(self.file["services"]))
+            fail(f"The stack has no service {service}; it has {known}.")
+        url: str = found["url"]
+        return url
+
+    @contextmanager
+    def stream(self, method: str, service: str, path: str, **given: Any) -> Iterator["Stream"]:
+        """The same for an answer that comes piece by piece, of any length."""
+        headers = {**self._headers, **given.pop("headers", {})}
+        url = f"{self._url(service)}{path}"
+        try:
+            with httpx.stream(
+                method, url, headers=headers, timeout=_PATIENCE, trust_env=False, **given
+            ) as response:
+                yield Stream(response)
+        except (httpx.HTTPError, ValueError) as error:
+            fail(f"The service {service} does not answer ({type(error).__name__}).")
+
     def ask(self, method: str, service: str, path: str, **given: Any) -> Answer:
         """The same for any method, with whatever ``httpx.request`` takes."""
         try:
@@ -92,16 +116,11 @@ class Stack:
 
     def asked(self, method: str, service: str, path: str, **given: Any) -> Answer:
         """The same for whoever goes on without it: ``NoAnswer`` where nobody answers."""
-        # A section goes by its name on the wire, and its process by that of its package.
-        found = self.file["services"].get(service.replace("-", "_"))
-        if found is None:
-            known = ", ".join(sorted(self.file["services"]))
-            fail(f"The stack has no service {service}; it has {known}.")
         headers = {**self._headers, **given.pop("headers", {})}
         try:
             answer = httpx.request(
                 method,
-                f"{found['url']}{path}",
+                f"{self._url(service)}{path}",
                 headers=headers,
                 timeout=_PATIENCE,
                 trust_env=False,
@@ -112,6 +131,29 @@ class Stack:
             raise NoAnswer(
                 f"The service {service} does not answer ({type(error).__name__})."
             ) from None
+
+
+class Stream:
+    """An answer that comes piece by piece."""
+
+    def __init__(self, response: httpx.Response) -> None:
+        self._response = response
+        self.headers: Mapping[str, str] = response.headers
+
+    def problem(self) -> Answer:
+        """The answer without its body; the problem whole, where it is one."""
+        told = {}
+        if self._response.status_code >= httpx.codes.BAD_REQUEST:
+            self._response.read()
+            told = dict(self._response.json())
+        return Answer(self._response.status_code, told, self.headers)
+
+    def pieces(self) -> Iterator[bytes]:
+        """Its bytes, as they come."""
+        try:
+            yield from self._response.iter_bytes()
+        except httpx.HTTPError as error:
+            fail(f"The answer was cut off ({type(error).__name__}). Ask again.")
 
 
 def refuse(answer: Answer) -> None:

@@ -15,6 +15,7 @@ from shared.cli.plans import plan
 from shared.cli.plans.conformance import conformance
 from shared.cli.plans.contribute import contribute
 from shared.cli.services import contribution, dead_letters, projection
+from shared.cli.services.audit import commands as audit
 from shared.cli.token import token
 from shared.cli.witness import witness
 
@@ -52,7 +53,7 @@ def careplan(
         typer.Option("--version", help="Print the version.", is_eager=True, callback=_show_version),
     ] = False,
 ) -> None:
-    """Check contributions, plans and rights, and look after a stack."""
+    """Check contributions, plans and rights, ask the audit, and look after a stack."""
 
 
 @app.command(
@@ -73,6 +74,7 @@ app.command()(conformance)
 app.command()(contribute)
 app.command()(token)
 app.command()(witness)
+app.add_typer(audit.app, name="audit")
 app.add_typer(contract.app, name="contract")
 app.add_typer(contribution.app, name="contribution")
 app.add_typer(dead_letters.app, name="dead-letters")

@@ -12,9 +12,12 @@ Exit codes: 0 ok; 1 a proof is false; 2 no trusted key, or a bad signature; 3 ma
 import argparse
 import base64
 import hashlib
+import io
 import json
 import sys
 import unicodedata
+import zipfile
+import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -364,7 +367,10 @@ def json_in(raw: bytes) -> Any:
 
 
 def record_in(raw: bytes) -> Record:
-    told = json_in(raw)
+    return record_of(json_in(raw))
+
+
+def record_of(told: Any) -> Record:
     if not isinstance(told, dict):
         malformed("a record is a JSON object")
     unknown = told.keys() - {"idx", "record", "leaf", "commitment", "groups", "proof"}
@@ -517,7 +523,7 @@ _OPERATIONS: Final = {
     "change": {"change"},
     "refusal": {"refusal", "unreadable"},
     "access": {"read", "search"},
-    "decision": {"denial", "justification"},
+    "decision": {"denial", "justification", "review"},
     "disclosure": {"delivery", "export"},
     "admin": {"query", "admin"},
     "alert": {"alert"},
@@ -765,10 +771,128 @@ def verify_view(arguments: argparse.Namespace, policy: Policy) -> Iterator[Facts
     check_quorum(checkpoint, policy)
 
 
+# A bundle: a zip of records with their proofs, and a table of what they say.
+
+_FORMAT: Final = "careplan-audit-bundle/v1"
+_READMES: Final = {
+    "ec073d57c72efd6ecf118637387735401853d67f58f20fde6486eaa659b2eede",
+}
+"""The hashes of the texts that a bundle may bring along for its reader."""
+
+_MEMBERS: Final = {"README.txt", "checkpoint", "manifest.json", "records.ndjson", "report.csv"}
+_CLAIMS: Final = {"format", "q", "within", "record_id", "size", "root", "records", "files"}
+_END: Final = b"PK\5\6"
+_END_BYTES: Final = 22
+_COLUMNS: Final = (
+    *(("logged_at", "time.logged_at"), ("recorded_at", "time.recorded_at")),
+    *(("kind", "hdr.kind"), ("type", "hdr.type"), ("code", "hdr.outcome_reason")),
+    *(("actor_id", "actor.actor_id.value"), ("name", "actor.name_at_time")),
+    *(("role", "actor.role"), ("organisation", "actor.org"), ("purpose", "why.purpose")),
+    *(("plan_id", "subject.plan_id"), ("what", "object.what"), ("sections", "object.sections")),
+    *(("plan_version", "object.plan_version"), ("body_sha256", "view.body_sha256")),
+)
+
+
+def unpacked(raw: bytes) -> dict[str, bytes]:
+    """The files of a bundle; it is taken for hostile until each byte of it has a meaning."""
+    if raw[:4] != b"PK\3\4" or raw[-_END_BYTES:-18] != _END:
+        malformed("the bundle is no zip, or has something before or behind it")
+    try:
+        with zipfile.ZipFile(io.BytesIO(raw)) as archive:
+            members = archive.infolist()
+            names = [one.filename for one in members]
+            if sorted(names) != sorted(_MEMBERS):
+                malformed(f"a bundle has the files {', '.join(sorted(_MEMBERS))}, each once")
+            if any(one.extra or one.comment or one.flag_bits for one in members):
+                malformed("a file of the bundle is encrypted, or has something beside it")
+            return {one.filename: _whole(archive, one) for one in members}
+    except (zipfile.BadZipFile, zlib.error, NotImplementedError, EOFError, OSError):
+        malformed("the zip of the bundle cannot be read")
+
+
+def _whole(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:
+    with archive.open(member) as file:
+        content = file.read(_LARGEST_FILE + 1)
+    if len(content) > _LARGEST_FILE:
+        malformed("a file of the bundle is larger than 100 MB")
+    return content
+
+
+def verify_bundle(arguments: argparse.Namespace, policy: Policy) -> Iterator[Facts]:
+    """Each record against its leaf and the one log, and the table against the records."""
+    files = unpacked(read(arguments.file))
+    manifest = json_in(files.pop("manifest.json"))
+    if not isinstance(manifest, dict) or manifest.get("format") != _FORMAT:
+        malformed(f"the manifest is not of the format {_FORMAT}")
+    if manifest.keys() != _CLAIMS:
+        raise Verdict("incomplete", "the manifest has other members than are known here")
+    hashes = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
+    if manifest["files"] != hashes:
+        false("a file of the bundle is not the one that its manifest names")
+    if hashes["README.txt"] not in _READMES:
+        raise Verdict("incomplete", "nothing here checks this README.txt")
+    checkpoint = checkpoint_in(files["checkpoint"], policy)
+    root = base64.b64encode(checkpoint.root).decode()
+    if (manifest["size"], manifest["root"]) != (checkpoint.size, root):
+        false("the manifest names another log than the checkpoint")
+    records = list(_records_in(files["records.ndjson"], checkpoint))
+    if manifest["records"] != len(records):
+        false(f"the manifest says {manifest['records']} records, and there are {len(records)}")
+    if files["report.csv"] != _report_of(records):
+        false("the table does not say what the records say")
+    revealed = sum(len(one.groups) for one in records)
+    whole = len(records) * len(GROUPS)
+    yield {"records": len(records), **checkpoint.facts, "revealed": f"{revealed}/{whole}"}
+    check_quorum(checkpoint, policy)
+
+
+def _records_in(raw: bytes, checkpoint: Checkpoint) -> Iterator[Record]:
+    if raw and not raw.endswith(b"\n"):
+        malformed("the last record of the bundle is cut off")
+    before = -1
+    for line in raw.split(b"\n")[:-1]:
+        told = json_in(line)
+        hashes = told.pop("hashes", None) if isinstance(told, dict) else None
+        if not isinstance(hashes, list):
+            malformed("a record of the bundle has no proof")
+        record = record_of(told)
+        if record.idx <= before or record.proof is not None:
+            malformed("the records of the bundle are not in order, each once, with one proof")
+        before = record.idx
+        proof = [decoded(one, _HASH) for one in hashes]
+        leaf = hash_leaf(record.leaf)
+        check_inclusion(record.idx, checkpoint.size, leaf, proof, checkpoint.root)
+        yield record
+
+
+def _report_of(records: Sequence[Record]) -> bytes:
+    """The table as the records make it, written in the form of RFC 4180."""
+    rows = [["idx", *(name for name, _ in _COLUMNS)]]
+    for record in records:
+        told = [_in(*path.split("."))(record.groups) for _, path in _COLUMNS]
+        rows.append([str(record.idx), *map(_as_cell, told)])
+    return "".join(",".join(map(_quoted, row)) + "\r\n" for row in rows).encode()
+
+
+def _as_cell(told: Any) -> str:
+    """A text that no spreadsheet takes for a formula, on one line."""
+    if isinstance(told, bool) or not isinstance(told, int | str | list):
+        return ""
+    if isinstance(told, list):
+        told = " ".join(one for one in told if isinstance(one, str))
+    line = str(told).replace("\r", " ").replace("\n", " ")
+    is_formula = isinstance(told, str) and line.startswith(("=", "+", "-", "@", "\t"))
+    return f"'{line}" if is_formula else line
+
+
+def _quoted(cell: str) -> str:
+    return '"' + cell.replace('"', '""') + '"' if any(one in cell for one in '",') else cell
+
+
 def verify_later(arguments: argparse.Namespace, _: Policy) -> Iterator[Facts]:
     read(arguments.file)
     yield {}
-    raise Verdict("incomplete", "this version cannot check bundles or whole persons yet")
+    raise Verdict("incomplete", "this version cannot check whole persons yet")
 
 
 _EXPLAINED: Final = {
@@ -786,7 +910,9 @@ _EXPLAINED: Final = {
     "view": "The bytes that somebody was shown. `ok` means that they are the ones whose hash "
     "stands in the record of that access, and that the record is in the log.",
     "person": "Whether all records about one person are there. This version cannot tell.",
-    "bundle": "Several records in one file. This version cannot check them together.",
+    "bundle": "Several records in one file, with a table of what they say. `ok` means that each is "
+    "in the log at its place, that none was changed, and that the table says the same. It does not "
+    "show that no other record answers the question, nor that this was the question.",
     "witness": "A witness is another organisation. It signs a checkpoint only if the log has grown "
     "out of the last one it saw. Without witnesses, a log could show two people two histories.",
 }
@@ -812,7 +938,7 @@ _CHECKS: Final[Mapping[str, tuple[Check, tuple[str, ...], str]]] = {
     "consistency": (verify_consistency, ("old", "new", "proof"), "two checkpoints and the proof"),
     "fsck": (verify_fsck, ("folder",), "a folder with a whole log"),
     "view": (verify_view, ("file", "body"), "an access record and the bytes that were shown"),
-    "bundle": (verify_later, ("file",), "several records together (not yet)"),
+    "bundle": (verify_bundle, ("file",), "several records in one zip, with their proofs"),
     "person": (verify_later, ("file",), "all records about one person (not yet)"),
 }
 

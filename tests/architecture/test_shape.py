@@ -75,11 +75,20 @@ OF_A_READER = {
             "records.py", "positions.py", "log.py", "organisations.py", "overrides.py",
             "breadth.py",
         },
-        "queries": {"records.py", "evidence.py", "own.py", "overrides.py", "contributions.py"},
+        "queries": {
+            "records.py", "evidence.py", "own.py", "overrides.py", "contributions.py",
+            "bundle.py", "search",
+            "questions",
+        },
+        "queries/search": {"language.py", "qualifiers.py", "finding.py", "moments.py"},
+        "queries/questions": {"question.py", "catalogue.py", "reading.py", "finding.py"},
         "doors": {
             "events.py", "api.py", "answers.py", "evidence.py", "log.py", "accesses.py",
             "asking.py", "overrides.py", "escalations.py",
-            "contributions.py",
+            "contributions.py", "searching",
+        },
+        "doors/searching": {
+            "search.py", "formats.py", "questions.py", "putting.py", "answers.py",
         },
     },
     "viewer": {

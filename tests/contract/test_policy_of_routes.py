@@ -50,6 +50,8 @@ RULED_BY: Final = {
     "GET /v1/plans/{plan_id}/entries/{entry_id}/history": _PLAN,
     "POST /v1/people:search": frozenset({Action.SEARCH_PEOPLE}),
     "GET /v1/audit/overrides": _AUDIT,
+    "GET /v1/audit/queries": _AUDIT,
+    "POST /v1/audit/queries/{query_id}": _AUDIT,
     "POST /v1/audit/overrides/{override_id}:review": frozenset({Action.REVIEW_OVERRIDE}),
     "GET /v1/plans/{plan_id}/contributions/{contribution_id}": _PLAN,
     "GET /v1/audit/contributions/{contribution_id}": frozenset({Action.READ_RECEIPT}),

@@ -159,7 +159,7 @@ def address(route: str) -> tuple[str, str]:
     filled = path.format(
         plan_id=PLAN, version=1, entry_id=UUID(int=9), sha256="0" * 64, idx=0,
         access_id=UUID(int=8), contribution_id=UUID(int=7), override_id=UUID(int=6),
-        dead_letter_id=UUID(int=5),
+        dead_letter_id=UUID(int=5), query_id="health",
         path="0/000", name="x",
     )  # fmt: skip
     query = {"POST /v1/media": f"plan_id={PLAN}", "GET /v1/media/{sha256}": f"plan_id={PLAN}",
@@ -169,6 +169,7 @@ def address(route: str) -> tuple[str, str]:
 
 BODIES: Final[Mapping[str, Mapping[str, Any]]] = {
     "POST /v1/people:search": {"nhs_number": "9990000018", "date_of_birth": "1938-03-14"},
+    "POST /v1/audit/queries/{query_id}": {"params": {}},
     "POST /v1/audit/overrides/{override_id}:review": {"outcome": "appropriate", "text": "Called"},
     **{
         f"POST /v1/ops/dead-letters/{{dead_letter_id}}:{act}": {"reason": "Repaired at its source"}
@@ -176,6 +177,10 @@ BODIES: Final[Mapping[str, Mapping[str, Any]]] = {
     },
 }
 """What is sent where a route takes something else than a contribution or a file."""
+
+
+OF_ITSELF: Final = frozenset({"GET /v1/audit/queries"})
+"""Routes whose answer needs no database, but for the record of it."""
 
 
 async def answer_to(
@@ -204,7 +209,8 @@ async def answer_to(
     if code in CODES.values():
         assert answer.status_code == (200 if route.endswith(":validate") else 403), (asked, told)
         return code
-    assert answer.status_code in (400, 503), (asked, answer.status_code, told)
+    beyond = (200,) if route in OF_ITSELF else (400, 503)
+    assert answer.status_code in beyond, (asked, answer.status_code, told)
     return "+"
 
 

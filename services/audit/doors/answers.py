@@ -1,7 +1,7 @@
 """The form of what the audit answers, with the words for each member: its contract says them."""
 
 from datetime import datetime
-from typing import Annotated, Any, NotRequired
+from typing import Annotated, Any, Literal, NotRequired
 from uuid import UUID
 
 from typing_extensions import TypedDict
@@ -101,6 +101,48 @@ class AuditRecords(TypedDict):
     next: Annotated[
         str | None, titled("Next page", "Send it as `cursor` for the next page; null on the last.")
     ]
+
+
+class LogOfAnswer(TypedDict):
+    """What an answer was made of: the records of the log from `first_idx` to below `size`."""
+
+    first_idx: Annotated[int, titled("First place", "The first place that was looked at.")]
+    size: Annotated[int, titled("Size", "How many records the log had.")]
+    root: Annotated[str | None, titled("Root", "Its root; null where it was not signed.")]
+    checkpoint: Annotated[str | None, titled("Checkpoint", "The signed note of that size.")]
+    rows: Annotated[int, titled("Rows", "How many were found.")]
+    rows_sha256: NotRequired[
+        Annotated[str, titled("Digest", "SHA-256 of the lines before, with their ends.")]
+    ]
+    within: Annotated[
+        str | None,
+        titled("Within", "The organisation of whose doings alone it tells; null for all."),
+    ]
+
+
+class Completeness(TypedDict):
+    """How complete an answer is."""
+
+    kind: Annotated[
+        Literal["proved", "full-scan", "best-effort"],
+        titled(
+            "Kind",
+            "`proved` with evidence that nothing was left out; `full-scan` where every record of "
+            "the log of that size was looked at, and nobody but the audit vouches for it; "
+            "`best-effort` where that log was not signed.",
+        ),
+    ]
+    evidence: Annotated[LogOfAnswer, titled("Evidence", "What it was made of.")]
+
+
+class LastLine(TypedDict):
+    """The last line of an answer in lines; one without it was cut off."""
+
+    completeness: Annotated[Completeness, titled("Completeness", "How complete it is.")]
+
+
+RecordLine = AuditRecordListed | LastLine
+"""A line of an answer in lines: a record, or the last one."""
 
 
 class Seer(TypedDict):

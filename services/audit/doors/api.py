@@ -1,25 +1,28 @@
 """The audit's HTTP door: the list of records, newest first, for whoever may read the audit."""
 
-import re
 from datetime import date, datetime, time
 from typing import Annotated, Any, Final
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from fastapi import APIRouter, Depends, Query, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import (
     BaseModel,
     BeforeValidator,
     ConfigDict,
     Field,
     StringConstraints,
-    TypeAdapter,
-    ValidationError,
 )
 
-from services.audit.doors.answers import AuditRecords
+from services.audit.doors.answers import AuditRecords, RecordLine
 from services.audit.doors.asking import ASKED, Questions
+from services.audit.doors.searching.formats import CSV, NDJSON, ZIP
+from services.audit.doors.searching.search import SearchDoor
 from services.audit.queries.records import UNJUSTIFIED, RecordList, Wanted
+from services.audit.queries.search.finding import USUAL_DAYS
+from services.audit.queries.search.language import LONGEST
+from services.audit.queries.search.moments import moment_of
+from services.audit.queries.search.qualifiers import QUALIFIERS
 from services.audit.record.model import Operation
 from shared.chassis.accesses.record import Asked, What
 from shared.chassis.http.identity import Identity
@@ -35,14 +38,12 @@ from shared.chassis.http.parameters import (
 )
 from shared.chassis.policy.decide import AUTHN
 from shared.chassis.wire.described import Answers, answered
-from shared.ledger import ORGANISATION_CODE, Instant, Misshapen, id_in
+from shared.ledger import ORGANISATION_CODE, Misshapen, id_in
 
 LIST: Final = ("records",)
 OPERATIONS: Final = tuple(word for word in Operation if word is not Operation.UNKNOWN)
 
 _AN_ID: Final = "must be a UUID in lower case, as 0199c0de-0000-7000-8000-000000000001"
-_DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
-_instant: Final = TypeAdapter[datetime](Instant)
 
 OrganisationCode = Annotated[str, StringConstraints(pattern=f"^{ORGANISATION_CODE}$")]
 Sub = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f]{1,500}$")]
@@ -111,6 +112,18 @@ class RecordsQuery(OfAPage):
         description="Only what was done in this way.",
         json_schema_extra={"enum": [*OPERATIONS]},
     )
+    q: str | None = Field(
+        default=None,
+        max_length=LONGEST,
+        description="A search, as `operation:read created:>=2026-03-01`: the qualifiers are "
+        f"{', '.join(f'`{name}:`' for name in QUALIFIERS)}. Only `limit` and `cursor` may stand "
+        f"beside it. Without `created:` and `logged:` it looks back {USUAL_DAYS} days.",
+    )
+    groups: str | None = Field(
+        default=None,
+        description="Of a search as a bundle (`application/zip`): show only these groups of each "
+        "record, with commas; others as hashes.",
+    )
     override: str | None = Field(
         default=None,
         description="Only accesses by an override that nobody has given reasons for within a day.",
@@ -118,11 +131,23 @@ class RecordsQuery(OfAPage):
     )
 
 
-_ANSWERED: Final[Answers] = {200: answered("A page of records.", AuditRecords, *ASKED)}
+_ANSWERED: Final[Answers] = {
+    200: answered(
+        "A page of records; of a search, in lines or as a table, all that it finds.",
+        AuditRecords,
+        *ASKED,
+        "Ledger-Log-Size",
+        "Ledger-Result-Count",
+        also={NDJSON: RecordLine, CSV: str, ZIP: str},
+    )
+}
+_BESIDE_A_SEARCH: Final = frozenset({"q", "limit", "cursor", "groups"})
 _NAMES: Final = frozenset(RecordsQuery.model_json_schema()["properties"])
 
 
-def record_routes(records: RecordList, identity: Identity, questions: Questions) -> APIRouter:
+def record_routes(
+    records: RecordList, search: SearchDoor, identity: Identity, questions: Questions
+) -> APIRouter:
     """``GET /v1/audit/records``, for whoever may read the audit."""
     router = APIRouter(tags=["audit"])
 
@@ -132,10 +157,14 @@ def record_routes(records: RecordList, identity: Identity, questions: Questions)
         "/v1/audit/records", openapi_extra={"parameters": [*OF_A_READ]}, responses=_ANSWERED
     )
     async def list_of_records(
+        request: Request,
         query: Annotated[RecordsQuery, Query()],
         asked: Annotated[Asked, Depends(reader)],
     ) -> Response:
         """Audit records, newest first; ``next`` goes on below the last one."""
+        if query.q is not None:
+            _judge_beside_a_search(request)
+            return await search.answer(request, asked, query.q, query.limit, query.cursor)
         since, until = bounds_in(query)
         organisation = await questions.within(asked, query.organisation, query.contributor)
         wanted = Wanted(
@@ -151,10 +180,19 @@ def record_routes(records: RecordList, identity: Identity, questions: Questions)
             after=must_be_a_cursor_of(query.cursor, *LIST),
             limit=query.limit + 1,
         )
+        if query.groups is not None:
+            raise parameter_invalid("groups", "`groups` is for bundles of a search (`q`).")
         found = await records.newest(wanted, shows_authn=AUTHN not in asked.decision.redactions)
         return await questions.answer(asked, cut(found, query.limit, *LIST))
 
     return router
+
+
+def _judge_beside_a_search(request: Request) -> None:
+    for name in request.query_params:
+        if name not in _BESIDE_A_SEARCH:
+            detail = "Beside `q` only `limit` and `cursor` may stand: the search says the rest."
+            raise parameter_invalid(name, detail)
 
 
 def cut(found: list[dict[str, Any]], limit: int, *of: str) -> dict[str, Any]:
@@ -208,8 +246,8 @@ def _bound_in(text: str | None, name: str) -> date | datetime | None:
     if text is None:
         return None
     try:
-        return date.fromisoformat(text) if _DAY.fullmatch(text) else _instant.validate_python(text)
-    except (ValueError, ValidationError):
+        return moment_of(text)
+    except ValueError:
         detail = (
             f"`{name}` must be a day, as 2026-03-10, or a time with its offset from UTC, as "
             "2026-03-10T14:00:00Z."

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection, Coroutine
 from dataclasses import replace
+from http import HTTPStatus
 from typing import Annotated, Any, Final
 from uuid import UUID
 
@@ -88,12 +89,30 @@ class Questions:
         ``organisation`` and ``sub`` are whose doings they ask for. Raises ``Problem`` where they
         ask for those of another organisation, or for their own.
         """
-        if sub is not None and sub == asked.contributor.sub:
+        plans = () if asked.plan_id is None else (asked.plan_id,)
+        named = () if organisation is None else (organisation,)
+        own = await self.within_all(asked, plans, named, () if sub is None else (sub,))
+        return organisation if own is None else own
+
+    async def within_all(
+        self,
+        asked: Asked,
+        plans: Collection[UUID],
+        organisations: Collection[str],
+        subs: Collection[str],
+    ) -> str | None:
+        """The same where several plans, organisations or people may be asked for at once.
+
+        They are told what others did where their organisation looks after the person of each plan.
+        """
+        if asked.contributor.sub in subs:
             raise await self.denied(asked, "conflict-of-interest", _OF_ONESELF)
         own = asked.decision.within
-        if own is None or await self._looks_after(asked.plan_id, own):
-            return organisation
-        if organisation not in (None, own):
+        if own is None:
+            return None
+        if plans and all([await self._looks_after(plan_id, own) for plan_id in plans]):
+            return None
+        if any(one != own for one in organisations):
             raise await self.denied(asked, "not-permitted", _OF_OTHERS)
         return own
 
@@ -101,6 +120,15 @@ class Questions:
         """Whether they are shown a record of this plan, of what this organisation did."""
         own = asked.decision.within
         return own is None or organisation == own or await self._looks_after(plan_id, own)
+
+    async def begun(self, asked: Asked) -> dict[str, str]:
+        """The head of an answer that is given piece by piece, once its question is recorded.
+
+        The record has no hash: nobody has the bytes yet.
+        """
+        told = replace(asked, more={"status": HTTPStatus.OK, **asked.more})
+        kept = await self._accesses.keep_before(told, Did.QUERY)
+        return {**PRIVATE, "Ledger-Policy": asked.decision.policy_version, **kept.headers}
 
     async def _looks_after(self, plan_id: UUID | None, organisation: str) -> bool:
         if plan_id is None:
@@ -118,9 +146,15 @@ class Questions:
         headers = await self.recorded(asked, Shown.of(body))
         return Response(body, media_type=_JSON, headers=headers)
 
-    async def recorded(self, asked: Asked, shown: Shown) -> dict[str, str]:
-        """The head of an answer whose question is recorded."""
-        kept = await self._accesses.keep(asked, shown, Did.QUERY)
+    async def recorded(
+        self,
+        asked: Asked,
+        shown: Shown,
+        access_id: UUID | None = None,
+        did: Did = Did.QUERY,
+    ) -> dict[str, str]:
+        """The head of an answer whose question is recorded, under this id where it has one."""
+        kept = await self._accesses.keep(asked, shown, did, access_id)
         return {
             **PRIVATE,
             "Ledger-Policy": asked.decision.policy_version,

@@ -42,7 +42,7 @@ def evidence_routes(
     )
     async def record(idx: str, request: Request, asked: Annotated[Asked, reads]) -> Response:
         """A record as the caller may see it, and with ``proof=1`` what proves it."""
-        place, wanted = _place(idx), _groups_of(request)
+        place, wanted = _place(idx), groups_of(request)
         forbids = {AUTHN} & {*asked.decision.redactions}
         is_proved = _is_proved(request)
         shows = GROUPS if wanted is None else wanted
@@ -109,7 +109,8 @@ def _is_proved(request: Request) -> bool:
     return given is not None
 
 
-def _groups_of(request: Request) -> tuple[str, ...] | None:
+def groups_of(request: Request) -> tuple[str, ...] | None:
+    """The groups that are to be shown; ``None`` for all of them. Raises ``Problem``."""
     given = request.query_params.get("groups")
     if given is None:
         return None

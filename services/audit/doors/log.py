@@ -93,7 +93,7 @@ def log_files(log: LogReads, identity: Identity, roles: Roles, policy: Policy | 
         try:
             content = await log.tile(wanted)
         except TileMissing:
-            raise _damaged(Damaged(f"the tile {wanted.path} is missing")) from None
+            raise damaged_problem(Damaged(f"the tile {wanted.path} is missing")) from None
         cache = "private, no-store" if is_leaves else _FOR_EVER
         return Response(
             content, media_type="application/octet-stream", headers={"Cache-Control": cache}
@@ -143,7 +143,7 @@ def proof_routes(log: LogReads, identity: Identity, policy: Policy | None) -> AP
         try:
             return answer(_of_consistency(await log.consistency(first, second)))
         except Damaged as damaged:
-            raise _damaged(damaged) from None
+            raise damaged_problem(damaged) from None
 
     return router
 
@@ -156,7 +156,7 @@ async def inclusion_of(log: LogReads, idx: int, size: int | None) -> Inclusion:
     try:
         return await log.inclusion(idx, known)
     except Damaged as damaged:
-        raise _damaged(damaged) from None
+        raise damaged_problem(damaged) from None
 
 
 def number_of(request: Request, name: str) -> int | None:
@@ -224,6 +224,7 @@ async def _size(log: LogReads, wanted: int | None) -> int:
         raise Problem("tree-size-unknown", detail) from None
 
 
-def _damaged(damaged: Damaged) -> Problem:
+def damaged_problem(damaged: Damaged) -> Problem:
+    """The problem of a log that cannot be proved; it is told to operators, too."""
     telemetry.log.critical("log.damaged", reason=str(damaged))
     return Problem("internal-error", f"The log is damaged: {damaged}.")

@@ -16,6 +16,7 @@ from services.audit.record.commitment import (
     leaf_hash,
 )
 from services.audit.record.model import Kind, members_of
+from services.audit.record.reading import accessed
 from shared.ledger import instant
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -48,14 +49,27 @@ def hash_again(row: Mapping[str, Any], idx: int) -> bytes:
     at = (row["logged_at"] - _EPOCH) // _MILLISECOND
     if leaf(row["kind"], at, row["commitment"]) != row["leaf"]:
         raise Damaged(f"the leaf of record {idx} is not that of its row")
-    for name, (group, told) in _TOLD.items():
-        known = members[_PLACES[group]]
-        if known is not None and _text(row[name]) != told(orjson.loads(known) or {}):
-            raise Damaged(f"the column {name} of record {idx} does not say what its groups say")
-    known = members[_PLACES["object"]]
-    if known is not None and not _is_about(row, orjson.loads(known) or {}):
-        raise Damaged(f"the entry of record {idx} is not one that its groups name")
+    _compare_columns(row, _known_of(members), idx)
     return leaf_hash(row["leaf"])
+
+
+def _compare_columns(row: Mapping[str, Any], known: Mapping[str, Any], idx: int) -> None:
+    found_by = accessed(known)
+    wanted = {
+        **{name: told(known[group]) for name, (group, told) in _TOLD.items() if group in known},
+        **{name: getattr(found_by, name) for name, of in _FOUND_BY.items() if of in known},
+    }
+    for name, told in wanted.items():
+        if (_text(row[name]) if name in _TOLD else row[name]) != told:
+            raise Damaged(f"the column {name} of record {idx} does not say what its groups say")
+    if "object" in known and not _is_about(row, known["object"]):
+        raise Damaged(f"the entry of record {idx} is not one that its groups name")
+
+
+def _known_of(members: list[bytes | None]) -> dict[str, Mapping[str, Any]]:
+    """What the groups say that columns are compared with; one that was erased is left out."""
+    told = ((name, members[_PLACES[name]]) for name in _COMPARED)
+    return {name: orjson.loads(group) or {} for name, group in told if group is not None}
 
 
 def _is_about(row: Mapping[str, Any], told: Mapping[str, Any]) -> bool:
@@ -111,3 +125,18 @@ _TOLD: Final[Mapping[str, tuple[str, Callable[[Mapping[str, Any]], Any]]]] = {
     "trace_id": ("source", _member("trace_id")),
 }
 """Of each column that is indexed or listed: the group that has it, and where."""
+
+_FOUND_BY: Final[Mapping[str, str]] = {
+    "what": "object",
+    "sections": "object",
+    "plan_version": "object",
+    "relationship": "why",
+    "override": "why",
+    "override_id": "why",
+    "related_from": "why",
+    "role": "actor",
+    "via": "view",
+}
+"""The same of what searches find a record by."""
+
+_COMPARED: Final = frozenset((*(group for group, _ in _TOLD.values()), *_FOUND_BY.values()))

@@ -31,6 +31,10 @@ CREATE TABLE audit_record (
     relationship     text,                   -- the kind of what it rested on
     override         text,                   -- break-glass, or against an objection
     override_id      uuid,
+    related_from     timestamptz,            -- since when there was that relationship
+    role             text,                   -- the actor's, of at most 100 characters
+    via              text,                   -- the door it came through
+    plan_version     bigint,                 -- that was shown
     source_topic     text NOT NULL,
     source_partition integer NOT NULL,
     source_offset    bigint NOT NULL,
@@ -59,6 +63,28 @@ CREATE INDEX audit_record_override ON audit_record (override_id, operation)
 CREATE INDEX audit_record_overrides ON audit_record (recorded_at, idx)
     WHERE override_id IS NOT NULL;
 CREATE INDEX audit_record_operation ON audit_record (operation, recorded_at, idx);
+-- What searches narrow by. One that begins with few different words grows at a few places only, so
+-- it costs little where records are added.
+CREATE INDEX audit_record_entry ON audit_record (entry_id, recorded_at, idx)
+    WHERE entry_id IS NOT NULL;
+CREATE INDEX audit_record_code ON audit_record (code, recorded_at, idx) WHERE code IS NOT NULL;
+CREATE INDEX audit_record_what ON audit_record (what, recorded_at, idx) WHERE what IS NOT NULL;
+CREATE INDEX audit_record_role ON audit_record (role, recorded_at, idx) WHERE role IS NOT NULL;
+CREATE INDEX audit_record_purpose ON audit_record (purpose, recorded_at, idx)
+    WHERE purpose IS NOT NULL;
+CREATE INDEX audit_record_relationship ON audit_record (relationship, recorded_at, idx)
+    WHERE what IS NOT NULL;
+CREATE INDEX audit_record_event ON audit_record (type, recorded_at, idx)
+    WHERE operation = 'change';
+-- When it was logged never falls along the table: a summary of each stretch of it is enough.
+CREATE INDEX audit_record_logged ON audit_record
+    USING brin (logged_at) WITH (pages_per_range = 32, autosummarize = on);
+CREATE INDEX audit_record_withdrawn ON audit_record (recorded_at, idx)
+    WHERE change = 'withdrawn';
+-- Accesses that rested on nothing, or on something that had only just begun.
+CREATE INDEX audit_record_unrelated ON audit_record (recorded_at, idx)
+    WHERE operation IN ('read', 'delivery', 'export')
+      AND (relationship IS NULL OR recorded_at - related_from < interval '5 minutes');
 
 -- What names somebody, or could be guessed from its hash: the salts of the twelve groups, one after
 -- the other, and their members in canonical JSON, one group to a line. A group that was erased has

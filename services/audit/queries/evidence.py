@@ -15,6 +15,7 @@ from services.audit.store.log import (
     Asked,
     Shown,
     TileMissing,
+    count_of_records,
     shown_at,
     shown_checkpoints,
     stored_records,
@@ -49,6 +50,15 @@ class Inclusion:
     root: bytes
     hashes: list[bytes]
     note: Note | None
+
+
+@dataclass(frozen=True)
+class AsOf:
+    """The log that an answer is made of; root and checkpoint are there where it was signed."""
+
+    size: int
+    root: str | None
+    checkpoint: str | None
 
 
 @dataclass(frozen=True)
@@ -87,6 +97,13 @@ class LogReads:
         """The newest checkpoint that was shown to the witnesses."""
         shown = await shown_checkpoints(self._asked)
         return shown[0] if shown else None
+
+    async def as_of(self) -> AsOf:
+        """The log of the newest checkpoint; without one, as many records as there are."""
+        newest = await self.newest()
+        if newest is None:
+            return AsOf(await count_of_records(self._asked), None, None)
+        return AsOf(newest.size, as_base64(newest.root), str(note_of(newest)))
 
     async def before(self, size: int | None, limit: int) -> list[Shown]:
         """The checkpoints below a size, newest first."""
@@ -127,6 +144,22 @@ class LogReads:
         except (TileMissing, ProofWrong) as error:
             raise Damaged(f"the log of {second} cannot be proved: {error}") from None
         return Consistency(first, second, *roots, hashes, note_of(shown))
+
+    async def proven(
+        self, idx: int, size: int, *, shows: Collection[str], forbids: Collection[str]
+    ) -> dict[str, Any]:
+        """A record as a bundle has it, with the hashes that prove it in the log of that size."""
+        found = await self.evidence(idx, shows=shows, forbids=forbids)
+        if found is None:
+            raise Damaged(f"record {idx} is missing")
+        proof = await self.inclusion(idx, size)
+        return {
+            "idx": idx,
+            "leaf": as_base64(found.row["leaf"]),
+            "commitment": as_base64(found.row["commitment"]),
+            "groups": found.groups,
+            "hashes": [as_base64(one) for one in proof.hashes],
+        }
 
     async def evidence(
         self, idx: int, *, shows: Collection[str], forbids: Collection[str]

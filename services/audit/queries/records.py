@@ -13,7 +13,7 @@ from services.audit.record.model import Operation, members_of, organisation_as_j
 from shared.chassis.database.database import Database
 from shared.ledger import instant
 
-_COLUMNS: Final = """r.idx, r.id, r.operation, r.type, r.recorded_at, r.logged_at, r.plan_id,
+COLUMNS: Final = """r.idx, r.id, r.operation, r.type, r.recorded_at, r.logged_at, r.plan_id,
        r.section, r.entry_id, r.entry_version, r.contribution_id, r.code, r.actor_kind, r.actor_id,
        r.organisation, r.purpose, r.policy_version, r.trace_id, p.groups"""
 
@@ -39,7 +39,7 @@ NONE: Final = "none"
 """Stands for records that rest on no relationship, or on no override."""
 
 UNJUSTIFIED: Final = "unjustified"
-_OVERRIDES: Final = {
+OVERRIDES: Final = {
     "any": "r.override_id IS NOT NULL",
     NONE: "r.override_id IS NULL",
     UNJUSTIFIED: """r.override_id IS NOT NULL AND r.operation = 'read'
@@ -47,6 +47,7 @@ _OVERRIDES: Final = {
        AND NOT EXISTS (SELECT FROM audit_record j WHERE j.override_id = r.override_id
                           AND j.operation = 'justification')""",
 }
+"""What an override is asked to be, beside its kind."""
 
 ACCESSES: Final = ("read", "search", "delivery", "export", "denial", "justification")
 """The operations that a list of accesses shows."""
@@ -117,7 +118,7 @@ class RecordList:
 
     async def at(self, idx: int, *, shows_authn: bool) -> dict[str, Any] | None:
         """The record at one place of the log, as lists give it."""
-        query = f"""SELECT {_COLUMNS} FROM audit_record r JOIN audit_payload p USING (idx)
+        query = f"""SELECT {COLUMNS} FROM audit_record r JOIN audit_payload p USING (idx)
  WHERE idx = $1"""  # noqa: S608 - names of our own
         rows = await self._database.pool.fetch(query, idx)
         return as_item(rows[0], shows_authn=shows_authn) if rows else None
@@ -137,11 +138,11 @@ def statement(wanted: Wanted, after_at: datetime | None) -> tuple[str, list[Any]
         "{} = ANY(r.sections)": wanted.shown,
         "r.purpose = {}": wanted.purpose,
         "r.relationship = {}": None if wanted.relationship == NONE else wanted.relationship,
-        "r.override = {}": None if wanted.override in _OVERRIDES else wanted.override,
+        "r.override = {}": None if wanted.override in OVERRIDES else wanted.override,
     }
     times = {
-        f"r.recorded_at >= {_begin(wanted.since, wanted.zone)}": wanted.since,
-        f"r.recorded_at {_end(wanted.until, wanted.zone)}": wanted.until,
+        f"r.recorded_at >= {begin(wanted.since, wanted.zone)}": wanted.since,
+        f"r.recorded_at {end(wanted.until, wanted.zone)}": wanted.until,
     }
     narrowed = {**by, **times}
     given = {condition: value for condition, value in narrowed.items() if value is not None}
@@ -149,8 +150,8 @@ def statement(wanted: Wanted, after_at: datetime | None) -> tuple[str, list[Any]
     values: list[Any] = list(given.values())
     if wanted.relationship == NONE:
         conditions.append("r.relationship IS NULL")
-    if wanted.override in _OVERRIDES:
-        conditions.append(_OVERRIDES[wanted.override])
+    if wanted.override in OVERRIDES:
+        conditions.append(OVERRIDES[wanted.override])
     if after_at is not None:
         values += [after_at, wanted.after]
         conditions.append(f"(r.recorded_at, r.idx) < (${len(values) - 1}, ${len(values)})")
@@ -158,18 +159,20 @@ def statement(wanted: Wanted, after_at: datetime | None) -> tuple[str, list[Any]
         conditions.append("r.idx >= 0")
     where = " AND ".join(conditions)
     # Only names of our own are put into the statement; every value is a parameter.
-    query = f"""SELECT {_COLUMNS}
+    query = f"""SELECT {COLUMNS}
   FROM (SELECT * FROM audit_record r WHERE {where}
          ORDER BY r.recorded_at DESC, r.idx DESC LIMIT {wanted.limit:d}) AS r
   JOIN audit_payload p USING (idx) ORDER BY r.recorded_at DESC, r.idx DESC"""  # noqa: S608 - ours
     return query, values
 
 
-def _begin(since: date | datetime | None, zone: str) -> str:
+def begin(since: date | datetime | None, zone: str) -> str:
+    """The instant that something begins at, with ``{}`` for it: a day begins at its midnight."""
     return "{}" if isinstance(since, datetime) else _MIDNIGHT.format("{}::date", zone)
 
 
-def _end(until: date | datetime | None, zone: str) -> str:
+def end(until: date | datetime | None, zone: str) -> str:
+    """The comparison with the instant that something ends at, which is still within it."""
     midnight = _MIDNIGHT.format("({}::date + 1)", zone)
     return "<= {}" if isinstance(until, datetime) else f"< {midnight}"
 

@@ -4,6 +4,7 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
@@ -62,6 +63,9 @@ HEADERS: Final = (
     "ce_signature",
 )
 """The headers of an event that tell the audit more than the event does."""
+
+LONGEST_ROLE: Final = 100
+"""How many characters a role may have that records are found by."""
 
 _WORD: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 _LARGEST_POSITION: Final = 2**63 - 1  # one more is the open end of a range
@@ -309,6 +313,10 @@ class Accessed(NamedTuple):
     relationship: str | None
     override: str | None
     override_id: UUID | None
+    related_from: datetime | None
+    role: str | None
+    via: str | None
+    plan_version: int | None
 
 
 def accessed(groups: Mapping[str, Mapping[str, Any]]) -> Accessed:
@@ -317,13 +325,25 @@ def accessed(groups: Mapping[str, Mapping[str, Any]]) -> Accessed:
     relationship, override = _object(why.get("relationship")), _object(why.get("override"))
     sections = told.get("sections")
     names = [one for one in sections if _word(one)] if isinstance(sections, list) else []
+    role, version = groups.get("actor", {}).get("role"), told.get("plan_version")
     return Accessed(
         _word(told.get("what")),
         names or None,
         _word(relationship.get("kind")),
         _word(override.get("kind")),
         uuid_or_none(_word(override.get("override_id"))),
+        _instant(relationship.get("live_from")),
+        role if isinstance(role, str) and 0 < len(role) <= LONGEST_ROLE else None,
+        _word(groups.get("view", {}).get("via")),
+        version if type(version) is int and version > 0 else None,
     )
+
+
+def _instant(given: Any) -> datetime | None:
+    try:
+        return instant_in(given, "live_from")
+    except Unfit:
+        return None
 
 
 def _object(given: Any) -> Mapping[str, Any]:

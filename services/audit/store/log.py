@@ -15,6 +15,8 @@ _STORED: Final = """
 SELECT r.idx, r.id, r.kind, r.type, r.recorded_at, r.stated_at, r.logged_at, r.plan_id,
        r.section, r.entry_id, r.entry_version, r.contribution_id, r.change, r.code,
        r.actor_kind, r.actor_id, r.organisation, r.purpose, r.policy_version, r.trace_id,
+       r.what, r.sections, r.relationship, r.override, r.override_id, r.related_from, r.role,
+       r.via, r.plan_version,
        r.commitment, r.leaf, p.salts, p.groups
   FROM audit_record r LEFT JOIN audit_payload p USING (idx)
  WHERE r.idx >= $1 AND r.idx < $2 ORDER BY r.idx

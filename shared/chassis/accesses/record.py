@@ -84,6 +84,7 @@ class What(StrEnum):
     DEAD_LETTER_RETURN = "dead-letter-return"
     DEAD_LETTER_DISCARD = "dead-letter-discard"
     OVERRIDES = "overrides"
+    QUESTION = "question"
 
 
 class Did(StrEnum):
@@ -97,6 +98,7 @@ class Did(StrEnum):
     JUSTIFICATION = "justification"
     ADMIN = "admin"
     REVIEW = "review"
+    EXPORT = "export"
 
 
 _TYPE: Final = {
@@ -108,6 +110,7 @@ _TYPE: Final = {
     Did.JUSTIFICATION: "override.justify",
     Did.ADMIN: "admin.dead-letter",
     Did.REVIEW: "override.review",
+    Did.EXPORT: "audit.export",
 }
 
 

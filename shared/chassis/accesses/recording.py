@@ -98,8 +98,12 @@ class AccessRecords:
         """Accesses that wait for a commit."""
         return self._commits.waiting
 
-    async def keep(self, asked: Asked, shown: Shown, did: Did | None = None) -> Kept:
+    async def keep(
+        self, asked: Asked, shown: Shown, did: Did | None = None, access_id: UUID | None = None
+    ) -> Kept:
         """The access, once its record is durable; only then may what is shown leave.
+
+        ``access_id`` is a new id (``uuid7``) where what is shown names its own record.
 
         Raises ``Problem`` (503) where it cannot be made durable. A caller who goes away meanwhile
         leaves a record, and is shown nothing.
@@ -107,11 +111,20 @@ class AccessRecords:
         if not asked.decision.allowed:
             raise PermissionError("nothing is shown on a decision that does not allow it")
         if asked.decision.override is None:
-            return Kept(await self._kept(asked, shown, did))
+            return Kept(await self._kept(asked, shown, did, access_id))
         with troubles_as_problems():
             kept = await self._overrides.keep(asked, shown)
         self.committed()
         return Kept(*kept)
+
+    async def keep_before(self, asked: Asked, did: Did) -> Kept:
+        """The same for an answer that is given piece by piece: its record has no hash of it.
+
+        What is known of it beforehand, as its status, stands in ``asked.more``.
+        """
+        if not asked.decision.allowed or asked.decision.override is not None:
+            raise PermissionError("nothing is shown on a decision that does not allow it")
+        return Kept(await self._kept(asked, None, did))
 
     async def keep_if_it_stands(self, asked: Asked, shown: Shown, revision: int) -> Kept | None:
         """The access to a plan at a revision; ``None``, and no record, where it is at another.
@@ -154,8 +167,10 @@ class AccessRecords:
             policy_version=decision.policy_version,
         )
 
-    async def _kept(self, asked: Asked, shown: Shown | None, did: Did | None) -> UUID:
-        row = _row(asked, shown, did)
+    async def _kept(
+        self, asked: Asked, shown: Shown | None, did: Did | None, access_id: UUID | None = None
+    ) -> UUID:
+        row = _row(asked, shown, did, access_id=access_id)
         await self.store(row)
         return row.access_id
 
@@ -179,9 +194,13 @@ class AccessRecords:
 
 
 def _row(
-    asked: Asked, shown: Shown | None, did: Did | None, revision: int | None = None
+    asked: Asked,
+    shown: Shown | None,
+    did: Did | None,
+    revision: int | None = None,
+    access_id: UUID | None = None,
 ) -> AccessRow:
-    access_id = uuid7()
+    access_id = access_id or uuid7()
     return AccessRow(
         access_id,
         asked.plan_id,

@@ -44,6 +44,14 @@ HEADERS: Final[dict[str, tuple[str, dict[str, Any]]]] = {
         "The id of the record in the audit that this was shown.",
         {"type": "string", "format": "uuid"},
     ),
+    "Ledger-Log-Size": (
+        "How many records the log had of which this answer was made.",
+        {"type": "integer", "minimum": 0},
+    ),
+    "Ledger-Result-Count": (
+        "How many items the answer has, all of them: fewer that arrive are not all.",
+        {"type": "integer", "minimum": 0},
+    ),
     "Ledger-Override-Ends": (
         "Until when the override lasts by which this was shown, where it was.",
         {"type": "string", "format": "date-time"},

@@ -30,6 +30,10 @@ _OF_A_PATH: Final[dict[str, tuple[str, Json]]] = {
     "contribution_id": ("The id that the contributor gave it, in lower case.", _UUID),
     "dead_letter_id": ("The id that the service gave it, in lower case.", _UUID),
     "access_id": ("The `Ledger-Access-Id` of the answer that showed something.", _UUID),
+    "query_id": (
+        "The id of a question of the catalogue, as `Q1`, or its name.",
+        {"type": "string"},
+    ),
     "override_id": ("The `override_id` of an item of the list of overrides.", _UUID),
     "version": (
         "A version of the plan, from 1 to its newest.",

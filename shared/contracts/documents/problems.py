@@ -46,6 +46,11 @@ def problem_schema(service: str, receipt: Json) -> Json:
     where_it_fits: _Members = {
         "receipt": (receipt, "Receipt", "The receipt of what was refused, where it is kept."),
         "contribution_id": (_TEXT, "Contribution", "The contribution that it is about."),
+        "column": (
+            {"type": "integer", "minimum": 1},
+            "Column",
+            "Where a search goes wrong, counted from 1.",
+        ),
         "existing_plan_id": (an_id, "Existing plan", "The open plan that the person has."),
         "existing_entry_id": (an_id, "Existing entry", "The entry that is there already."),
         "policy_version": (_TEXT, "Rules", "The version of the rules that did not allow it."),

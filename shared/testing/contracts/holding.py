@@ -21,6 +21,7 @@ Json = dict[str, Any]
 Hook = Callable[[httpx.Response], Awaitable[None]]
 
 _CONTRACTS: Final = Path(shared.__path__[0]).parent / "contracts"
+_LINES: Final = "application/x-ndjson"
 _PROBLEM: Final = "application/problem+json"
 _OURS: Final = re.compile(r"ledger-[a-z-]+|etag|location|ratelimit[a-z-]*|memento-datetime|link")
 
@@ -66,6 +67,9 @@ class Contract:
         kind = _kind_of(answer)
         if kind not in declared:
             return [f"a body of type {kind} is not declared"]
+        if kind == _LINES:
+            lines = [json.loads(line) for line in answer.content.splitlines()]
+            return [one for line in lines for one in self.faults_of(declared[kind]["schema"], line)]
         if "json" not in kind:
             return []
         given = json.loads(answer.content)

@@ -366,7 +366,7 @@ def test_command_when_something_is_wrong_then_each_word_has_its_exit_code(files:
         (["record", "nowhere.json"], 3, "malformed record"),
         (["checkpoint", alone], 4, "incomplete checkpoint size=9 witnesses=1"),
         (["inclusion", proof], 4, "incomplete inclusion"),
-        (["bundle", record], 4, "incomplete bundle"),
+        (["bundle", record], 3, "malformed bundle"),
         (["person", record, "--complete"], 4, "incomplete person"),
         (["checkpoint", alone, "--fresh-within", "1"], 4, "incomplete checkpoint"),
     ):

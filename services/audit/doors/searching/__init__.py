@@ -1,0 +1,1 @@
+"""The audit's doors of searches and named questions."""

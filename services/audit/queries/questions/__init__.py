@@ -1,0 +1,1 @@
+"""The catalogue: questions that auditors ask by name, each with its parameters and its rows."""

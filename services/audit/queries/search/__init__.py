@@ -1,0 +1,1 @@
+"""The search language of the audit: a text of qualifiers becomes one statement."""
