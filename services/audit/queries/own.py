@@ -23,11 +23,13 @@ _WHAT: Final[Mapping[str, str]] = {
     "reviews": "The reviews of your plan",
     "media": "A picture, recording or document of your plan",
     "validate": "What a contribution would change in your plan",
+    "records": "The record of who has read and changed your plan",
 }
 _WHY: Final[Mapping[str, str]] = {
     "direct-care": "To care for you",
     "review": "To check how care is given",
     "emergency": "In an emergency",
+    "audit": "To check how your plan is used",
     "own-access": "For yourself, by you or by somebody who acts for you",
 }
 _HOW: Final[Mapping[str, str]] = {

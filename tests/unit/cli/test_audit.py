@@ -153,7 +153,9 @@ def test_a_refusal_of_a_file_is_said_and_no_file_is_written(
 
 def test_a_question_is_asked_by_its_name(stack: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     envelope = {
-        "rows": [{"idx": 7, "relationship": {"kind": "registered"}, "name_at_time": None}],
+        "rows": [{"idx": 7, "record_id": "r", "at": "2026-12-01T08:00:00.000001Z",
+                  "relationship": {"kind": "registered", "id": "x"}, "name_at_time": None,
+                  "sections": ["goals", "needs"]}],
         "next": None, "total": 1, "as_of": {"size": 9},
         "completeness": {"kind": "full-scan"},
     }  # fmt: skip
@@ -168,7 +170,9 @@ def test_a_question_is_asked_by_its_name(stack: Path, monkeypatch: pytest.Monkey
         "params": {"plan_id": "p", "from": "2026-03-01"}, "case": "ZZG01/7", "limit": 50,
     }  # fmt: skip
     assert "RELATIONSHIP" in out
-    assert '{"kind":"registered"}' in out
+    assert out.splitlines()[1].split() == [
+        "7", "2026-12-01T08:00:00Z", "registered", "goals", "needs",
+    ]  # fmt: skip
     assert "log of 9 records" in err
 
 

@@ -143,16 +143,11 @@ class SearchDoor:
         if self._given >= MOST_AT_ONCE:
             detail = "So many answers are being given at once already. Ask again in a moment."
             raise Problem("overloaded", detail)
-        self._given += 1
-        try:
-            as_of = await self._log.as_of()
-            bounded = replace(sought, below=as_of.size)
-            count = await self._searches.count(bounded)
-            told = {"result_count": count, "media_type": form}
-            headers = await self._questions.begun(replace(asked, more=told))
-        except BaseException:
-            self._given -= 1
-            raise
+        as_of = await self._log.as_of()
+        bounded = replace(sought, below=as_of.size)
+        count = await self._searches.count(bounded)
+        told = {**asked.more, "result_count": count, "media_type": form}
+        headers = await self._questions.begun(replace(asked, more=told))
         headers |= {"Ledger-Log-Size": str(as_of.size), "Ledger-Result-Count": str(count)}
         return StreamingResponse(
             self._pieces(bounded, form, shows_authn(asked), as_of, shape),
@@ -165,6 +160,8 @@ class SearchDoor:
     ) -> AsyncIterator[bytes]:
         """The answer in pieces; lines end with what they were made of, and how many they are."""
         digest, count = sha256(), 0
+        # Counted once it has begun: whoever goes away before that leaves nothing behind.
+        self._given += 1
         try:
             if form == CSV:
                 yield head_of(shape.columns)

@@ -189,7 +189,8 @@ QUESTIONS: Final = (
         (FROM, TO),
         rows=_RELATED,
         terms=_between,
-        asked="r.operation IN ('read', 'delivery', 'export') AND (r.relationship IS NULL"
+        asked="r.what IS DISTINCT FROM 'records'"
+        " AND r.operation IN ('read', 'delivery', 'export') AND (r.relationship IS NULL"
         " OR r.recorded_at - r.related_from < interval '5 minutes')",
         is_recent=True,
     ),

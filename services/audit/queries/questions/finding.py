@@ -145,21 +145,29 @@ class Findings:
             values.append(moment_of(given["to"]))
             asked.append(f"AND w.recorded_at {end(values[-1], self._zone).format('$4')}")
         query = _WITHDRAWN.format(bounds=" ".join(asked))
-        return [_plain(row) for row in await self._database.fetch(query, *values)]
+        rows = [_plain(row) for row in await self._database.fetch(query, *values)]
+        for row in rows:
+            if bounds.within not in (None, row["withdrawn_org"]):
+                row["withdrawn_by"] = None
+        return rows
 
     async def _recall(self, given: Given, bounds: Bounds) -> Rows:
         size, plan_id = bounds.as_of.size, UUID(given["plan_id"])
         section, entry_id = given["section"], UUID(given["entry_id"])
         [lives] = await self._database.fetch(_LIVES, entry_id, section, plan_id, size)
         if lives["created_at"] is None:
+            if bounds.within is not None:
+                return []
             raise NotThere("The audit has no such entry of this plan.")
         values = (plan_id, section, size, *tuple(lives), bounds.within)
         rows = await self._database.fetch(_READERS, *values)
+        # When others made or withdrew an entry is not told to whom only their own is told.
+        told = _plain(lives) if bounds.within is None else dict.fromkeys(lives.keys())
         return [
             {
                 **{name: told for name, told in _plain(row).items() if name != "groups"},
                 **_named(row["groups"]),
-                **_plain(lives),
+                **told,
             }
             for row in rows
         ]

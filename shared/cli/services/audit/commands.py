@@ -1,5 +1,6 @@
 """The commands of `careplan audit`."""
 
+import re
 from collections.abc import Iterator, Sequence
 from getpass import getuser
 from pathlib import Path
@@ -20,6 +21,10 @@ _PAGE: Final = 200
 _AUDIT: Final = "audit"
 _RECORDS: Final = "/v1/audit/records"
 _QUERIES: Final = "/v1/audit/queries"
+_LONG: Final = "record_id"
+"""Beside the place it says nothing more, and takes much room."""
+
+_FRACTION: Final = re.compile(r"(?<=:[0-9]{2})\.[0-9]+Z$")
 _COLUMNS: Final = ("IDX", "AT", "DONE", "WHAT", "WHO", "ROLE", "FOR", "PLAN", "WHY")
 
 _Org = Annotated[str, typer.Option("--org", help="The organisation that asks.")]
@@ -142,7 +147,7 @@ def ask(
     if json:
         as_json({**first, "rows": rows})
         return
-    columns = list(rows[0]) if rows else []
+    columns = [one for one in (rows[0] if rows else ()) if one != _LONG]
     lines = [[_cell(row.get(column)) for column in columns] for row in rows]
     _show([column.upper() for column in columns], lines, more=more, total=first["total"])
     size = first["as_of"]["size"]
@@ -261,6 +266,13 @@ def _line(one: dict[str, Any]) -> list[str]:
 
 
 def _cell(value: Any) -> str:
+    """A value in short: of what has a kind the kind, and of a time no fractions of a second."""
     if value is None:
         return ""
-    return value if isinstance(value, str) else orjson.dumps(value).decode()
+    if isinstance(value, dict) and "kind" in value:
+        return str(value["kind"])
+    if isinstance(value, list) and all(isinstance(one, str) for one in value):
+        return " ".join(value)
+    if isinstance(value, str):
+        return _FRACTION.sub("Z", value)
+    return orjson.dumps(value).decode()

@@ -196,7 +196,7 @@ async def test_officers_ask_within_their_organisation_and_not_about_themselves(d
     rows = (await ask(door, "Q5", headers=officer, params={
         "plan_id": str(HERE), "section": "goals", "entry_id": ENTRY,
     })).json()["rows"]  # fmt: skip
-    assert [row["actor_id"] for row in rows] == ["ida"]
+    assert [(row["actor_id"], row["created_at"]) for row in rows] == [("ida", None)]
     gp = await ask(door, "Q32", headers=door.token("gp"))
     assert (gp.status_code, gp.json()["code"]) == (403, "not-permitted")
 

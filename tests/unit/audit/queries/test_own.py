@@ -8,6 +8,7 @@ from tests.unit.audit.queries.test_two_worlds import shown
 ANSWERED = (
     *("plan", "emergency", "version", "as-at", "versions", "history", "contributions"),
     *("contribution", "diff", "entry", "entry-history", "findings", "media", "validate"),
+    "records",
 )
 
 
