@@ -51,7 +51,9 @@ OF_A_READER = {
         },
         "reads/counts": {"contributions.py"},
         "reads/past": {"clocks.py", "then.py", "late.py", "parked.py", "without.py"},
-        "reads/differences": {"between.py", "fields.py", "words.py", "patch.py"},
+        "reads/differences": {
+            "between.py", "fields.py", "words.py", "patch.py", "last_look.py",
+        },
         "doors": {
             "events.py", "api.py", "answers.py", "findings.py", "feed.py", "fhir.py", "release.py",
             "which.py", "readers.py", "emergency.py", "differences.py", "entries.py",

@@ -1,7 +1,8 @@
 """The HTTP door to what differs between two plans of one person."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Final, NamedTuple
 from uuid import UUID
 
@@ -15,6 +16,7 @@ from services.plan.doors.which import Which, instant_of, must_be_known, not_ahea
 from services.plan.reads.as_at import PastPlans
 from services.plan.reads.current import CurrentPlans
 from services.plan.reads.differences.between import entries_between
+from services.plan.reads.differences.last_look import Look, last_look
 from services.plan.reads.differences.patch import patch_between
 from services.plan.reads.past.clocks import Clock
 from services.plan.reads.past.then import PlanThen
@@ -40,13 +42,23 @@ from shared.ledger import Contributor
 JSON_PATCH: Final = "application/json-patch+json"
 _LAST_LOOK: Final = "last-look"
 
+_JUST_NOW: Final = timedelta(minutes=30)
+"""What somebody was shown no longer ago is one look: they are still at it."""
+
 _FROM: Final = described(
     "from",
-    "The earlier plan: a version (0 is before the first), or an instant of what was recorded.",
+    "The earlier plan: a version (0 is before the first), or an instant of what was recorded; or "
+    f"`{_LAST_LOOK}`: the version in which you were last shown the plan as it stood, all of it.",
 )
 _TO: Final = described("to", "The later plan, of the same kind; left out, the plan as it is now.")
-_OF_A_DIFFERENCE: Final = {"parameters": [_FROM, _TO, *OF_A_READER]}
-_BETWEEN: Final = described_names(_FROM, _TO)
+_BEFORE: Final = described(
+    "looked_before",
+    f"With `from={_LAST_LOOK}`: your last look before this instant; left out, 30 minutes ago.",
+    type="string",
+    format="date-time",
+)
+_OF_A_DIFFERENCE: Final = {"parameters": [_FROM, _TO, _BEFORE, *OF_A_READER]}
+_BETWEEN: Final = described_names(_FROM, _TO, _BEFORE)
 
 _HEADERS: Final = (
     *("ETag", "Ledger-Position", "Ledger-Version"),
@@ -89,8 +101,9 @@ def difference_routes(
         )
         async with readers.answering(reading):
             as_patch = _wants_a_patch(request)
-            newest = await must_be_known(plans, reading.plan_id)
-            one, other = _points_of(request, newest)
+            look = await _look_of(request, database, reading.plan_id, contributor)
+            newest = await must_be_known(plans, reading.plan_id)  # which is no older than a look
+            one, other = _points_of(request, newest, look)
             before = await _side(past, plans, reading.plan_id, one, is_from=True)
             after = await _side(past, plans, reading.plan_id, other)
             if after is None:
@@ -102,6 +115,8 @@ def difference_routes(
                 body = await _patch(who, before, after, redaction)
             else:
                 told = await _differences(who, before, one, shown, other, redaction)
+                if look is not None:
+                    told["from"] = {**told["from"], **look.told}
                 body = dumps({**told, **seen.more})
             view = PlanView(
                 reading.plan_id,
@@ -118,18 +133,45 @@ def difference_routes(
     return router
 
 
-def _points_of(request: Request, newest: int) -> tuple[_Point, _Point]:
+@dataclass(frozen=True)
+class _LookedAt:
+    """What ``last-look`` stands for; without a look the plan before its first version."""
+
+    look: Look | None
+
+    @property
+    def point(self) -> _Point:
+        return _Point(version=self.look.version if self.look else 0)
+
+    @property
+    def told(self) -> dict[str, Any]:
+        """What the answer says of it."""
+        look = self.look
+        return {"access_id": look and look.access_id, "at": look and look.at}
+
+
+async def _look_of(
+    request: Request, database: Database, plan_id: UUID, reader: Contributor
+) -> _LookedAt | None:
+    """The last look that is asked for; ``None`` where ``from`` asks for something else."""
+    before, now = request.query_params.get("looked_before"), datetime.now(UTC)
+    if request.query_params.get("from") != _LAST_LOOK:
+        if before is not None:
+            detail = f"`looked_before` needs `from={_LAST_LOOK}`."
+            raise parameter_invalid("looked_before", detail)
+        return None
+    until = now - _JUST_NOW
+    if before is not None:
+        until = not_ahead(instant_of("looked_before", before), now)
+    return _LookedAt(await last_look(database, plan_id, reader, until))
+
+
+def _points_of(request: Request, newest: int, look: _LookedAt | None) -> tuple[_Point, _Point]:
     given, until = request.query_params.get("from"), request.query_params.get("to")
     if given is None:
         detail = "`from` is needed: a version from 0, or an instant as 2026-11-14T15:05:00Z."
         raise parameter_invalid("from", detail)
-    if given == _LAST_LOOK:
-        detail = (
-            "What was last shown to you is not found for you yet: as `from`, give the "
-            "`Ledger-Version` of that answer, or the instant at which you read it."
-        )
-        raise parameter_invalid("from", detail)
-    one = _point("from", given, lowest=0)
+    one = _point("from", given, lowest=0) if look is None else look.point
     now = datetime.now(UTC)
     if until is not None:
         other = _point("to", until, lowest=1)

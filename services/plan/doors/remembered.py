@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from typing import Annotated, Any, Literal, NotRequired
+from uuid import UUID
 
 from typing_extensions import TypedDict
 
@@ -93,7 +94,17 @@ class Point(TypedDict):
     ]
     at: Annotated[
         datetime | None,
-        titled("At", "The instant asked for, or when readers could first see the version."),
+        titled(
+            "At",
+            "The instant asked for, or when readers could first see the version; of a last look "
+            "when that was.",
+        ),
+    ]
+    access_id: NotRequired[
+        Annotated[
+            UUID | None,
+            titled("Access", "Of a last look its record; null where there was none."),
+        ]
     ]
 
 

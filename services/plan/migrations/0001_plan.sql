@@ -153,6 +153,18 @@ BEGIN
 END
 $$;
 
+-- What a reader was last shown. Their name for it stands first in `who`, whose members have an order;
+-- one that is not found there was never shown anything.
+CREATE FUNCTION ledger.reader_of(who bytea) RETURNS text LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+RETURN substring(encode(substring(who FOR 1200), 'escape') FROM '"id":"(.*?)","name"');
+CREATE FUNCTION ledger.is_a_look(record bytea, asked text) RETURNS boolean
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN position('"operation":"read","type":"access.read","what":"plan",'::bytea IN record) > 0
+   AND asked NOT LIKE '%section=%';
+CREATE INDEX access_record_looks
+    ON ledger.access_record (plan_id, ledger.reader_of(who), recorded_at)
+    WHERE who IS NOT NULL AND ledger.is_a_look(record, asked);
+
 -- Who read a plan first since some version of it.
 CREATE INDEX access_record_of_plan ON ledger.access_record (plan_id, recorded_at)
     WHERE plan_id IS NOT NULL;

@@ -72,7 +72,9 @@ async def test_a_difference_is_told_by_entry_field_and_word(bench: Bench) -> Non
             "from=1&to=2026-11-14T15:05:00Z": "to",
             "from=1&to=0": "to",
             "from=1&to=soon": "to",
-            "from=last-look": "from",
+            "from=last-look&looked_before=soon": "looked_before",
+            "from=1&looked_before=2026-11-14T15:05:00Z": "looked_before",
+            "from=last-look&to=2026-11-14T15:05:00Z": "to",
         }
         for query, name in wrong.items():
             answer = await client.get(f"{base}?{query}")
