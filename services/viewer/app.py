@@ -18,6 +18,7 @@ from services.viewer.clients import Answer, Apis
 from services.viewer.pages.about_me import about_me_routes
 from services.viewer.pages.accesses import access_routes
 from services.viewer.pages.comment import comment_routes
+from services.viewer.pages.compare import compare_routes
 from services.viewer.pages.emergency import emergency_routes
 from services.viewer.pages.history import history_routes
 from services.viewer.pages.past import past_routes
@@ -62,6 +63,7 @@ def create_app(
     app.include_router(emergency_routes(plans))
     app.include_router(access_routes(plans))
     app.include_router(past_routes(plans))
+    app.include_router(compare_routes(plans))
     app.include_router(about_me_routes(plans))
     app.include_router(comment_routes(plans))
     app.include_router(history_routes(plans))

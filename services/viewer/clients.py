@@ -12,6 +12,14 @@ import orjson
 Json = Mapping[str, Any]
 
 ANSWER_LIMIT: Final = 16 * 1024 * 1024
+ALL: Final = "authorship,derived,findings,reviews"
+"""What the page of a plan shows beside its entries."""
+
+ENTRIES: Final = "withdrawn"
+"""Only the entries, those that were taken out among them: for what they are called."""
+
+LAST_LOOK: Final = "last-look"
+
 WAIT: Final = "wait=2"
 """How long the plan may wait for what this reader has just contributed (RFC 7240)."""
 
@@ -46,19 +54,23 @@ class Apis:
     audit_address: str
     section_addresses: Mapping[str, str]
 
-    async def plan(self, token: str, plan_id: UUID, position: str = "") -> Answer:
+    async def plan(
+        self, token: str, plan_id: UUID, position: str = "", include: str = ALL
+    ) -> Answer:
         """The plan as it stands, at least as new as ``position``, with all that a page shows."""
         headers = {"Ledger-Min-Position": position, "Prefer": WAIT} if position else {}
-        return await self._get(token, f"/v1/plans/{plan_id}", {"include": _ALL}, headers)
+        return await self._get(token, f"/v1/plans/{plan_id}", {"include": include}, headers)
 
     async def emergency(self, token: str, plan_id: UUID, reason: str = "") -> Answer:
         """What an emergency needs of a plan; with a ``reason`` also without a relationship."""
         urgent = {"Ledger-Purpose": "emergency", "Ledger-Reason": reason} if reason else {}
         return await self._get(token, f"/v1/plans/{plan_id}/emergency", {}, urgent)
 
-    async def version(self, token: str, plan_id: UUID, version: int) -> Answer:
+    async def version(self, token: str, plan_id: UUID, version: int, include: str = ALL) -> Answer:
         """The plan of a version."""
-        return await self._get(token, f"/v1/plans/{plan_id}/versions/{version}", {"include": _ALL})
+        return await self._get(
+            token, f"/v1/plans/{plan_id}/versions/{version}", {"include": include}
+        )
 
     async def as_at(
         self, token: str, plan_id: UUID, instant: datetime, basis: str
@@ -70,10 +82,23 @@ class Apis:
         """
         path, asked = f"/v1/plans/{plan_id}", {"as_at": instant.isoformat(), "basis": basis}
         if basis != _EFFECTIVE:
-            answer = await self._get(token, path, {"include": _ALL, **asked})
+            answer = await self._get(token, path, {"include": ALL, **asked})
             if answer.code != _NOT_SO or answer.status != httpx.codes.BAD_REQUEST:
                 return answer, True
-        return await self._get(token, path, {"include": _STATEMENTS, **asked}), False
+        return await self._get(token, path, {"include": "authorship", **asked}), False
+
+    async def entries_at(self, token: str, plan_id: UUID, instant: datetime) -> Answer:
+        """The entries of the plan at an instant, by what had been recorded."""
+        asked = {"include": ENTRIES, "as_at": instant.isoformat()}
+        return await self._get(token, f"/v1/plans/{plan_id}", asked)
+
+    async def difference(self, token: str, plan_id: UUID, since: str, until: str = "") -> Answer:
+        """What differs between two plans: both a version, or both an instant.
+
+        Since ``LAST_LOOK``: since this reader was last shown the plan, half an hour ago or longer.
+        """
+        asked = {"from": since, **({"to": until} if until else {})}
+        return await self._get(token, f"/v1/plans/{plan_id}/diff", asked)
 
     async def versions(self, token: str, plan_id: UUID, cursor: str = "") -> Answer:
         """The versions of a plan, newest first."""
@@ -139,8 +164,6 @@ class Apis:
         return Answer(answer.status_code, body if isinstance(body, dict) else {}, answer.headers)
 
 
-_STATEMENTS: Final = "authorship"
-_ALL: Final = f"{_STATEMENTS},derived,findings,reviews"
 _EFFECTIVE: Final = "effective"
 _NOT_SO: Final = "parameter-invalid"
 _OF_A_PAGE: Final = "50"

@@ -100,11 +100,12 @@ OF_A_READER = {
         },
         "shown": {
             "words.py", "times.py", "who.py", "values.py", "entries.py", "parts.py", "plan.py",
-            "emergency.py", "versions.py", "history.py", "contributions.py", "accesses.py",
+            "emergency.py", "contributions.py", "accesses.py", "past",
         },
+        "shown/past": {"versions.py", "history.py", "differences.py"},
         "pages": {
             "screens.py", "start.py", "plan.py", "past.py", "history.py", "contributing.py",
-            "about_me.py", "comment.py", "accesses.py", "emergency.py",
+            "about_me.py", "comment.py", "accesses.py", "emergency.py", "compare.py", "days.py",
         },
     },
 }  # fmt: skip

@@ -14,6 +14,8 @@ SCREENS = {
     "emergency": (PRIYA, f"/plans/{EDITH}/emergency"),
     "versions": (PRIYA, f"/plans/{EDITH}/versions"),
     "a version": (PRIYA, f"/plans/{EDITH}/versions/36"),
+    "compare": (PRIYA, f"/plans/{EDITH}/compare?from=36"),
+    "what to compare": (PRIYA, f"/plans/{EDITH}/compare"),
     "history": (PRIYA, f"/plans/{EDITH}/history"),
     "entry": (PRIYA, f"/plans/{EDITH}/entries/83e4d4d7-4b02-53d3-a12f-578a55cf39f8"),
     "own words": ("PCSP-EX-01/edith", f"/plans/{EDITH}/about-me"),

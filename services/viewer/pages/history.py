@@ -9,7 +9,7 @@ from services.viewer.clients import Answer
 from services.viewer.pages.plan import PlanScreens, plan_in
 from services.viewer.sessions import Session
 from services.viewer.shown.entries import titles_of
-from services.viewer.shown.history import contributions
+from services.viewer.shown.past.history import contributions
 from services.viewer.shown.values import Showing
 from shared.chassis.wire.problem import Problem
 from shared.ledger.names import id_in
@@ -58,7 +58,7 @@ def history_routes(of: PlanScreens) -> APIRouter:
     ) -> Response:
         plan, clock = of.laid_out(answer), of.clock()
         titles = titles_of(answer.body.get("sections") or {}, of.words, clock)
-        showing = Showing(clock, titles, may_telephone=False)
+        showing = Showing(clock, titles, may_telephone=False, may_link=False)
         return of.page(
             request,
             "history.html",

@@ -1,20 +1,16 @@
 """Past plans: the list of versions, one version, and the plan as at a day and a time."""
 
-from datetime import date, datetime, time
-from typing import Final
 from urllib.parse import quote
 
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from services.viewer.clients import Answer
+from services.viewer.pages.days import instant_in, number_in
 from services.viewer.pages.plan import PlanScreens, plan_in
 from services.viewer.shown.entries import titles_of
-from services.viewer.shown.times import Clock
-from services.viewer.shown.versions import BASES, past_of, versions
+from services.viewer.shown.past.versions import BASES, past_of, versions
 from shared.chassis.wire.problem import Problem
-
-_MOST_DIGITS: Final = 9
 
 
 def past_routes(of: PlanScreens) -> APIRouter:
@@ -49,9 +45,10 @@ def past_routes(of: PlanScreens) -> APIRouter:
     async def version(request: Request, plan_id: str, version: str) -> Response:
         """The plan of a version."""
         session, asked = of.screens.session(request), plan_in(plan_id)
-        if not (version.isascii() and version.isdigit() and len(version) <= _MOST_DIGITS):
+        number = number_in(version)
+        if number is None:
             raise Problem("not-found", "There is no such page.")
-        answer = await of.apis.version(session.token, asked, int(version))
+        answer = await of.apis.version(session.token, asked, number)
         return _past(request, answer, f"/v1/plans/{asked}/versions/{version}")
 
     @router.get("/plans/{plan_id}/as-at")
@@ -60,7 +57,7 @@ def past_routes(of: PlanScreens) -> APIRouter:
     ) -> Response:
         """The plan as it was on a day at a time, by one of three meanings."""
         session, asked = of.screens.session(request), plan_in(plan_id)
-        instant = _instant(day, at, of.clock())
+        instant = instant_in(day, at, of.clock())
         if basis not in BASES:
             raise Problem("parameter-invalid", "Choose one of the three meanings.")
         answer, is_whole = await of.apis.as_at(session.token, asked, instant, basis)
@@ -78,6 +75,7 @@ def past_routes(of: PlanScreens) -> APIRouter:
             of.laid_out(answer, is_past=True),
             "versions",
             past=past_of(answer.body, int(newest) if newest.isdigit() else None, clock),
+            since=None,
             is_whole=is_whole,
             sent="",
             not_yet=False,
@@ -88,25 +86,3 @@ def past_routes(of: PlanScreens) -> APIRouter:
         )
 
     return router
-
-
-def _instant(day: str, at: str, clock: Clock) -> datetime:
-    """The instant that is meant by a day and a time of day in the zone of the pages.
-
-    Without a time it is the very end of that day. The end of today lies ahead: now is meant.
-    """
-    try:
-        said = datetime.combine(date.fromisoformat(day), time.fromisoformat(at) if at else time.max)
-    except ValueError:
-        raise Problem(
-            "parameter-invalid", "Give a day, and a time such as 15:05 if you need one."
-        ) from None
-    if said.tzinfo is not None:
-        raise Problem(
-            "parameter-invalid",
-            f"Give the time as the clocks of {clock.zone.key} show it, such as 15:05, without an "
-            "offset.",
-        )
-    instant = said.replace(tzinfo=clock.zone)
-    is_today = instant.date() == clock.now.astimezone(clock.zone).date()
-    return min(instant, clock.now) if is_today else instant

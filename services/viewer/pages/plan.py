@@ -8,9 +8,11 @@ from zoneinfo import ZoneInfo
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from services.viewer.clients import Answer, Apis
+from services.viewer.clients import ALL, LAST_LOOK, Answer, Apis
 from services.viewer.pages.screens import Screens
 from services.viewer.sessions import Session
+from services.viewer.shown.entries import titles_of
+from services.viewer.shown.past.differences import Since, since_looked
 from services.viewer.shown.plan import Asked, PlanPage, plan_page
 from services.viewer.shown.times import Clock
 from services.viewer.shown.words import Words
@@ -33,13 +35,15 @@ class PlanScreens:
         """The time at which a page is made."""
         return Clock(self._zone, datetime.now(UTC))
 
-    async def current(self, session: Session, plan_id: UUID) -> tuple[Answer, bool]:
+    async def current(
+        self, session: Session, plan_id: UUID, include: str = ALL
+    ) -> tuple[Answer, bool]:
         """The plan, with what this reader has just contributed; True where it has not come yet."""
         position = session.positions.get(str(plan_id), "")
-        answer = await self.apis.plan(session.token, plan_id, position)
+        answer = await self.apis.plan(session.token, plan_id, position, include)
         if answer.code != _BEHIND:
             return answer, False
-        return await self.apis.plan(session.token, plan_id), True
+        return await self.apis.plan(session.token, plan_id, include=include), True
 
     def page(
         self, request: Request, template: str, plan: PlanPage, tab: str, **said: Any
@@ -85,6 +89,7 @@ def plan_routes(of: PlanScreens) -> APIRouter:
             of.laid_out(answer),
             "plan",
             past=None,
+            since=await _since(of, session, asked, answer),
             is_whole=True,
             sent=_SENT.get(sent, ""),
             not_yet=not_yet,
@@ -97,6 +102,15 @@ def plan_routes(of: PlanScreens) -> APIRouter:
         )
 
     return router
+
+
+async def _since(of: PlanScreens, session: Session, plan_id: UUID, now: Answer) -> Since | None:
+    """What has changed since this reader looked; ``None`` where they never did, or none can say."""
+    told = await of.apis.difference(session.token, plan_id, LAST_LOOK)
+    if not told.is_good:
+        return None
+    titles = titles_of(now.body.get("sections") or {}, of.words, of.clock())
+    return since_looked(told.body, of.words, titles, of.clock())
 
 
 _SENT: Final = {

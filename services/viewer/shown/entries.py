@@ -42,7 +42,8 @@ _TITLED_OTHERWISE: Final = frozenset({"agreement", "review", "linked-document", 
 _IN_OWN_WORDS: Final = "about-me"
 """Where it stands beside each line who said it, also where it is the same voice throughout."""
 
-_HIDDEN: Final = frozenset({"visibility", "plan_state", "merged_into", "source"})
+HIDDEN: Final = frozenset({"visibility", "plan_state", "merged_into", "source"})
+"""What no line of an entry says."""
 
 
 @dataclass(frozen=True)
@@ -141,7 +142,7 @@ class Entries:
         first = _ORDER.get(str(entry["entry_type"]), ())
         names: list[str] = [lead, *first, *words.fields, *content]
         for name in dict.fromkeys(names):
-            if name in content and (name == lead or name not in _HIDDEN):
+            if name in content and (name == lead or name not in HIDDEN):
                 yield from self._of_a_field(entry, name, words.fields.get(name, Field()))
         for path in entry.get("withheld") or ():
             name, _, rest = str(path).partition(".")

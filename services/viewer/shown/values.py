@@ -62,11 +62,15 @@ class Shown:
 
 @dataclass(frozen=True)
 class Showing:
-    """What is needed to show values: the clock, and the titles of the entries they refer to."""
+    """What is needed to show values: the clock, and the titles of the entries they refer to.
+
+    Without ``may_link`` what a value refers to is named only: it does not stand on that page.
+    """
 
     clock: Clock
     titles: Mapping[Key, str]
     may_telephone: bool = True
+    may_link: bool = True
 
     def value(self, said: Any, field: Field) -> Shown:
         """A value of this field."""
@@ -127,6 +131,8 @@ class Showing:
         title = self.titles.get(key)
         if title is None:
             return Shown("words", "Something that is not on this page", field.description)
+        if not self.may_link:
+            return Shown("words", title)
         return Shown("link", title, target=anchor(key))
 
     def coded(self, said: Json, field: Field) -> Shown:

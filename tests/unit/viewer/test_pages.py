@@ -39,9 +39,10 @@ async def test_whoever_signs_in_comes_to_the_plan_and_their_token_asks_for_it(
     page = await browser.get(f"/plans/{EDITH}")
     assert page.status_code == 200
     assert "To stay in my flat with Bramble, my cat." in page.text
-    (asked,) = apis.asked
+    asked, since = apis.asked
     assert asked.headers["authorization"].startswith("Bearer ")
     assert asked.url.params["include"] == "authorship,derived,findings,reviews"
+    assert (since.url.path, since.url.params["from"]) == (f"{asked.url.path}/diff", "last-look")
 
 
 @pytest.mark.parametrize("to", ["//elsewhere.example", "https://elsewhere.example", "/\\x", "x"])
@@ -240,7 +241,8 @@ async def test_the_person_sees_what_they_wrote_before_it_is_sent_and_sends_it_by
     assert (sent["based_on"], sent["contribution_id"]) == (1, form["contribution_id"])
     page = await browser.get(answer.headers["location"])
     assert "Your words are in your plan" in page.text
-    assert apis.asked[-1].headers["ledger-min-position"] == "here"
+    asked = next(one for one in reversed(apis.asked) if one.url.path == f"/v1/plans/{EDITH}")
+    assert asked.headers["ledger-min-position"] == "here"
 
 
 async def test_what_was_written_on_a_stale_version_stands_beside_what_is_there_now(

@@ -3,9 +3,9 @@
 import pytest
 
 from services.viewer.shown.entries import titles_of
-from services.viewer.shown.history import contributions
+from services.viewer.shown.past.history import contributions
+from services.viewer.shown.past.versions import past_of, versions
 from services.viewer.shown.values import Showing
-from services.viewer.shown.versions import past_of, versions
 from tests.unit.viewer.laid_out import CLOCK, PLANS, answered, words
 
 
