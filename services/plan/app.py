@@ -18,11 +18,13 @@ from services.plan.doors.people.search import People, people_routes
 from services.plan.doors.readers import Readers
 from services.plan.doors.release import Release
 from services.plan.doors.waiting import Waiting
+from services.plan.doors.worklists.reviews import review_routes
 from services.plan.reads.counts.contributions import ContributionCounts
 from services.plan.reads.current import CurrentPlans
 from services.plan.reads.derived import PlanDerived
 from services.plan.reads.emergency import EmergencyPlans
 from services.plan.reads.findings import PlanFindings
+from services.plan.reads.worklists.reviews import Reviews
 from services.plan.store.ledger import ChangeStream
 from services.plan.store.projection import PlanStore
 from shared.chassis.accesses.recording import AccessRecords
@@ -38,7 +40,7 @@ from shared.chassis.kafka.streams import AccessStream, OutgoingStream
 from shared.chassis.letters.door import dead_letter_routes
 from shared.chassis.letters.tending import Tending
 from shared.chassis.policy.access_copy import COPIED, access_copy
-from shared.chassis.policy.decide import POLICY_VERSION
+from shared.chassis.policy.decide import POLICY_VERSION, Facts
 from shared.chassis.service_app import service_app
 from shared.chassis.settings import Settings
 from shared.chassis.telemetry import Gauge, Reading
@@ -111,6 +113,7 @@ def create_app(settings: Settings) -> FastAPI:
     derived = PlanDerived(database, zone, declared_fields())
     counts = ContributionCounts(database, access, zone)
     release = Release(accesses, events.behind_seconds)
+    facts = Facts(settings.roles, restricting=frozenset(settings.restricting_labels))
     reading = database, identity, Readers(access, settings, release)
     waiting = Waiting(CurrentPlans(database), folded, release.lag)
     routes = plan_routes(*reading, waiting, release, (findings, derived))
@@ -132,6 +135,7 @@ def create_app(settings: Settings) -> FastAPI:
             entry_routes(*reading, waiting, release),
             entry_history_routes(*reading, release),
             contribution_counts_routes(*reading[1:], release, counts),
+            review_routes(identity, release, Reviews(database, access, facts, zone), facts),
             people_routes(People(database, access), release, identity, settings),
             dead_letter_routes(tending, accesses, identity, settings.roles),
         ],

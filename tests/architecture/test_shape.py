@@ -47,8 +47,9 @@ OF_A_READER = {
             "current.py", "as_at.py", "history.py", "diff.py", "authorship.py", "redaction.py",
             "view.py", "turns.py", "facts.py", "findings.py", "derived.py", "emergency.py", "past",
             "entries.py",
-            "differences", "counts",
+            "differences", "counts", "worklists",
         },
+        "reads/worklists": {"reviews.py"},
         "reads/counts": {"contributions.py"},
         "reads/past": {"clocks.py", "then.py", "late.py", "parked.py", "without.py"},
         "reads/differences": {
@@ -58,7 +59,9 @@ OF_A_READER = {
             "events.py", "api.py", "answers.py", "findings.py", "feed.py", "fhir.py", "release.py",
             "which.py", "readers.py", "emergency.py", "differences.py", "entries.py",
             "remembered.py", "waiting.py", "following", "counts", "people",
+            "worklists",
         },
+        "doors/worklists": {"reviews.py"},
         "doors/following": {"contributions.py"},
         "doors/counts": {"contributions.py"},
         "doors/people": {"search.py"},
@@ -101,12 +104,15 @@ OF_A_READER = {
         "shown": {
             "words.py", "times.py", "who.py", "values.py", "entries.py", "parts.py", "plan.py",
             "emergency.py", "contributions.py", "accesses.py", "past",
+            "reviews.py",
         },
         "shown/past": {"versions.py", "history.py", "differences.py"},
         "pages": {
-            "screens.py", "start.py", "plan.py", "past.py", "history.py", "contributing.py",
-            "about_me.py", "comment.py", "accesses.py", "emergency.py", "compare.py", "days.py",
+            "screens.py", "start.py", "plan.py", "past", "contributing.py",
+            "about_me.py", "comment.py", "accesses.py", "emergency.py", "worklists",
         },
+        "pages/past": {"versions.py", "history.py", "compare.py", "days.py"},
+        "pages/worklists": {"reviews.py"},
     },
 }  # fmt: skip
 """The permitted files of each package of a reader; beside them `__init__.py` and `migrations/`."""

@@ -49,6 +49,8 @@ RULED_BY: Final = {
     "GET /v1/plans/{plan_id}/entries/{entry_id}": _PLAN,
     "GET /v1/plans/{plan_id}/entries/{entry_id}/history": _PLAN,
     "POST /v1/people:search": frozenset({Action.SEARCH_PEOPLE}),
+    # Each plan of the list is judged as if it were opened.
+    "GET /v1/reviews": frozenset({Action.LIST_PLANS, Action.READ_PLAN}),
     "GET /v1/audit/overrides": _AUDIT,
     "GET /v1/audit/queries": _AUDIT,
     "POST /v1/audit/queries/{query_id}": _AUDIT,

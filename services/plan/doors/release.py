@@ -6,8 +6,9 @@ answer is a problem and nothing leaves.
 
 import re
 from base64 import b64encode
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
+from hashlib import sha256
 from typing import Final
 
 from fastapi import Request, Response
@@ -23,6 +24,7 @@ Lag = Callable[[], float | None]
 
 _ENTITY_TAG: Final = re.compile(r'(?:W/)?("[^"]*")')
 _JSON: Final = "application/json"
+_HASHED: Final = 16
 
 
 class Release:
@@ -36,7 +38,7 @@ class Release:
         self, request: Request, asked: Asked, view: PlanView, *, waited: bool = False
     ) -> Response:
         """A plan, current or past; 304 where the caller has these very bytes."""
-        has_it = _has(request, view)
+        has_it = _has(request, view.etag)
         kept = await self._accesses.keep(asked, _shown(view, has_it=has_it))
         return self._given(asked, view, kept, has_it=has_it, waited=waited)
 
@@ -55,7 +57,7 @@ class Release:
         the record.
         """
         if last is not None and last.revision is not None and asked.decision.override is None:
-            has_it = _has(request, last)
+            has_it = _has(request, last.etag)
             shown = _shown(last, has_it=has_it)
             kept = await self._accesses.keep_if_it_stands(asked, shown, last.revision)
             if kept is not None:
@@ -77,6 +79,24 @@ class Release:
         shown = Shown.of(view.body, redactions=view.redactions)
         kept = await self._accesses.keep(asked, shown)
         return Response(view.body, headers=self._head(asked, kept), media_type=_JSON)
+
+    async def each(
+        self,
+        request: Request,
+        asked: Asked,
+        body: bytes,
+        shown: Sequence[tuple[Asked, Shown]],
+    ) -> Response:
+        """A list over several plans, with the record of each; 304 where the caller has it."""
+        etag = f'"{sha256(body).hexdigest()[:_HASHED]}"'
+        has_it = _has(request, etag)
+        if has_it:
+            shown = [(one, replace(told, status=304, told={})) for one, told in shown]
+        kept = await self._accesses.keep_each(asked, shown)
+        headers = {**self._head(asked, kept), "ETag": etag}
+        if has_it:
+            return Response(status_code=304, headers=headers)
+        return Response(body, headers=headers, media_type=_JSON)
 
     async def found(
         self, asked: Asked, body: bytes, sought: bytes, number: int, left: Mapping[str, str]
@@ -118,10 +138,10 @@ class Release:
         }
 
 
-def _has(request: Request, view: PlanView) -> bool:
+def _has(request: Request, etag: str) -> bool:
     """True where the caller says that they have these very bytes."""
     held = list_header(request, "If-None-Match")
-    return bool(held) and (held.strip() == "*" or view.etag in _ENTITY_TAG.findall(held))
+    return bool(held) and (held.strip() == "*" or etag in _ENTITY_TAG.findall(held))
 
 
 def _shown(view: PlanView, *, has_it: bool) -> Shown:

@@ -6,7 +6,7 @@ Its elements that no section holds are derived here from the entries and who rec
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Final
 
 from services.plan.fold.findings.facts import (
@@ -51,7 +51,12 @@ _COMPLETES_THE_RECORD: Final = frozenset(
 _PLAN: Final = "plan"
 # Whoever may not see a person's sex learns not even whether it is recorded (H-13).
 _TOLD_TO_FEW: Final = frozenset({("person", "sex")})
-_OF_A_REVIEW: Final = ("subject", "due_on", "interval", "held")
+OF_A_REVIEW: Final = ("subject", "due_on", "interval", "held")
+"""The leaves of a review without which nothing is told of it."""
+
+REVIEW_STATES: Final = ("overdue", "without-date", "due", "later")
+"""What reviews may be, the most urgent first; `due` is within thirty days."""
+
 _MANDATORY: Final[Mapping[tuple[str, str], tuple[str, ...]]] = {
     PERSON: ("name", "date_of_birth", "addresses", "gp_practices"),
     PERSONAL_CONTACT: ("name",),
@@ -193,36 +198,46 @@ def reviews(plan: PlanFacts, today: Today) -> list[dict[str, Any]]:
     listed_ = [
         _one_review(plan, review, today)
         for review in plan.current(REVIEW)
-        if not plan.hidden.hides(review.key, *_OF_A_REVIEW)
+        if not plan.hidden.hides(review.key, *OF_A_REVIEW)
     ]
-    order = ("overdue", "without-date", "due", "later")
-    return sorted(
-        listed_,
-        key=lambda one: (
-            order.index(one["state"]),
-            one["subject_type"] != CONTINGENCY_PLAN[1],
-            str(one["due_on"] or ""),
-        ),
-    )
+    return sorted(listed_, key=urgency)
 
 
 def _one_review(plan: PlanFacts, review: Said, today: Today) -> dict[str, Any]:
     subject = review.content.get("subject")
     said = plan.at(subject)
+    subject_type = said.entry_type if said is not None else None
     due_on = next_due(plan, review, today)
+    return review_told(review.entry_id, review.content, subject_type, due_on, today)
+
+
+def review_told(
+    entry_id: str,
+    content: Mapping[str, Any],
+    subject_type: str | None,
+    due_on: date | None,
+    today: Today,
+) -> dict[str, Any]:
+    """A review as it is told; ``subject_type`` is that of the entry that it is about."""
+    subject = content.get("subject")
     return {
-        "entry_id": review.entry_id,
+        "entry_id": entry_id,
         "subject": subject,
-        "subject_type": said.entry_type
-        if said is not None
-        else _PLAN
-        if subject == _PLAN
-        else None,
+        "subject_type": _PLAN if subject_type is None and subject == _PLAN else subject_type,
         "due_on": due_on,
         "state": _state(due_on, today),
         "days": None if due_on is None else days_until(due_on, today),
-        "responsible": review.content.get("responsible"),
+        "responsible": content.get("responsible"),
     }
+
+
+def urgency(review: Mapping[str, Any]) -> tuple[int, bool, str]:
+    """By which reviews are sorted: overdue first, contingency plans first among equals, by day."""
+    return (
+        REVIEW_STATES.index(review["state"]),
+        review["subject_type"] != CONTINGENCY_PLAN[1],
+        str(review["due_on"] or ""),
+    )
 
 
 def _state(due_on: Any, today: Today) -> str:
@@ -257,7 +272,7 @@ def _agreement(plan: PlanFacts, subject: EntryKey | str) -> dict[str, Any]:
 
 def _review(plan: PlanFacts, subject: EntryKey | str, today: Today) -> dict[str, Any]:
     for review in _reviews(plan, subject):
-        if plan.hidden.hides(review.key, *_OF_A_REVIEW):
+        if plan.hidden.hides(review.key, *OF_A_REVIEW):
             continue
         due_on = next_due(plan, review, today)
         told = {"entry_id": review.entry_id, "due_on": due_on, "state": _state(due_on, today)}
@@ -276,7 +291,7 @@ def _subject_of(said: Said) -> EntryKey | str | None:
 
 def _stale_after(plan: PlanFacts, said: Said, today: Today) -> datetime | None:
     """When nobody should take the entry for up to date any more: its review or a year is over."""
-    if plan.lacks(REVIEW, *_OF_A_REVIEW):
+    if plan.lacks(REVIEW, *OF_A_REVIEW):
         return None
     due = [
         today.after(due_on)

@@ -67,6 +67,10 @@ CREATE INDEX plan_ledger_entry_effective
 CREATE INDEX plan_ledger_entry_late
     ON ledger.plan_ledger (section, entry_id, entry_version) WHERE NOT in_order;
 
+-- The reviews of a plan, for whoever asks for those of many.
+CREATE INDEX plan_ledger_reviews ON ledger.plan_ledger (plan_id, entry_id, entry_version)
+    WHERE section = 'stewardship' AND entry_type = 'review';
+
 -- Events that wait for a missing version of their entry, as the records they were: one that turns
 -- out to name the entry of another plan leaves as a dead letter.
 CREATE TABLE ledger.plan_parked (
@@ -152,6 +156,15 @@ BEGIN
         access_ids, plan_ids, override_ids, asked_, records, whos, salts, stands);
 END
 $$;
+
+-- The plans with which an organisation has, or had, a relationship, by the copy of relationships.
+CREATE FUNCTION ledger.organisation_of(kind text, leaves bytea) RETURNS text
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+RETURN substring(encode(leaves, 'escape') FROM CASE kind
+    WHEN 'opening' THEN '"recorded_by":\[[0-9]+,"([^"]*)"\]'
+    WHEN 'relationship' THEN '"organisation":\[[0-9]+,"([^"]*)"\]' END);
+CREATE INDEX access_entry_organisation
+    ON access_entry (ledger.organisation_of(kind, leaves), plan_id) WHERE kind <> 'proxy';
 
 -- What a reader was last shown. Their name for it stands first in `who`, whose members have an order;
 -- one that is not found there was never shown anything.

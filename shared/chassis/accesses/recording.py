@@ -1,12 +1,12 @@
 """Makes each access durable before its answer leaves: nobody is shown anything unrecorded."""
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from types import TracebackType
 from typing import Final, NamedTuple, Self
-from uuid import UUID
+from uuid import UUID, uuid5
 
 import asyncpg
 from uuid_utils.compat import uuid7
@@ -125,6 +125,23 @@ class AccessRecords:
         if not asked.decision.allowed or asked.decision.override is not None:
             raise PermissionError("nothing is shown on a decision that does not allow it")
         return Kept(await self._kept(asked, None, did))
+
+    async def keep_each(self, all_of_it: Asked, shown: Sequence[tuple[Asked, Shown]]) -> Kept:
+        """One access for each plan of a list, or one of no plan where it is empty.
+
+        The answer names the list; the record of a plan is named by both (``uuid5``).
+        """
+        of_the_list = uuid7()
+        if not shown:
+            return Kept(await self._kept(all_of_it, Shown.of(b"[]"), Did.READ))
+        if not all(asked.decision.allowed and asked.plan_id for asked, _ in shown):
+            raise PermissionError("nothing is shown on a decision that does not allow it")
+        rows = [
+            _row(asked, one, Did.READ, access_id=uuid5(of_the_list, str(asked.plan_id)))
+            for asked, one in shown
+        ]
+        await asyncio.gather(*map(self.store, rows))
+        return Kept(of_the_list)
 
     async def keep_if_it_stands(self, asked: Asked, shown: Shown, revision: int) -> Kept | None:
         """The access to a plan at a revision; ``None``, and no record, where it is at another.

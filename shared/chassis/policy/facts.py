@@ -11,7 +11,7 @@ from shared.chassis.policy.sees import Sees
 from shared.chassis.policy.standing import Standing
 from shared.ledger import Provenance, ServiceRole
 
-POLICY_VERSION: Final = "2026-12-01.9"
+POLICY_VERSION: Final = "2026-12-01.10"
 """Stored with every decision; it changes whenever a rule does."""
 
 Roles = Mapping[str, Collection[str]]

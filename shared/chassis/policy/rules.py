@@ -28,6 +28,7 @@ class Action(Enum):
     READ_PLAN = "read-plan"
     READ_EMERGENCY = "read-emergency"
     SEARCH_PEOPLE = "search-people"
+    LIST_PLANS = "list-plans"
     CONTRIBUTE = "contribute"
     GAIN_ACCESS = "gain-access"
     STORE_MEDIA = "store-media"
@@ -102,6 +103,12 @@ RULES: Final = (
         *(Caller.SYSTEM, Action.SEARCH_PEOPLE, Needs.NOTHING, CARE),
         "As a professional.",
     ),
+    Rule(
+        *(Caller.PROFESSIONAL, Action.LIST_PLANS, Needs.NOTHING, CARE),
+        "What there is to do, of the plans with which their organisation has a live relationship; "
+        "of each what they are shown who open it.",
+    ),
+    Rule(*(Caller.SYSTEM, Action.LIST_PLANS, Needs.NOTHING, CARE), "As a professional."),
     Rule(*(Caller.PERSON, Action.CONTRIBUTE, Needs.OWN_PLAN)),
     Rule(
         *(Caller.CLOSE, Action.CONTRIBUTE, Needs.PROXY),

@@ -1,6 +1,6 @@
 """Reviews and agreements: what is due, who answers for it, and what was agreed to."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import date, datetime
 from itertools import takewhile
 from typing import Any, Final
@@ -216,14 +216,19 @@ def next_due(plan: PlanFacts, review: Said, today: Today) -> date | None:
 
     An interval that leads out of the calendar ends on its last day.
     """
-    planned = last_day(review.content.get("due_on"))
-    interval = review.content.get("interval")
-    if planned is not None or not isinstance(interval, str):
-        return planned
     set_at = (one for one in reversed(plan.changes.of(review.key)) if "interval" in one.fields)
     last = next(set_at, None)
     began = last.recorded_at if last is not None else review.recorded_at
-    base = max((in_zone(began, today.zone).date(), *_held_on(review)))
+    return due_by(review.content, began, today)
+
+
+def due_by(content: Mapping[str, Any], began: datetime, today: Today) -> date | None:
+    """The same by the content of the review alone; ``began`` is when its interval was set."""
+    planned = last_day(content.get("due_on"))
+    interval = content.get("interval")
+    if planned is not None or not isinstance(interval, str):
+        return planned
+    base = max((in_zone(began, today.zone).date(), *_held_on(content)))
     try:
         due_on = base + isodate.parse_duration(interval)
     except isodate.ISO8601Error:
@@ -239,14 +244,14 @@ def _last_reviewed(plan: PlanFacts, today: Today) -> datetime:
         today.after(day)
         for review in plan.current(REVIEW)
         if _subject(review) == _PLAN
-        for day in _held_on(review)
+        for day in _held_on(review.content)
     ]
     opened = plan.changes[0].recorded_at if plan.changes else today.now
     return max([opened, *held])
 
 
-def _held_on(review: Said) -> Iterator[date]:
-    for held in listed(review.content.get("held")):
+def _held_on(content: Mapping[str, Any]) -> Iterator[date]:
+    for held in listed(content.get("held")):
         day = last_day(held.get("held_on")) if isinstance(held, dict) else None
         if day is not None:
             yield day

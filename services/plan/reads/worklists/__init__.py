@@ -1,0 +1,1 @@
+"""Reads across the plans of an organisation: what there is to do."""
