@@ -18,13 +18,14 @@ from services.viewer.clients import Answer, Apis
 from services.viewer.pages.about_me import about_me_routes
 from services.viewer.pages.accesses import access_routes
 from services.viewer.pages.comment import comment_routes
-from services.viewer.pages.compare import compare_routes
 from services.viewer.pages.emergency import emergency_routes
-from services.viewer.pages.history import history_routes
-from services.viewer.pages.past import past_routes
+from services.viewer.pages.past.compare import compare_routes
+from services.viewer.pages.past.history import history_routes
+from services.viewer.pages.past.versions import past_routes
 from services.viewer.pages.plan import PlanScreens, plan_routes
 from services.viewer.pages.screens import Screens, SignInFirst
 from services.viewer.pages.start import start_routes
+from services.viewer.pages.worklists.reviews import review_routes
 from services.viewer.people import examples_in
 from services.viewer.sessions import Sessions
 from services.viewer.settings import ViewerSettings
@@ -67,6 +68,7 @@ def create_app(
     app.include_router(about_me_routes(plans))
     app.include_router(comment_routes(plans))
     app.include_router(history_routes(plans))
+    app.include_router(review_routes(plans))
     app.include_router(health_routes({"pages": _pages}, settings.service, door=("pages",)))
     app.exception_handlers.update(_handlers(screens))
     app.add_middleware(Overload, in_hand=InHand(settings.request_limit, settings.read_seconds))

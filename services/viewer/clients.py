@@ -108,6 +108,11 @@ class Apis:
         """The contributions to a plan, newest first."""
         return await self._get(token, f"/v1/plans/{plan_id}/history", _page(cursor))
 
+    async def reviews(self, token: str, state: str = "", cursor: str = "") -> Answer:
+        """The reviews of the plans of the reader's organisation, the most urgent first."""
+        asked = {**({"state": state} if state else {}), **_page(cursor)}
+        return await self._get(token, "/v1/reviews", asked)
+
     async def own_accesses(self, token: str, cursor: str = "") -> Answer:
         """Who has looked at the plan of the person whose token it is."""
         path = "/v1/audit/me/accesses"

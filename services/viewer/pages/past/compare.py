@@ -11,7 +11,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from services.viewer.clients import ENTRIES, LAST_LOOK, Answer
-from services.viewer.pages.days import instant_in, number_in
+from services.viewer.pages.past.days import instant_in, number_in
 from services.viewer.pages.plan import PlanScreens, plan_in
 from services.viewer.sessions import Session
 from services.viewer.shown.entries import titles_of

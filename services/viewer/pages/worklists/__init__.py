@@ -1,0 +1,1 @@
+"""The pages across plans: what there is to do, and finding somebody."""
