@@ -25,6 +25,7 @@ from services.viewer.pages.past.versions import past_routes
 from services.viewer.pages.plan import PlanScreens, plan_routes
 from services.viewer.pages.screens import Screens, SignInFirst
 from services.viewer.pages.start import start_routes
+from services.viewer.pages.worklists.people import people_routes
 from services.viewer.pages.worklists.reviews import review_routes
 from services.viewer.people import examples_in
 from services.viewer.sessions import Sessions
@@ -69,6 +70,7 @@ def create_app(
     app.include_router(comment_routes(plans))
     app.include_router(history_routes(plans))
     app.include_router(review_routes(plans))
+    app.include_router(people_routes(plans))
     app.include_router(health_routes({"pages": _pages}, settings.service, door=("pages",)))
     app.exception_handlers.update(_handlers(screens))
     app.add_middleware(Overload, in_hand=InHand(settings.request_limit, settings.read_seconds))

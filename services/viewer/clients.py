@@ -118,6 +118,34 @@ class Apis:
         path = "/v1/audit/me/accesses"
         return await self._get(token, path, _page(cursor), address=self.audit_address)
 
+    async def find(self, token: str, sought: Json) -> Answer:
+        """The plans of whoever has all of these identifiers."""
+        return await self._sent(token, self.plan_address + "/v1/people:search", sought)
+
+    async def file(
+        self, token: str, section: str, plan_id: UUID, sha256: str, part: Mapping[str, str]
+    ) -> httpx.Response | Answer:
+        """A file that an entry of the section names, to be read and closed; or why there is none.
+
+        ``part`` are the headers that ask for a part of it (RFC 9110).
+        """
+        address = self.section_addresses.get(section)
+        if address is None:
+            return _AWAY
+        request = self.client.build_request(
+            "GET",
+            f"{address}/v1/media/{sha256}",
+            params={"plan_id": str(plan_id)},
+            headers={**_headers(token), "Accept": "*/*", "Accept-Encoding": "identity", **part},
+        )
+        try:
+            answer = await self.client.send(request, stream=True)
+        except httpx.HTTPError:
+            return _AWAY
+        if answer.is_success:
+            return answer
+        return await _read(answer)
+
     async def contribute(self, token: str, section: str, contribution: Json) -> Answer:
         """Send a contribution to the front door of its section."""
         return await self._post(token, section, "/v1/contributions", contribution)
@@ -145,12 +173,13 @@ class Apis:
 
     async def _post(self, token: str, section: str, path: str, contribution: Json) -> Answer:
         address = self.section_addresses.get(section)
-        if address is None:
-            return Answer(503, {"code": _UNAVAILABLE}, {})
+        return _AWAY if address is None else await self._sent(token, address + path, contribution)
+
+    async def _sent(self, token: str, address: str, sent: Json) -> Answer:
         request = self.client.build_request(
             "POST",
-            address + path,
-            content=orjson.dumps(contribution),
+            address,
+            content=orjson.dumps(sent),
             headers={**_headers(token), "Content-Type": "application/json"},
         )
         return await self._ask(request)
@@ -159,16 +188,24 @@ class Apis:
         """An API that cannot be reached, or says what is no JSON, is unavailable."""
         try:
             answer = await self.client.send(request, stream=True)
-            try:
-                content = await _bounded(answer)
-            finally:
-                await answer.aclose()
-            body = orjson.loads(content)
-        except (httpx.HTTPError, ValueError):
-            return Answer(503, {"code": _UNAVAILABLE}, {})
-        return Answer(answer.status_code, body if isinstance(body, dict) else {}, answer.headers)
+        except httpx.HTTPError:
+            return _AWAY
+        return await _read(answer)
 
 
+async def _read(answer: httpx.Response) -> Answer:
+    try:
+        try:
+            content = await _bounded(answer)
+        finally:
+            await answer.aclose()
+        body = orjson.loads(content)
+    except (httpx.HTTPError, ValueError):
+        return _AWAY
+    return Answer(answer.status_code, body if isinstance(body, dict) else {}, answer.headers)
+
+
+_AWAY: Final = Answer(503, {"code": _UNAVAILABLE}, {})
 _EFFECTIVE: Final = "effective"
 _NOT_SO: Final = "parameter-invalid"
 _OF_A_PAGE: Final = "50"

@@ -112,7 +112,7 @@ OF_A_READER = {
             "about_me.py", "comment.py", "accesses.py", "emergency.py", "worklists",
         },
         "pages/past": {"versions.py", "history.py", "compare.py", "days.py"},
-        "pages/worklists": {"reviews.py"},
+        "pages/worklists": {"reviews.py", "people.py"},
     },
 }  # fmt: skip
 """The permitted files of each package of a reader; beside them `__init__.py` and `migrations/`."""

@@ -57,6 +57,60 @@ ACCESSES: tuple[dict[str, Any], ...] = (
 )
 
 
+REVIEWS: tuple[dict[str, Any], ...] = (
+    {
+        "plan_id": EDITH,
+        "person": {
+            "name": {"first": "Edith", "family": "Marlow-Synth"},
+            "date_of_birth": "1938-03-14",
+        },
+        "entry_id": "022f6b80-0000-5000-8000-000000000001",
+        "subject": {
+            "section": "contingency-plans",
+            "entry_id": "9bc22148-0000-5000-8000-000000000001",
+        },
+        "subject_type": "contingency-plan",
+        "due_on": "2026-09-24",
+        "state": "overdue",
+        "days": -68,
+        "responsible": {
+            "name": "Priya Raman-Synth",
+            "role": {"text": "care coordinator"},
+            "organisation": {"ods": "ZZG01", "name": "Larkfield Surgery (synthetic)"},
+            "contact": "01632 960 101",
+        },
+        "last_read_at": "2026-11-28T10:20:00Z",
+    },
+    {
+        "plan_id": "b4ddc87b-4f24-56b6-b4a1-3c6d611ea281",
+        "person": {"name": {"first": "Tariq", "family": "Example-Synth"}, "date_of_birth": None},
+        "entry_id": "022f6b80-0000-5000-8000-000000000002",
+        "subject": "plan",
+        "subject_type": "plan",
+        "due_on": None,
+        "state": "without-date",
+        "days": None,
+        "responsible": None,
+        "last_read_at": None,
+    },
+    {
+        "plan_id": "0643d5ee-0113-5cc2-a335-b47ed3e8cb91",
+        "person": {"name": None, "date_of_birth": None},
+        "entry_id": "022f6b80-0000-5000-8000-000000000003",
+        "subject": {
+            "section": "support-plans",
+            "entry_id": "2db8d82b-0000-5000-8000-000000000001",
+        },
+        "subject_type": "support-plan",
+        "due_on": "2026-12-10",
+        "state": "due",
+        "days": 9,
+        "responsible": {"name": "Moira Kerr-Synth"},
+        "last_read_at": None,
+    },
+)
+
+
 _NOT_JUDGED: dict[str, Any] = {
     "type": "https://errors.careplan.local/parameter-invalid",
     "title": "A parameter cannot be used",
@@ -74,6 +128,7 @@ class RecordedApis:
 
     With ``has_gaps`` no instant is of a whole version by what was recorded.
     With ``override_ends`` nobody has a relationship; whoever breaks the glass is let in until then.
+    ``files`` are those of every section, by their hash. ``looked`` is when the reader last looked.
     """
 
     def __init__(self) -> None:
@@ -86,6 +141,9 @@ class RecordedApis:
         self.override_ends = ""
         self.has_gaps = False
         self.posts: dict[str, tuple[int, dict[str, Any]]] = {}
+        self.reviews: list[dict[str, Any]] = list(REVIEWS)
+        self.files: dict[str, tuple[str, bytes]] = {}
+        self.looked: dict[str, Any] | None = None
 
     @property
     def transport(self) -> httpx.AsyncBaseTransport:
@@ -102,11 +160,18 @@ class RecordedApis:
             return httpx.Response(status, json=body)
         if "as_at" in request.url.params:
             request = httpx.Request("GET", f"{request.url.copy_with(query=None)}/versions/36")
+        if request.url.path.startswith("/v1/media/"):
+            return self._file(request)
+        lists = {"/v1/audit/me/accesses": self.accesses, "/v1/reviews": self.reviews}
         if request.method == "POST":
             status, body = self.posts[request.url.path]
-            return httpx.Response(status, json=body)
-        if request.url.path == "/v1/audit/me/accesses":
-            return httpx.Response(200, json={"items": self.accesses, "next": None})
+        elif request.url.path in lists:
+            status, body = 200, {"items": lists[request.url.path], "next": None}
+        else:
+            return self._of_a_plan(request)
+        return httpx.Response(status, json=body)
+
+    def _of_a_plan(self, request: httpx.Request) -> httpx.Response:
         found = _PLAN.fullmatch(request.url.path)
         answers = recorded().get(found[1], {}) if found else {}
         known = answers.get((found[2] or "") if found else "")
@@ -117,10 +182,25 @@ class RecordedApis:
             if request.headers.get("ledger-purpose") != "emergency":
                 return httpx.Response(403, json={"code": "no-live-relationship"})
             headers["Ledger-Override-Ends"] = self.override_ends
+        known = copy.deepcopy(known)
+        if request.url.params.get("from") == "last-look":
+            known["from"] = self.looked or {"plan_version": 0, "at": None, "access_id": None}
         if self.change is not None:
-            known = copy.deepcopy(known)
             self.change(known)
         return httpx.Response(200, json=known, headers=headers)
+
+    def _file(self, request: httpx.Request) -> httpx.Response:
+        mime, content = self.files.get(request.url.path.rpartition("/")[2], ("", b""))
+        if not content:
+            problem = {"code": "media-unknown", "title": "There is no such file"}
+            return httpx.Response(404, json=problem)
+        part = re.fullmatch(r"bytes=(\d+)-(\d+)", request.headers.get("range", ""))
+        headers = {"Content-Type": mime, "Accept-Ranges": "bytes", "Set-Cookie": "theirs=1"}
+        if part is None:
+            return httpx.Response(200, content=content, headers=headers)
+        begin, end = int(part[1]), int(part[2]) + 1
+        headers["Content-Range"] = f"bytes {begin}-{end - 1}/{len(content)}"
+        return httpx.Response(206, content=content[begin:end], headers=headers)
 
     def _is_of_no_version(self, request: httpx.Request) -> bool:
         asked = request.url.params

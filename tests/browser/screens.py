@@ -21,6 +21,8 @@ SCREENS = {
     "own words": ("PCSP-EX-01/edith", f"/plans/{EDITH}/about-me"),
     "writing": ("PCSP-EX-01/edith", f"/plans/{EDITH}/about-me?heading=my_wellness"),
     "commenting": (PRIYA, f"/plans/{EDITH}/comment"),
+    "reviews": (PRIYA, "/reviews"),
+    "finding": (PRIYA, "/people"),
     "who has looked": ("PCSP-EX-01/edith", "/me/access"),
     "nothing there": (PRIYA, "/nowhere"),
 }

@@ -36,7 +36,9 @@ def viewer(apis: RecordedApis, folder: Path) -> FastAPI:
     told = ViewerSettings(
         example_people=examples_file(folder),
         secure_cookies=False,
-        section_addresses={"about-me": "http://about-me", "stewardship": "http://stewardship"},
+        section_addresses={
+            name: f"http://{name}" for name in ("about-me", "stewardship", "support-plans")
+        },
     )
     return create_app(Settings(service="viewer"), told, apis.transport)
 

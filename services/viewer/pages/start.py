@@ -8,6 +8,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from services.viewer.pages.screens import Screens
+from services.viewer.pages.worklists.people import FIELDS
 from services.viewer.people import Example, ExamplePerson
 from services.viewer.sessions import COOKIE, VISITOR, Session
 from shared.chassis.wire.problem import Problem
@@ -27,7 +28,7 @@ def start_routes(screens: Screens, examples: Sequence[Example]) -> APIRouter:
         if session.own_plan:
             return screens.see(f"/plans/{session.own_plan}")
         plans = [(one.plan_id, one.people[0].name, one.about) for one in examples]
-        return screens.page(request, "home.html", plans=plans)
+        return screens.page(request, "home.html", plans=plans, sought=dict.fromkeys(FIELDS, ""))
 
     @router.get("/sign-in")
     async def sign_in_page(request: Request, to: str = "") -> Response:
