@@ -19,6 +19,7 @@ from services.viewer.pages.about_me import about_me_routes
 from services.viewer.pages.accesses import access_routes
 from services.viewer.pages.comment import comment_routes
 from services.viewer.pages.emergency import emergency_routes
+from services.viewer.pages.files import file_routes
 from services.viewer.pages.past.compare import compare_routes
 from services.viewer.pages.past.history import history_routes
 from services.viewer.pages.past.versions import past_routes
@@ -71,6 +72,7 @@ def create_app(
     app.include_router(history_routes(plans))
     app.include_router(review_routes(plans))
     app.include_router(people_routes(plans))
+    app.include_router(file_routes(plans))
     app.include_router(health_routes({"pages": _pages}, settings.service, door=("pages",)))
     app.exception_handlers.update(_handlers(screens))
     app.add_middleware(Overload, in_hand=InHand(settings.request_limit, settings.read_seconds))

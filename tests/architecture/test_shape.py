@@ -109,7 +109,7 @@ OF_A_READER = {
         "shown/past": {"versions.py", "history.py", "differences.py"},
         "pages": {
             "screens.py", "start.py", "plan.py", "past", "contributing.py",
-            "about_me.py", "comment.py", "accesses.py", "emergency.py", "worklists",
+            "about_me.py", "comment.py", "accesses.py", "emergency.py", "worklists", "files.py",
         },
         "pages/past": {"versions.py", "history.py", "compare.py", "days.py"},
         "pages/worklists": {"reviews.py", "people.py"},

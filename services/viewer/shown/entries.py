@@ -113,10 +113,12 @@ class Entries:
         words = self.words.entry(section, str(entry["entry_type"]))
         key = section, str(entry["entry_id"])
         content = entry.get("content") or {}
-        clock = self.showing.clock
+        clock, showing = self.showing.clock, self.showing.within(section)
         confirmed = entry.get("confirmed_at")
         statements = tuple(
-            one for one in self._statements(entry, words) if not _only_names(one.value, above)
+            one
+            for one in self._statements(entry, words, showing)
+            if not _only_names(one.value, above)
         )
         return ShownEntry(
             key=key,
@@ -136,14 +138,14 @@ class Entries:
             also=also,
         )
 
-    def _statements(self, entry: Json, words: EntryWords) -> Iterator[Statement]:
+    def _statements(self, entry: Json, words: EntryWords, showing: Showing) -> Iterator[Statement]:
         content = entry.get("content") or {}
         lead = lead_of(entry)
         first = _ORDER.get(str(entry["entry_type"]), ())
         names: list[str] = [lead, *first, *words.fields, *content]
         for name in dict.fromkeys(names):
             if name in content and (name == lead or name not in HIDDEN):
-                yield from self._of_a_field(entry, name, words.fields.get(name, Field()))
+                yield from self._of_a_field(entry, name, words.fields.get(name, Field()), showing)
         for path in entry.get("withheld") or ():
             name, _, rest = str(path).partition(".")
             field = words.fields.get(name, Field())
@@ -151,7 +153,9 @@ class Entries:
             label = field.title or plain(rest or name)
             yield Statement(str(path), label, "", Shown("words"), None, is_withheld=True)
 
-    def _of_a_field(self, entry: Json, name: str, field: Field) -> Iterator[Statement]:
+    def _of_a_field(
+        self, entry: Json, name: str, field: Field, showing: Showing
+    ) -> Iterator[Statement]:
         said = entry["content"][name]
         if name == "contacts":
             said = [
@@ -164,17 +168,21 @@ class Entries:
             ordered = [key for key in field.names if key in said]
             for key in [*ordered, *(key for key in said if key not in ordered)]:
                 if said[key] is not None:
-                    yield self._statement(entry, f"{name}.{key}", said[key], field.inside(key), key)
+                    inside = field.inside(key)
+                    yield self._statement(entry, f"{name}.{key}", said[key], inside, showing)
         else:
-            statement = self._statement(entry, name, said, field, name)
+            statement = self._statement(entry, name, said, field, showing)
             is_title = name == lead_of(entry) and entry["entry_type"] not in _TITLED_OTHERWISE
             yield replace(statement, is_title=is_title and not statement.value.rows)
 
-    def _statement(self, entry: Json, path: str, said: Any, field: Field, name: str) -> Statement:
+    def _statement(
+        self, entry: Json, path: str, said: Any, field: Field, showing: Showing
+    ) -> Statement:
+        name = path.rpartition(".")[2]
         authored = (entry.get("authorship") or {}).get(path)
         who = who_said(authored, self.showing.clock) if authored else None
         is_whole = said == "plan" and name in ("subject", "target")
-        value = Shown("words", "The whole plan") if is_whole else self.showing.value(said, field)
+        value = Shown("words", "The whole plan") if is_whole else showing.value(said, field)
         return Statement(path, field.title or plain(name), field.description, value, who)
 
     def _tags(self, entry: Json, words: EntryWords) -> Iterator[tuple[str, str]]:

@@ -144,7 +144,8 @@ def plan_page(asked: Asked, words: Words, clock: Clock, *, is_past: bool = False
     plan = asked.plan
     sections: Mapping[str, Sequence[Json]] = plan.get("sections") or {}
     titles = titles_of(sections, words, clock)
-    showing = Showing(clock, titles, may_telephone=not is_past)
+    files = f"/plans/{plan['plan_id']}/files"
+    showing = Showing(clock, titles, may_telephone=not is_past, files=files)
     entries = Entries(words, showing, _notes(plan.get("findings") or ()))
     derived = plan.get("derived") or {}
     withheld = {str(one["section"]): int(one["entries"]) for one in plan.get("withheld") or ()}

@@ -24,6 +24,7 @@ _NOT_FOR_PEOPLE: Final = frozenset(
     {"item_id", "sha256", "mime", "media_id", "size", "system", "contact_ref", "order", "format"}
     | {"ods", "local_id", "identifiers_checked"}
 )
+_SHA256: Final = re.compile(r"[0-9a-f]{64}")
 _WORDLESS: Final = "A code that came without words: {}"
 
 
@@ -31,8 +32,8 @@ _WORDLESS: Final = "A code that came without words: {}"
 class Shown:
     """One value, laid out.
 
-    ``kind`` says how: ``words``, ``telephone``, ``link``, ``moment``, ``do``, ``avoid``, ``rows``
-    or ``list``. ``note`` says more about ``text``; ``rows`` have a label each.
+    ``kind`` says how: ``words``, ``telephone``, ``link``, ``moment``, ``do``, ``avoid``, ``rows``,
+    ``list``, ``file`` or ``picture``. ``note`` says more about ``text``; ``rows`` have labels.
     """
 
     kind: str
@@ -65,12 +66,18 @@ class Showing:
     """What is needed to show values: the clock, and the titles of the entries they refer to.
 
     Without ``may_link`` what a value refers to is named only: it does not stand on that page.
+    ``files`` is the path under which files open, those of one section ``within`` it.
     """
 
     clock: Clock
     titles: Mapping[Key, str]
     may_telephone: bool = True
     may_link: bool = True
+    files: str = ""
+
+    def within(self, section: str) -> "Showing":
+        """The same for the entries of one section."""
+        return replace(self, files=f"{self.files}/{section}") if self.files else self
 
     def value(self, said: Any, field: Field) -> Shown:
         """A value of this field."""
@@ -213,13 +220,29 @@ class Showing:
         return Shown("words", spaced(str(said.get("value") or "")), verified)
 
     def media(self, said: Json, _field: Field) -> Shown:
-        """A picture, a sound or a film, by its caption; the file itself stays where it is."""
+        """A picture, a sound or a film: its caption, and the way to the file where it opens."""
         kind = str(said.get("mime") or "").partition("/")[0]
         what = {"image": "Picture", "audio": "Sound", "video": "Film"}.get(kind, "File")
-        caption = str(said.get("caption") or said.get("transcript") or "")
+        caption = to_read(str(said.get("caption") or said.get("transcript") or ""))
         taken = said.get("taken_at") or said.get("added_at")
         when = self.clock.day_of(str(taken)).words if taken else ""
-        return Shown("words", f"{what}: {to_read(caption)}" if caption else what, when)
+        words = Shown("words", f"{what}: {caption}" if caption else what, when)
+        target = self._file(said)
+        if not target:
+            return words
+        return replace(words, kind="picture" if kind == "image" else "file", target=target)
+
+    def document(self, said: Json, field: Field) -> Shown:
+        """A document: what is said of it, and the way to its stored copy where that opens."""
+        rows, target = self.rows(said, field), self._file(said)
+        if not target:
+            return rows
+        copy = Shown("file", f"Document: {to_read(str(said.get('title') or 'a copy'))}")
+        return replace(rows, rows=(*rows.rows, ("Stored copy", replace(copy, target=target))))
+
+    def _file(self, said: Json) -> str:
+        sha256 = str(said.get("sha256") or "")
+        return f"{self.files}/{sha256}" if self.files and _SHA256.fullmatch(sha256) else ""
 
     def response(self, said: Json, field: Field) -> Shown:
         """What stands under one heading of About me."""
@@ -288,6 +311,7 @@ _BY_NAME: Final[Mapping[str, _Show]] = {
     "Identifier": Showing.identifier,
     "NhsNumber": Showing.nhs_number,
     "Media": Showing.media,
+    "Document": Showing.document,
     "Response": Showing.response,
     "Part": Showing.part,
     "Table": Showing.table,
