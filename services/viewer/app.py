@@ -22,6 +22,7 @@ from services.viewer.pages.emergency import emergency_routes
 from services.viewer.pages.files import file_routes
 from services.viewer.pages.past.compare import compare_routes
 from services.viewer.pages.past.history import history_routes
+from services.viewer.pages.past.over_time import over_time_routes
 from services.viewer.pages.past.versions import past_routes
 from services.viewer.pages.plan import PlanScreens, plan_routes
 from services.viewer.pages.screens import Screens, SignInFirst
@@ -70,6 +71,7 @@ def create_app(
     app.include_router(about_me_routes(plans))
     app.include_router(comment_routes(plans))
     app.include_router(history_routes(plans))
+    app.include_router(over_time_routes(plans))
     app.include_router(review_routes(plans))
     app.include_router(people_routes(plans))
     app.include_router(file_routes(plans))

@@ -18,6 +18,9 @@ ALL: Final = "authorship,derived,findings,reviews"
 ENTRIES: Final = "withdrawn"
 """Only the entries, those that were taken out among them: for what they are called."""
 
+OF_A_PAGE: Final = 50
+"""Items of a page of a list."""
+
 LAST_LOOK: Final = "last-look"
 
 WAIT: Final = "wait=2"
@@ -107,6 +110,13 @@ class Apis:
     async def history(self, token: str, plan_id: UUID, cursor: str = "") -> Answer:
         """The contributions to a plan, newest first."""
         return await self._get(token, f"/v1/plans/{plan_id}/history", _page(cursor))
+
+    async def contributions(
+        self, token: str, plan_id: UUID, group_by: str, cursor: str = ""
+    ) -> Answer:
+        """How many contributions there are to a plan, by who made them and when."""
+        asked = {"group_by": group_by, **_page(cursor), "limit": _MOST_OF_A_PAGE}
+        return await self._get(token, f"/v1/plans/{plan_id}/contributions", asked)
 
     async def reviews(self, token: str, state: str = "", cursor: str = "") -> Answer:
         """The reviews of the plans of the reader's organisation, the most urgent first."""
@@ -208,11 +218,11 @@ async def _read(answer: httpx.Response) -> Answer:
 _AWAY: Final = Answer(503, {"code": _UNAVAILABLE}, {})
 _EFFECTIVE: Final = "effective"
 _NOT_SO: Final = "parameter-invalid"
-_OF_A_PAGE: Final = "50"
+_MOST_OF_A_PAGE: Final = "200"
 
 
 def _page(cursor: str) -> dict[str, str]:
-    return {"limit": _OF_A_PAGE, **({"cursor": cursor} if cursor else {})}
+    return {"limit": str(OF_A_PAGE), **({"cursor": cursor} if cursor else {})}
 
 
 def _headers(token: str) -> dict[str, str]:

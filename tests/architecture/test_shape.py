@@ -106,12 +106,12 @@ OF_A_READER = {
             "emergency.py", "contributions.py", "accesses.py", "past",
             "reviews.py",
         },
-        "shown/past": {"versions.py", "history.py", "differences.py"},
+        "shown/past": {"versions.py", "history.py", "differences.py", "lanes.py"},
         "pages": {
             "screens.py", "start.py", "plan.py", "past", "contributing.py",
             "about_me.py", "comment.py", "accesses.py", "emergency.py", "worklists", "files.py",
         },
-        "pages/past": {"versions.py", "history.py", "compare.py", "days.py"},
+        "pages/past": {"versions.py", "history.py", "compare.py", "days.py", "over_time.py"},
         "pages/worklists": {"reviews.py", "people.py"},
     },
 }  # fmt: skip

@@ -174,7 +174,9 @@ class RecordedApis:
     def _of_a_plan(self, request: httpx.Request) -> httpx.Response:
         found = _PLAN.fullmatch(request.url.path)
         answers = recorded().get(found[1], {}) if found else {}
-        known = answers.get((found[2] or "") if found else "")
+        counted = request.url.params.get("group_by")
+        rest = (found[2] or "") if found else ""
+        known = answers.get(f"{rest}?group_by={counted}" if counted else rest)
         if known is None:
             return httpx.Response(404, json={"code": "not-found", "title": "Not found"})
         headers = {"Ledger-Lag": self.lag, **_newest(answers)}

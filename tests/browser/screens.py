@@ -17,6 +17,7 @@ SCREENS = {
     "compare": (PRIYA, f"/plans/{EDITH}/compare?from=36"),
     "what to compare": (PRIYA, f"/plans/{EDITH}/compare"),
     "history": (PRIYA, f"/plans/{EDITH}/history"),
+    "over time": (PRIYA, f"/plans/{EDITH}/contributions"),
     "entry": (PRIYA, f"/plans/{EDITH}/entries/83e4d4d7-4b02-53d3-a12f-578a55cf39f8"),
     "own words": ("PCSP-EX-01/edith", f"/plans/{EDITH}/about-me"),
     "writing": ("PCSP-EX-01/edith", f"/plans/{EDITH}/about-me?heading=my_wellness"),

@@ -5,7 +5,7 @@ from typing import Any, Final
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from services.viewer.clients import Answer
+from services.viewer.clients import OF_A_PAGE, Answer
 from services.viewer.pages.plan import PlanScreens, plan_in
 from services.viewer.sessions import Session
 from services.viewer.shown.entries import titles_of
@@ -15,7 +15,7 @@ from shared.chassis.wire.problem import Problem
 from shared.ledger.names import id_in
 
 _MOST_PAGES: Final = 20
-"""Pages of a plan's history that are looked through for one entry."""
+"""Pages of a plan's history that are looked through for one entry, at a time."""
 
 
 def history_routes(of: PlanScreens) -> APIRouter:
@@ -34,19 +34,24 @@ def history_routes(of: PlanScreens) -> APIRouter:
         return _page(request, answer, items, following=listed.body.get("next"), entry=None)
 
     @router.get("/plans/{plan_id}/entries/{entry_id}")
-    async def entry(request: Request, plan_id: str, entry_id: str, section: str = "") -> Response:
-        """How one entry came to say what it says."""
+    async def entry(
+        request: Request, plan_id: str, entry_id: str, section: str = "", cursor: str = ""
+    ) -> Response:
+        """How one entry came to say what it says, from the newest contributions on."""
         session, asked = of.screens.session(request), plan_in(plan_id)
         if id_in(entry_id) is None:
             raise Problem("not-found", "There is no such page.")
         answer, _ = await of.current(session, asked)
         if not answer.is_good:
             return of.screens.problem(request, answer)
-        items = await _of_an_entry(of, session, answer, (section, entry_id))
-        if not items:
+        items, listed = await _of_an_entry(of, session, answer, (section, entry_id), cursor)
+        if not listed.is_good:
+            return of.screens.problem(request, listed)
+        following = listed.body.get("next")
+        if not (items or cursor or following):
             raise Problem("not-found", "Nothing was contributed there that you can see.")
-        key = str(items[0]["section"]), entry_id
-        return _page(request, answer, items, following=None, entry=key)
+        key = str(items[0]["section"]) if items else section, entry_id
+        return _page(request, answer, items, following=following, entry=key)
 
     def _page(
         request: Request,
@@ -67,6 +72,7 @@ def history_routes(of: PlanScreens) -> APIRouter:
             contributed=tuple(contributions(items, of.words, showing)),
             following=following,
             entry=entry,
+            looked_through=_MOST_PAGES * OF_A_PAGE,
             title=titles.get(entry, "An entry that is no longer in the plan") if entry else "",
             access_id=answer.headers.get("ledger-access-id", ""),
         )
@@ -75,13 +81,13 @@ def history_routes(of: PlanScreens) -> APIRouter:
 
 
 async def _of_an_entry(
-    of: PlanScreens, session: Session, answer: Answer, key: tuple[str, str]
-) -> list[dict[str, Any]]:
-    """Its contributions, from the plan's history; newest first."""
+    of: PlanScreens, session: Session, answer: Answer, key: tuple[str, str], cursor: str
+) -> tuple[list[dict[str, Any]], Answer]:
+    """Its contributions among so many of the plan, newest first, and the last page of these."""
     found: list[dict[str, Any]] = []
-    cursor = ""
+    plan_id = plan_in(str(answer.body["plan_id"]))
     for _ in range(_MOST_PAGES):
-        listed = await of.apis.history(session.token, plan_in(str(answer.body["plan_id"])), cursor)
+        listed = await of.apis.history(session.token, plan_id, cursor)
         found += [
             item
             for item in listed.body.get("items") or ()
@@ -90,4 +96,4 @@ async def _of_an_entry(
         cursor = str(listed.body.get("next") or "")
         if not cursor:
             break
-    return found
+    return found, listed
