@@ -88,5 +88,5 @@ def is_release(value: ast.expr | None) -> bool:
         and isinstance(call.func, ast.Attribute)
         and isinstance(call.func.value, ast.Name)
         and call.func.value.id == "release"
-        and call.func.attr in ("plan", "current", "list", "found")
+        and call.func.attr in ("plan", "current", "list", "each", "found")
     )

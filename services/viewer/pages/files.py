@@ -29,9 +29,11 @@ _UNKNOWN: Final = "application/octet-stream"
 
 _HEADERS: Final = {
     **SECURITY,
-    # Nothing in a file is run or fetched, even where a browser took it for a page.
+    # Nothing in a file is run or fetched, even where a browser took it for a page. The page that a
+    # browser makes of a picture or a film has a style of its own.
     "Content-Security-Policy": (
-        "default-src 'none'; img-src 'self'; media-src 'self'; sandbox; frame-ancestors 'none'"
+        "default-src 'none'; img-src 'self'; media-src 'self'; style-src 'unsafe-inline'; "
+        "sandbox; frame-ancestors 'none'"
     ),
     "Cache-Control": "no-store",
 }

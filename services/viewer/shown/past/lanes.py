@@ -13,7 +13,7 @@ from services.viewer.texts import together
 _MOST_MONTHS: Final = 24
 """Of a longer time the last two years are shown, and what was before in one column."""
 
-_STEP, _BAR, _LANE, _NAMES, _TOP = 34, 22, 44, 250, 8
+_STEP, _BAR, _LANE, _NAMES, _TOP = 34, 22, 44, 300, 8
 """The measures of the picture, in its own units: a month, a bar, a lane, and where lanes begin."""
 
 _DID: Final = {

@@ -2,10 +2,14 @@
 
 from typing import Any
 
+import httpx
 import pytest
 
 from services.viewer.shown.past.differences import Compared, EntryDiffers, compared
+from tests.browser.recorded_apis import EDITH as PLAN
+from tests.browser.recorded_apis import RecordedApis
 from tests.unit.viewer.laid_out import CLOCK, words
+from tests.unit.viewer.test_pages import sign_in
 
 GOAL = "88aabaed-0000-5000-8000-000000000001"
 TOM: dict[str, Any] = {
@@ -160,3 +164,47 @@ def test_before_the_first_version_there_was_nothing() -> None:
     assert shown(**{"from": {"plan_version": 0, "at": None}}).before == (
         "before anything was recorded"
     )
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize(
+    ("query", "words"),
+    [
+        ("from=40&to=12", "must not come after the later one"),
+        ("to=12", "Choose the earlier one as well"),
+        ("from=1&to_day=2026-11-01", "two versions, or two days"),
+        ("from=1&to=0", "a version from 1"),
+        ("from_day=2026-11-02&to_day=2026-11-01", "must not come after the later one"),
+    ],
+)
+async def test_what_cannot_be_compared_is_said_beside_what_was_chosen(
+    browser: httpx.AsyncClient, apis: RecordedApis, query: str, words: str
+) -> None:
+    await sign_in(browser)
+    page = await browser.get(f"/plans/{PLAN}/compare?{query}")
+    assert page.status_code == 400
+    assert words in page.text
+    assert 'name="from"' in page.text, "and what was chosen can be mended"
+    assert not [one for one in apis.asked if one.url.path.endswith("/diff")]
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize(
+    ("query", "asked"),
+    [
+        ("from=36", {"from": "36"}),
+        ("from=0&to=36", {"from": "0", "to": "36"}),
+        ("from=last-look", {"from": "last-look"}),
+        ("from_day=2026-07-01&from_at=15:05", {"from": "2026-07-01T15:05:00+01:00"}),
+    ],
+)
+async def test_what_is_chosen_is_what_is_asked_for(
+    browser: httpx.AsyncClient, apis: RecordedApis, query: str, asked: dict[str, str]
+) -> None:
+    await sign_in(browser)
+    page = await browser.get(f"/plans/{PLAN}/compare?{query}")
+    assert page.status_code == 200
+    assert "14 entries differ" in page.text
+    (difference,) = (one for one in apis.asked if one.url.path.endswith("/diff"))
+    assert dict(difference.url.params) == asked
+    assert page.headers["cache-control"] == "no-store"
