@@ -127,7 +127,7 @@ class ContingencyPlan(CanEnd, CanBeConfirmed):
     """One plan for one thing that may happen, from when it is prepared until it ends."""
 
     carries = ("Contingency/safety plans",)
-    in_an_emergency = InAnEmergency()
+    in_an_emergency = InAnEmergency(stays=True)
     provenance_carries = who_and_where()
     already_out = Refusal(
         "contingency-plan-ended",

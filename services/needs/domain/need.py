@@ -18,6 +18,7 @@ from shared.ledger import (
     Choice,
     CodedText,
     Creation,
+    InAnEmergency,
     Keep,
     Name,
     Refusal,
@@ -33,7 +34,10 @@ from shared.ledger import (
 from shared.ledger.codes.care import HEALTH_ISSUES
 
 RISK = "risk"
-"""The security label of a need that tells of a risk: it is set aside only with confirmation."""
+"""The security label of a need that tells of a risk.
+
+It is set aside only with confirmation, and an emergency is told of it before and after.
+"""
 
 
 class NeedKind(Choice):
@@ -83,6 +87,7 @@ class Need(CanBeSetAside):
     """A need, a concern or a problem, from when somebody names it until it is set aside."""
 
     carries = ("Care and support plan > Needs, concerns or problems",)
+    in_an_emergency = InAnEmergency(("what", "kind"), labels=(RISK,), stays=True)
     already_out = Refusal(
         "need-already-set-aside",
         "The need was set aside",

@@ -236,6 +236,19 @@ class ShownEntry(TypedDict):
     ]
 
 
+class TakenOut(TypedDict):
+    """When and why an entry was taken out of the plan."""
+
+    recorded_at: Annotated[datetime, titled("Recorded", "When that was recorded, in UTC.")]
+    reason: Annotated[str | None, titled("Reason", "Why; null where that is withheld from you.")]
+
+
+class ShownBefore(ShownEntry):
+    """An entry that was taken out of the plan, and tells of a danger all the same."""
+
+    taken_out: Annotated[TakenOut, titled("Taken out", "When, and why.")]
+
+
 class Parked(TypedDict):
     """An entry that waits for an event that has not arrived yet."""
 
@@ -417,6 +430,16 @@ class Plan(TypedDict):
     view: NotRequired[
         Annotated[
             Literal["emergency"], titled("View", "That it shows what an emergency needs alone.")
+        ]
+    ]
+    history: NotRequired[
+        Annotated[
+            dict[str, list[ShownBefore]],
+            titled(
+                "History",
+                "In an emergency: risks that were set aside and contingency plans that have ended, "
+                "by section. None of it is part of the plan.",
+            ),
         ]
     ]
     withheld: NotRequired[

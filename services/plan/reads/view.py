@@ -111,7 +111,8 @@ class PlanView:
         """The sections that something is shown of."""
         if self.of_sections is not None:
             return self.of_sections
-        return tuple(sorted(orjson.loads(self.body).get("sections", ())))
+        told = orjson.loads(self.body)
+        return tuple(sorted({*told.get("sections", ()), *told.get("history", ())}))
 
     @cached_property
     def etag(self) -> str:

@@ -24,6 +24,7 @@ _DOCUMENTS: Final = frozenset(
     | {"safeguarding-marker"}
 )
 _WORST_FIRST: Final = ("severe", "moderate", "mild")
+_TOLD_BEFORE: Final = ("triggers", "early_warning_signs")
 _EMERGENCY: Final = ("emergency", "next of kin", "key holder", "carer")
 
 
@@ -55,6 +56,29 @@ class EmergencyPlan:
 
 
 @dataclass(frozen=True)
+class Risk:
+    """A need that tells of a risk, as long as it is on the plan."""
+
+    title: str
+    said_by: Somebody
+    said: Moment
+
+
+@dataclass(frozen=True)
+class Before:
+    """What was taken out of the plan and tells of a danger all the same: when, why, what it said.
+
+    ``told`` is of a contingency plan what tells that it is to be followed, and its early signs.
+    """
+
+    title: str
+    is_what: str
+    told: tuple[tuple[str, tuple[Shown, ...]], ...]
+    until: Moment
+    reason: str
+
+
+@dataclass(frozen=True)
 class EmergencyPage:
     """All that the emergency view shows."""
 
@@ -63,7 +87,9 @@ class EmergencyPage:
     banner: Banner
     currency: Currency
     matters: tuple[tuple[str, Shown], ...]
+    risks: tuple[Risk, ...]
     plans: tuple[EmergencyPlan, ...]
+    before: tuple[Before, ...]
     call: tuple[Called, ...]
     never_call: tuple[str, ...]
     key_workers: tuple[Called, ...]
@@ -89,7 +115,9 @@ def emergency_page(asked: Asked, words: Words, clock: Clock) -> EmergencyPage:
         banner=banner_of(plan, clock),
         currency=currency_of(asked.lag),
         matters=tuple(view.matters(sections.get("about-me") or ())),
+        risks=tuple(view.risks(sections.get("needs") or ())),
         plans=plans,
+        before=tuple(view.before(plan.get("history") or {})),
         call=_each_once((*(one for plan in plans[:1] for one in plan.call), *view.people(team))),
         never_call=_each_named_once((*view.never_to_call(team), *view.named_but_shut_out(listed))),
         key_workers=tuple(view.key_workers(team)),
@@ -142,6 +170,33 @@ class _View:
             said_by=somebody(entry.get("stated_by") or entry.get("by") or {}),
             said=clock.day_of(str(entry.get("stated_at") or "")),
         )
+
+    def risks(self, needs: Iterable[Json]) -> Iterator[Risk]:
+        """What is known to be dangerous now: of the needs this view shows no others."""
+        for entry in needs:
+            words = self._words.entry("needs", str(entry["entry_type"]))
+            said_by = somebody(entry.get("stated_by") or entry.get("by") or {})
+            said = self._showing.clock.day_of(str(entry.get("stated_at") or ""))
+            yield Risk(title_of(entry, words, self._showing), said_by, said)
+
+    def before(self, history: Mapping[str, Sequence[Json]]) -> Iterator[Before]:
+        """What was dangerous once, what was taken out last before the rest."""
+        taken_out = [(section, entry) for section, listed in history.items() for entry in listed]
+        taken_out.sort(key=lambda one: str(one[1]["taken_out"]["recorded_at"]), reverse=True)
+        for section, entry in taken_out:
+            words = self._words.entry(section, str(entry["entry_type"]))
+            content, end = entry.get("content") or {}, entry["taken_out"]
+            yield Before(
+                title=title_of(entry, words, self._showing),
+                is_what=words.title,
+                told=tuple(
+                    (words.fields[name].title, each)
+                    for name in _TOLD_BEFORE
+                    if name in words.fields and (each := self._each(content, name, words))
+                ),
+                until=self._showing.clock.day_of(str(end["recorded_at"])),
+                reason=str(end.get("reason") or ""),
+            )
 
     def people(self, team: Iterable[Json]) -> Iterator[Called]:
         """Those close to the person who are there for an emergency."""

@@ -61,13 +61,14 @@ class Showing:
         """True where the emergency view shows a field to them that names it now."""
         for entry_id, leaf in await self._rows.named_by(media.plan_id, media.sha256):
             entry = await self._store.load(entry_id, afresh=True)
-            if not _stands(entry, media) or entry.is_out:
+            if not _stands(entry, media):
                 continue
             marked = entry.in_an_emergency
-            if marked is None or not marked.shows(leaf):
+            if marked is None or not marked.shows(leaf) or (entry.is_out and not marked.stays):
                 continue
             told = {name: getattr(entry, name, None) for name in marked.where}
-            if not marked.is_about(told) or not _names_now(entry, leaf, media.sha256):
+            labels = entry.visibility.labels if entry.visibility is not None else ()
+            if not marked.is_about(told, labels) or not _names_now(entry, leaf, media.sha256):
                 continue
             if self._sees(sees, entry, leaf):
                 return True

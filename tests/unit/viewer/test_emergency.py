@@ -80,3 +80,29 @@ def test_a_plan_of_nothing_is_no_error() -> None:
     page = emergency_page(Asked({"plan_id": EDITH, "sections": {}}, "unknown"), words(), CLOCK)
     assert (page.plans, page.call, page.matters) == ((), (), ())
     assert page.currency.is_behind
+
+
+def test_a_risk_is_told_and_one_that_was_set_aside_apart_from_it_with_when_and_why() -> None:
+    plan = deepcopy(answered(path="/emergency"))
+    listed = plan["sections"]["contingency-plans"]
+    worst = next(one for one in listed if one["content"].get("early_warning_signs"))
+    need = {
+        **worst,
+        "entry_type": "need",
+        "content": {"what": {"text": "Falls asleep with the gas on"}},
+    }
+    plan["sections"]["needs"] = [need]
+    ended = {"recorded_at": "2026-03-10T14:00:00Z", "reason": "She lives with Ruth now"}
+    older = {"recorded_at": "2025-03-10T14:00:00Z", "reason": None}
+    plan["history"] = {
+        "needs": [{**need, "current": False, "taken_out": older}],
+        "contingency-plans": [{**worst, "current": False, "taken_out": ended}],
+    }
+    page = emergency_page(Asked(plan), words(), CLOCK)
+    assert [one.title for one in page.risks] == ["Falls asleep with the gas on"]
+    last, first = page.before
+    assert (last.is_what, last.until.words) == ("Contingency plan", "10 March 2026")
+    assert last.reason == "She lives with Ruth now"
+    assert [label for label, _ in last.told] == ["Triggers", "Early warning signs"]
+    assert (first.title, first.reason, first.told) == ("Falls asleep with the gas on", "", ())
+    assert len(page.plans) == len(page_of().plans)

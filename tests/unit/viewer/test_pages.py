@@ -149,6 +149,23 @@ async def test_the_person_opens_their_own_plan_and_a_plan_that_is_behind_says_so
     )
 
 
+async def test_the_emergency_view_tells_of_a_danger_that_was_and_says_that_it_is_past(
+    browser: httpx.AsyncClient, apis: RecordedApis
+) -> None:
+    def end_all(plan: dict[str, Any]) -> None:
+        end = {"recorded_at": "2026-03-10T14:00:00Z", "reason": "She lives with <Ruth> now"}
+        ended = plan["sections"].pop("contingency-plans")
+        plan["history"] = {"contingency-plans": [{**one, "taken_out": end} for one in ended]}
+
+    await sign_in(browser)
+    apis.change = end_all
+    page = (await browser.get(f"/plans/{EDITH}/emergency")).text
+    assert "No contingency plan is recorded." in page
+    before = page[page.index("What there was before") :]
+    assert "If I fall or cannot get up" in before
+    assert "until 10 March 2026: She lives with &lt;Ruth&gt; now" in before
+
+
 async def test_a_day_is_asked_for_as_an_instant_of_london(
     browser: httpx.AsyncClient, apis: RecordedApis
 ) -> None:

@@ -58,9 +58,16 @@ class Told:
 
     async def add(
         self, section: str, entry_type: str, content: Mapping[str, Any], **others: Any
-    ) -> None:
-        made = (section, f"{entry_type}-made", uuid4(), "created", content)
+    ) -> UUID:
+        entry_id = uuid4()
+        made = (section, f"{entry_type}-made", entry_id, "created", content)
         event = self.history.event(*made, entry_type=entry_type, **others)
+        await fold_directly(self.bench, plan_store("one"), [event])
+        return entry_id
+
+    async def take_out(self, section: str, entry_type: str, entry_id: UUID, how: str) -> None:
+        made = (section, how, entry_id, "withdrawn", {"reason": "Settled for two years"})
+        event = self.history.event(*made, entry_type=entry_type)
         await fold_directly(self.bench, plan_store("one"), [event])
 
     async def record_of(self, answer: httpx.Response) -> dict[str, Any]:
@@ -149,6 +156,47 @@ async def test_what_is_withheld_stays_so_in_an_emergency(told: Told) -> None:
     record = await told.record_of(answer)
     (left_out,) = [one for one in record["redactions"] if one["section"] == "about-me"]
     assert (left_out["field"], left_out["rule"]) == ("responses.how_i_communicate", "label")
+
+
+async def test_what_was_dangerous_stays_in_sight_apart_from_the_plan_when_it_is_taken_out(
+    told: Told,
+) -> None:
+    risk = {"labels": ["risk"], "reason": "A history of risk is kept in sight"}
+    hidden = {"labels": ["risk", "mental-health"], "reason": "Only for those who treat it"}
+    fire = {"what": {"text": "Has set fires"}, "kind": "problem", "raised_by": "carer"}
+    burnt = await told.add("needs", "need", {**fire, "visibility": risk})
+    await told.add("needs", "need", {"what": {"text": "Leaves the gas on"}, "visibility": risk})
+    tablets = {"what": {"text": "Hides tablets"}, "visibility": hidden}
+    secret = await told.add("needs", "need", tablets)
+    plain = await told.add("needs", "need", {"what": {"text": "Sleeps badly"}})
+    wanders = {"triggers": ["Out at night"], "early_warning_signs": ["Hums"]}
+    ended = await told.add("contingency-plans", "contingency-plan", wanders)
+    wrong = await told.add("contingency-plans", "contingency-plan", {"triggers": ["Another's"]})
+    assert "history" not in (await told.emergency({})).json()
+    for entry_id in (burnt, secret, plain):
+        await told.take_out("needs", "need", entry_id, "set-aside")
+    await told.take_out("contingency-plans", "contingency-plan", ended, "ended")
+    await told.take_out("contingency-plans", "contingency-plan", wrong, "entered-in-error")
+    answer = await told.emergency({**told.crew, **URGENT})
+    plan = answer.json()
+    (current,) = plan["sections"]["needs"]
+    assert current["content"] == {"what": {"text": "Leaves the gas on"}}
+    (need,), (contingency,) = plan["history"]["needs"], plan["history"]["contingency-plans"]
+    assert need["content"] == {"what": {"text": "Has set fires"}, "kind": "problem"}
+    assert (need["current"], need["state"]) == (False, "withdrawn")
+    assert need["taken_out"]["reason"] == "Settled for two years"
+    assert need["taken_out"]["recorded_at"] > need["recorded_at"]
+    assert set(need["authorship"]) == {"what", "kind"}
+    assert contingency["content"] == wanders
+    assert contingency["taken_out"]["reason"] == "Settled for two years"
+    assert [one["content"] for one in plan["sections"]["contingency-plans"]] == [
+        {"triggers": ["A fall"]}
+    ]
+    assert plan["withheld"] == [{"section": "needs", "entries": 1}]
+    for word in (b"Hides tablets", b"Sleeps badly", b"Another's"):
+        assert word not in answer.content
+    record = await told.record_of(answer)
+    assert {"needs", "contingency-plans"} <= set(record["sections"])
 
 
 async def test_whoever_breaks_the_glass_is_shown_it_under_an_alert_and_says_why(

@@ -22,6 +22,18 @@ def test_an_entry_counts_by_the_values_of_its_fields() -> None:
     assert not documents.is_about({"kind": "risk-summary"})
 
 
+def test_an_entry_counts_by_the_labels_that_it_bears() -> None:
+    need = shown_in_an_emergency()["needs", "need"]
+    assert need.is_about({"what": {"text": "Has set fires"}}, ("mental-health", "risk"))
+    assert not need.is_about({"what": {"text": "Sleeps badly"}}, ("mental-health",))
+    assert not need.is_about({"what": {"text": "Sleeps badly"}})
+
+
+def test_what_was_dangerous_stays_and_what_only_helped_does_not() -> None:
+    stays = {kind for kind, one in shown_in_an_emergency().items() if one.stays}
+    assert stays == {("needs", "need"), ("contingency-plans", "contingency-plan")}
+
+
 def test_the_contracts_mark_what_is_shown() -> None:
     marked_here = ("person", "about_me", "contingency_plans", "goals")
     made = schemas(one for one in sections() if one.name in marked_here)
