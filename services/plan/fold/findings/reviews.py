@@ -12,6 +12,7 @@ from services.plan.fold.findings.facts import (
     COMMENT,
     CONTINGENCY_PLAN,
     PERSONAL_CONTACT,
+    RELATIONSHIP,
     REVIEW,
     SUPPORT_PLAN,
     Changed,
@@ -19,6 +20,7 @@ from services.plan.fold.findings.facts import (
     PlanFacts,
     Said,
     Today,
+    instant_of,
     is_ref,
     key_of,
     last_day,
@@ -36,6 +38,7 @@ _A_CHANGE_OF: Final = ("addresses", "gp_practices")
 _NOT_MATERIAL: Final = frozenset({AGREEMENT, COMMENT, REVIEW})
 _SHOWN_BY_A_PROXY: Final = frozenset({"lpa", "deputy", "parental-responsibility"})
 """The rights in law that a Proxy holds; a best-interests decision rests on an assessment."""
+_SOMETHING_HAPPENED: Final = frozenset({"transition", "incident"})
 _CARE_TEAM: Final = PERSONAL_CONTACT[0]
 
 
@@ -192,18 +195,60 @@ def assessed(plan: PlanFacts, _: Today) -> Iterator[Found]:
 
 
 def not_confirmed(plan: PlanFacts, today: Today) -> Iterator[Found]:
-    """Contingency plans that nobody has changed or confirmed for twelve months."""
+    """Contingency plans that nobody has looked at for a year, or since something happened.
+
+    Each has one such finding, of what came first: it goes on until somebody has looked.
+    """
     for said in plan.current(CONTINGENCY_PLAN):
         until = out_of_date_after(plan, said, today)
-        if until <= today.now:
-            words = "Nobody has changed or confirmed the contingency plan for twelve months."
-            yield Found("contingency-plan-not-confirmed", (about(said),), words, until)
+        words = "Nobody has changed or confirmed the contingency plan for twelve months."
+        of_age = Found("contingency-plan-not-confirmed", (about(said),), words, until)
+        happened = _happened_since(plan, said, last_looked_at(plan, said))
+        first = min([of_age, *happened], key=lambda found: found.since or today.now)
+        if first.since is not None and first.since <= today.now:
+            yield first
+
+
+def _happened_since(plan: PlanFacts, said: Said, last: datetime) -> Iterator[Found]:
+    """What says that the person may have been admitted, or that much has changed for them.
+
+    No section knows of an admission itself. Whoever looks after somebody in an emergency has a
+    relationship of that kind, and a review of the plan, or of this part of it, says that it is
+    held because of a transition (admission and discharge are such) or an incident.
+    """
+    code = "contingency-plan-not-confirmed"
+    for relationship in plan.ever(RELATIONSHIP):
+        began = instant_of(relationship.content.get("live_from"))
+        if relationship.content.get("kind") == "emergency" and began is not None and began > last:
+            words = (
+                "Nobody has changed or confirmed the contingency plan since somebody looked after "
+                "the person in an emergency."
+            )
+            yield Found(code, (about(said), about(relationship, "live_from")), words, began)
+    for review in plan.ever(REVIEW):
+        if _subject(review) not in (_PLAN, said.key):
+            continue
+        if review.content.get("cause") not in _SOMETHING_HAPPENED:
+            continue
+        told = (one for one in reversed(plan.changes.of(review.key)) if "cause" in one.fields)
+        at = next((one.recorded_at for one in told), review.recorded_at)
+        if at > last:
+            words = (
+                "Nobody has changed or confirmed the contingency plan since something happened to "
+                "the person, or changed in their life, because of which a review was planned."
+            )
+            yield Found(code, (about(said), about(review, "cause")), words, at)
 
 
 def out_of_date_after(plan: PlanFacts, said: Said, today: Today) -> datetime:
     """Twelve months after somebody last changed or confirmed an entry."""
-    last = max(plan.changed_at(said), said.confirmed_at or plan.changed_at(said))
+    last = last_looked_at(plan, said)
     return today.begins(years_after(in_zone(last, today.zone).date(), 1))
+
+
+def last_looked_at(plan: PlanFacts, said: Said) -> datetime:
+    """When somebody last changed or confirmed an entry."""
+    return max(plan.changed_at(said), said.confirmed_at or plan.changed_at(said))
 
 
 def days_until(day: date, today: Today) -> int:

@@ -161,6 +161,7 @@ RESTS_ON: Final[Mapping[str, RestsOn]] = MappingProxyType(
         "agreement-without-proxy": RestsOn(
             ("authority",), AGREEMENT, ("subject", "outcome", "authority")
         ),
+        "contingency-plan-not-confirmed": RestsOn(("kind", "live_from", "subject", "cause")),
         "contradictory-instructions": RestsOn(("triggers",)),
         "excluded-contact-named": RestsOn(("name",)),
         "support-plan-stale": RestsOn(("label",)),

@@ -1,7 +1,7 @@
 """Given a plan as it stands on a day, when its rules are asked, then these are its findings."""
 
 from collections.abc import Iterator
-from dataclasses import is_dataclass
+from dataclasses import is_dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from itertools import count
 from typing import Any, get_args, get_origin, get_type_hints
@@ -438,6 +438,75 @@ def test_a_contingency_plan_rests_on_an_assessment_and_is_confirmed_within_a_yea
     assert plan.codes(*codes) == [("contingency-plan-without-assessment", "c1")]
     a_year_on = Today(datetime(2027, 1, 1, 0, tzinfo=UTC), LONDON)
     assert plan.codes(*codes[1:], today=a_year_on) == [("contingency-plan-not-confirmed", "c1")]
+
+
+EMERGENCY = {"kind": "emergency", "live_from": "2026-03-10T02:14:00Z"}
+HAPPENED = datetime(2026, 3, 10, 2, 14, tzinfo=UTC)
+
+
+def an_older_contingency_plan() -> APlan:
+    triggers = {"triggers": [text("a fall")]}
+    return APlan().says("contingency-plans/contingency-plan", "c1", triggers, at=OPENED)
+
+
+def confirmed(plan: APlan, at: datetime) -> APlan:
+    key = "contingency-plans", "contingency-plan"
+    before = plan.entries["contingency-plans", "c1"]
+    plan.changes.append(
+        Changed(len(plan.changes) + 1, key[0], "c1", key[1], "x.confirmed.v1", at, (), False)
+    )
+    plan.entries["contingency-plans", "c1"] = replace(before, confirmed_at=at)
+    return plan
+
+
+def test_a_contingency_plan_is_confirmed_again_after_something_happened() -> None:
+    code = "contingency-plan-not-confirmed"
+    plan = an_older_contingency_plan().says("care-team/relationship", "r", EMERGENCY)
+    (found,) = [one for one in plan.found() if one.code == code]
+    assert [(one.entry_id, one.field) for one in found.entries] == [
+        ("c1", None),
+        ("r", "live_from"),
+    ]
+    assert (found.since, "emergency" in found.words) == (HAPPENED, True)
+    before = Today(HAPPENED - timedelta(seconds=1), LONDON)
+    assert plan.codes(code, today=before) == []
+    ended = an_older_contingency_plan().says(
+        "care-team/relationship", "r", EMERGENCY, withdrawn=True
+    )
+    assert ended.codes(code) == [(code, "c1", "r")]
+    assert confirmed(plan, HAPPENED + timedelta(days=3)).codes(code) == []
+    for subject in ("plan", ref("contingency-plans", "c1")):
+        for cause in ("transition", "incident"):
+            review = {"subject": subject, "cause": cause, "due_on": "2027-01-01"}
+            plan = an_older_contingency_plan().says("stewardship/review", "w", review, at=HAPPENED)
+            assert plan.codes(code) == [(code, "c1", "w")]
+            assert confirmed(plan, HAPPENED + timedelta(days=3)).codes(code) == []
+
+
+def test_what_came_first_is_told_once_and_goes_on() -> None:
+    code = "contingency-plan-not-confirmed"
+    a_year_on = Today(datetime(2027, 1, 2, tzinfo=UTC), LONDON)
+    later = {**EMERGENCY, "live_from": "2026-05-10T02:14:00Z"}
+    plan = an_older_contingency_plan().says("care-team/relationship", "r", EMERGENCY)
+    plan.says("care-team/relationship", "s", later)
+    assert plan.codes(code, today=a_year_on) == [(code, "c1", "r")]
+
+
+@pytest.mark.parametrize(
+    ("kind", "content"),
+    [
+        ("care-team/relationship", {**EMERGENCY, "kind": "referral"}),
+        ("care-team/relationship", {**EMERGENCY, "live_from": "2025-12-31T00:00:00Z"}),
+        ("stewardship/review", {"subject": "plan", "cause": "planned", "due_on": "2027-01-01"}),
+        (
+            "stewardship/review",
+            {"subject": ref("about-me", "me"), "cause": "transition", "due_on": "2027-01-01"},
+        ),
+    ],
+)
+def test_nothing_else_asks_for_it(kind: str, content: dict[str, Any]) -> None:
+    plan = an_older_contingency_plan().says(kind, "x", content, at=HAPPENED)
+    assert plan.codes("contingency-plan-not-confirmed") == []
 
 
 @pytest.mark.parametrize(
