@@ -28,6 +28,7 @@ from shared.chassis.policy.relationships import (
     RELATIONSHIP_EVENTS,
     Known,
     access_of,
+    claim_of,
     known_from,
 )
 from shared.chassis.settings import Settings
@@ -239,13 +240,16 @@ class AccessCopy:
                 said[key] = Known(row["plan_id"], *key, leaves).having(said[key])
         ordered = [said[key] for key in sorted(said)]
         await connection.execute(
-            "INSERT INTO access_entry (entry_id, plan_id, kind, leaves)"
-            " SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::bytea[])"
-            " ON CONFLICT (entry_id, kind) DO UPDATE SET leaves = excluded.leaves",
+            "INSERT INTO access_entry (entry_id, plan_id, kind, leaves, claim, claim_ends)"
+            " SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::bytea[], $5::text[],"
+            " $6::timestamptz[])"
+            " ON CONFLICT (entry_id, kind) DO UPDATE SET leaves = excluded.leaves,"
+            " claim = excluded.claim, claim_ends = excluded.claim_ends",
             [one.entry_id for one in ordered],
             [one.plan_id for one in ordered],
             [one.kind for one in ordered],
             [orjson.dumps(one.leaves) for one in ordered],
+            *map(list, zip(*map(claim_of, ordered), strict=True)),
         )
         return {one.plan_id for one in ordered}
 

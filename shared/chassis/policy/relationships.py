@@ -194,6 +194,23 @@ def access_of(
     return Access(_all_objected_to(found), tuple(proxies))
 
 
+def claim_of(one: Known) -> tuple[str | None, datetime | None]:
+    """What has become of what an organisation said of itself, and when the relationship ends.
+
+    It is ``claimed``, or ``confirmed`` once somebody else has said that it is so; ``None`` for what
+    never was a claim, has been ended, or is no relationship that could be read.
+    """
+    if one.kind != RELATIONSHIP or one.get(_IS_OUT):
+        return None, None
+    try:
+        ends = _instant_if(one.get("live_until"))
+    except (ValueError, TypeError):
+        return None, None
+    if _is_claim(one):
+        return "claimed", ends
+    return ("confirmed" if one.get(_CONFIRMED) else None), ends
+
+
 def _all_objected_to(found: Sequence[Relationship]) -> tuple[Relationship, ...]:
     """What the person objects to of an organisation holds for every relationship that it has.
 

@@ -8,6 +8,7 @@ from uuid import UUID, uuid4
 import orjson
 import pytest
 import pytest_asyncio
+from structlog.testing import capture_logs
 
 from services.care_team.section import SECTION as CARE_TEAM
 from shared.chassis.accesses.claims import Claims
@@ -15,6 +16,7 @@ from shared.chassis.database.database import Database
 from shared.chassis.policy.access_copy import AccessCopy
 from shared.ledger import Contributor, RecordedEvent, instant
 from shared.testing.events import History
+from shared.testing.eventually import eventually
 from shared.testing.service import contribution, works_for
 from tests.component.contribute.running import SAID, SYSTEM, Running, a_plan, section_running
 
@@ -128,3 +130,25 @@ async def test_claims_are_counted_by_what_has_become_of_them(care_team: Running)
     assert claims.reading() == [
         (float(number), {"outcome": word}) for word, number in claims.counts.items()
     ]
+
+
+async def test_counting_claims_reads_no_entry(care_team: Running) -> None:
+    async with Database(care_team.bench.database.url) as database:
+        await database.pool.execute(
+            "INSERT INTO access_entry (entry_id, plan_id, kind, leaves)"
+            " VALUES ($1, $1, 'relationship', $2)",
+            uuid4(),
+            b"\xff{",
+        )
+        claims = Claims(database)
+        await claims.look()
+    assert claims.counts.keys() == {"open", "confirmed", "expired"}
+
+
+async def test_why_claims_were_not_counted_is_said_as_it_is(postgres_url: str) -> None:
+    """Kind: a table that is missing, which is not a database that nobody reaches."""
+    async with Database(postgres_url) as another:
+        with capture_logs() as lines:
+            async with Claims(another):
+                await eventually(lambda: lines, "it says so")
+    assert [line["event"] for line in lines] == ["claims.uncounted"]

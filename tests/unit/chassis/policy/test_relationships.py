@@ -13,7 +13,14 @@ from hypothesis import strategies as st
 
 from services.care_team.domain import Proxy, Relationship
 from shared.chassis.policy.access import Access, Doing, Scope, live
-from shared.chassis.policy.relationships import _FROM, OPENERS_TIME, Known, access_of, known_from
+from shared.chassis.policy.relationships import (
+    _FROM,
+    OPENERS_TIME,
+    Known,
+    access_of,
+    claim_of,
+    known_from,
+)
 from shared.ledger import Organisation, RecordedEvent
 from shared.ledger.entry.fields import hints_of, wire_field
 from shared.testing.events import BEGAN, GP, History
@@ -159,6 +166,27 @@ def test_a_relationship_is_a_claim_until_its_section_says_that_it_is_none(
     )
     (one,) = told([extended, confirmed, begun]).relationships
     assert one.self_claimed is True
+
+
+def test_a_claim_is_counted_until_it_is_confirmed_or_ended() -> None:
+    story, until = Story(), "2999-01-01T00:00:00+00:00"
+    begun = story.tell("relationship-established", content={**CLAIMED, "live_until": until})
+    extended = story.tell("relationship-extended", content={"live_until": "soon"})
+    confirmed = story.tell("relationship-confirmed", content={"self_claimed": False})
+    ended = story.tell("relationship-ended", content={})
+    ends = datetime.fromisoformat(until)
+
+    def counted(*events: RecordedEvent) -> tuple[str | None, datetime | None]:
+        (one,) = learned(events)
+        return claim_of(one)
+
+    assert counted(begun) == ("claimed", ends)
+    assert counted(begun, confirmed) == ("confirmed", ends)
+    assert counted(begun, confirmed, ended) == (None, None)
+    assert counted(begun, extended) == (None, None), "an end that cannot be read ends nothing else"
+    registered = story.tell("relationship-established", OTHER, content={"self_claimed": False})
+    assert counted(registered) == (None, None)
+    assert counted(Story().tell("proxy-appointed")) == (None, None)
 
 
 @pytest.mark.parametrize(("claimed", "opened"), [(True, set()), (False, {"address"})])

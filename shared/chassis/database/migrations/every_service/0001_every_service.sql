@@ -70,9 +70,13 @@ CREATE TABLE access_entry (
     plan_id  uuid NOT NULL,
     kind     text NOT NULL CHECK (kind IN ('relationship', 'proxy', 'opening')),
     leaves   bytea NOT NULL,                 -- JSON: {leaf: [entry_version, value]}
+    claim    text CHECK (claim IN ('claimed', 'confirmed')), -- of what was said of oneself
+    claim_ends timestamptz,
     PRIMARY KEY (entry_id, kind)             -- ids are chosen, and unique in one section alone
 );
 CREATE INDEX access_entry_plan ON access_entry (plan_id);
+-- What is counted every minute, so that this reads claims and nothing else.
+CREATE INDEX access_entry_claim ON access_entry (claim, claim_ends) WHERE claim IS NOT NULL;
 
 -- How often that has changed of each plan: what was decided by it is judged again where it is
 -- stored, and decided anew where this has moved on.
