@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from time import monotonic, process_time
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 import asyncpg
@@ -79,6 +79,7 @@ class Rebuild:
 
     ``events`` counts each event that was folded. ``again`` are the plans that were written
     meanwhile and made once more. Times are in seconds; ``processor`` is that of this process.
+    ``is_switched`` is ``None`` where PostgreSQL was told to switch, and has not said that it has.
     ``writers_waited`` and ``readers_waited`` are the longest wait of all attempts to switch.
     """
 
@@ -93,7 +94,7 @@ class Rebuild:
     processor: float = 0.0
     differing: int = 0
     differences: list[Difference] = field(default_factory=list)
-    is_switched: bool = False
+    is_switched: bool | None = False
     writers_waited: float | None = None
     readers_waited: float | None = None
 
@@ -146,6 +147,7 @@ async def rebuild(
         finally:
             # What a lost connection leaves behind, the next attempt drops.
             with suppress(asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
+                await making.find_out_what_is_live()
                 await making.drop_what_is_not_live()
         return report
     finally:
@@ -217,13 +219,16 @@ class _Making:
                 return
         raise Busy
 
+    async def find_out_what_is_live(self) -> None:
+        """Ask what readers have, where somebody interrupted the commit of the switch."""
+        if self._report.is_switched is None:
+            async with self._as_owner(waiting=_HELD_AT_MOST):
+                self._report.is_switched = await self._live() == self._report.made
+
     async def drop_what_is_not_live(self) -> None:
         """Let go of every other model; one that somebody still reads goes with the next rebuild."""
         async with self._as_owner(waiting=_HELD_AT_MOST):
-            live = await self._connection.fetchval(
-                "SELECT table_schema FROM information_schema.view_table_usage"
-                " WHERE view_schema = 'public' AND view_name = 'plan'"
-            )
+            live = await self._live()
             for row in await self._connection.fetch("SELECT nspname FROM pg_namespace"):
                 schema = row["nspname"]
                 if _SCHEMA.fullmatch(schema) and schema != live:
@@ -233,6 +238,12 @@ class _Making:
                         async with self._connection.transaction():
                             await self._connection.execute(f"DROP TABLE IF EXISTS {schema}.plan")
                             await self._connection.execute(f"DROP SCHEMA {schema}")
+
+    async def _live(self) -> Any:
+        return await self._connection.fetchval(
+            "SELECT table_schema FROM information_schema.view_table_usage"
+            " WHERE view_schema = 'public' AND view_name = 'plan'"
+        )
 
     @asynccontextmanager
     async def _as_owner(
@@ -292,6 +303,7 @@ class _Making:
                 await connection.execute(  # from here to the commit readers wait too
                     f"CREATE OR REPLACE VIEW plan AS SELECT {listed} FROM {report.made}.plan"  # noqa: S608 - the name is as _SCHEMA says
                 )
+                report.is_switched = None  # until it is known what became of the commit
             report.is_switched = True
         finally:  # they waited for one that was given up as well
             ended = monotonic()

@@ -19,7 +19,7 @@ _DATABASE: Final = "/careplan_plan"
 _DIFFERENT, _UNUSABLE, _NOT_NOW, _INTERRUPTED = 1, 2, 3, 130
 _ROLE: Final = "a role that may act as the owner of its tables"
 _NOT_USABLE: Final = (
-    *(asyncpg.ClientConfigurationError, asyncpg.InvalidCatalogNameError, ValueError),
+    *(asyncpg.ClientConfigurationError, asyncpg.InvalidCatalogNameError),
     *(asyncpg.InvalidAuthorizationSpecificationError, asyncpg.InsufficientPrivilegeError),
 )
 _SHOWN: Final = 5
@@ -79,9 +79,7 @@ def rebuild(
     except (rebuilding.AlreadyRuns, rebuilding.Busy) as stopped:
         fail(str(stopped), _NOT_NOW)
     except (*_NOT_USABLE, rebuilding.NoModel) as error:
-        # What reads the address repeats a part of it that it cannot read: some of the password.
-        reason = "it is no address" if type(error) is ValueError else error
-        fail(f"--database-url has to name the plan's database and {_ROLE} ({reason}).", _UNUSABLE)
+        fail(f"--database-url has to name the plan's database and {_ROLE} ({error}).", _UNUSABLE)
     except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
         fail(f"PostgreSQL: {str(error) or type(error).__name__}; {tell.what_stands}", _NOT_NOW)
     _show(report, json=json)
@@ -95,7 +93,13 @@ def _of_the_stack(stack: dict[str, Any]) -> str:
 
 
 async def _rebuilt(rebuilding: Any, url: str, topic_prefix: str, **more: Any) -> Any:
-    connection = await asyncpg.connect(url, timeout=10)
+    try:
+        connection = await asyncpg.connect(url, timeout=10)
+    except asyncpg.ClientConfigurationError:
+        raise
+    except ValueError:
+        # What reads the address repeats a part of it that it cannot read: some of the password.
+        raise asyncpg.ClientConfigurationError("it is no address") from None
     try:
         return await rebuilding.rebuild(connection, topic_prefix=topic_prefix, **more)
     finally:
@@ -112,7 +116,13 @@ class _Progress:
     @property
     def what_stands(self) -> str:
         """What readers have, for whoever ended it."""
-        if self._report is not None and self._report.is_switched:
+        is_switched = self._report is not None and self._report.is_switched
+        if is_switched is None:
+            return (
+                "whether readers have the new model already is not known. Start it again: it makes "
+                "another one, beside the one that they have."
+            )
+        if is_switched:
             return "readers have the new model already."
         return "nothing is switched. Start it again."
 

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 from random import Random
+from typing import Any
 from uuid import UUID, uuid4
 
 import asyncpg
@@ -18,7 +19,7 @@ import pytest_asyncio
 import services.plan
 from services.plan import rebuild as rebuilding
 from services.plan.doors.events import CONSUMER, FoldEvents
-from services.plan.rebuild import Busy, rebuild
+from services.plan.rebuild import Busy, Rebuild, rebuild
 from services.plan.store.made_again import MadeAgain, made_again
 from services.plan.store.projection import PlanStore
 from shared.chassis.database.database import Connection, Database
@@ -336,6 +337,33 @@ async def test_an_operator_is_told_what_was_done(model: Model) -> None:
     assert (code, f"The plan {odd} differs: it is not what its events give." in out) == (1, True)
     assert "56 more differ" in out
     assert "no: readers have projection_v2" in out
+
+
+async def test_whoever_interrupts_the_commit_of_the_switch_is_told_what_readers_have(
+    model: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ctrl-C, when the server has the commit and the client not yet its answer."""
+    await some_plans(model)
+    execute, reports = asyncpg.Connection.execute, list[Rebuild]()
+    is_interrupted = False
+
+    async def interrupted(self: Connection, query: str, *given: Any, **more: Any) -> Any:
+        nonlocal is_interrupted
+        told = await execute(self, query, *given, **more)
+        if query.startswith("CREATE OR REPLACE VIEW plan"):
+            is_interrupted = True
+        elif is_interrupted and query.startswith("COMMIT"):
+            is_interrupted = False
+            raise asyncio.CancelledError
+        return told
+
+    monkeypatch.setattr(asyncpg.Connection, "execute", interrupted)
+    before = await model.schema()
+    with pytest.raises(asyncio.CancelledError):
+        await rebuild(model.owner, tell=reports.append)
+    assert await model.schema() == reports[-1].made != before
+    assert reports[-1].is_switched is True
+    assert await schemas(model) == [reports[-1].made]
 
 
 async def test_who_cannot_be_asked_is_named(model: Model, postgres_url: str) -> None:
