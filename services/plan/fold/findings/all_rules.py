@@ -39,7 +39,7 @@ ALWAYS: Final[tuple[Rule, ...]] = (
     Rule(reviews.without_date, frozenset({PERSON, REVIEW, CONTINGENCY_PLAN, SUPPORT_PLAN})),
     Rule(reviews.due, frozenset({REVIEW, ABOUT_ME, CONTINGENCY_PLAN, SUPPORT_PLAN})),
     Rule(reviews.responsible_has_left, frozenset({REVIEW, PROFESSIONAL_CONTACT, PERSONAL_CONTACT})),
-    Rule(reviews.advised, frozenset({PERSON, REVIEW})),
+    Rule(reviews.advised, frozenset({PERSON, RELATIONSHIP, REVIEW})),
     Rule(reviews.agreed),
     Rule(reviews.assessed, frozenset({CONTINGENCY_PLAN}), one_by_one=True),
     Rule(reviews.not_confirmed, frozenset({CONTINGENCY_PLAN, RELATIONSHIP, REVIEW})),

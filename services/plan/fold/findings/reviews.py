@@ -100,6 +100,10 @@ def advised(plan: PlanFacts, today: Today) -> Iterator[Found]:
                 words = "The person's address or GP practice has changed since the last review."
                 yield Found("review-advised", (about(person, field),), words)
                 return
+    for relationship, began in _emergencies(plan, reviewed, today):
+        words = "Somebody has looked after the person in an emergency since the last review."
+        yield Found("review-advised", (about(relationship, "live_from"),), words, began)
+        return
     born = last_day(person.content.get("date_of_birth"))
     for age in _TURNING if born is not None else ():
         birthday = today.begins(years_after(born, age)) if born is not None else today.now
@@ -203,28 +207,37 @@ def not_confirmed(plan: PlanFacts, today: Today) -> Iterator[Found]:
         until = out_of_date_after(plan, said, today)
         words = "Nobody has changed or confirmed the contingency plan for twelve months."
         of_age = Found("contingency-plan-not-confirmed", (about(said),), words, until)
-        happened = _happened_since(plan, said, last_looked_at(plan, said))
+        happened = _happened_since(plan, said, last_looked_at(plan, said), today)
         first = min([of_age, *happened], key=lambda found: found.since or today.now)
         if first.since is not None and first.since <= today.now:
             yield first
 
 
-def _happened_since(plan: PlanFacts, said: Said, last: datetime) -> Iterator[Found]:
-    """What says that the person may have been admitted, or that much has changed for them.
+def _emergencies(plan: PlanFacts, last: datetime, today: Today) -> Iterator[tuple[Said, datetime]]:
+    """The relationships by which somebody has looked after the person in an emergency since then.
 
-    No section knows of an admission itself. Whoever looks after somebody in an emergency has a
-    relationship of that kind, and a review of the plan, or of this part of it, says that it is
-    held because of a transition (admission and discharge are such) or an incident.
+    No section knows of an admission itself; whoever has the person then has such a relationship.
     """
-    code = "contingency-plan-not-confirmed"
     for relationship in plan.ever(RELATIONSHIP):
         began = instant_of(relationship.content.get("live_from"))
-        if relationship.content.get("kind") == "emergency" and began is not None and began > last:
-            words = (
-                "Nobody has changed or confirmed the contingency plan since somebody looked after "
-                "the person in an emergency."
-            )
-            yield Found(code, (about(said), about(relationship, "live_from")), words, began)
+        is_one = relationship.content.get("kind") == "emergency"
+        if is_one and began is not None and last < began <= today.now:
+            yield relationship, began
+
+
+def _happened_since(plan: PlanFacts, said: Said, last: datetime, today: Today) -> Iterator[Found]:
+    """What says that the person may have been admitted, or that much has changed for them.
+
+    Beside an emergency, a review of the plan, or of this part of it, says that it is held because
+    of a transition (admission and discharge are such) or an incident.
+    """
+    code = "contingency-plan-not-confirmed"
+    for relationship, began in _emergencies(plan, last, today):
+        words = (
+            "Nobody has changed or confirmed the contingency plan since somebody looked after "
+            "the person in an emergency."
+        )
+        yield Found(code, (about(said), about(relationship, "live_from")), words, began)
     for review in plan.ever(REVIEW):
         if _subject(review) not in (_PLAN, said.key):
             continue

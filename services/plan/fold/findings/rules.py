@@ -153,7 +153,7 @@ RESTS_ON: Final[Mapping[str, RestsOn]] = MappingProxyType(
         "review-overdue": _THE_REVIEW,
         "support-plan-review-overdue": _THE_REVIEW,
         "responsible-has-left": RestsOn(("ends_at",)),
-        "review-advised": _EVERY_REVIEW,
+        "review-advised": _EVERY_REVIEW._replace(fields=("kind",)),
         "no-agreement-recorded": _EVERY_AGREEMENT,
         "not-agreed": _EVERY_AGREEMENT,
         "changed-since-agreement": _EVERY_AGREEMENT,

@@ -483,6 +483,16 @@ def test_a_contingency_plan_is_confirmed_again_after_something_happened() -> Non
             assert confirmed(plan, HAPPENED + timedelta(days=3)).codes(code) == []
 
 
+def test_an_emergency_since_the_last_review_advises_another() -> None:
+    code = "review-advised"
+    plan = APlan().says("care-team/relationship", "r", EMERGENCY)
+    assert plan.codes(code) == [(code, "r")]
+    assert plan.codes(code, today=Today(HAPPENED - timedelta(seconds=1), LONDON)) == []
+    held = [{"held_on": "2026-03-12", "kind": "formal"}]
+    plan.says("stewardship/review", "w", {"subject": "plan", "due_on": "2027-01-01", "held": held})
+    assert plan.codes(code) == []
+
+
 def test_what_came_first_is_told_once_and_goes_on() -> None:
     code = "contingency-plan-not-confirmed"
     a_year_on = Today(datetime(2027, 1, 2, tzinfo=UTC), LONDON)
