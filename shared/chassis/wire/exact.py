@@ -18,7 +18,7 @@ from shared.chassis.wire.validation_errors import INTEGER_LIMIT
 from shared.ledger import UUID_TEXT, Misshapen
 from shared.ledger.names import NOT_IDS
 from shared.ledger.times import DAY
-from shared.ledger.values.known import section_names
+from shared.ledger.values.known import NAMES_OF_OTHERS, section_names
 from shared.ledger.values.links import EACH_ONCE, SECTION_NAME
 
 LIST_LIMIT: Final = 200
@@ -167,7 +167,8 @@ def _text(pattern: str, named: str, **said: Any) -> Schema:
 def _bounded_text(made: Schema) -> Schema:
     if made.get("pattern") == SECTION_NAME:
         # Whoever names a section names one that there is; what reads events takes any name.
-        return {"type": "literal", "expected": list(section_names())}
+        metadata = {"pydantic_js_updates": {NAMES_OF_OTHERS: True}}
+        return {"type": "literal", "expected": list(section_names()), "metadata": metadata}
     # What has to match as a whole says by itself how long it may be.
     is_whole = str(made.get("pattern", "")).startswith("^")
     return made if is_whole else {"max_length": TEXT_LIMIT, **made}

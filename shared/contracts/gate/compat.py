@@ -10,6 +10,7 @@ from itertools import zip_longest
 from typing import Any, Final
 
 from shared.contracts.gate.sentences import Break
+from shared.ledger.values.known import NAMES_OF_OTHERS
 
 Schema = Mapping[str, Any]
 
@@ -67,7 +68,9 @@ class _Comparison:
             self._open.add(pair)
         old, new = _resolved(self._old, old), _resolved(self._new, new)
         yield from _rights(old, new, at)
-        if any(word in one for one in (old, new) for word in ("anyOf", "oneOf")):
+        if old.get(NAMES_OF_OTHERS) is True and new.get(NAMES_OF_OTHERS) is True:
+            yield from self._names_of_others(old, new, at)
+        elif any(word in one for one in (old, new) for word in ("anyOf", "oneOf")):
             yield from self._alternatives(old, new, at)
         else:
             yield from self._keywords(old, new, at)
@@ -96,6 +99,18 @@ class _Comparison:
         for value in new["enum"]:
             if value not in old["enum"]:
                 yield Break(at, "enum-value-added", f"an older reader does not know {value!r}")
+
+    def _names_of_others(self, old: Schema, new: Schema, at: str) -> Iterator[Break]:
+        """What other sections declare may become more: who sends what there was is still taken.
+
+        Which fields a section has is judged where it records them.
+        """
+        for name in sorted(_named(old) - _named(new)):
+            yield Break(at, "enum-value-removed", f"{name!r} was taken and would not be any more")
+        beside_old, beside_new = _beside_names(old), _beside_names(new)
+        yield from self._keywords(beside_old, beside_new, at)
+        yield from self._fields(beside_old, beside_new, at)
+        yield from self._parts(beside_old, beside_new, at)
 
     def _fields(self, old: Schema, new: Schema, at: str) -> Iterator[Break]:
         before, after = old.get("properties", {}), new.get("properties", {})
@@ -149,7 +164,7 @@ class _Comparison:
         kinds: dict[str, list[Schema]] = {}
         for choice in schema.get("anyOf") or schema.get("oneOf") or [schema]:
             held = _resolved(root, choice)
-            if "anyOf" in held or "oneOf" in held:
+            if _is_choice(held) and NAMES_OF_OTHERS not in held:
                 for kind, inner in self._by_kind(root, held).items():
                     kinds.setdefault(kind, []).extend(inner)
             else:
@@ -159,6 +174,16 @@ class _Comparison:
 
 def _is_choice(schema: Schema) -> bool:
     return "anyOf" in schema or "oneOf" in schema
+
+
+def _named(schema: Schema) -> set[str]:
+    """The names of others that a schema lists: values, or sections that have forms of their own."""
+    forms = (one.get("properties", {}).get("section", {}) for one in schema.get("anyOf", ()))
+    return {*schema.get("enum", ()), *(one["const"] for one in forms if "const" in one)}
+
+
+def _beside_names(schema: Schema) -> Schema:
+    return {word: held for word, held in schema.items() if word not in ("anyOf", "enum")}
 
 
 def _beside_choices(schema: Schema) -> Schema:

@@ -19,6 +19,9 @@ _STEP: Final = re.compile(r"[./]")
 _OF_AN_ITEM: Final = f"[0-9]+|{UUID_TEXT}"
 _ITEM: Final = re.compile(_OF_AN_ITEM)
 
+NAMES_OF_OTHERS: Final = "x-names-of-others"
+"""Marks where a schema lists names that other sections declare: they become more with those."""
+
 Fields = Mapping[str, tuple[str, ...]]
 """The leaves of an entry, each with the names of what may stand within it, at any depth."""
 

@@ -10,7 +10,13 @@ from collections.abc import Callable
 from typing import Annotated, Any, ClassVar, Literal
 from uuid import UUID
 
-from shared.ledger.values.known import fields_of, is_a_field, pattern_of_fields, section_names
+from shared.ledger.values.known import (
+    NAMES_OF_OTHERS,
+    fields_of,
+    is_a_field,
+    pattern_of_fields,
+    section_names,
+)
 from shared.ledger.values.shape import Misshapen, Shape, value
 from shared.ledger.words import titled
 
@@ -165,4 +171,4 @@ class CommentTarget:
             }
             for section in section_names()
         ]
-        return {"anyOf": [no_field, *fields_there]}
+        return {"anyOf": [no_field, *fields_there], NAMES_OF_OTHERS: True}

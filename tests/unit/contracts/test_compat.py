@@ -148,3 +148,30 @@ def test_a_definition_within_itself_ends() -> None:
         },
     }
     assert breaks(tree, deepcopy(tree)) == []
+
+
+def of_sections(*names: str, field: str = "^aim$") -> Schema:
+    """A command that names a section, and one that is about a field of one."""
+    listed = {"enum": [*names], "type": "string", "x-names-of-others": True}
+    forms = [
+        {"properties": {"section": {"const": one}, "field": {"pattern": field}}} for one in names
+    ]
+    target = {"type": "object", "anyOf": forms, "x-names-of-others": True}
+    about = {"anyOf": [{"const": "plan", "type": "string"}, {"$ref": "#/$defs/Target"}]}
+    return {
+        "type": "object",
+        "properties": {"sections": {"type": "array", "items": listed}, "target": about},
+        "$defs": {"Target": target},
+    }
+
+
+def test_a_section_more_and_a_field_more_of_another_section_break_nobody() -> None:
+    """Kind: a contract that lists what other sections declare, of which there will be more."""
+    before = of_sections("goals", "needs")
+    assert breaks(before, of_sections("goals", "medication", "needs")) == []
+    assert breaks(before, of_sections("goals", "needs", field="^(aim|why)$")) == []
+    gone = breaks(before, of_sections("goals"))
+    assert [(one.pointer, one.rule) for one in gone] == [
+        ("/sections/0", "enum-value-removed"),
+        ("/target", "enum-value-removed"),
+    ]

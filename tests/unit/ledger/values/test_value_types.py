@@ -42,8 +42,11 @@ from shared.ledger import (
     is_reversed,
     plain,
 )
+from shared.ledger.values.known import section_names
 
 ID = "0199c0de-0000-7000-8000-0000000000b1"
+*_FIRST, _LAST = (f"`{name}`" for name in section_names())
+SECTIONS = f"{', '.join(_FIRST)} or {_LAST}"
 SHA = "ab" * 32
 NOW = datetime(2026, 11, 24, 8, tzinfo=UTC)
 
@@ -137,8 +140,7 @@ def test_a_value_is_kept_as_it_was_sent(of: Any, given: dict[str, Any]) -> None:
         (CommentTarget, {"section": "goals", "entry_id": ID, "field": "Aim!"},
          "`field` must be the path of a field, as aim or responses.my_wellness."),
         (CommentTarget, {"section": "about_me"},
-         ("`section` must be one of `about-me`, `care-team`, `contingency-plans`, `goals`, `needs`,"
-          " `person`, `stewardship` or `support-plans`.")),
+         f"`section` must be one of {SECTIONS}."),
         (CommentTarget, {"section": "needs", "entry_id": ID, "field": "aim"},
          ("`field` must be a field of needs, or a part of one: `what`, `raised_by`, `kind`,"
           " `problem_ref`, `text`, `shared_with_person`.")),
