@@ -1,7 +1,8 @@
 """What a section answers tells nothing of what it withholds: not its words, length or number."""
 
 from collections.abc import AsyncIterator
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Final
 from uuid import UUID, uuid4
 
 import httpx
@@ -10,6 +11,7 @@ import pytest
 import pytest_asyncio
 
 from services.contingency_plans.section import SECTION
+from shared.ledger import Contributor
 from shared.testing.service import contribution, works_for
 from tests.component.contribute.running import NURSE, Running, section_running
 
@@ -41,19 +43,46 @@ async def sent(
     return await running.door.contribute(given, by)
 
 
-async def answers(running: Running, secrets: list[str]) -> list[Any]:
+@dataclass(frozen=True)
+class Reader:
+    """Who asks, and the restriction that keeps something from them."""
+
+    kind: str
+    hidden: dict[str, Any]
+
+    async def at(self, running: Running, plan_id: UUID) -> tuple[Contributor, dict[str, Any]]:
+        """As whom they contribute to a plan, and the provenance that they give."""
+        if self.kind == "council":
+            return COUNCIL, SAID["provenance"]
+        if self.kind == "person":
+            return Contributor("person", "edith", "Edith Marlow-Synth", plan_id=plan_id), {}
+        proxy_id = await running.bench.appoint(plan_id, "ruth")
+        named = {"section": "care-team", "entry_id": str(proxy_id)}
+        ruth = Contributor("related-person", "ruth", "Ruth Marlow-Synth", plan_id=plan_id)
+        return ruth, {"on_behalf_of": {"kind": "person", "proxy": named}}
+
+
+READERS: Final = (
+    Reader("council", {"labels": ["address"]}),
+    Reader("person", {"withheld_from_person": True, "approved_by": "Dr A. Quill-Synth"}),
+    Reader("proxy", {"third_party": True}),
+)
+
+
+async def answers(running: Running, secrets: list[str], reader: Reader) -> list[Any]:
     """What somebody is answered in a plan with these secrets, from whom they are withheld."""
     plan_id, part, whole = uuid4(), uuid4(), uuid4()
     await running.bench.know_plans([plan_id], known_to=["ZZC01", "ZZL01"])
+    by, provenance = await reader.at(running, plan_id)
     content = {
         "triggers": [{"text": "On the floor and cannot rise"}],
         "coping_strategies": [{"text": text} for text in secrets],
     }
-    hidden = {"labels": ["address"], "reason": f"Because of {secrets[0]}"}
+    hidden = {**reader.hidden, "reason": f"Because of {secrets[0]}"}
     for entry_id, fields in ((part, {"fields": ["coping_strategies"]}), (whole, {})):
         answer = await sent(
             running, NURSE, "prepare", content, plan_id,
-            entry_id=str(entry_id), visibility={**hidden, **fields},
+            entry_id=str(entry_id), visibility={**hidden, **fields}, provenance={},
         )  # fmt: skip
         assert answer.status_code == 201, answer.text
         for version, text in enumerate(secrets * (3 - len(secrets)), 1):
@@ -67,13 +96,15 @@ async def answers(running: Running, secrets: list[str]) -> list[Any]:
         for based_on in (1, 3, 9):
             given = contribution(
                 f"{COMMANDS}add-coping-strategy.v1", mine, plan_id,
-                entry_id=str(entry_id), based_on=based_on, **SAID,
+                entry_id=str(entry_id), based_on=based_on, provenance=provenance,
             )  # fmt: skip
-            looked = await running.door.validate(given, COUNCIL)
+            looked = await running.door.validate(given, by)
             assert looked.status_code == 200, looked.text
             told.append(looked)
             if based_on != 3:
-                told.append(await running.door.contribute(given, COUNCIL))
+                told.append(await running.door.contribute(given, by))
+                told.append(await running.door.contribute(given, by))
+                told.append(await running.door.receipt(given["contribution_id"], by))
     held = await running.door.validate(
         contribution(
             f"{COMMANDS}add-coping-strategy.v1", mine, plan_id,
@@ -101,13 +132,15 @@ def _plain(given: Any, known: dict[str, str]) -> Any:
     return given
 
 
+@pytest.mark.parametrize("reader", READERS, ids=lambda reader: reader.kind)
 async def test_two_plans_that_differ_in_what_is_withheld_are_answered_alike(
-    plans: Running,
+    plans: Running, reader: Reader
 ) -> None:
-    left, right = [await answers(plans, secrets) for secrets in WORLDS]
+    left, right = [await answers(plans, secrets, reader) for secrets in WORLDS]
     assert len(left) == len(right)
     for one, other in zip(left, right, strict=True):
         assert one == other
+    assert any("changed_since" in str(body) for _, body in left)
     accepted = [body for _, body in left if body.get("outcome") == "accepted"]
     assert accepted
     for body in accepted:

@@ -15,6 +15,10 @@ NURSE: Final[Mapping[str, Any]] = {
     "role": "nurse",
     "organisation": {"ods": "ZZC01", "name": "Northmoor Community"},
 }
+POSTCODES: Final = ("ZZ99 3VZ", "ZZ99 4VZ")
+ADDRESS: Final = 1
+"""The number of the planted address."""
+
 KINDS: Final = ("none", "label", "other-label", "from-person", "third-party")
 
 
@@ -129,13 +133,19 @@ class PlantedPlan:
             )
         return made
 
+    @property
+    def postcode(self) -> str:
+        """Where they live, withheld with the rest of the address."""
+        return POSTCODES[self.tag != "left" and ADDRESS not in self.same]
+
     def _opened(self, history: History, contribution_id: UUID) -> RecordedEvent:
         content = {
             "name": {"first": "Edith", "family": "Marlow-Synth"},
+            "date_of_birth": "1938-03-14",
             "sex": {"text": self._plant("person", {"sex"}, "ZZG01")},
             "addresses": [
                 {"item_id": "a1", "line1": self._plant("person", {"label"}, "ZZG01"),
-                 "postcode": "ZZ99 3VZ"}
+                 "postcode": self.postcode}
             ],
             "visibility": self._visibility("label", ["addresses"], "ZZG01", "person", {"label"}),
         }  # fmt: skip
@@ -174,6 +184,14 @@ _ENTRIES: Final = [
     ("goals", "action", ["who", "when", "status"]),
     ("needs", "need", ["what"]),
     ("needs", "formulation", ["text"]),
-    ("about-me", "about-me", ["responses.how", "responses.what", "responses.why"]),
+    (
+        "about-me",
+        "about-me",
+        [
+            "responses.how_i_communicate",
+            "responses.what_is_most_important",
+            "responses.my_wellness",
+        ],
+    ),
     ("contingency-plans", "contingency-plan", ["triggers", "instructions"]),
 ]

@@ -1,9 +1,9 @@
 """Nothing that is withheld from a reader shows in any answer, and nothing follows from it."""
 
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import combinations, permutations
 from typing import Any, Final
 from uuid import UUID
 
@@ -17,19 +17,22 @@ from shared.chassis.database.database import Database
 from shared.cli.token import person, professional, related_person
 from shared.testing.stack import EVERY_SERVICE, fresh_database
 from tests.component.plan.bench import OWN, Bench, codes, fold_directly, plan_store
-from tests.component.plan.withheld.plans import Planted, PlantedPlan
+from tests.component.plan.withheld.plans import ADDRESS, POSTCODES, Planted, PlantedPlan
 from tests.component.plan.withheld.readers import let_in, proxy, related
 
 pytestmark = [pytest.mark.component, pytest.mark.asyncio(loop_scope="session")]
 
 NARROW: Final = frozenset({"goals", "stewardship"})
 JSON: Final = "application/json"
+SOUGHT: Final = {"family": "Marlow-Synth", "first": "Edith", "date_of_birth": "1938-03-14"}
 _CLOCK: Final = ("projected_at", "resolved_at", "Memento-Datetime", "at", "correlation_id")
 _OF_ONE_ANSWER: Final = frozenset(
     {"ledger-access-id", "ledger-lag", "date", "traceresponse", "x-correlation-id",
-     "correlation-id", "memento-datetime", "last-modified"}
+     "correlation-id", "memento-datetime", "last-modified", "ratelimit"}
 )  # fmt: skip
-_WITH_CLOCK: Final = ("/versions/", "versions?", "?version=", "/diff", "/history?")
+_WITH_CLOCK: Final = (
+    *("/versions/", "versions?", "?version=", "/diff", "/history?", "/contributions/"),
+)
 """Addresses whose answers say when a version could first be seen."""
 
 
@@ -75,6 +78,7 @@ class Told:
     plan_id: UUID
     versions: int
     entries: Mapping[str, list[str]]
+    contributions: Sequence[UUID]
 
 
 LABELS: Final = frozenset({"label", "other-label"})
@@ -102,8 +106,11 @@ def addresses(plan_id: UUID, versions: int) -> Iterator[str]:
         yield f"{base}/versions/{version}?include={('authorship', 'withdrawn')[version % 2]}"
     for end in ("/versions?limit=200", "/history?limit=200", "/versions?limit=3", "/findings"):
         yield base + end
-    for by in ("organisation", "month", "section", "section,month,organisation"):
-        yield f"{base}/contributions?group_by={by}"
+    yield f"{base}/emergency"
+    for number in (1, 2, 3):
+        for by in permutations(("organisation", "month", "section"), number):
+            yield f"{base}/contributions?group_by={','.join(by)}"
+    yield f"{base}/contributions?group_by=section,organisation&limit=2"
     for version in range(1, versions + 1, 7):
         yield f"{base}/findings?version={version}"
     for version in range(0, versions, 5):
@@ -138,6 +145,15 @@ async def answers(
                 assert codes([answer]) == [(403, "withheld")], (reader.name, address)
             elif "=" not in end or "limit" in end:
                 assert answer.status_code == 200, (reader.name, address, answer.text)
+    for contribution_id in plan.contributions:
+        address = f"/v1/plans/{plan.plan_id}/contributions/{contribution_id}"
+        given[f"{address} {JSON}"] = await client.get(address, headers=token)
+    for postcode in POSTCODES if reader.organisation else ():
+        sought = {**SOUGHT, "postcode": postcode}
+        answer = await client.post("/v1/people:search", json=sought, headers=token)
+        given[f"somebody in {postcode}"] = answer
+        found = [item["plan_id"] for item in answer.json()["items"]]
+        assert found in ([], [str(plan.plan_id)])
     return given
 
 
@@ -156,7 +172,7 @@ async def told(bench: Bench, planted: PlantedPlan) -> Told:
     for event in events:
         fields.setdefault(str(event.entry_id), set()).update(event.fields)
     entries = {entry_id: sorted(names) for entry_id, names in fields.items()}
-    return Told(plan_id, len(events), entries)
+    return Told(plan_id, len(events), entries, [event.contribution_id for event in events])
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -174,6 +190,10 @@ async def test_what_is_withheld_stands_in_no_answer_and_all_else_in_some(
             for one in planted.planted:
                 is_there = one.text.encode() in everything
                 assert is_there == reader.sees(one), (reader.name, one)
+            if reader.organisation is not None:
+                # A search rests on no relationship, so none of its labels opens anything there.
+                found = given[f"somebody in {planted.postcode}"].json()["items"]
+                assert bool(found) == (reader.organisation == planted.planted[ADDRESS].origin)
             if not all(map(reader.sees, planted.planted)):
                 assert b'"withheld"' in given[f"/v1/plans/{plan.plan_id} {JSON}"].content
                 await must_be_recorded(bench, given.values())
