@@ -1,18 +1,22 @@
 """Every route of every service has its rule: one that nobody has thought of fails here."""
 
+import re
 from collections.abc import Iterator
 from importlib import import_module
 from typing import Any, Final
 
 import httpx
+import orjson
 import pytest
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
+from services.plan.store.people.identifiers import Identifier
 from shared.chassis.policy.rules import RULES, Action
 from shared.chassis.section_app import create_app
 from shared.chassis.settings import Settings
 from shared.contracts import discover
+from shared.contracts.generate import CONTRACTS
 
 OPEN: Final[frozenset[Action]] = frozenset()
 """What shows nothing of anybody: health, contracts, and the files of the log."""
@@ -123,3 +127,17 @@ def test_each_rule_that_a_route_needs_is_there_and_no_route_is_made_up() -> None
     assert all(actions <= ruled for actions in RULED_BY.values())
     there = set[str]().union(*(routes_of(app) for _, app in services()))
     assert RULED_BY.keys() - there == set()
+
+
+def test_no_address_takes_what_names_a_person() -> None:
+    """Kind: an NHS number in a URL, and so in every log on the way."""
+    looked_at = 0
+    for path in sorted((CONTRACTS / "openapi").glob("*.json")):
+        for address, operations in orjson.loads(path.read_bytes())["paths"].items():
+            for operation in operations.values():
+                for given in operation.get("parameters", ()):
+                    looked_at += 1
+                    told = f"{address} {orjson.dumps(given).decode()}"
+                    assert not re.search(r"\b999[0-9]{7}\b", told), told
+                    assert given["name"] not in {*Identifier, "nhs", "name", "person"}, told
+    assert looked_at
