@@ -11,6 +11,7 @@ from shared.chassis.accesses.recording import AccessRecords
 from shared.chassis.contribute.contribute import Contributions
 from shared.chassis.contribute.media import MediaNamed, who_may_store
 from shared.chassis.contribute.rights import Rights
+from shared.chassis.contribute.showing import Showing
 from shared.chassis.contribute.validate import Validations
 from shared.chassis.database.database import Database
 from shared.chassis.http.accesses.justify import justification_routes
@@ -64,7 +65,9 @@ def create_app(section: Section, settings: Settings) -> FastAPI:
     plan_states = PlanStates(database, wait_seconds=settings.copy_wait_seconds)
     access = access_copy(database, settings)
     keeping = MediaKeeping(database, settings) if who_may_store(section) else None
-    media = MediaNamed(keeping.rows) if keeping is not None else None
+    media = None
+    if keeping is not None:
+        media = MediaNamed(keeping.rows, Showing(keeping.rows, store, access).is_shown)
     rights = Rights(section, plan_states, access, settings)
     contributions = Contributions(section, store, rights, settings, media)
     validations = Validations(section, store, rights, settings, accesses, media)

@@ -73,7 +73,7 @@ class Decisions:
         """What the command says to the entry as it stands, and then what its media say."""
         if self._media is None:
             return await self._decide(prepared, by, afresh=afresh)
-        found = await self._media.find(prepared)
+        found = await self._media.find(prepared, by.sees)
         decided = await self._decide(prepared, by, afresh=afresh)
         if decided.moved is None or not found.named:
             return decided

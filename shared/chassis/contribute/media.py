@@ -1,6 +1,6 @@
 """Stored files that a contribution names: they have to be here, and are what is said of them."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from functools import cache
 from typing import Any, Final, TypeAlias, get_args, get_type_hints
@@ -8,9 +8,19 @@ from typing import Any, Final, TypeAlias, get_args, get_type_hints
 from shared.chassis.contribute.prepare import Prepared
 from shared.chassis.media.kinds.kind import usual_name
 from shared.chassis.media.rows import MediaRows, StoredMedia
+from shared.chassis.policy.sees import Reader, Sees
 from shared.chassis.store.rows import NamedMedia
 from shared.chassis.wire.shapes import map_fields
-from shared.ledger import Command, Document, Entry, Media, Refused, Section, ServiceRole
+from shared.ledger import (
+    Command,
+    Contributor,
+    Document,
+    Entry,
+    Media,
+    Refused,
+    Section,
+    ServiceRole,
+)
 
 PASSING: Final = frozenset({"media-unknown", "media-quarantined"})
 """Refusals that rest on what has been stored by now: no receipt is kept of them."""
@@ -64,23 +74,35 @@ class Found:
 
 
 _NOTHING: Final = Found((), {})
+_NOTHING_SEEN: Final = Sees(Reader.ORGANISATION)
+
+
+Shows: TypeAlias = Callable[[StoredMedia, Contributor, Sees], Awaitable[bool]]
+"""Whether somebody is shown a file, or has stored it."""
 
 
 class MediaNamed:
     """Looks up the files that contributions name."""
 
-    def __init__(self, rows: MediaRows) -> None:
+    def __init__(self, rows: MediaRows, shows: Shows) -> None:
         self._rows = rows
+        self._shows = shows
 
-    async def find(self, prepared: Prepared) -> Found:
-        """What is here of those that this one names; nothing is asked where it names none."""
+    async def find(self, prepared: Prepared, sees: Sees | None) -> Found:
+        """What is here of those that this one names; nothing is asked where it names none.
+
+        What its contributor is not shown, and has not stored themselves, is not here for them.
+        """
         if not names_files(prepared.command):
             return _NOTHING
         named = tuple(copies_in(prepared.arguments, ()))
         sha256s = {copy.sha256 for _, copy in named if copy.sha256 is not None}
         if not sha256s:
             return _NOTHING
-        return Found(named, await self._rows.find_all(prepared.plan_id, sha256s))
+        found = await self._rows.find_all(prepared.plan_id, sha256s)
+        by, sees = prepared.contributor, sees or _NOTHING_SEEN
+        shown = {key: one for key, one in found.items() if await self._shows(one, by, sees)}
+        return Found(named, shown)
 
 
 def _refusal(path: str, copy: Copy, stored: StoredMedia | None) -> Refused | None:

@@ -1,6 +1,6 @@
 """Whether a reader is shown a file: by an entry that names it and that they may see."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import TypeGuard
 
 from shared.chassis.contribute.decisions import marks_of_entry
@@ -44,14 +44,24 @@ class Showing:
         return decision if await self.is_needed(media, decision.sees) else None
 
     async def is_shown(self, media: StoredMedia, contributor: Contributor, sees: Sees) -> bool:
-        """True where some entry that they see names it; before that, for who stored it.
+        """True where some entry that they see names it; until they name it, for who stored it.
 
         What an entry named in an earlier version counts: past plans show it.
         """
-        named_by = await self._rows.named_by(media.plan_id, media.sha256)
-        if not named_by:
-            return media.contributor == contributor.key
-        for entry_id, leaf in named_by:
+        is_theirs = await self._rows.is_held_by(media, contributor.key)
+        return is_theirs or await self.is_named(media, sees)
+
+    def to(self, sees: Sees | None) -> Callable[[StoredMedia], Awaitable[bool]]:
+        """Whether an entry shows a file to whoever sees this; to nobody where they see nothing."""
+
+        async def is_named(media: StoredMedia) -> bool:
+            return sees is not None and await self.is_named(media, sees)
+
+        return is_named
+
+    async def is_named(self, media: StoredMedia, sees: Sees) -> bool:
+        """True where some entry that they see names it, now or in an earlier version."""
+        for entry_id, leaf in await self._rows.named_by(media.plan_id, media.sha256):
             entry = await self._store.load(entry_id, afresh=True)
             if _stands(entry, media) and self._sees(sees, entry, leaf):
                 return True

@@ -79,7 +79,9 @@ def media_routes(
     ) -> Response:
         """Take a file that a contribution is going to name."""
         plan_id = id_in(request.query_params.get("plan_id"))
-        facts = Facts(settings.roles, plan_id=plan_id, who=who, section=section)
+        facts = Facts(
+            settings.roles, plan_id=plan_id, who=who, section=section, restricting=restricting
+        )
         decision = await access.decide(contributor, Action.STORE_MEDIA, facts, patience=0)
         if not decision.may_change:
             _must_be_allowed(decision)
@@ -87,9 +89,11 @@ def media_routes(
         mime, digest = _type_announced(request), _digest_announced(request)
         await _must_be_open(plan_states, plan_id)
         if decision.may_change:
-            _must_be_allowed(await access.decide(contributor, Action.STORE_MEDIA, facts))
+            decision = await access.decide(contributor, Action.STORE_MEDIA, facts)
+            _must_be_allowed(decision)
+        shown = showing.to(decision.sees)
         stored, is_new = await keeping.take(
-            Upload(plan_id, contributor.key, mime, digest, request.stream())
+            Upload(plan_id, contributor.key, mime, digest, request.stream(), shown)
         )
         counter(Count.MEDIA_STORED).add(1, {"outcome": "new" if is_new else "again"})
         _log("media.stored", stored, contributor, store.section.wire_name, repeated=not is_new)

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -39,15 +39,23 @@ class Damaged(Exception):
     """The stored bytes are gone, or are not those that were stored."""
 
 
+async def _to_nobody(_: StoredMedia) -> bool:
+    return False
+
+
 @dataclass(frozen=True)
 class Upload:
-    """Bytes on their way in, with what is said of them."""
+    """Bytes on their way in, with what is said of them.
+
+    ``is_shown`` says whether an entry shows them to whoever sends them, where they are here.
+    """
 
     plan_id: UUID
     contributor: str
     mime: str
     sha256: str
     pieces: AsyncIterator[bytes]
+    is_shown: Callable[[StoredMedia], Awaitable[bool]] = _to_nobody
 
 
 class MediaKeeping(Background):
@@ -82,9 +90,10 @@ class MediaKeeping(Background):
         return Part(answers, f"{said}scanner: {self._scanner.name}")
 
     async def take(self, upload: Upload) -> tuple[StoredMedia, bool]:
-        """The media as they are stored now, and whether they are new.
+        """The media as they are stored now, and whether they are new to whoever sends them.
 
-        Raises ``Problem``.
+        Of what others have stored, and is withheld from them, they learn nothing: it is taken in as
+        if it were not here. Raises ``Problem``.
         """
         if not self._room:
             raise Problem("overloaded", "Too many files are on their way in. Send it again later.")
@@ -120,12 +129,18 @@ class MediaKeeping(Background):
                     "What arrived has another SHA-256 than `Content-Digest` says. Send it again.",
                 )
             held = await self.rows.find_again(upload.plan_id, file.sha256)
-            if held is not None:
-                _refuse_infected(held.state)
-                if held.mime != upload.mime:
-                    raise Problem("unsupported-media-type", f"By its content this is {held.mime}.")
-                return held, False
-            return await self._store_new(upload, file)
+            if held is None:
+                stored, is_new = await self._store_new(upload, file)
+                await self.rows.hold(stored, upload.contributor)
+                return stored, is_new
+            if await upload.is_shown(held):
+                return _as_announced(held, upload), False
+            if await self.rows.is_held_by(held, upload.contributor):
+                await self.rows.hold(held, upload.contributor)
+                return _as_announced(held, upload), False
+            stored, _ = await self._store_new(upload, file)
+            await self.rows.hold(stored, upload.contributor)
+            return stored, True
 
     async def _store_new(self, upload: Upload, file: Spooled) -> tuple[StoredMedia, bool]:
         try:
@@ -253,6 +268,13 @@ class MediaKeeping(Background):
             except (*TRANSIENT, StoreAway, OSError) as error:
                 log.warning("media.keeping-failed", error=error)
             await asyncio.sleep(_LOOK_AGAIN)
+
+
+def _as_announced(held: StoredMedia, upload: Upload) -> StoredMedia:
+    _refuse_infected(held.state)
+    if held.mime != upload.mime:
+        raise Problem("unsupported-media-type", f"By its content this is {held.mime}.")
+    return held
 
 
 def _refuse_infected(state: State) -> None:

@@ -76,6 +76,26 @@ class MediaRows:
         )
         return None if row is None else StoredMedia(*row)
 
+    async def hold(self, media: StoredMedia, contributor: str) -> None:
+        """Note that they have stored it, until they name it; kept as long as what nobody names."""
+        await self._database.pool.execute(
+            "INSERT INTO media_holder (plan_id, sha256, contributor) VALUES ($1, $2, $3)"
+            " ON CONFLICT (plan_id, sha256, contributor) DO UPDATE SET kept_from = DEFAULT",
+            media.plan_id,
+            media.sha256,
+            contributor,
+        )
+
+    async def is_held_by(self, media: StoredMedia, contributor: str) -> bool:
+        """Whether they have stored it and have not named it yet."""
+        held = await self._database.pool.fetchval(
+            "SELECT true FROM media_holder WHERE plan_id = $1 AND sha256 = $2 AND contributor = $3",
+            media.plan_id,
+            media.sha256,
+            contributor,
+        )
+        return bool(held)
+
     async def note(self, blob: str) -> None:
         """Something is about to be put into the store under this name."""
         await self._database.pool.execute("INSERT INTO media_blob (name) VALUES ($1)", blob)
@@ -134,6 +154,11 @@ class MediaRows:
             "DELETE FROM media WHERE (plan_id, sha256) IN (SELECT plan_id, sha256 FROM media"
             " WHERE NOT named AND kept_from < clock_timestamp() - make_interval(secs => $1)"
             " ORDER BY kept_from LIMIT 500 FOR UPDATE SKIP LOCKED) RETURNING 1",
+            seconds,
+        )
+        await self._database.pool.execute(
+            "DELETE FROM media_holder WHERE kept_from < clock_timestamp()"
+            " - make_interval(secs => $1)",
             seconds,
         )
         return len(forgotten)

@@ -69,6 +69,17 @@ CREATE UNIQUE INDEX media_of_blob ON media (blob);
 CREATE INDEX media_unnamed ON media (kept_from) WHERE NOT named;
 CREATE INDEX media_quarantined ON media (stored_at) WHERE state = 'quarantined';
 
+-- Who has stored a file and named it in no entry yet: they know of it, whoever has stored it before.
+CREATE TABLE media_holder (
+    plan_id     uuid NOT NULL,
+    sha256      text NOT NULL,
+    contributor text NOT NULL,
+    kept_from   timestamptz NOT NULL DEFAULT clock_timestamp(),
+    PRIMARY KEY (plan_id, sha256, contributor),
+    FOREIGN KEY (plan_id, sha256) REFERENCES media ON DELETE CASCADE
+);
+CREATE INDEX media_holder_kept ON media_holder (kept_from);
+
 CREATE TABLE media_named (
     plan_id  uuid NOT NULL,
     sha256   text NOT NULL,
@@ -260,6 +271,14 @@ BEGIN
         SELECT DISTINCT n.plan_id, n.sha256, n.entry_id, n.leaf FROM unnest(names) AS n
          WHERE verdicts[n.request] = 'stored'
         ON CONFLICT DO NOTHING;
+        DELETE FROM media_holder h
+         USING unnest(names) AS n
+          JOIN unnest(receipts) WITH ORDINALITY
+               AS c(contribution_id, contributor, content_hash, body, authn, policy_version,
+                    open_plan, sub, access_plan, access_revision, inputs_sha256, request)
+               USING (request)
+         WHERE h.plan_id = n.plan_id AND h.sha256 = n.sha256 AND h.contributor = c.contributor
+           AND verdicts[n.request] = 'stored';
     END IF;
 
     -- Places for the events of what survived, in the order given, without a gap.
@@ -335,4 +354,4 @@ GRANT SELECT, INSERT ON stored_events, receipt TO ledger_writer;
 GRANT SELECT, INSERT, DELETE ON unique_key TO ledger_writer;
 GRANT SELECT, INSERT, UPDATE ON plan_state TO ledger_writer;
 GRANT SELECT, INSERT ON media_named TO ledger_writer;
-GRANT SELECT, INSERT, UPDATE, DELETE ON media, media_blob TO ledger_writer;
+GRANT SELECT, INSERT, UPDATE, DELETE ON media, media_blob, media_holder TO ledger_writer;
