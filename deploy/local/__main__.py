@@ -13,12 +13,12 @@ from typing import Final
 import asyncpg
 from aiokafka.errors import KafkaError
 
-from deploy.kafka.topics import TopicsDiffer
 from deploy.local.processes.output import Terminal
 from deploy.local.processes.problem import Problem, plainly
 from deploy.local.settings import StackSettings, stack_settings
 from deploy.local.stack import place
 from deploy.local.stack.stack import Stack
+from shared.broker.topics import TopicsDiffer
 from shared.chassis.database.migrate import MigrationChanged
 from shared.contracts.discover import TwoThings
 

@@ -17,6 +17,7 @@ from services.intake.judging import (
     judge,
     organisation_of,
 )
+from services.intake.organisations import Organisations
 from services.intake.settings import IntakeSettings
 from services.intake.signatures import Signatures
 from services.intake.store import still_kept
@@ -57,6 +58,7 @@ class Inboxes:
         self._prefix = settings.topic_prefix
         self._own = own
         self._signatures = Signatures.read(own.signatures)
+        self._organisations = Organisations(own)
         self._written = written
 
     async def __call__(self, records: Sequence[Record], transaction: Transaction) -> None:
@@ -76,11 +78,21 @@ class Inboxes:
             one: await transaction.topic_exists(self._prefix + receipts_topic(one))
             for one in topics.values()
         }
+        self._organisations.look_again()
         judged = []
         for number, record in enumerate(records):
             organisation = topics[record.topic]
             if registered[organisation]:
-                judged.append(judge(record, organisation, self._sections, self._signatures))
+                suspended = self._organisations.is_suspended(organisation)
+                judged.append(
+                    judge(
+                        record,
+                        organisation,
+                        self._sections,
+                        self._signatures,
+                        is_suspended=suspended,
+                    )
+                )
             else:
                 judged.append(Judged(record, organisation, refused=NotTaken(NOT_REGISTERED)))
             if number % _AT_A_TIME == _AT_A_TIME - 1:
@@ -99,7 +111,7 @@ class Inboxes:
         for one in judged:
             no, topic = one.refused, one.record.topic
             if no is None:
-                roles = self._own.roles.get(one.organisation, ())
+                roles = self._organisations.roles(one.organisation)
                 rows.append(answers.command(one, roles, self._prefix))
                 continue
             topic_id = transaction.topic_id(topic)

@@ -24,10 +24,15 @@ from shared.ledger import Section, id_in
 from shared.ledger.topics import INBOXES_PATTERN, inbox_topic
 
 CLAIM_DIFFERS: Final = "organisation-claim-differs"
+SUSPENDED: Final = "organisation-suspended"
 NOT_REGISTERED: Final = "The organisation of this inbox is not registered: it has no receipts."
 _ANOTHERS: Final = (
     "The organisation that it names as its source is not the one of this inbox, which alone says "
     "who contributes."
+)
+_CUT_OFF: Final = (
+    "This organisation is cut off: nothing of its inbox is taken. Whoever runs the ledger can say "
+    "why, and let it in again."
 )
 _SOURCE: Final = ("/ce_source", "/source")
 _LONGEST_ID: Final = 64
@@ -66,6 +71,8 @@ def judge(
     organisation: str,
     sections: Sequence[Section],
     signatures: Signatures | None = None,
+    *,
+    is_suspended: bool = False,
 ) -> Judged:
     """Whether it is passed on, and to whom; raises nothing, whatever somebody has sent.
 
@@ -75,7 +82,8 @@ def judge(
     try:
         message = message_in(record)
         _note(judged, message)
-        _must_be_theirs(judged, message, signatures or Signatures({}))
+        known = signatures or Signatures({})
+        _must_be_theirs(judged, message, known, is_suspended=is_suspended)
         judged.section = _section_for(judged, message, sections)
         judged.value = message.value
         judged.signature = message.signature
@@ -97,12 +105,16 @@ def _note(judged: Judged, message: Message) -> None:
     judged.claimed = organisation_in(message.headers.get("ce_source"))
 
 
-def _must_be_theirs(judged: Judged, message: Message, signatures: Signatures) -> None:
+def _must_be_theirs(
+    judged: Judged, message: Message, signatures: Signatures, *, is_suspended: bool
+) -> None:
     """By what it says, and by its signature; what the topic says has been proven already."""
     if judged.claimed is None:
         raise NotTaken(sentence_of([one for one in message.wrong if one["pointer"] in _SOURCE]))
     if judged.claimed.lower() != judged.organisation:
         raise NotTaken(_ANOTHERS, CLAIM_DIFFERS)
+    if is_suspended:
+        raise NotTaken(_CUT_OFF, SUSPENDED)
     if message.no is not None:
         raise message.no
     given = message.given if isinstance(message.given, dict) else {}

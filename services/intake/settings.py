@@ -17,6 +17,11 @@ class IntakeSettings(BaseSettings):
     signatures: str = Field(
         default="", description="a JSON file: who has to sign, and the keys of each organisation"
     )
+    organisations: str = Field(
+        default="",
+        description="a file of the organisations, with their roles and who is cut off; it is read "
+        "again when it changes, and what it says counts before `roles`",
+    )
     kept_days: int = Field(
         default=14, ge=1, le=3_650, description="what was passed on; as long as an inbox keeps it"
     )

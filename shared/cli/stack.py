@@ -5,6 +5,8 @@ from typing import Annotated, Any
 import httpx
 import typer
 
+from shared.broker.access import BrokerAccess
+from shared.broker.rights import ADMIN
 from shared.cli import running_stack, servers
 from shared.cli.output import as_json, table
 from shared.cli.readiness import every_part_ready, lag
@@ -27,7 +29,9 @@ def status(
     Passwords are not shown: they are in the stack's folder.
     """
     found = running_stack.read(stack_dir)
-    postgres, kafka = servers.asked(found["postgres"]["url"], found["kafka"]["bootstrap"])
+    postgres, kafka = servers.asked(
+        found["postgres"]["url"], BrokerAccess.of_stack(found["kafka"], ADMIN)
+    )
     shown_url = running_stack.without_password(found["postgres"]["url"])
     told = {
         **found,

@@ -25,7 +25,7 @@ OF_A_READER = {
     "intake": {
         "": {
             "app.py", "settings.py", "inboxes.py", "messages.py", "judging.py", "answers.py",
-            "store.py", "signatures.py", "README.md",
+            "store.py", "signatures.py", "organisations.py", "README.md",
         },
     },
     "plan": {

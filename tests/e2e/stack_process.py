@@ -18,6 +18,8 @@ from typing import Any
 import httpx
 
 from deploy.local.settings import StackSettings
+from shared.broker.access import BrokerAccess
+from shared.broker.rights import ADMIN
 from shared.cli.token import Signer, person, professional
 from shared.contracts import discover
 from shared.testing.contracts.holding import holding_to
@@ -117,6 +119,10 @@ class StackProcess:
         """Signs tokens as the stack's own issuer."""
         issuer = self.file["issuer"]
         return Signer(issuer["iss"], Path(issuer["private_key"]))
+
+    def broker(self, user: str = ADMIN) -> BrokerAccess:
+        """How somebody comes in at the broker; its administrator, where nobody else is named."""
+        return BrokerAccess.of_stack(self.file["kafka"], user)
 
     def database(self, service: str) -> str:
         """The address of a service's database, as the superuser."""

@@ -246,7 +246,7 @@ def evidence(stack: StackProcess) -> Evidence:
     return Evidence(
         Surroundings(
             database=stack.database,
-            kafka_servers=stack.file["kafka"]["bootstrap"],
+            broker=stack.broker(),
             plan_url=services["plan"]["url"],
             audit_url=services["audit"]["url"],
             reader=lambda _: "",

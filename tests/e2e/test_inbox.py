@@ -7,6 +7,7 @@ import re
 import sys
 from collections import defaultdict
 from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -16,6 +17,7 @@ import pytest
 import pytest_asyncio
 from aiokafka import AIOKafkaProducer
 
+from shared.broker.rights import ADMIN
 from shared.cli.token import professional
 from shared.contracts import discover
 from shared.ledger.topics import inbox_topic, receipts_topic
@@ -54,18 +56,19 @@ async def stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stack
 class Organisation:
     """One that contributes through its inbox, and reads its receipts."""
 
-    def __init__(self, producer: AIOKafkaProducer, receipts: TopicReader) -> None:
+    def __init__(self, producer: AIOKafkaProducer, receipts: TopicReader, code: str = ORG) -> None:
         self._producer = producer
         self.receipts = receipts
+        self._code = code
 
-    async def send(self, given: Iterable[dict[str, Any]]) -> None:
+    async def send(self, given: Iterable[dict[str, Any]], claims: str = "") -> None:
         """In this order."""
         sent = [
             await self._producer.send(
-                inbox_topic(ORG),
+                inbox_topic(self._code),
                 orjson.dumps(item),
                 item["plan_id"].encode(),
-                headers=headers_of(item, ORG),
+                headers=headers_of(item, claims or self._code),
             )
             for item in given
         ]
@@ -99,14 +102,33 @@ class Organisation:
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def organisation(stack: StackProcess) -> AsyncIterator[Organisation]:
-    servers = stack.file["kafka"]["bootstrap"]
+    async with connected(stack, ORG, ORG) as organisation:
+        yield organisation
+
+
+@asynccontextmanager
+async def connected(stack: StackProcess, user: str, code: str) -> AsyncIterator[Organisation]:
+    """An organisation's inbox and receipts, for a user of the broker."""
+    access = stack.broker(user)
     async with (
-        AIOKafkaProducer(
-            bootstrap_servers=servers, acks="all", enable_idempotence=True
-        ) as producer,
-        TopicReader(servers, receipts_topic(ORG)) as receipts,
+        AIOKafkaProducer(**access.options, acks="all", enable_idempotence=True) as producer,
+        TopicReader(access, receipts_topic(code)) as receipts,
     ):
-        yield Organisation(producer, receipts)
+        yield Organisation(producer, receipts, code)
+
+
+async def careplan(stack: StackProcess, *words: str) -> Any:
+    """What the command says as JSON."""
+    asked = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "shared.cli.main", *words),
+        *("--json", "--stack-dir", str(stack.folder)),
+        cwd=ROOT,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    output, error = await asyncio.wait_for(asked.communicate(), 120)
+    assert asked.returncode == 0, error.decode()
+    return json.loads(output)
 
 
 def contribution(plan_id: UUID, command: str, content: Any, **others: Any) -> dict[str, Any]:
@@ -222,12 +244,55 @@ async def test_the_records_in_the_contracts_can_be_sent_as_they_stand(
         assert (receipt["outcome"], receipt["section"]) == ("accepted", name), receipt
 
 
+async def test_a_sandbox_contributes_is_cut_off_and_goes(stack: StackProcess) -> None:
+    made = await careplan(stack, "sandbox")
+    code, plan_id = made["org"], UUID(made["plans"][0])
+    assert len(set(made["plans"])) == 3
+    shown = await stack.get("plan", f"/v1/plans/{plan_id}", made["token"])
+    assert shown.status_code == httpx.codes.OK, shown.text
+    need = contribution(plan_id, IDENTIFY, {"what": {"text": "Steps to the front door"}})
+    async with connected(stack, code, code) as own:
+        await own.until_accepted([need])
+        claimed = {**need, "contribution_id": str(uuid4())}
+        await own.send([claimed], claims=ORG)
+        (receipt,) = await own.answered(claimed)
+        assert (receipt["outcome"], receipt["code"]) == ("refused", "organisation-claim-differs")
+    listed = await careplan(stack, "org", "list")
+    assert [one["state"] for one in listed if one["code"] == code] == ["active"]
+
+    assert (await careplan(stack, "org", "revoke", code))["revoked"]
+    with pytest.raises(OSError, match=f"{code}.json"):
+        stack.broker(code).password()  # it has none any more
+    left = {**need, "contribution_id": str(uuid4())}
+    async with connected(stack, ADMIN, code) as left_in_the_inbox:
+        await left_in_the_inbox.send([left])
+        (receipt,) = await left_in_the_inbox.answered(left)
+    assert (receipt["outcome"], receipt["code"]) == ("refused", "organisation-suspended")
+
+    assert (await careplan(stack, "sandbox", "end", code))["ended"]
+    listed = await careplan(stack, "org", "list")
+    assert code not in {one["code"] for one in listed}
+    await eventually(
+        lambda: acts(stack),
+        "the audit has every act",
+        holds=lambda found: found == ["added", "cut-off", "removed"],
+    )
+
+
+async def acts(stack: StackProcess) -> list[str]:
+    """What was done to organisations, as an auditor is told."""
+    token = stack.professional("ZZG01", "auditor")
+    answer = await stack.get("audit", "/v1/audit/records?operation=admin", token)
+    types = [item["type"] for item in reversed(answer.json()["items"])]
+    return [type_.removeprefix("organisation.") for type_ in types]
+
+
 async def test_what_the_page_shows_in_python_works_as_it_stands(stack: StackProcess) -> None:
     page = (ROOT / "docs" / "inbox.md").read_text("utf-8")
     (code,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
     shown = await asyncio.create_subprocess_exec(
         *(sys.executable, "-c", code),
-        env={**os.environ, "BROKER": stack.file["kafka"]["bootstrap"]},
+        env={**os.environ, "STACK": str(stack.folder), "BROKER": stack.broker().servers},
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )

@@ -319,7 +319,7 @@ def surroundings(stack: StackProcess) -> Surroundings:
     services = stack.file["services"]
     return Surroundings(
         database=stack.database,
-        kafka_servers=stack.file["kafka"]["bootstrap"],
+        broker=stack.broker(),
         plan_url=services["plan"]["url"],
         audit_url=services["audit"]["url"],
         reader=stack.person,
@@ -414,7 +414,7 @@ def personal_words() -> set[str]:
 CODES = {org.code for org in vars(people).values() if isinstance(org, Organisation) and org.code}
 CODES |= {somebody.code for story in STORIES for somebody in story.people.values()} - {""}
 CODES |= {"ZZG01", "ZZG02", "ZZG03", "ZZG04", "ZZG05"}
-_ROOMS = ("shared/chassis", "shared/ledger", "services", "deploy/kafka")
+_ROOMS = ("shared/chassis", "shared/ledger", "services", "shared/broker")
 _PEOPLE = ("examples.py", "people.py", "example.py")
 _CODE = "\n".join(
     path.read_text().casefold()

@@ -71,7 +71,7 @@ class Bench:
         self.checker = Checker(
             Surroundings(
                 database=target.admin_url,
-                kafka_servers=target.kafka_servers,
+                broker=target.broker,
                 plan_url=target.stack.urls["plan"],
                 audit_url=target.stack.urls["audit"],
                 reader=lambda plan_id: reader.sign(person(plan_id, "Reader-Synth")),
@@ -180,7 +180,7 @@ async def bench_in(
             await prepare(guard, target.admin_url)
         issuer = target.stack.issuer
         http = HttpDoor(target.urls, issuer.signer.issuer, issuer.private_key)
-        kafka = KafkaDoor(target.kafka_servers, ORGANISATIONS)
+        kafka = KafkaDoor(target.broker, ORGANISATIONS)
         await opened.enter_async_context(http)
         await opened.enter_async_context(kafka)
         patience = _PATIENCE if guard is None else _PATIENCE_WITHOUT_GUARD

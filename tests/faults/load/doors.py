@@ -14,6 +14,7 @@ import orjson
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaError
 
+from shared.broker.access import BrokerAccess
 from shared.cli.token import Signer
 from shared.ledger.topics import inbox_topic
 from shared.testing.files import File
@@ -151,8 +152,8 @@ class HttpDoor:
 class KafkaDoor:
     """Sends contributions to the inboxes of organisations, and reads the answers as they do."""
 
-    def __init__(self, servers: str, organisations: Sequence[str]) -> None:
-        self._servers = servers
+    def __init__(self, broker: BrokerAccess, organisations: Sequence[str]) -> None:
+        self._broker = broker
         self._organisations = organisations
         self._producer: AIOKafkaProducer | None = None
         self._reading: asyncio.Task[None] | None = None
@@ -238,14 +239,14 @@ class KafkaDoor:
 
     async def _connected(self) -> AIOKafkaProducer:
         producer = AIOKafkaProducer(
-            bootstrap_servers=self._servers, acks="all", request_timeout_ms=8_000, linger_ms=0
+            **self._broker.options, acks="all", request_timeout_ms=8_000, linger_ms=0
         )
         await producer.start()
         return producer
 
     async def _read_for_ever(self) -> None:
         consumer = AIOKafkaConsumer(
-            bootstrap_servers=self._servers,
+            **self._broker.options,
             auto_offset_reset="earliest",
             enable_auto_commit=False,
             fetch_max_wait_ms=100,

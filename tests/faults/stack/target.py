@@ -18,11 +18,12 @@ from typing_extensions import override
 from deploy.local.processes.output import Terminal
 from deploy.local.processes.process import dying_with_parent
 from deploy.local.processes.supervisor import Child, Supervisor
-from deploy.local.servers.kafka import Listener
+from deploy.local.servers.kafka_settings import Listener
 from deploy.local.settings import StackSettings
 from deploy.local.stack import place
 from deploy.local.stack.services import Service, found
 from deploy.local.stack.stack import Stack
+from shared.broker.access import BrokerAccess
 from shared.cli.readiness import every_part_ready
 from shared.contracts import discover
 from shared.testing.eventually import eventually
@@ -116,9 +117,9 @@ class Target:
         return list(self.stack.urls)
 
     @property
-    def kafka_servers(self) -> str:
-        """The broker's address."""
-        return self.stack.kafka_servers
+    def broker(self) -> BrokerAccess:
+        """How the broker's administrator comes in."""
+        return self.stack.access
 
     def admin_url(self, service: str) -> str:
         """A service's database, as the superuser, past the proxy."""

@@ -17,12 +17,12 @@ ODD = odd_messages()
 del ODD["a name that is no UTF-8"]  # odd on the wire alone
 
 
-def judged(sent: Sent, organisation: str = "zzc01") -> Judged:
+def judged(sent: Sent, organisation: str = "zzc01", *, is_suspended: bool = False) -> Judged:
     members = {field.name: None for field in dataclasses.fields(ConsumerRecord)}
     record: Any = ConsumerRecord(
         **{**members, "key": sent.key, "value": sent.value, "headers": tuple(sent.headers)}
     )
-    return judge(record, organisation, SECTIONS)
+    return judge(record, organisation, SECTIONS, is_suspended=is_suspended)
 
 
 @pytest.mark.parametrize("odd", ODD.values(), ids=list(ODD))
@@ -91,3 +91,13 @@ def test_a_mistake_of_ours_is_told_of_that_message_alone(monkeypatch: pytest.Mon
     assert found.refused.code == "internal-error"
     assert found.refused.reason == "This cannot be judged (RecursionError)."
     assert found.contribution_id == given["contribution_id"]
+
+
+@pytest.mark.parametrize(
+    ("said", "code"),
+    [("zzc01", "organisation-suspended"), ("zzg01", "organisation-claim-differs")],
+)
+def test_of_one_that_is_cut_off_nothing_is_taken(said: str, code: str) -> None:
+    found = judged(binary(agree(), said), is_suspended=True)
+    assert found.refused is not None
+    assert (found.refused.code, found.value) == (code, b"")

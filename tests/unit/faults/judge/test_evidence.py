@@ -4,11 +4,12 @@ import asyncio
 
 import httpx
 
+from shared.broker.access import BrokerAccess
 from tests.faults.judge.evidence import Doors, Surroundings
 
 WHERE = Surroundings(
     database=lambda name: name,
-    kafka_servers="",
+    broker=BrokerAccess(""),
     plan_url="http://plan",
     audit_url="http://audit",
     reader=lambda _: "",

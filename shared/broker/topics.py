@@ -7,6 +7,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import TopicAlreadyExistsError, for_code
 
+from shared.broker.access import BrokerAccess
 from shared.contracts.topics import Topic
 
 _CLEANUP: Final = "cleanup.policy"
@@ -18,7 +19,7 @@ class TopicsDiffer(Exception):
 
 
 async def ensure_topics(
-    servers: str, topics: Sequence[Topic], *, replication_factor: int = 1
+    broker: BrokerAccess, topics: Sequence[Topic], *, replication_factor: int = 1
 ) -> list[str]:
     """Creates the topics that are missing and returns their names.
 
@@ -26,7 +27,7 @@ async def ensure_topics(
     is put right, and its other settings stay as they are. A topic with another number of
     partitions or another cleanup raises ``TopicsDiffer``.
     """
-    admin = AIOKafkaAdminClient(bootstrap_servers=servers)
+    admin = AIOKafkaAdminClient(**broker.options)
     await admin.start()
     try:
         found = {

@@ -1,0 +1,40 @@
+"""What intake knows of organisations: which service roles an inbox has, and who is cut off."""
+
+from pathlib import Path
+
+from services.intake.settings import IntakeSettings
+from shared.broker.registry import SUSPENDED, Registered, Registry
+from shared.chassis.telemetry import log
+
+
+class Organisations:
+    """Those of the settings, and of the file that they name; it is read again when it changes."""
+
+    def __init__(self, own: IntakeSettings) -> None:
+        self._roles = own.roles
+        self._path = Path(own.organisations) if own.organisations else None
+        self._seen: tuple[int, int] | None = None
+        self._known: dict[str, Registered] = {}
+
+    def look_again(self) -> None:
+        """Take in what was changed; a file that cannot be read changes nothing."""
+        if self._path is None:
+            return
+        try:
+            state = self._path.stat()
+            seen = (state.st_mtime_ns, state.st_ino)
+            if seen != self._seen:
+                self._known = Registry(self._path).all()
+                self._seen = seen
+        except (OSError, ValueError, TypeError, KeyError) as error:
+            log.error("organisations.not_read", error_type=type(error).__name__)
+
+    def roles(self, organisation: str) -> tuple[str, ...]:
+        """The service roles that the inbox of an organisation is granted."""
+        known = self._known.get(organisation)
+        return known.roles if known is not None else self._roles.get(organisation, ())
+
+    def is_suspended(self, organisation: str) -> bool:
+        """Whether it is cut off."""
+        known = self._known.get(organisation)
+        return known is not None and known.state == SUSPENDED

@@ -1,0 +1,71 @@
+"""The organisations of a deployment that contribute over Kafka, in a file that it keeps."""
+
+import fcntl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Final, Literal
+
+import orjson
+
+from shared.broker.private_files import write_private
+
+ACTIVE: Final = "active"
+SUSPENDED: Final = "suspended"
+USUAL_QUOTA: Final = 5 * 1024 * 1024
+"""Bytes a second, where nothing else was said: thousands of contributions."""
+
+
+@dataclass(frozen=True)
+class Registered:
+    """An organisation by ODS code, or by ``x-…`` where it has none.
+
+    ``roles`` are the service roles that its inbox is granted, ``quota`` the bytes a second that it
+    may write, and read. One that is suspended is cut off: what its inbox still holds is refused.
+    """
+
+    code: str
+    name: str
+    roles: tuple[str, ...] = ()
+    quota: int = USUAL_QUOTA
+    state: Literal["active", "suspended"] = ACTIVE
+
+
+class Registry:
+    """Reads the file, and changes it for one process at a time."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def all(self) -> dict[str, Registered]:
+        """Every organisation, by its code in lower case; none where there is no file yet."""
+        try:
+            listed = orjson.loads(self._path.read_bytes())["organisations"]
+        except FileNotFoundError:
+            return {}
+        made = (Registered(**{**one, "roles": tuple(one["roles"])}) for one in listed)
+        return {one.code.lower(): one for one in made}
+
+    def put(self, *changed: Registered) -> None:
+        """Adds organisations, or puts what is told now in the place of what was."""
+        with self._alone():
+            self._write({**self.all(), **{one.code.lower(): one for one in changed}})
+
+    def remove(self, code: str) -> None:
+        """Removes an organisation."""
+        with self._alone():
+            left = self.all()
+            left.pop(code.lower(), None)
+            self._write(left)
+
+    def _write(self, all_of_them: dict[str, Registered]) -> None:
+        listed = [asdict(one) for _, one in sorted(all_of_them.items())]
+        told = orjson.dumps({"organisations": listed}, option=orjson.OPT_INDENT_2)
+        write_private(self._path, told.decode())
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        with self._path.with_suffix(".lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
