@@ -11,6 +11,7 @@ from typer.core import TyperGroup
 
 from shared.cli import policy, stack, standard, verify
 from shared.cli.contracts import commands as contract
+from shared.cli.organisations import org
 from shared.cli.plans import plan
 from shared.cli.plans.conformance import conformance
 from shared.cli.plans.contribute import contribute
@@ -79,6 +80,7 @@ app.add_typer(contract.app, name="contract")
 app.add_typer(contribution.app, name="contribution")
 app.add_typer(dead_letters.app, name="dead-letters")
 app.add_typer(plan.app, name="plan")
+app.add_typer(org.app, name="org")
 app.add_typer(policy.app, name="policy")
 app.add_typer(projection.app, name="projection")
 app.add_typer(stack.app, name="stack")

@@ -1,0 +1,163 @@
+"""Lets organisations in at the broker, and cuts them off; each act is told to the audit first."""
+
+import asyncio
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
+from typing import Any, Final
+
+from shared.broker.access import BrokerAccess
+from shared.broker.administration import BrokerAdministration
+from shared.broker.credentials import Credentials
+from shared.broker.declared import rights_of_organisation, rights_of_services
+from shared.broker.refused import UnknownOrganisation
+from shared.broker.registry import ACTIVE, SUSPENDED, Registered, Registry
+from shared.broker.rights import READ, Right, user_of_organisation
+from shared.broker.topics import ensure_topics
+from shared.contracts.topics import declared_topics
+from shared.ledger.topics import PLAN_CHANGES, events_topic, inbox_topic, receipts_topic
+
+Tell = Callable[[str, Mapping[str, Any]], None]
+"""Tells the audit what is about to be done, and to whom; raises where it is not told."""
+
+_ADDED: Final = "organisation.added"
+_CUT_OFF: Final = "organisation.cut-off"
+_REMOVED: Final = "organisation.removed"
+_GRANTED: Final = "organisation.granted"
+_REVOKED: Final = "organisation.revoked"
+_ROTATED: Final = "organisation.rotated"
+
+
+class Registrar:
+    """Acts on the organisations of a deployment: at the broker, and in their file.
+
+    Whatever is done already is left as it is, so an act that was interrupted is finished by doing
+    it again. Raises ``BrokerRefused``, and ``UnknownOrganisation``.
+    """
+
+    def __init__(
+        self,
+        access: BrokerAccess,
+        registry: Registry,
+        credentials: Credentials,
+        sections: Collection[str],
+        tell: Tell,
+    ) -> None:
+        self._access = access
+        self._registry = registry
+        self._credentials = credentials
+        self._sections = sections
+        self._tell = tell
+
+    def add(self, one: Registered) -> str | None:
+        """Let an organisation in: its password, or ``None`` where it was in already.
+
+        One that was cut off comes in again, with another password.
+        """
+        user = user_of_organisation(one.code)
+        with BrokerAdministration(self._access) as broker:
+            known = self._registry.all().get(user)
+            if known is not None and known.state == ACTIVE and user in broker.users():
+                return None
+            self._tell(_ADDED, {"of": one.code, "roles": [*one.roles], "quota": one.quota})
+            # Rights first: intake and sections look for topics that they may see.
+            broker.grant(self._rights_of_services(one.code) | rights_of_organisation(one.code))
+            own = [topic for topic in declared_topics((), [one.code]) if topic.owner == user]
+            asyncio.run(ensure_topics(self._access, own))
+            broker.set_quotas({user: one.quota})
+            self._registry.put(replace(one, state=ACTIVE))
+            password = self._credentials.renew(user)
+            broker.set_passwords({user: password})
+        return password
+
+    def granted(self, code: str) -> list[str]:
+        """The topics that an organisation may read beside its own."""
+        self.known(code)
+        user = user_of_organisation(code)
+        with BrokerAdministration(self._access) as broker:
+            beside = broker.rights(user) - rights_of_organisation(code)
+        return sorted(right.name for right in beside if right.kind == "topic")
+
+    def may_be_granted(self) -> list[str]:
+        """The topics that a subscriber may be granted; each is seen whole."""
+        return sorted([*map(events_topic, self._sections), PLAN_CHANGES])
+
+    def grant(self, code: str, topic: str) -> bool:
+        """Let an organisation read one of these; false where it may already."""
+        self.known(code)
+        right = self._reading(code, topic)
+        with BrokerAdministration(self._access) as broker:
+            if right in broker.rights(right.user):
+                return False
+            self._tell(_GRANTED, {"of": code, "topic": topic})
+            broker.grant([right])
+        return True
+
+    def revoke(self, code: str, topic: str) -> bool:
+        """Let it read that no more; false where it may not now."""
+        self.known(code)
+        right = self._reading(code, topic)
+        with BrokerAdministration(self._access) as broker:
+            if right not in broker.rights(right.user):
+                return False
+            self._tell(_REVOKED, {"of": code, "topic": topic})
+            broker.withdraw([right])
+        return True
+
+    def cut_off(self, code: str) -> bool:
+        """Take every right and the password; false where it was cut off before.
+
+        Its topics stay, and what its inbox still holds is refused.
+        """
+        known = self.known(code)
+        user = user_of_organisation(code)
+        with BrokerAdministration(self._access) as broker:
+            rights = broker.rights(user)
+            if known.state == SUSPENDED and not rights and user not in broker.users():
+                return False
+            self._tell(_CUT_OFF, {"of": known.code})
+            self._registry.put(replace(known, state=SUSPENDED))
+            broker.withdraw(rights)
+            broker.remove_users([user])
+            self._credentials.forget(user)
+        return True
+
+    def rotate(self, code: str) -> str:
+        """Another password: no connection is made with the old one any more."""
+        known = self.known(code)
+        if known.state == SUSPENDED:
+            raise UnknownOrganisation(f"{known.code} is cut off: it has no password to renew.")
+        user = user_of_organisation(code)
+        with BrokerAdministration(self._access) as broker:
+            self._tell(_ROTATED, {"of": known.code})
+            password = self._credentials.renew(user)
+            broker.set_passwords({user: password})
+        return password
+
+    def remove(self, code: str) -> None:
+        """Take away all there is of an organisation, its topics and what they hold too."""
+        known = self.known(code)
+        self.cut_off(code)
+        user = user_of_organisation(code)
+        with BrokerAdministration(self._access) as broker:
+            self._tell(_REMOVED, {"of": known.code})
+            broker.delete_topics([inbox_topic(code), receipts_topic(code)])
+            broker.withdraw(self._rights_of_services(code))
+            broker.set_quotas({user: None})
+            self._registry.remove(code)
+
+    def known(self, code: str) -> Registered:
+        """What is written down of an organisation."""
+        found = self._registry.all().get(code.lower())
+        if found is None:
+            raise UnknownOrganisation(
+                f"No organisation {code} is registered here. `careplan org list` shows all."
+            )
+        return found
+
+    def _rights_of_services(self, code: str) -> set[Right]:
+        everything = rights_of_services(self._sections, [code])
+        own = (inbox_topic(code), receipts_topic(code))
+        return {right for right in everything if right.name in own}
+
+    def _reading(self, code: str, topic: str) -> Right:
+        return Right(user_of_organisation(code), "topic", topic, READ)

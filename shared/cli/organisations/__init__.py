@@ -1,0 +1,1 @@
+"""`careplan org` and `careplan sandbox`: organisations at the broker of a running stack."""
