@@ -11,7 +11,7 @@ from typer.core import TyperGroup
 
 from shared.cli import policy, stack, standard, verify
 from shared.cli.contracts import commands as contract
-from shared.cli.organisations import org
+from shared.cli.organisations import org, sandbox
 from shared.cli.plans import plan
 from shared.cli.plans.conformance import conformance
 from shared.cli.plans.contribute import contribute
@@ -83,6 +83,7 @@ app.add_typer(plan.app, name="plan")
 app.add_typer(org.app, name="org")
 app.add_typer(policy.app, name="policy")
 app.add_typer(projection.app, name="projection")
+app.add_typer(sandbox.app, name="sandbox")
 app.add_typer(stack.app, name="stack")
 app.add_typer(standard.app, name="standard")
 
