@@ -32,7 +32,7 @@ _WITNESS: Final = 8140
 _FIRST_OTHER: Final = 8150
 _POSTGRES: Final = 15432
 _KAFKA: Final = 19092
-_LARGEST_OFFSET: Final = 65_535 - _KAFKA - 1
+_LARGEST_OFFSET: Final = 65_535 - _KAFKA - 2
 
 
 def _a_folder(path: Path) -> Path:
@@ -84,6 +84,11 @@ class StackSettings(BaseSettings):
     def kafka_port(self) -> int:
         """Where the stack's own broker listens; its controller has the next one."""
         return _KAFKA + self.port_offset
+
+    @property
+    def mutual_tls_port(self) -> int:
+        """Where it listens for those who come in by a certificate."""
+        return self.kafka_port + 2
 
     @property
     def witness_port(self) -> int:

@@ -19,7 +19,6 @@ from services.intake.judging import (
 )
 from services.intake.organisations import Organisations
 from services.intake.settings import IntakeSettings
-from services.intake.signatures import Signatures
 from services.intake.store import still_kept
 from shared.chassis.database.database import Connection
 from shared.chassis.database.outgoing import Outgoing, append_outgoing
@@ -57,7 +56,6 @@ class Inboxes:
         self._sections = sections
         self._prefix = settings.topic_prefix
         self._own = own
-        self._signatures = Signatures.read(own.signatures)
         self._organisations = Organisations(own)
         self._written = written
 
@@ -89,7 +87,7 @@ class Inboxes:
                         record,
                         organisation,
                         self._sections,
-                        self._signatures,
+                        self._organisations.signatures,
                         is_suspended=suspended,
                     )
                 )

@@ -1,16 +1,24 @@
-"""What intake knows of organisations: which service roles an inbox has, and who is cut off."""
+"""What intake knows of organisations: the roles of an inbox, who is cut off, and who signs how."""
 
 from pathlib import Path
 
+from joserfc.errors import JoseError
+
 from services.intake.settings import IntakeSettings
+from services.intake.signatures import Signatures
 from shared.broker.registry import SUSPENDED, Registered, Registry
 from shared.chassis.telemetry import log
 
 
 class Organisations:
-    """Those of the settings, and of the file that they name; it is read again when it changes."""
+    """Those of the settings, and of the file that they name; it is read again when it changes.
+
+    ``signatures`` are held against the keys of both. Raises ``SettingUnusable``.
+    """
 
     def __init__(self, own: IntakeSettings) -> None:
+        self._of_settings = Signatures.read(own.signatures)
+        self.signatures = self._of_settings
         self._roles = own.roles
         self._path = Path(own.organisations) if own.organisations else None
         self._seen: tuple[int, int] | None = None
@@ -24,9 +32,10 @@ class Organisations:
             state = self._path.stat()
             seen = (state.st_mtime_ns, state.st_ino)
             if seen != self._seen:
-                self._known = Registry(self._path).all()
-                self._seen = seen
-        except (OSError, ValueError, TypeError, KeyError) as error:
+                known = Registry(self._path).all()
+                self.signatures = self._of_settings.with_those_of(known.values())
+                self._known, self._seen = known, seen
+        except (OSError, ValueError, TypeError, KeyError, JoseError) as error:
             log.error("organisations.not_read", error_type=type(error).__name__)
 
     def roles(self, organisation: str) -> tuple[str, ...]:

@@ -19,8 +19,8 @@ class IntakeSettings(BaseSettings):
     )
     organisations: str = Field(
         default="",
-        description="a file of the organisations, with their roles and who is cut off; it is read "
-        "again when it changes, and what it says counts before `roles`",
+        description="a file of the organisations, with their roles, the keys they sign with, and "
+        "who is cut off; it is read again when it changes, and its roles count before `roles`",
     )
     kept_days: int = Field(
         default=14, ge=1, le=3_650, description="what was passed on; as long as an inbox keeps it"

@@ -6,15 +6,17 @@ Its payload is the contribution, byte by byte as it came: nobody has to write it
 import re
 import time
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Final, Self
 
 from joserfc.errors import JoseError
-from joserfc.jwk import Key, import_key
+from joserfc.jwk import Key
 from joserfc.jws import JWSRegistry
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
+from shared.broker.keys.signing import SigningKey
+from shared.broker.registry import Registered
 from shared.chassis.kafka.commands import NotTaken
 from shared.chassis.settings import SettingUnusable
 from shared.chassis.wire.problem import Problem
@@ -29,7 +31,6 @@ MISSING: Final = "signature-missing"
 INVALID: Final = "signature-invalid"
 
 _ALGORITHMS: Final[Mapping[str, str]] = {"Ed25519": "Ed25519", "ES256": "P-256"}
-_CURVES: Final = frozenset({("OKP", "Ed25519"), ("EC", "P-256")})
 _CRITICAL: Final = frozenset({"org", "top", "eid", "iat"})
 _MAY_BE: Final = frozenset({"alg", "kid", "typ", "crit", *_CRITICAL, "seq"})
 _DETACHED: Final = re.compile(r"([A-Za-z0-9_-]+)\.\.([A-Za-z0-9_-]+)")
@@ -38,25 +39,13 @@ _REGISTRY: Final = JWSRegistry(algorithms=[*_ALGORITHMS])
 _UNUSABLE: Final = "CAREPLAN_INTAKE_SIGNATURES names a file that cannot be used"
 
 
-class _Key(BaseModel):
-    """A public JWK, and from when until when it signs, in seconds since 1970."""
-
-    model_config = ConfigDict(extra="allow", frozen=True)
-
-    kty: str
-    crv: str
-    kid: str = Field(min_length=1, max_length=256)
-    nbf: int = 0
-    exp: int = 2**53
-
-
 class _Organisation(BaseModel):
     """The keys of an organisation, and whether it has to sign all that it sends."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     required: bool = False
-    keys: tuple[_Key, ...] = ()
+    keys: tuple[SigningKey, ...] = ()
 
 
 # In the lower case of topics: one in another case would name nobody, and nobody would have to sign.
@@ -71,13 +60,14 @@ class Signatures:
         self, organisations: Mapping[str, _Organisation], clock: Callable[[], float] = time.time
     ) -> None:
         self._clock = clock
+        self._organisations = dict(organisations)
         self._required = {name for name, one in organisations.items() if one.required}
-        self._keys: dict[tuple[str, str], tuple[_Key, Key]] = {}
+        self._keys: dict[tuple[str, str], tuple[SigningKey, Key]] = {}
         for name, one in organisations.items():
             for key in one.keys:
                 if (name, key.kid) in self._keys:
                     raise ValueError("two keys of an organisation have the same kid")
-                self._keys[name, key.kid] = key, _public(key)
+                self._keys[name, key.kid] = key, key.imported()
 
     @classmethod
     def read(cls, path: str, clock: Callable[[], float] = time.time) -> Self:
@@ -98,6 +88,23 @@ class Signatures:
             raise SettingUnusable(f"{_UNUSABLE}: {where}: {first['msg']}.") from None
         except (JoseError, ValueError) as error:
             raise SettingUnusable(f"{_UNUSABLE}: {error}") from None
+
+    def with_those_of(self, registered: Iterable[Registered]) -> Self:
+        """These, and beside them what is written down of organisations.
+
+        A key of theirs takes the place of one with its ``kid``, and whoever has to sign by either
+        has to. Raises ``ValueError`` or ``JoseError`` for a key that cannot be used.
+        """
+        told = dict(self._organisations)
+        for one in registered:
+            known = told.get(one.code.lower(), _Organisation())
+            keys = {
+                key.kid: key for key in (*known.keys, *map(SigningKey.model_validate, one.keys))
+            }
+            told[one.code.lower()] = _Organisation(
+                required=known.required or one.signed, keys=tuple(keys.values())
+            )
+        return type(self)(told, self._clock)
 
     def judge(
         self,
@@ -181,14 +188,6 @@ def _bytes_of(part: str) -> bytes:
     if urlsafe_b64encode(given).rstrip(b"=").decode() != part:
         raise ValueError("not base64url in its only form")
     return given
-
-
-def _public(key: _Key) -> Key:
-    """The key for the library; raises ``ValueError`` for one that is secret, or of another kind."""
-    told = key.model_dump(exclude={"nbf", "exp"})
-    if (key.kty, key.crv) not in _CURVES or "d" in told:
-        raise ValueError("a public key of Ed25519 or P-256 is needed")
-    return import_key(told)
 
 
 def _no(why: str) -> NotTaken:

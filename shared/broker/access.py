@@ -8,6 +8,8 @@ from typing import Any, Final, Self
 
 import orjson
 
+from shared.broker.keys.credentials import Credentials
+
 PLAINTEXT: Final = "PLAINTEXT"
 SASL_SSL: Final = "SASL_SSL"
 SSL: Final = "SSL"
@@ -21,7 +23,7 @@ class BrokerAccess:
     ``PLAINTEXT`` is for a broker of tests, on loopback. With ``SASL_SSL`` a client proves that it
     knows its user's password (SCRAM, RFC 5802), with ``SSL`` that it has the key of a certificate.
     ``ca`` is the file of the authorities that vouch for the broker; without it those of the system
-    do.
+    do. ``key`` may be missing where it stands in the file of the certificate.
     """
 
     servers: str
@@ -34,18 +36,36 @@ class BrokerAccess:
     key: Path | None = None
 
     @classmethod
-    def of_stack(cls, told: Mapping[str, Any], user: str) -> Self:
+    def of_stack(cls, told: Mapping[str, Any], user: str, *, by_certificate: bool = False) -> Self:
         """The access of a user of a running stack, by what its ``stack.json`` says of Kafka."""
         if told.get("protocol", PLAINTEXT) == PLAINTEXT:
             return cls(told["bootstrap"])
+        ca, credentials = Path(told["ca"]), Credentials(Path(told["credentials"]))
+        if by_certificate:
+            certificate = credentials.certificate(user)
+            return cls(told["mutual_tls"], SSL, ca=ca, certificate=certificate)
         return cls(
             told["bootstrap"],
             told["protocol"],
             told["mechanism"],
             user,
-            Path(told["credentials"]) / f"{user}.json",
-            Path(told["ca"]),
+            credentials.path(user),
+            ca,
         )
+
+    def told(self) -> dict[str, str]:
+        """What any client is told, by the names that the clients of the contracts read.
+
+        Raises ``OSError`` or ``ValueError`` where there is no such password or certificate.
+        """
+        told = {"bootstrap": self.servers}
+        if not self.is_open and self.ca is not None:
+            told["ca"] = str(self.ca)
+        if self.protocol == SASL_SSL:
+            told |= {"username": self.user, "password": self.password()}
+        elif self.certificate is not None:
+            told["certificate"] = str(self.certificate.resolve(strict=True))
+        return told
 
     @property
     def is_open(self) -> bool:

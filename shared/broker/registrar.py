@@ -7,11 +7,13 @@ from typing import Any, Final
 
 from shared.broker.access import BrokerAccess
 from shared.broker.administration import BrokerAdministration
-from shared.broker.credentials import Credentials
 from shared.broker.declared import rights_of_organisation, rights_of_services
+from shared.broker.keys.certificates import Certificates
+from shared.broker.keys.credentials import Credentials
+from shared.broker.keys.signing import SigningKey
 from shared.broker.refused import UnknownOrganisation
 from shared.broker.registry import ACTIVE, SUSPENDED, Registered, Registry
-from shared.broker.rights import READ, Right, user_of_organisation
+from shared.broker.rights import READ, Right, user_of_certificate, user_of_organisation
 from shared.broker.topics import ensure_topics
 from shared.contracts.topics import declared_topics
 from shared.ledger.topics import PLAN_CHANGES, events_topic, inbox_topic, receipts_topic
@@ -25,6 +27,9 @@ _REMOVED: Final = "organisation.removed"
 _GRANTED: Final = "organisation.granted"
 _REVOKED: Final = "organisation.revoked"
 _ROTATED: Final = "organisation.rotated"
+_CERTIFIED: Final = "organisation.certified"
+_KEY: Final = "organisation.key"
+_MOST_KEYS: Final = 20
 
 
 class Registrar:
@@ -41,12 +46,14 @@ class Registrar:
         credentials: Credentials,
         sections: Collection[str],
         tell: Tell,
+        certificates: Certificates | None = None,
     ) -> None:
         self._access = access
         self._registry = registry
         self._credentials = credentials
         self._sections = sections
         self._tell = tell
+        self._certificates = certificates
 
     def add(self, one: Registered) -> str | None:
         """Let an organisation in: its password, or ``None`` where it was in already.
@@ -64,7 +71,7 @@ class Registrar:
             own = [topic for topic in declared_topics((), [one.code]) if topic.owner == user]
             asyncio.run(ensure_topics(self._access, own))
             broker.set_quotas({user: one.quota})
-            self._registry.put(replace(one, state=ACTIVE))
+            self._registry.put(_in_again(one, known))
             password = self._credentials.renew(user)
             broker.set_passwords({user: password})
         return password
@@ -83,39 +90,38 @@ class Registrar:
 
     def grant(self, code: str, topic: str) -> bool:
         """Let an organisation read one of these; false where it may already."""
-        self.known(code)
-        right = self._reading(code, topic)
         with BrokerAdministration(self._access) as broker:
-            if right in broker.rights(right.user):
+            wanted = self._reading(broker, code, topic)
+            if wanted <= broker.rights():
                 return False
             self._tell(_GRANTED, {"of": code, "topic": topic})
-            broker.grant([right])
+            broker.grant(wanted)
         return True
 
     def revoke(self, code: str, topic: str) -> bool:
         """Let it read that no more; false where it may not now."""
-        self.known(code)
-        right = self._reading(code, topic)
         with BrokerAdministration(self._access) as broker:
-            if right not in broker.rights(right.user):
+            there = self._reading(broker, code, topic) & broker.rights()
+            if not there:
                 return False
             self._tell(_REVOKED, {"of": code, "topic": topic})
-            broker.withdraw([right])
+            broker.withdraw(there)
         return True
 
     def cut_off(self, code: str) -> bool:
-        """Take every right and the password; false where it was cut off before.
+        """Take every right, the password and the certificate; false where it was cut off before.
 
         Its topics stay, and what its inbox still holds is refused.
         """
         known = self.known(code)
         user = user_of_organisation(code)
         with BrokerAdministration(self._access) as broker:
-            rights = broker.rights(user)
+            by_certificate = user_of_certificate(code, known.certificates)
+            rights = broker.rights(user) | broker.rights(by_certificate)
             if known.state == SUSPENDED and not rights and user not in broker.users():
                 return False
             self._tell(_CUT_OFF, {"of": known.code})
-            self._registry.put(replace(known, state=SUSPENDED))
+            self._registry.change(code, lambda one: replace(one, state=SUSPENDED))
             broker.withdraw(rights)
             broker.remove_users([user])
             self._credentials.forget(user)
@@ -123,15 +129,49 @@ class Registrar:
 
     def rotate(self, code: str) -> str:
         """Another password: no connection is made with the old one any more."""
-        known = self.known(code)
-        if known.state == SUSPENDED:
-            raise UnknownOrganisation(f"{known.code} is cut off: it has no password to renew.")
+        known = self._active(code)
         user = user_of_organisation(code)
         with BrokerAdministration(self._access) as broker:
             self._tell(_ROTATED, {"of": known.code})
             password = self._credentials.renew(user)
             broker.set_passwords({user: password})
         return password
+
+    def certify(self, code: str) -> None:
+        """A certificate with its key, beside the password; the one before opens nothing any more.
+
+        Raises ``ValueError`` where there is no authority here that could sign it.
+        """
+        known = self._active(code)
+        if self._certificates is None:
+            raise ValueError("Certificates are signed elsewhere.")
+        old, number = user_of_certificate(code, known.certificates), known.certificates + 1
+        user, new = user_of_organisation(code), user_of_certificate(code, number)
+        with BrokerAdministration(self._access) as broker:
+            self._tell(_CERTIFIED, {"of": known.code, "number": number})
+            broker.grant(right._replace(user=new) for right in broker.rights(user))
+            broker.set_quotas({new: known.quota})
+            self._registry.change(code, lambda one: replace(one, certificates=number))
+            self._credentials.keep_certificate(user, self._certificates.of_a_user(new))
+            broker.withdraw(broker.rights(old))
+            broker.set_quotas({old: None})
+
+    def add_key(self, code: str, key: SigningKey, *, signed: bool = False) -> None:
+        """Let an organisation sign by this key, in place of one with the same ``kid``.
+
+        With ``signed`` it has to sign all that it sends. Raises ``ValueError`` for one too many.
+        """
+        known = self.known(code)
+        if len({key.kid, *(one["kid"] for one in known.keys)}) > _MOST_KEYS:
+            raise ValueError(f"An organisation has at most {_MOST_KEYS} keys.")
+        self._tell(_KEY, {"of": known.code, "kid": key.kid, "signed": signed or known.signed})
+        told = key.model_dump(exclude_unset=True)
+
+        def with_it(one: Registered) -> Registered:
+            others = (other for other in one.keys if other["kid"] != key.kid)
+            return replace(one, keys=(*others, told), signed=signed or one.signed)
+
+        self._registry.change(code, with_it)
 
     def remove(self, code: str) -> None:
         """Take away all there is of an organisation, its topics and what they hold too."""
@@ -142,7 +182,8 @@ class Registrar:
             self._tell(_REMOVED, {"of": known.code})
             broker.delete_topics([inbox_topic(code), receipts_topic(code)])
             broker.withdraw(self._rights_of_services(code))
-            broker.set_quotas({user: None})
+            by_certificate = user_of_certificate(code, known.certificates)
+            broker.set_quotas({user: None, by_certificate: None})
             self._registry.remove(code)
 
     def known(self, code: str) -> Registered:
@@ -154,10 +195,33 @@ class Registrar:
             )
         return found
 
+    def _active(self, code: str) -> Registered:
+        known = self.known(code)
+        if known.state == SUSPENDED:
+            raise UnknownOrganisation(f"{known.code} is cut off: `careplan org add` lets it in.")
+        return known
+
     def _rights_of_services(self, code: str) -> set[Right]:
         everything = rights_of_services(self._sections, [code])
         own = (inbox_topic(code), receipts_topic(code))
         return {right for right in everything if right.name in own}
 
-    def _reading(self, code: str, topic: str) -> Right:
-        return Right(user_of_organisation(code), "topic", topic, READ)
+    def _reading(self, broker: BrokerAdministration, code: str, topic: str) -> set[Right]:
+        """To read this, for its user and for that of its certificate, where that comes in."""
+        by_certificate = user_of_certificate(code, self.known(code).certificates)
+        users = [user_of_organisation(code)]
+        users += [by_certificate] if broker.rights(by_certificate) else []
+        return {Right(user, "topic", topic, READ) for user in users}
+
+
+def _in_again(one: Registered, known: Registered | None) -> Registered:
+    """As it is added now, with the keys it had; no certificate is given out a second time."""
+    if known is None:
+        return replace(one, state=ACTIVE)
+    return replace(
+        one,
+        state=ACTIVE,
+        keys=known.keys,
+        signed=one.signed or known.signed,
+        certificates=known.certificates,
+    )

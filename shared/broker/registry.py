@@ -1,15 +1,15 @@
 """The organisations of a deployment that contribute over Kafka, in a file that it keeps."""
 
 import fcntl
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 import orjson
 
-from shared.broker.private_files import write_private
+from shared.broker.keys.private_files import write_private
 
 ACTIVE: Final = "active"
 SUSPENDED: Final = "suspended"
@@ -23,6 +23,8 @@ class Registered:
 
     ``roles`` are the service roles that its inbox is granted, ``quota`` the bytes a second that it
     may write, and read. One that is suspended is cut off: what its inbox still holds is refused.
+    ``keys`` are the public JWKs by which it signs, and with ``signed`` it has to. ``certificates``
+    is how many it was given: the last alone opens the broker.
     """
 
     code: str
@@ -30,6 +32,9 @@ class Registered:
     roles: tuple[str, ...] = ()
     quota: int = USUAL_QUOTA
     state: Literal["active", "suspended"] = ACTIVE
+    signed: bool = False
+    keys: tuple[Mapping[str, Any], ...] = ()
+    certificates: int = 0
 
 
 class Registry:
@@ -44,13 +49,26 @@ class Registry:
             listed = orjson.loads(self._path.read_bytes())["organisations"]
         except FileNotFoundError:
             return {}
-        made = (Registered(**{**one, "roles": tuple(one["roles"])}) for one in listed)
+        made = (
+            Registered(**{**one, "roles": tuple(one["roles"]), "keys": tuple(one["keys"])})
+            for one in listed
+        )
         return {one.code.lower(): one for one in made}
 
     def put(self, *changed: Registered) -> None:
         """Adds organisations, or puts what is told now in the place of what was."""
         with self._alone():
             self._write({**self.all(), **{one.code.lower(): one for one in changed}})
+
+    def change(self, code: str, changed: Callable[[Registered], Registered]) -> None:
+        """Puts what is made of an organisation in its place; ``KeyError`` where it is not there.
+
+        Nobody else changes anything in between.
+        """
+        with self._alone():
+            all_of_them = self.all()
+            all_of_them[code.lower()] = changed(all_of_them[code.lower()])
+            self._write(all_of_them)
 
     def remove(self, code: str) -> None:
         """Removes an organisation."""

@@ -48,3 +48,15 @@ def user_of_organisation(code: str) -> str:
     if user in SUPER_USERS:
         raise ValueError(f"no organisation can have the code {user}")
     return user
+
+
+def user_of_certificate(code: str, number: int) -> str:
+    """The user that an organisation is by its certificate of this number, which names it.
+
+    Each certificate has a user of its own: the rights of one can be taken, and no other loses any.
+    """
+    return f"{user_of_organisation(code)}.{number}"
+
+
+CERTIFICATE_NAMES: Final = r"RULE:^CN=([a-z0-9-]+\.[0-9]+)$/$1/"
+"""Which names in certificates are users, as Kafka is told; the broker's own is none."""

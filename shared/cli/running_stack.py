@@ -1,6 +1,5 @@
 """What `make run` says of itself in `stack.json`, for commands that talk to it."""
 
-import ssl
 from pathlib import Path
 from typing import Annotated, Any, Final
 from urllib.parse import urlsplit, urlunsplit
@@ -8,6 +7,7 @@ from urllib.parse import urlsplit, urlunsplit
 import orjson
 import typer
 
+from shared.broker.access import BrokerAccess
 from shared.cli.output import fail
 from shared.ledger.topics import inbox_topic, receipts_topic
 
@@ -44,45 +44,19 @@ def read(folder: Path) -> dict[str, Any]:
     return found
 
 
-def connection(stack: dict[str, Any], org: str, *, user: str = "") -> dict[str, str]:
-    """What a client needs to reach the inbox and the receipts of an organisation.
+def connection(stack: dict[str, Any], org: str, *, by_certificate: bool = False) -> dict[str, str]:
+    """What a client of an organisation needs to reach its inbox and its receipts.
 
-    ``user`` is who asks the broker; left out, the organisation itself.
+    Ends the command with one line where it has no password, or no certificate, here.
     """
-    code, kafka = org.lower(), stack["kafka"]
-    told = {
-        "org": code,
-        "bootstrap": str(kafka["bootstrap"]),
-        "inbox": inbox_topic(code),
-        "receipts": receipts_topic(code),
-    }
-    if not kafka.get("credentials"):
-        return told
-    path = Path(kafka["credentials"]) / f"{user or code}.json"
+    code = org.lower()
+    access = BrokerAccess.of_stack(stack["kafka"], code, by_certificate=by_certificate)
     try:
-        known = orjson.loads(path.read_bytes())
-    except (OSError, orjson.JSONDecodeError):
-        fail(f"{path} cannot be read: the stack has no user {user or code}.")
-    return {
-        **told,
-        "username": str(known["username"]),
-        "password": str(known["password"]),
-        "ca": str(kafka["ca"]),
-    }
-
-
-def broker_options(connection: dict[str, str]) -> dict[str, Any]:
-    """The same for a client of aiokafka."""
-    told: dict[str, Any] = {"bootstrap_servers": connection["bootstrap"]}
-    if "username" in connection:
-        told |= {
-            "security_protocol": "SASL_SSL",
-            "sasl_mechanism": "SCRAM-SHA-512",
-            "sasl_plain_username": connection["username"],
-            "sasl_plain_password": connection["password"],
-            "ssl_context": ssl.create_default_context(cafile=connection["ca"]),
-        }
-    return told
+        told = access.told()
+    except (OSError, ValueError):
+        what = "certificate" if by_certificate else "user"
+        fail(f"The stack has no {what} for {org}.")
+    return {"org": code, "inbox": inbox_topic(code), "receipts": receipts_topic(code), **told}
 
 
 def without_password(url: str) -> str:

@@ -51,6 +51,9 @@ def status(
 @app.command()
 def connection(
     org: Annotated[str, typer.Argument(help="The organisation, as ZZG01 or x-harbour-homes.")],
+    certificate: Annotated[
+        bool, typer.Option("--certificate", help="By its certificate, in place of a password.")
+    ] = False,
     stack_dir: running_stack.StackDir = running_stack.DEFAULT_FOLDER,
 ) -> None:
     """Print what a client needs to reach an organisation's inbox, as JSON.
@@ -58,7 +61,8 @@ def connection(
     The clients in contracts/clients read it. Where the broker asks for a user it has their
     password: keep it like one.
     """
-    as_json(running_stack.connection(running_stack.read(stack_dir), org))
+    found = running_stack.read(stack_dir)
+    as_json(running_stack.connection(found, org, by_certificate=certificate))
 
 
 def _asked(told: dict[str, Any]) -> dict[str, Any]:

@@ -199,6 +199,7 @@ def free_port_offset() -> int:
             settings.postgres_port,
             settings.kafka_port,
             settings.kafka_port + 1,
+            settings.mutual_tls_port,
             settings.witness_port,
             settings.witness_port + 1,
             *settings.service_ports(list(SERVICES)).values(),

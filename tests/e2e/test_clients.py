@@ -4,7 +4,9 @@ import asyncio
 import json
 import os
 import random
+import re
 import shutil
+import subprocess
 import sys
 from collections import Counter
 from collections.abc import AsyncIterator
@@ -84,19 +86,26 @@ def java() -> str:
     return found
 
 
-def kcat() -> str:
-    """kcat, and jq beside it."""
+def kcat(*, by_password: bool) -> str:
+    """kcat, and jq beside it; by a password only where its library is new enough for Kafka 4."""
     if shutil.which("kcat") is None or shutil.which("jq") is None:
         pytest.skip(
             "THE CLIENT WITH KCAT WAS NOT RUN: kcat and jq are not both here (Debian and Ubuntu: "
             "apt-get install kcat jq)."
         )
+    told = subprocess.run(["kcat", "-V"], capture_output=True, text=True, check=True).stdout  # noqa: S607 - found above
+    (version,) = re.findall(r"librdkafka (\d+)\.(\d+)\.(\d+)", told)
+    if by_password and tuple(map(int, version)) < (2, 6, 1):
+        pytest.skip(
+            f"KCAT WAS NOT RUN WITH A PASSWORD: its librdkafka {'.'.join(version)} cannot log in "
+            "to Kafka 4 by SCRAM; 2.6.1 can. It is run with a certificate."
+        )
     return str(CLIENTS / "kcat" / "contribute.sh")
 
 
-def command_of(client: str) -> list[str]:
+def command_of(client: str, *, by_password: bool = True) -> list[str]:
     if client == "kcat":
-        return [kcat()]
+        return [kcat(by_password=by_password)]
     if client == "java":
         return [
             java(),
@@ -129,11 +138,22 @@ def connection(stack: StackProcess, tmp_path: Path) -> Path:
     return path
 
 
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def by_certificate(stack: StackProcess, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("by-certificate") / "connection.json"
+    status, said = await careplan(stack, "org", "certificate", ORG.upper(), "--json")
+    assert status == 0, said
+    path.write_text(said)
+    return path
+
+
 @pytest.mark.parametrize("client", ["python", "java", "kcat"])
+@pytest.mark.parametrize("shown", ["password", "certificate"])
 async def test_a_client_opens_a_plan_adds_to_it_and_is_told_of_a_stale_change(
-    connection: Path, client: str
+    connection: Path, by_certificate: Path, client: str, shown: str
 ) -> None:
-    command, plan_id = command_of(client), uuid4()
+    command, plan_id = command_of(client, by_password=shown == "password"), uuid4()
+    connection = by_certificate if shown == "certificate" else connection
     given = [opened(plan_id), *of_a_need(plan_id, "Out of breath")]
     status, out, err = await run(*command, connection, "-", given=given)
     receipts = [json.loads(line) for line in out.splitlines()]
@@ -190,8 +210,7 @@ async def test_two_libraries_contribute_to_one_plan_while_a_third_sends_garbage(
     stack: StackProcess, connection: Path
 ) -> None:
     plan_id, rng = uuid4(), random.Random(12)  # noqa: S311 - the same garbage in every run
-    told = running_stack.connection(stack.file, ORG)
-    options = running_stack.broker_options(told)
+    told, options = running_stack.connection(stack.file, ORG), stack.broker(ORG).options
     status, _, err = await run(*command_of("python"), connection, "-", given=opened(plan_id))
     assert status == 0, err
     given = {
@@ -348,7 +367,7 @@ async def test_a_client_passes_conformance_when_it_has_shown_everything(
     status, said = await careplan(stack, "conformance", org, "--junit", str(report))
     assert status == 0, said
     assert 'failures="0" skipped="0"' in report.read_text()
-    async with AIOKafkaProducer(**running_stack.broker_options(told)) as producer:
+    async with AIOKafkaProducer(**stack.broker(org).options) as producer:
         await producer.send_and_wait(told["inbox"], b"garbage")
     status, said = await careplan(stack, "conformance", org, "--json")
     judged = json.loads(said)

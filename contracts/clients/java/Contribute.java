@@ -153,15 +153,21 @@ public final class Contribute {
     private Properties security() {
         Properties told = new Properties();
         told.put("bootstrap.servers", connection.get("bootstrap").asText());
-        if (connection.hasNonNull("username")) {
+        if (connection.hasNonNull("ca")) {
+            told.put("ssl.truststore.type", "PEM");
+            told.put("ssl.truststore.location", connection.get("ca").asText());
+        }
+        if (connection.hasNonNull("certificate")) {
+            told.put("security.protocol", "SSL");
+            told.put("ssl.keystore.type", "PEM"); // a file with the key, and then the certificate
+            told.put("ssl.keystore.location", connection.get("certificate").asText());
+        } else if (connection.hasNonNull("username")) {
             told.put("security.protocol", "SASL_SSL");
             told.put("sasl.mechanism", "SCRAM-SHA-512");
             told.put("sasl.jaas.config", String.format(
                     "org.apache.kafka.common.security.scram.ScramLoginModule required "
                             + "username=\"%s\" password=\"%s\";",
                     quoted("username"), quoted("password")));
-            told.put("ssl.truststore.type", "PEM");
-            told.put("ssl.truststore.location", connection.get("ca").asText());
         }
         return told;
     }

@@ -20,12 +20,16 @@ jq -c 'if type == "array" then .[] else . end' "$work/given" >"$work/each"
 # In a file that nobody else reads: whoever is on this machine sees the arguments of a command.
 {
   echo "bootstrap.servers=$(of bootstrap)"
-  if [ -n "$(of username)" ]; then
+  if [ -n "$(of ca)" ]; then echo "ssl.ca.location=$(of ca)"; fi
+  if [ -n "$(of certificate)" ]; then # the file has the key too
+    echo "security.protocol=SSL"
+    echo "ssl.certificate.location=$(of certificate)"
+    echo "ssl.key.location=$(of certificate)"
+  elif [ -n "$(of username)" ]; then # librdkafka 2.6.1 or newer: an older one logs in to no Kafka 4
     echo "security.protocol=SASL_SSL"
     echo "sasl.mechanism=SCRAM-SHA-512"
     echo "sasl.username=$(of username)"
     echo "sasl.password=$(of password)"
-    echo "ssl.ca.location=$(of ca)"
   fi
 } >"$work/config"
 inbox=$(of inbox) receipts=$(of receipts) org=$(of org)

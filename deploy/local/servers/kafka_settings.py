@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from deploy.local.servers.certificates import Certificates
-from shared.broker.access import PLAINTEXT, SASL_SSL, SCRAM, BrokerAccess
-from shared.broker.credentials import Credentials
-from shared.broker.rights import ADMIN, BROKER, SUPER_USERS
+from shared.broker.access import PLAINTEXT, SASL_SSL, SCRAM, SSL, BrokerAccess
+from shared.broker.keys.certificates import Certificates
+from shared.broker.keys.credentials import Credentials
+from shared.broker.rights import ADMIN, BROKER, CERTIFICATE_NAMES, SUPER_USERS
 
 LOG4J2: Final = """\
 Configuration:
@@ -38,10 +38,19 @@ class Listener:
 
 @dataclass(frozen=True)
 class Security:
-    """What makes a broker one that asks who comes: its certificates, and its own users."""
+    """What makes a broker one that asks who comes: its certificates, and its own users.
+
+    Whoever comes in by a certificate does so at a port of its own.
+    """
 
     certificates: Certificates
     credentials: Credentials
+    mutual_tls_port: int
+
+    @property
+    def mutual_tls(self) -> str:
+        """The bootstrap servers for those who come in by a certificate."""
+        return f"127.0.0.1:{self.mutual_tls_port}"
 
     def prepare(self) -> dict[str, str]:
         """Makes what is missing; the passwords of the broker itself and of its administrator."""
@@ -69,13 +78,17 @@ def server_properties(
 ) -> str:
     """The settings of a broker that is its own controller, small enough for one machine.
 
-    With ``security`` it asks for a user on every listener, and denies whatever is not granted;
-    ``password`` is that of the broker's own user.
+    With ``security`` it asks for a user on every listener, by password or by certificate, and
+    denies whatever is not granted; ``password`` is that of the broker's own user.
     """
     protocol = PLAINTEXT if security is None else SASL_SSL
     clients = {protocol: port} | {listener.name: listener.port for listener in more}
     told = {protocol: port} | {listener.name: listener.told_port for listener in more}
-    listeners = ["CONTROLLER", *clients]
+    protocols = dict.fromkeys(["CONTROLLER", *clients], protocol)
+    if security is not None:
+        for ports in (clients, told):
+            ports[SSL] = security.mutual_tls_port
+        protocols[SSL] = SSL
     return f"""\
 process.roles=broker,controller
 node.id=1
@@ -84,7 +97,7 @@ listeners={_at(clients)},{_at({"CONTROLLER": port + 1})}
 advertised.listeners={_at(told)}
 inter.broker.listener.name={protocol}
 controller.listener.names=CONTROLLER
-listener.security.protocol.map={",".join(f"{name}:{protocol}" for name in listeners)}
+listener.security.protocol.map={",".join(f"{name}:{spoken}" for name, spoken in protocols.items())}
 log.dir={data}
 offsets.topic.replication.factor=1
 offsets.topic.num.partitions=4
@@ -97,7 +110,7 @@ share.coordinator.state.topic.num.partitions=1
 auto.create.topics.enable=false
 group.initial.rebalance.delay.ms=0
 log.cleaner.dedupe.buffer.size=4194304
-""" + ("" if security is None else _secured(listeners, security, password))
+""" + ("" if security is None else _secured(protocols, security, password))
 
 
 def scram_arguments(passwords: Mapping[str, str]) -> list[str]:
@@ -109,7 +122,7 @@ def scram_arguments(passwords: Mapping[str, str]) -> list[str]:
     ]
 
 
-def _secured(listeners: Sequence[str], security: Security, password: str) -> str:
+def _secured(protocols: Mapping[str, str], security: Security, password: str) -> str:
     certificates = security.certificates
     login = (
         "org.apache.kafka.common.security.scram.ScramLoginModule required "
@@ -117,7 +130,9 @@ def _secured(listeners: Sequence[str], security: Security, password: str) -> str
     )
     mechanism = SCRAM.lower()
     logins = "\n".join(
-        f"listener.name.{name.lower()}.{mechanism}.sasl.jaas.config={login}" for name in listeners
+        f"listener.name.{name.lower()}.{mechanism}.sasl.jaas.config={login}"
+        for name, protocol in protocols.items()
+        if protocol == SASL_SSL
     )
     return f"""\
 sasl.enabled.mechanisms={SCRAM}
@@ -128,6 +143,8 @@ ssl.keystore.type=PEM
 ssl.keystore.location={certificates.broker}
 ssl.truststore.type=PEM
 ssl.truststore.location={certificates.authority}
+listener.name.{SSL.lower()}.ssl.client.auth=required
+ssl.principal.mapping.rules={CERTIFICATE_NAMES}
 authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
 allow.everyone.if.no.acl.found=false
 super.users={";".join(f"User:{name}" for name in SUPER_USERS)}

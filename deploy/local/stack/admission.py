@@ -8,8 +8,8 @@ from deploy.local.servers.kafka_settings import Security
 from deploy.organisations import Organisation
 from shared.broker.access import SASL_SSL, SCRAM, BrokerAccess
 from shared.broker.administration import BrokerAdministration
-from shared.broker.credentials import Credentials
 from shared.broker.declared import rights_of_organisation, rights_of_services
+from shared.broker.keys.credentials import Credentials
 from shared.broker.registry import ACTIVE, Registered, Registry
 from shared.broker.rights import is_of_a_service, user_of_organisation, user_of_service
 from shared.ledger.names import kebab
@@ -79,6 +79,7 @@ class Admission:
         return {
             "protocol": SASL_SSL,
             "mechanism": SCRAM,
+            "mutual_tls": self.security.mutual_tls,
             "ca": str(self.security.certificates.authority),
             "credentials": str(self.security.credentials.folder),
         }

@@ -7,7 +7,7 @@ from typing import Final
 
 from joserfc.jwk import ECKey, KeySet, import_key
 
-from shared.broker.private_files import write_private
+from shared.broker.keys.private_files import write_private
 from shared.cli.token import ALGORITHM, Signer
 
 ISS: Final = "http://127.0.0.1/careplan-development-issuer"

@@ -17,7 +17,6 @@ from deploy.local.processes.supervisor import Supervisor
 from deploy.local.processes.tasks import first_error
 from deploy.local.servers import kafka, postgres
 from deploy.local.servers.both import kafka_child, postgres_child
-from deploy.local.servers.certificates import Certificates
 from deploy.local.servers.databases import create_service_database
 from deploy.local.servers.kafka_settings import Security
 from deploy.local.settings import StackSettings
@@ -30,8 +29,9 @@ from deploy.local.stack.services import Service, found, service_child
 from deploy.local.stack.stack_file import StackFile
 from deploy.organisations import organisations
 from shared.broker.access import BrokerAccess
-from shared.broker.credentials import Credentials
-from shared.broker.private_files import write_private
+from shared.broker.keys.certificates import Certificates
+from shared.broker.keys.credentials import Credentials
+from shared.broker.keys.private_files import write_private
 from shared.broker.topics import ensure_topics
 from shared.contracts.topics import declared_topics
 from shared.ledger.names import kebab
@@ -62,7 +62,9 @@ class Stack:
         self.people = self.issuer.folder / "people.json"
         self.cluster = postgres.Cluster(self.folder / "postgres", settings.postgres_port)
         security = Security(
-            Certificates(self.folder / "tls"), Credentials(self.folder / "credentials")
+            Certificates(self.folder / "tls"),
+            Credentials(self.folder / "credentials"),
+            settings.mutual_tls_port,
         )
         self.admission = Admission(self.folder, security)
         self.broker = kafka.Broker(
@@ -225,7 +227,11 @@ class Stack:
         if self.own_postgres:
             ports["PostgreSQL"] = self.cluster.port
         if self.own_kafka:
-            ports |= {"Kafka": self.broker.port, "Kafka's controller": self.broker.port + 1}
+            ports |= {
+                "Kafka": self.broker.port,
+                "Kafka's controller": self.broker.port + 1,
+                "Kafka with certificates": self.settings.mutual_tls_port,
+            }
         return ports
 
     @property

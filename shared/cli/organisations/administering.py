@@ -14,7 +14,8 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
 from shared.broker.access import BrokerAccess
-from shared.broker.credentials import Credentials
+from shared.broker.keys.certificates import Certificates
+from shared.broker.keys.credentials import Credentials
 from shared.broker.refused import BrokerRefused, UnknownOrganisation
 from shared.broker.registry import Registry
 from shared.broker.rights import ADMIN
@@ -56,6 +57,7 @@ def registrar(found: Mapping[str, Any], folder: Path) -> "Registrar":
         Credentials(Path(found["kafka"]["credentials"])),
         sections,
         tell,
+        Certificates(Path(found["kafka"]["ca"]).parent),
     )
 
 

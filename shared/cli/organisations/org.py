@@ -1,11 +1,12 @@
 """`careplan org`: lets organisations in at the broker of a running stack, and cuts them off."""
 
 import re
-from collections.abc import Mapping
 from typing import Annotated, Any, Final
 
 import typer
+from joserfc.errors import JoseError
 
+from shared.broker.keys.signing import SigningKey
 from shared.broker.registry import USUAL_QUOTA, Registered
 from shared.broker.rights import SUPER_USERS
 from shared.cli import running_stack
@@ -18,6 +19,7 @@ app = typer.Typer(no_args_is_help=True, help="Let organisations in at the broker
 
 _USAGE: Final = 2
 _LONGEST_NAME: Final = 200
+_LONGEST_KEY: Final = 8_192
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Code = Annotated[str, typer.Argument(help="An ODS code, or x-… in lower case.")]
@@ -35,25 +37,27 @@ def add(
     quota: Annotated[
         int, typer.Option("--quota", min=1_024, help="Bytes a second to write, and to read.")
     ] = USUAL_QUOTA,
+    signed: Annotated[bool, typer.Option("--signed", help="It has to sign all it sends.")] = False,
     json: Json = False,
     stack_dir: running_stack.StackDir = running_stack.DEFAULT_FOLDER,
 ) -> None:
     """Make its inbox, its receipts, its user and its rights, and print the password, once.
 
-    One that was cut off comes in again, with another password.
+    With --json that is what the clients in contracts/clients read. One that was cut off comes in
+    again, with another password.
     """
-    one = Registered(code, name, tuple(role or ()), quota)
+    one = Registered(code, name, tuple(role or ()), quota, signed=signed)
     if trouble := _unusable(one):
         fail(trouble, _USAGE)
     found = running_stack.read(stack_dir)
     with plainly():
         password = registrar(found, stack_dir).add(one)
-    told = {"code": one.code, **connection_of(one, found)}
+    told: dict[str, Any] = {"code": one.code, **running_stack.connection(found, one.code)}
     if password is None:
+        told.pop("password")
         _say(json, {**told, "added": False}, f"{code} is in already; nothing was changed.")
         return
-    lines = [f"{name}: {value}" for name, value in {**told, "password": password}.items()]
-    _say(json, {**told, "password": password, "added": True}, "\n".join(lines))
+    _say(json, {**told, "added": True}, _lines(told))
 
 
 @app.command("list")
@@ -80,9 +84,8 @@ def show(
     found = running_stack.read(stack_dir)
     with plainly():
         acting = registrar(found, stack_dir)
-        told = {**_shown(acting.known(code)), "granted": acting.granted(code)}
-    lines = [f"{name}: {', '.join(v) if isinstance(v, list) else v}" for name, v in told.items()]
-    _say(json, told, "\n".join(lines))
+        told: dict[str, Any] = {**_shown(acting.known(code)), "granted": acting.granted(code)}
+    _say(json, told, _lines(told))
 
 
 @app.command()
@@ -140,7 +143,55 @@ def rotate(
     with plainly():
         password = registrar(found, stack_dir).rotate(code)
     told = {"username": code.lower(), "password": password}
-    _say(json, told, "\n".join(f"{name}: {value}" for name, value in told.items()))
+    _say(json, told, _lines(told))
+
+
+@app.command()
+def certificate(
+    code: Code,
+    json: Json = False,
+    stack_dir: running_stack.StackDir = running_stack.DEFAULT_FOLDER,
+) -> None:
+    """Make a certificate with its key, by which it comes in beside its password.
+
+    It holds for 90 days. Whoever comes with the one before is denied everything from now on.
+    """
+    found = running_stack.read(stack_dir)
+    with plainly():
+        registrar(found, stack_dir).certify(code)
+    told = running_stack.connection(found, code, by_certificate=True)
+    _say(json, told, _lines(told))
+
+
+@app.command()
+def key(
+    code: Code,
+    jwk: Annotated[
+        typer.FileBinaryRead, typer.Argument(help="A file with a public JWK; - is standard input.")
+    ],
+    signed: Annotated[
+        bool, typer.Option("--signed", help="It has to sign all it sends from now on.")
+    ] = False,
+    json: Json = False,
+    stack_dir: running_stack.StackDir = running_stack.DEFAULT_FOLDER,
+) -> None:
+    """Let it sign by this key: of Ed25519 or P-256, with a `kid`, and if you like `nbf` and `exp`.
+
+    A key with the same `kid` is replaced: with an `exp` that is over, it signs no more.
+    """
+    found = running_stack.read(stack_dir)
+    try:
+        given = SigningKey.model_validate_json(jwk.read(_LONGEST_KEY))
+        given.imported()
+    except (ValueError, JoseError):
+        fail("JWK must be a public key of Ed25519 or P-256 with a kid, as JSON (RFC 7517).", _USAGE)
+    with plainly():
+        try:
+            registrar(found, stack_dir).add_key(code, given, signed=signed)
+        except ValueError as error:
+            fail(str(error))
+    told = {"code": code, "kid": given.kid, "signed": signed}
+    _say(json, told, f"{code} signs by {given.kid}.")
 
 
 def _unusable(one: Registered) -> str | None:
@@ -161,17 +212,6 @@ def _check(topic: str, may_be_granted: list[str]) -> None:
         fail(f"{topic} cannot be granted. Any of these can: {', '.join(may_be_granted)}", _USAGE)
 
 
-def connection_of(one: Registered, found: Mapping[str, Any]) -> dict[str, str]:
-    """What a client of an organisation needs beside its password."""
-    return {
-        "bootstrap": found["kafka"]["bootstrap"],
-        "ca": found["kafka"]["ca"],
-        "inbox": inbox_topic(one.code),
-        "receipts": receipts_topic(one.code),
-        "username": one.code.lower(),
-    }
-
-
 def _shown(one: Registered) -> dict[str, Any]:
     return {
         "code": one.code,
@@ -179,9 +219,16 @@ def _shown(one: Registered) -> dict[str, Any]:
         "state": one.state,
         "roles": [*one.roles],
         "quota": one.quota,
+        "signed": one.signed,
+        "keys": [key["kid"] for key in one.keys],
         "inbox": inbox_topic(one.code),
         "receipts": receipts_topic(one.code),
     }
+
+
+def _lines(told: dict[str, Any]) -> str:
+    shown = {name: ", ".join(v) if isinstance(v, list) else v for name, v in told.items()}
+    return "\n".join(f"{name}: {value}" for name, value in shown.items())
 
 
 def _say(json: bool, told: dict[str, Any], text: str) -> None:

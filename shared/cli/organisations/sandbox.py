@@ -1,19 +1,18 @@
 """`careplan sandbox`: an organisation to try things out as, with plans of invented people."""
 
 import secrets
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, Final
 from uuid import uuid4
 
-import httpx
+import orjson
 import typer
 
 from shared.broker.registry import Registered
 from shared.cli import running_stack
+from shared.cli.asking import Stack, refuse
 from shared.cli.organisations.administering import plainly, registrar, registry_of
-from shared.cli.organisations.org import connection_of
 from shared.cli.output import as_json, fail
 from shared.cli.token import Signer, professional
 from shared.ledger import instant
@@ -45,17 +44,19 @@ def sandbox(
     if context.invoked_subcommand is not None:
         return
     found = running_stack.read(stack_dir)
+    acting = registrar(found, stack_dir)
     one = Registered(f"{PREFIX}{secrets.token_hex(4)}", NAME)
-    with plainly():
-        password = registrar(found, stack_dir).add(one)
     signer = Signer(found["issuer"]["iss"], Path(found["issuer"]["private_key"]))
     token = signer.sign(professional(one.code, _ROLE, _WHO, org_name=NAME))
-    told = {
-        "org": one.code,
-        **connection_of(one, found),
-        "password": password,
+    asking = Stack(stack_dir, token, (one.code, _ROLE, _WHO))
+    # First what may fail for other reasons: nobody is let in of whom nobody would be told.
+    plans = [_opened(asking, *person) for person in _PEOPLE]
+    with plainly():
+        acting.add(one)
+    told: dict[str, Any] = {
+        **running_stack.connection(found, one.code),
         "token": token,
-        "plans": [_opened(found, token, *person) for person in _PEOPLE],
+        "plans": plans,
     }
     if json:
         as_json(told)
@@ -84,7 +85,7 @@ def end(
         typer.echo(f"{code} is removed." if is_there else f"There is no {code}.")
 
 
-def _opened(found: Mapping[str, Any], token: str, first: str, family: str, born: str) -> str:
+def _opened(stack: Stack, first: str, family: str, born: str) -> str:
     """The id of the plan that was opened for one of them."""
     plan_id = str(uuid4())
     contribution = {
@@ -105,17 +106,5 @@ def _opened(found: Mapping[str, Any], token: str, first: str, family: str, born:
             "stated_at": instant(datetime.now(UTC)),
         },
     }
-    try:
-        answer = httpx.post(
-            f"{found['services']['person']['url']}/v1/contributions",
-            json=contribution,
-            headers={"Authorization": f"Bearer {token}"},
-            timeout=10,
-            trust_env=False,
-        )
-        receipt = answer.json()
-    except (KeyError, ValueError, httpx.HTTPError) as error:
-        fail(f"The organisation is in, but no plan could be opened ({type(error).__name__}).")
-    if receipt.get("outcome") != "accepted":
-        fail(f"The organisation is in, but no plan was opened: {receipt.get('detail')}")
+    refuse(stack.post("person", "/v1/contributions", orjson.dumps(contribution)))
     return plan_id

@@ -11,9 +11,12 @@ import typer
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
 
+from shared.broker.access import BrokerAccess
+from shared.broker.rights import ADMIN
 from shared.cli import running_stack
 from shared.cli.contracts import junit
 from shared.cli.output import as_json, fail
+from shared.ledger.topics import inbox_topic, receipts_topic
 
 _MOST: Final = 100_000
 """How many records are judged at once; with more, say since when."""
@@ -47,10 +50,10 @@ def conformance(
     from shared.contracts.conformance import FAILED, NOT_SHOWN, Sent, Traffic  # noqa: PLC0415
 
     # An organisation may write its inbox and not read it: what stands there, an operator reads.
-    told = running_stack.connection(running_stack.read(stack_dir), org, user="admin")
+    access = BrokerAccess.of_stack(running_stack.read(stack_dir)["kafka"], ADMIN)
     try:
-        records, partitions = asyncio.run(_read(told, told["inbox"], since))
-        answers, _ = asyncio.run(_read(told, told["receipts"], since))
+        records, partitions = asyncio.run(_read(access, inbox_topic(org), since))
+        answers, _ = asyncio.run(_read(access, receipts_topic(org), since))
     except UnicodeDecodeError:  # from the library, in the middle of a batch
         fail(
             f"The inbox of {org} cannot be read: a record has a header whose name is not UTF-8. "
@@ -62,13 +65,13 @@ def conformance(
         Sent(one.partition, one.offset, one.key, tuple(one.headers), one.value) for one in records
     ]
     receipts = [orjson.loads(one.value) for one in answers]
-    checks = Traffic(told["org"], partitions, sent, receipts).checks()
+    checks = Traffic(org.lower(), partitions, sent, receipts).checks()
     results = {check.result for check in checks}
     verdict = FAILED if FAILED in results else "incomplete" if NOT_SHOWN in results else "passed"
     if json:
         as_json(
             {
-                "org": told["org"],
+                "org": org.lower(),
                 "result": verdict,
                 "records": len(sent),
                 "checks": [check.as_json() for check in checks],
@@ -79,16 +82,16 @@ def conformance(
             typer.echo(f"{check.result:9}  {check.name:10} {check.words} ({check.seen} seen)")
             for place in check.wrong[:10]:
                 typer.echo(f"             {place}")
-        typer.echo(f"{told['org']}: {verdict}, by {len(sent)} records and {len(receipts)} receipts")
+        typer.echo(f"{org.lower()}: {verdict}, by {len(sent)} records and {len(receipts)} receipts")
     if junit_file is not None:
         unseen = "nothing of the kind was sent"
         junit.write(
             junit_file,
             "careplan conformance",
             [
-                junit.Result(told["org"], f"{check.name}: {check.words}", check.wrong)
+                junit.Result(org.lower(), f"{check.name}: {check.words}", check.wrong)
                 if check.result != NOT_SHOWN
-                else junit.Result(told["org"], f"{check.name}: {check.words}", skipped=unseen)
+                else junit.Result(org.lower(), f"{check.name}: {check.words}", skipped=unseen)
                 for check in checks
             ],
         )
@@ -96,15 +99,13 @@ def conformance(
         raise typer.Exit(1 if verdict == FAILED else _INCOMPLETE)
 
 
-async def _read(
-    connection: dict[str, str], topic: str, since: datetime | None
-) -> tuple[list[Any], int]:
+async def _read(access: BrokerAccess, topic: str, since: datetime | None) -> tuple[list[Any], int]:
     """What stands on a topic now, and how many partitions it has."""
     consumer = AIOKafkaConsumer(
         topic,
         enable_auto_commit=False,
         auto_offset_reset="earliest",
-        **running_stack.broker_options(connection),
+        **access.options,
     )
     async with consumer:
         partitions = sorted(consumer.assignment())

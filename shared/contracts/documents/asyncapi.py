@@ -26,6 +26,10 @@ from shared.ledger.topics import (
 
 Json = dict[str, Any]
 
+_MAY: Final = (
+    "Whoever shows it may write that organisation's inbox and read its receipts and what was "
+    "granted to it, in consumer groups whose names begin with its code in lower case and a dot."
+)
 _KEY: Final = {
     "type": "string",
     "format": "uuid",
@@ -71,10 +75,14 @@ def document(
             "securitySchemes": {
                 "scram": {
                     "type": "scramSha512",
-                    "description": "A user for each organisation, called by its code in lower "
-                    "case. It may write its inbox and read its receipts and what was granted to "
-                    "it, in consumer groups whose names begin with that code and a dot.",
-                }
+                    "description": "The password of an organisation's user, who is called by its "
+                    f"code in lower case. {_MAY}",
+                },
+                "certificate": {
+                    "type": "X509",
+                    "description": "The certificate that an organisation was given, with its key. "
+                    f"{_MAY}",
+                },
             },
             "messages": _with_examples(_messages(declared, files), sent),
         },
@@ -86,18 +94,30 @@ def _servers() -> Json:
         "deployment": {
             "host": "{bootstrap}",
             "protocol": "kafka-secure",
-            "description": "A deployment's brokers: SASL over TLS, and nothing is allowed that was "
-            "not granted.",
+            "description": "A deployment's brokers: TLS with a user or a certificate, each at an "
+            "address of its own, and nothing is allowed that was not granted.",
             "variables": {"bootstrap": {"description": "Hosts and ports, with commas between."}},
-            "security": [{"$ref": "#/components/securitySchemes/scram"}],
+            "security": [_secured_by("scram"), _secured_by("certificate")],
         },
         "development": {
             "host": "127.0.0.1:19092",
-            "protocol": "kafka",
-            "description": "The broker of `make run`, on this machine alone and without a user. "
+            "protocol": "kafka-secure",
+            "description": "The broker of `make run`, on this machine alone. "
+            "`careplan stack connection` prints what an organisation needs there; "
             "`CAREPLAN_PORT_OFFSET` moves its port.",
+            "security": [_secured_by("scram")],
+        },
+        "development-certificate": {
+            "host": "127.0.0.1:19094",
+            "protocol": "kafka-secure",
+            "description": "The same for whoever comes by a certificate.",
+            "security": [_secured_by("certificate")],
         },
     }
+
+
+def _secured_by(scheme: str) -> Json:
+    return {"$ref": f"#/components/securitySchemes/{scheme}"}
 
 
 def _version() -> str:

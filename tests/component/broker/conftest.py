@@ -10,7 +10,7 @@ from deploy.local.servers.both import secured_broker
 from deploy.local.servers.kafka import Broker
 from deploy.local.stack.admission import Admission
 from deploy.organisations import Organisation
-from shared.broker.access import BrokerAccess
+from shared.broker.access import SSL, BrokerAccess
 from shared.broker.topics import ensure_topics
 from shared.contracts import discover
 from shared.contracts.topics import declared_topics
@@ -33,6 +33,15 @@ class Secured:
 
     def organisation(self, code: str) -> BrokerAccess:
         return self.admission.security.access(self.broker.servers, code.lower())
+
+    def by_certificate(self, code: str) -> BrokerAccess:
+        security = self.admission.security
+        return BrokerAccess(
+            security.mutual_tls,
+            SSL,
+            ca=security.certificates.authority,
+            certificate=security.credentials.certificate(code.lower()),
+        )
 
     def service(self, name: str) -> BrokerAccess:
         told = self.admission.environment(name)

@@ -36,8 +36,15 @@ class Told:
 
 def registrar(secured: Secured, told: Told) -> Registrar:
     admission = secured.admission
-    credentials = admission.security.credentials
-    return Registrar(secured.admin, admission.registry, credentials, SECTIONS, told)
+    security = admission.security
+    return Registrar(
+        secured.admin,
+        admission.registry,
+        security.credentials,
+        SECTIONS,
+        told,
+        security.certificates,
+    )
 
 
 async def test_from_coming_in_to_being_cut_off(secured: Secured) -> None:

@@ -16,9 +16,9 @@ from aiokafka.errors import (
     TopicAuthorizationFailedError,
 )
 
-from deploy.local.servers.certificates import Certificates
 from shared.broker.access import BrokerAccess
 from shared.broker.administration import BrokerAdministration
+from shared.broker.keys.certificates import Certificates
 from shared.broker.refused import BrokerRefused
 from shared.broker.registry import USUAL_QUOTA
 from shared.broker.rights import READ, Right

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from cryptography import x509
 
-from deploy.local.servers.certificates import Certificates
+from shared.broker.keys.certificates import Certificates
 
 
 def test_they_stay_until_they_are_about_to_end(tmp_path: Path) -> None:

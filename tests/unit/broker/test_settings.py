@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from deploy.local.servers.certificates import Certificates
 from shared.broker.access import BrokerAccess
-from shared.broker.credentials import Credentials
+from shared.broker.keys.certificates import Certificates
+from shared.broker.keys.credentials import Credentials
 from shared.chassis.settings import Settings, SettingUnusable, from_environment
 
 

@@ -1,10 +1,15 @@
 """What intake knows of organisations changes with their file, and never for the worse."""
 
+import json
 from pathlib import Path
+
+from joserfc.jwk import OKPKey
 
 from services.intake.organisations import Organisations
 from services.intake.settings import IntakeSettings
+from services.intake.signatures import INVALID, MISSING
 from shared.broker.registry import SUSPENDED, Registered, Registry
+from tests.unit.intake.test_signatures import NOW, judged, signed
 
 
 def test_a_change_of_the_file_counts_from_the_next_look(tmp_path: Path) -> None:
@@ -32,3 +37,44 @@ def test_without_a_file_the_settings_count() -> None:
     assert known.roles("zzg01") == ("registration-service",)
     assert known.roles("zzg02") == ()
     assert not known.is_suspended("zzg01")
+
+
+def test_keys_that_are_written_down_later_count_beside_those_of_the_settings(
+    tmp_path: Path,
+) -> None:
+    of_settings, added = (key_of(kid) for kid in ("one", "two"))
+    told = {"zzg01": {"required": False, "keys": [of_settings.as_dict(private=False)]}}
+    (tmp_path / "signatures.json").write_text(json.dumps(told))
+    path = tmp_path / "organisations.json"
+    own = IntakeSettings(signatures=str(tmp_path / "signatures.json"), organisations=str(path))
+    known = Organisations(own)
+    known.look_again()
+    assert refused(known, signed_by(of_settings)) is None
+    assert refused(known, signed_by(added)) == INVALID
+    assert refused(known, None) is None
+    jwk = added.as_dict(private=False)
+    Registry(path).put(Registered("ZZG01", "Larkfield", signed=True, keys=(jwk,)))
+    known.look_again()
+    assert refused(known, signed_by(of_settings)) is None
+    assert refused(known, signed_by(added)) is None
+    assert refused(known, None) == MISSING
+    # By an end that is over, a key is taken away: the one with its name takes its place.
+    Registry(path).put(Registered("ZZG01", "Larkfield", keys=({**jwk, "exp": NOW},)))
+    known.look_again()
+    assert refused(known, signed_by(added)) == INVALID
+    Registry(path).put(Registered("ZZG01", "Larkfield", keys=({"kid": "no key"},)))
+    known.look_again()
+    assert refused(known, signed_by(added)) == INVALID
+    assert refused(known, signed_by(of_settings)) is None
+
+
+def key_of(kid: str) -> OKPKey:
+    return OKPKey.generate_key("Ed25519", {"kid": kid})
+
+
+def signed_by(key: OKPKey) -> str:
+    return signed(key=key, org="zzg01", top="careplan.inbox.zzg01.v1")
+
+
+def refused(known: Organisations, signature: str | None) -> str | None:
+    return judged(known.signatures, signature, is_there=signature is not None, organisation="zzg01")

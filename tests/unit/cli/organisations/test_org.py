@@ -1,13 +1,20 @@
 """`careplan org`: what it says before anything is asked, and what it tells the audit."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import orjson
 import pytest
+from joserfc.jwk import ECKey, OKPKey
 from typer.testing import CliRunner
 
 from services.audit.record.model import Operation, Source
 from services.audit.record.reading import record_of_message
+from shared.broker.access import BrokerAccess
+from shared.broker.keys.credentials import Credentials
+from shared.broker.keys.signing import SigningKey
+from shared.broker.registrar import Registrar
 from shared.broker.registry import SUSPENDED, Registered, Registry
 from shared.cli.main import app
 from shared.cli.organisations.administering import record_of
@@ -64,3 +71,55 @@ def test_the_audit_can_record_an_act() -> None:
     assert (record.operation, record.type) == (Operation.ADMIN, "organisation.granted")
     told = record.groups["ext"]["bag"]
     assert (told["of"], told["topic"]) == ("ZZG01", "careplan.plan.changes.v1")
+
+
+@pytest.mark.parametrize(
+    "jwk",
+    [
+        b"{",
+        b"{}",
+        orjson.dumps(OKPKey.generate_key("Ed25519", {"kid": "secret"}).as_dict(private=True)),
+        orjson.dumps(OKPKey.generate_key("Ed25519").as_dict(private=False)),
+        orjson.dumps(ECKey.generate_key("P-384", {"kid": "long"}).as_dict(private=False)),
+        b'{"kty": "EC", "crv": "P-256", "kid": "no point", "x": "AA", "y": "AA"}',
+    ],
+)
+def test_what_is_no_public_key_is_refused(jwk: bytes, folder: Path) -> None:
+    told = CliRunner().invoke(
+        app, ["org", "key", "ZZG01", "-", "--stack-dir", str(folder)], input=jwk
+    )
+    assert told.exit_code == 2, told.output
+    assert "must be a public key" in told.output
+
+
+def test_a_key_is_written_down_in_the_place_of_one_with_its_name(tmp_path: Path) -> None:
+    acts: list[tuple[str, Mapping[str, Any]]] = []
+    registry = Registry(tmp_path / "organisations.json")
+    registry.put(Registered("ZZG01", "Larkfield", state=SUSPENDED))
+    acting = Registrar(
+        BrokerAccess("127.0.0.1:1"),  # which is not asked
+        registry,
+        Credentials(tmp_path),
+        (),
+        lambda act, more: acts.append((act, more)),
+    )
+    first, again, other = (
+        SigningKey.model_validate(
+            {**OKPKey.generate_key("Ed25519", {"kid": kid}).as_dict(private=False)}
+        )
+        for kid in ("one", "one", "two")
+    )
+    acting.add_key("ZZG01", first, signed=True)
+    acting.add_key("ZZG01", again)
+    acting.add_key("zzg01", other)
+    known = registry.all()["zzg01"]
+    assert [(key["kid"], key["x"]) for key in known.keys] == [
+        ("one", again.model_dump()["x"]),
+        ("two", other.model_dump()["x"]),
+    ]
+    assert (known.signed, known.state) == (True, SUSPENDED)
+    assert [act for act, _ in acts] == ["organisation.key"] * 3
+    with pytest.raises(ValueError, match="at most 20 keys"):  # noqa: PT012 - one of these
+        for number in range(20):
+            acting.add_key("ZZG01", first.model_copy(update={"kid": str(number)}))
+    assert len(registry.all()["zzg01"].keys) == 20

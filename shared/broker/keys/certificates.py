@@ -1,6 +1,7 @@
-"""Certificates of the stack's broker: an authority of its own, and a certificate for loopback."""
+"""Certificates of a development broker: an authority of its own, one for loopback, and users'."""
 
 import ipaddress
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -11,7 +12,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from shared.broker.private_files import private_folder, write_private
+from shared.broker.keys.private_files import private_folder, write_private
 
 _AUTHORITY: Final = timedelta(days=3_650)
 _CERTIFICATE: Final = timedelta(days=90)
@@ -53,6 +54,17 @@ class Certificates:
         if _ends_soon(self.broker, now):
             self._make_broker(now)
 
+    def of_a_user(self, name: str, now: datetime | None = None) -> str:
+        """A new key and a certificate by which a user comes in, as one text in PEM.
+
+        It holds for 90 days, and is kept nowhere here.
+        """
+        key = ec.generate_private_key(ec.SECP256R1())
+        certificate = self._signed(
+            name, key, now or datetime.now(UTC), (), [ExtendedKeyUsageOID.CLIENT_AUTH]
+        )
+        return _pem_of_key(key) + certificate
+
     def _make_authority(self, now: datetime) -> None:
         key = ec.generate_private_key(ec.SECP256R1())
         name = _named("careplan development authority")
@@ -66,30 +78,39 @@ class Certificates:
         write_private(self.authority, _pem(certificate))
 
     def _make_broker(self, now: datetime) -> None:
-        signer = serialization.load_pem_private_key(self._authority_key.read_bytes(), None)
-        authority = x509.load_pem_x509_certificate(self.authority.read_bytes())
-        if not isinstance(signer, ec.EllipticCurvePrivateKey):
-            raise TypeError(f"{self._authority_key} holds another kind of key")
         key = ec.generate_private_key(ec.SECP256R1())
         loopback = [
             x509.DNSName("localhost"),
             *(x509.IPAddress(ipaddress.ip_address(one)) for one in ("127.0.0.1", "::1")),
         ]
-        certificate = (
-            _begun(_named("broker"), authority.subject, key.public_key(), now, _CERTIFICATE)
-            .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-            .add_extension(x509.SubjectAlternativeName(loopback), critical=False)
-            .add_extension(_usage(signs_certificates=False), critical=True)
-            .add_extension(
-                # Its own client too: broker and controller speak over TLS.
-                x509.ExtendedKeyUsage(
-                    [ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]
-                ),
-                critical=False,
-            )
-            .sign(signer, hashes.SHA256())
+        # Its own client too: broker and controller speak over TLS.
+        usage = [ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]
+        write_private(
+            self.broker, _pem_of_key(key) + self._signed("broker", key, now, loopback, usage)
         )
-        write_private(self.broker, _pem_of_key(key) + _pem(certificate) + _pem(authority))
+
+    def _signed(
+        self,
+        name: str,
+        key: ec.EllipticCurvePrivateKey,
+        now: datetime,
+        places: Sequence[x509.GeneralName],
+        usage: Sequence[x509.ObjectIdentifier],
+    ) -> str:
+        """A certificate by the authority, and the authority's own."""
+        signer = serialization.load_pem_private_key(self._authority_key.read_bytes(), None)
+        authority = x509.load_pem_x509_certificate(self.authority.read_bytes())
+        if not isinstance(signer, ec.EllipticCurvePrivateKey):
+            raise TypeError(f"{self._authority_key} holds another kind of key")
+        begun = (
+            _begun(_named(name), authority.subject, key.public_key(), now, _CERTIFICATE)
+            .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+            .add_extension(_usage(signs_certificates=False), critical=True)
+            .add_extension(x509.ExtendedKeyUsage(usage), critical=False)
+        )
+        if places:
+            begun = begun.add_extension(x509.SubjectAlternativeName(places), critical=False)
+        return _pem(begun.sign(signer, hashes.SHA256())) + _pem(authority)
 
 
 def _begun(

@@ -1,4 +1,4 @@
-"""Passwords of the broker's users, each in a file of its own that only its owner may read."""
+"""What users of the broker show, each in a file of its own that only its owner may read."""
 
 import secrets
 from collections.abc import Iterable
@@ -8,20 +8,27 @@ from typing import Final
 
 import orjson
 
-from shared.broker.private_files import private_folder, write_private
+from shared.broker.keys.private_files import private_folder, write_private
 
 _BYTES: Final = 24
 
 
 @dataclass(frozen=True)
 class Credentials:
-    """The folder with a file ``<user>.json`` (``username``, ``password``) for each user."""
+    """The folder with a file ``<user>.json`` (``username``, ``password``) for each user.
+
+    Whoever was given a certificate has it with its key in ``<user>.pem``.
+    """
 
     folder: Path
 
     def path(self, user: str) -> Path:
-        """The file of a user."""
+        """The file of a user's password."""
         return self.folder / f"{user}.json"
+
+    def certificate(self, user: str) -> Path:
+        """The file of a user's certificate, and of its key."""
+        return self.folder / f"{user}.pem"
 
     def ensured(self, users: Iterable[str]) -> dict[str, str]:
         """The password of each of these users; one is made for whoever has none."""
@@ -39,9 +46,15 @@ class Credentials:
         told = {"username": user, "password": password}
         write_private(self.path(user), orjson.dumps(told).decode())
 
+    def keep_certificate(self, user: str, pem: str) -> None:
+        """Writes down a user's certificate with its key."""
+        private_folder(self.folder)
+        write_private(self.certificate(user), pem)
+
     def forget(self, user: str) -> None:
         """Removes what is known of a user."""
-        self.path(user).unlink(missing_ok=True)
+        for path in (self.path(user), self.certificate(user)):
+            path.unlink(missing_ok=True)
 
     def _of(self, user: str) -> str | None:
         try:

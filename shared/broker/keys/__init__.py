@@ -1,0 +1,1 @@
+"""Passwords, certificates and keys by which users of the broker are known."""
