@@ -90,6 +90,7 @@ class Registrar:
 
     def grant(self, code: str, topic: str) -> bool:
         """Let an organisation read one of these; false where it may already."""
+        self._active(code)
         with BrokerAdministration(self._access) as broker:
             wanted = self._reading(broker, code, topic)
             if wanted <= broker.rights():

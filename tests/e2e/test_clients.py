@@ -6,6 +6,7 @@ import os
 import random
 import re
 import shutil
+import stat
 import subprocess
 import sys
 from collections import Counter
@@ -168,6 +169,53 @@ async def test_a_client_opens_a_plan_adds_to_it_and_is_told_of_a_stale_change(
     assert status == 0, err
     told = {one["contribution_id"]: one for one in receipts}
     assert json.loads(again) == told[given[-1]["contribution_id"]], "the first receipt again"
+
+
+async def test_a_sandbox_is_all_that_a_client_needs_until_it_ends(
+    stack: StackProcess, tmp_path: Path
+) -> None:
+    status, said = await careplan(stack, "sandbox", "--json")
+    assert status == 0, said
+    made = json.loads(said)
+    path = tmp_path / "sandbox.json"
+    path.write_text(said)
+    client, plan_id = command_of("python"), UUID(made["plans"][0])
+    status, out, err = await run(*client, path, "-", given=of_a_need(plan_id, "Out of breath"))
+    assert status == 0, (out, err)
+    need = contribution(plan_id, "needs.commands.identify", {"what": {"text": "A rail"}})
+    (tmp_path / "need.json").write_text(json.dumps(need))
+    over_http = (sys.executable, CLIENTS / "python" / "contribute_http.py", stack.urls["needs"])
+    status, out, err = await run(*over_http, tmp_path / "need.json", CAREPLAN_TOKEN=made["token"])
+    assert status == 0, (out, err)
+    status, said = await careplan(stack, "sandbox", "end", made["org"])
+    assert status == 0, said
+    status, out, err = await run(*client, path, "-", given=of_a_need(plan_id, "Out of breath"))
+    assert (status, out) == (2, ""), err
+
+
+async def test_nobody_else_can_read_a_secret_of_the_stack(
+    stack: StackProcess, by_certificate: Path
+) -> None:
+    files = list((stack.folder / "credentials").rglob("*.json"))
+    passwords = [json.loads(path.read_bytes())["password"].encode() for path in files]
+    assert len(passwords) > len(stack.urls)
+    kinds = [b"PRIVATE KEY", b"PRIVATE+KEY", b'"d":', b'"d": ']
+    secret = [
+        path
+        for path in stack.folder.rglob("*")
+        if path.is_file() and path.stat().st_size < 5_000_000
+        for held in [path.read_bytes()]
+        if any(one in held for one in (*passwords, *kinds))
+    ]
+    certificate = stack.folder / "credentials" / f"{ORG}.pem"
+    assert json.loads(await asyncio.to_thread(by_certificate.read_text))["certificate"] == str(
+        certificate
+    )
+    assert {certificate, *files}.issubset(secret)
+    modes = {str(path): stat.S_IMODE(path.stat().st_mode) for path in secret}
+    assert {name: oct(mode) for name, mode in modes.items() if mode != 0o600} == {}
+    for folder in (stack.folder / "credentials", stack.folder / "tls"):
+        assert stat.S_IMODE(folder.stat().st_mode) == 0o700
 
 
 async def test_the_client_over_http_contributes_and_sends_again(

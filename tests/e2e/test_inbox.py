@@ -4,10 +4,12 @@ import asyncio
 import json
 import os
 import re
+import shutil
 import sys
 from collections import defaultdict
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -16,6 +18,7 @@ import orjson
 import pytest
 import pytest_asyncio
 from aiokafka import AIOKafkaProducer
+from joserfc.jwk import OKPKey
 
 from shared.broker.rights import ADMIN
 from shared.cli.token import professional
@@ -244,7 +247,9 @@ async def test_the_records_in_the_contracts_can_be_sent_as_they_stand(
         assert (receipt["outcome"], receipt["section"]) == ("accepted", name), receipt
 
 
-async def test_a_sandbox_contributes_is_cut_off_and_goes(stack: StackProcess) -> None:
+async def test_a_sandbox_contributes_is_cut_off_and_goes(
+    stack: StackProcess, tmp_path: Path
+) -> None:
     made = await careplan(stack, "sandbox")
     code, plan_id = made["org"], UUID(made["plans"][0])
     assert len(set(made["plans"])) == 3
@@ -257,6 +262,14 @@ async def test_a_sandbox_contributes_is_cut_off_and_goes(stack: StackProcess) ->
         await own.send([claimed], claims=ORG)
         (receipt,) = await own.answered(claimed)
         assert (receipt["outcome"], receipt["code"]) == ("refused", "organisation-claim-differs")
+        key = OKPKey.generate_key("Ed25519", {"kid": "2026-1"}).as_dict(private=False)
+        (tmp_path / "key.jwk").write_text(json.dumps(key))
+        told = await careplan(stack, "org", "key", code, str(tmp_path / "key.jwk"), "--signed")
+        assert told["kid"] == "2026-1"
+        unsigned = {**need, "contribution_id": str(uuid4())}
+        await own.send([unsigned])
+        (receipt,) = await own.answered(unsigned)
+        assert (receipt["outcome"], receipt["code"]) == ("refused", "signature-missing")
     listed = await careplan(stack, "org", "list")
     assert [one["state"] for one in listed if one["code"] == code] == ["active"]
 
@@ -275,7 +288,7 @@ async def test_a_sandbox_contributes_is_cut_off_and_goes(stack: StackProcess) ->
     await eventually(
         lambda: acts(stack),
         "the audit has every act",
-        holds=lambda found: found == ["added", "cut-off", "removed"],
+        holds=lambda found: found == ["added", "key", "cut-off", "removed"],
     )
 
 
@@ -285,6 +298,39 @@ async def acts(stack: StackProcess) -> list[str]:
     answer = await stack.get("audit", "/v1/audit/records?operation=admin", token)
     types = [item["type"] for item in reversed(answer.json()["items"])]
     return [type_.removeprefix("organisation.") for type_ in types]
+
+
+@pytest.mark.skipif(shutil.which("kcat") is None, reason="THE PAGE WAS NOT TRIED: kcat is not here")
+async def test_what_the_page_shows_with_kcat_works_as_it_stands(
+    stack: StackProcess, tmp_path: Path
+) -> None:
+    page = (ROOT / "docs" / "inbox.md").read_text("utf-8")
+    (code,) = re.findall(r"## With kcat.*?```sh\n(.*?)```", page, re.DOTALL)
+    here = {
+        ".venv/bin/careplan": f"{sys.executable} -m shared.cli.main",
+        ".stack/": f"{stack.folder}/",
+        "127.0.0.1:19094": stack.file["kafka"]["mutual_tls"],
+    }
+    for shown, meant in here.items():
+        assert shown in code
+        code = code.replace(shown, meant)
+    # The last line reads what is there; the answer to the one before it takes a moment.
+    first, last = code.strip().rsplit("\n", 1)
+    script = f"set -e\n{first}\nuntil {last} | grep $ID; do sleep 1; done\n"
+    ran = await asyncio.create_subprocess_exec(
+        *("sh", "-c", script),
+        cwd=tmp_path,
+        env={
+            **os.environ,
+            "CAREPLAN_STACK_DIR": str(stack.folder),
+            "PYTHONPATH": str(ROOT),
+        },
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    output, error = await asyncio.wait_for(ran.communicate(), 120)
+    assert ran.returncode == 0, error.decode()
+    assert json.loads(output.splitlines()[-1])["outcome"] == "accepted"
 
 
 async def test_what_the_page_shows_in_python_works_as_it_stands(stack: StackProcess) -> None:
