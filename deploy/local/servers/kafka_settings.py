@@ -24,6 +24,11 @@ Configuration:
 """
 
 
+# Of TLS 1.3. The first is five times as fast as AES where Java compiles little, as it does here:
+# it knows the processor's instructions for AES in its other compiler alone.
+_CIPHERS: Final = "TLS_CHACHA20_POLY1305_SHA256,TLS_AES_256_GCM_SHA384"
+
+
 @dataclass(frozen=True)
 class Listener:
     """One more address of a broker; its clients are told to connect to another port here.
@@ -139,6 +144,7 @@ sasl.enabled.mechanisms={SCRAM}
 sasl.mechanism.inter.broker.protocol={SCRAM}
 sasl.mechanism.controller.protocol={SCRAM}
 {logins}
+ssl.cipher.suites={_CIPHERS}
 ssl.keystore.type=PEM
 ssl.keystore.location={certificates.broker}
 ssl.truststore.type=PEM
