@@ -9,6 +9,7 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from shared.broker.access import BrokerAccess
 from shared.broker.topics import TopicsDiffer, ensure_topics
 from shared.contracts.topics import Topic
+from shared.testing.eventually import eventually
 from shared.testing.stack import fresh_prefix
 
 pytestmark = [pytest.mark.component, pytest.mark.asyncio(loop_scope="session")]
@@ -52,8 +53,12 @@ async def test_a_topic_that_is_kept_otherwise_than_declared_is_put_right(
     assert await ensure_topics(BrokerAccess(kafka_servers), [found]) == [declared.name]
     for _ in range(2):
         assert await ensure_topics(BrokerAccess(kafka_servers), [declared]) == []
-        settings = await settings_of(kafka_servers, declared.name)
-        assert settings.items() >= {**declared.configs, **UNDECLARED}.items()
+        # What its controller has written down, the broker tells a moment later.
+        await eventually(
+            lambda: settings_of(kafka_servers, declared.name),
+            "its settings are those that are declared, and an operator's",
+            holds=lambda told: told.items() >= {**declared.configs, **UNDECLARED}.items(),
+        )
 
 
 async def test_a_topic_that_cannot_be_put_right_is_told(kafka_servers: str) -> None:
