@@ -115,6 +115,9 @@ class Rights:
         """True where the caller may have such an answer at all."""
         if asked.template.startswith("/v1/ops/dead-letters"):
             return caller.is_proven and caller.role == "operator"
+        if asked.template.endswith("/contributions/{contribution_id}"):
+            contribution_id = asked.path.partition("?")[0].rpartition("/")[2]
+            return caller.is_proven and self._sent_by(caller, contribution_id)
         if asked.service == "audit":
             return _may_ask_the_audit(caller, asked)
         return caller.is_proven and self._may_use_a_plan(caller, asked, answer)
@@ -122,8 +125,6 @@ class Rights:
     def _may_use_a_plan(self, caller: Caller, asked: Asked, answer: httpx.Response) -> bool:
         if asked.method == "POST" and asked.template.startswith("/v1/contributions"):
             return self._may_contribute(caller, asked, answer.json())
-        if asked.template == "/v1/contributions/{contribution_id}":
-            return self._sent_by(caller, answer.json()["contribution_id"])
         if asked.template.startswith("/v1/accesses/"):
             return any(one in asked.path for one in self.accesses.get(caller.name, ()))
         if asked.breaks_the_glass and caller.may_break_the_glass:
