@@ -83,6 +83,7 @@ def test_the_audit_can_record_an_act() -> None:
         orjson.dumps(ECKey.generate_key("P-384", {"kid": "long"}).as_dict(private=False)),
         b'{"kty": "EC", "crv": "P-256", "kid": "no point", "x": "AA", "y": "AA"}',
     ],
+    ids=["no JSON", "nothing", "private", "without a name", "another curve", "no point"],
 )
 def test_what_is_no_public_key_is_refused(jwk: bytes, folder: Path) -> None:
     told = CliRunner().invoke(
