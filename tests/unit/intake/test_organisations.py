@@ -3,12 +3,14 @@
 import json
 from pathlib import Path
 
+import pytest
 from joserfc.jwk import OKPKey
 
 from services.intake.organisations import Organisations
 from services.intake.settings import IntakeSettings
 from services.intake.signatures import INVALID, MISSING
 from shared.broker.registry import SUSPENDED, Registered, Registry
+from shared.chassis.settings import SettingUnusable
 from tests.unit.intake.test_signatures import NOW, judged, signed
 
 
@@ -29,6 +31,22 @@ def test_a_change_of_the_file_counts_from_the_next_look(tmp_path: Path) -> None:
     path.write_text("{")
     known.look_again()
     assert known.is_suspended("zzg01")
+
+
+def test_it_begins_with_what_the_file_says_and_not_with_one_that_cannot_be_read(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "organisations.json"
+    own = IntakeSettings(organisations=str(path))
+    Registry(path).put(Registered("ZZG01", "Larkfield", signed=True, state=SUSPENDED))
+    known = Organisations(own)
+    assert known.is_suspended("zzg01")
+    assert refused(known, None) == MISSING
+    key = '{"organisations": [{"code": "ZZG01", "name": "L", "roles": [], "keys": [{"kid": "k"}]}]}'
+    for text in ("{", "[]", "{}", key):
+        path.write_text(text)
+        with pytest.raises(SettingUnusable, match="CAREPLAN_INTAKE_ORGANISATIONS"):
+            Organisations(own)
 
 
 def test_without_a_file_the_settings_count() -> None:
