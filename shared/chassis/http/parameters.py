@@ -2,8 +2,8 @@
 
 import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Collection
-from typing import Any, Final
+from collections.abc import Callable, Collection, Sequence
+from typing import Any, Final, TypeVar
 
 import orjson
 from starlette.requests import Request
@@ -144,30 +144,75 @@ def limit_of(request: Request) -> int:
 
 def cursor_of(place: int, *of: str) -> str:
     """Where the next page of the list ``of`` begins, as opaque text."""
-    return urlsafe_b64encode(orjson.dumps([*of, place])).decode().rstrip("=")
+    return _opaque([*of, place])
 
 
 def place_in(cursor: str, *of: str) -> int:
     """The reverse; ``ValueError`` for anything that ``cursor_of`` did not make for this list."""
-    try:
-        *its_list, place = orjson.loads(urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-    except (ValueError, TypeError) as error:
-        raise ValueError("not a cursor") from error
-    if type(place) is not int or not 0 <= place <= _HIGHEST_PLACE or its_list != list(of):
+    place = _last_of(cursor, of)
+    if type(place) is not int or not 0 <= place <= _HIGHEST_PLACE:
         raise ValueError("not a cursor of this list")
     if cursor_of(place, *of) != cursor:
         raise ValueError("not a cursor in our form")
     return place
 
 
+def cursor_behind(key: Sequence[str], *of: str) -> str:
+    """The same for a list that not everybody is shown all of: behind the item with this key.
+
+    The key is what the list is sorted by, and tells nothing that the item itself does not. A place
+    would tell how many items before it somebody is not shown.
+    """
+    return _opaque([*of, list(key)])
+
+
+def key_in(cursor: str, *of: str) -> tuple[str, ...]:
+    """The reverse; ``ValueError`` for anything that is no cursor of this list."""
+    key = _last_of(cursor, of)
+    if type(key) is not list or not all(type(part) is str for part in key):
+        raise ValueError("not a cursor of this list")
+    if cursor_behind(key, *of) != cursor:
+        raise ValueError("not a cursor in our form")
+    return tuple(key)
+
+
+def _opaque(told: list[Any]) -> str:
+    return urlsafe_b64encode(orjson.dumps(told)).decode().rstrip("=")
+
+
+def _last_of(cursor: str, of: Sequence[str]) -> Any:
+    """What stands behind the name of the list in a cursor that is one of it."""
+    try:
+        *its_list, last = orjson.loads(urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+    except (ValueError, TypeError) as error:
+        raise ValueError("not a cursor") from error
+    if its_list != list(of):
+        raise ValueError("not a cursor of this list")
+    return last
+
+
 def page_of(request: Request, *of: str) -> tuple[int, int | None]:
     """The limit of a page and the place it begins at, ``None`` for the first page."""
+    return _page(request, place_in, of)
+
+
+def page_behind(request: Request, *of: str) -> tuple[int, tuple[str, ...] | None]:
+    """The limit of a page and the key behind which it begins, ``None`` for the first page."""
+    return _page(request, key_in, of)
+
+
+_Begin = TypeVar("_Begin")
+
+
+def _page(
+    request: Request, begin_in: Callable[..., _Begin], of: Sequence[str]
+) -> tuple[int, _Begin | None]:
     limit = limit_of(request)
     cursor = request.query_params.get("cursor")
     if cursor is None:
         return limit, None
     try:
-        return limit, place_in(cursor, *of)
+        return limit, begin_in(cursor, *of)
     except ValueError:
         detail = "`cursor` must be the `next` of an earlier page of this list."
         raise parameter_invalid("cursor", detail) from None

@@ -20,13 +20,13 @@ from shared.chassis.http.parameters import (
     OF_A_PAGE,
     OF_A_READ,
     PURPOSES,
-    cursor_of,
+    cursor_behind,
     described,
     described_names,
     judge_parameters,
     judge_purpose,
     one_header,
-    page_of,
+    page_behind,
     parameter_invalid,
     reason_of,
 )
@@ -132,9 +132,9 @@ def review_routes(
         judge_parameters(request, _NAMES, repeatable={"state"})
         wanted = _wanted_in(request)
         of = "reviews", *map(str, (sorted(wanted.states or ()), *wanted[1:]))
-        limit, place = page_of(request, *of)
-        page = await reviews.page(contributor, known, wanted, place or 0, limit)
-        following = None if page.following is None else cursor_of(page.following, *of)
+        limit, behind = page_behind(request, *of)
+        page = await reviews.page(contributor, known, wanted, behind, limit)
+        following = None if page.following is None else cursor_behind(page.following, *of)
         body = page_bytes([dumps(item) for item in page.items], following)
         shown = [(_asked_of(asked, plan), _shown(plan)) for plan in page.plans]
         return await release.each(request, asked, body, shown)

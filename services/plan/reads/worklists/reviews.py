@@ -21,6 +21,9 @@ from shared.chassis.policy.decide import Action, Decision, Facts
 from shared.chassis.policy.redaction.of_a_plan import Redaction
 from shared.ledger import Contributor, id_in
 
+Place = tuple[str, ...]
+"""Where a review stands in the list, by nothing but what whoever is shown it is told of it."""
+
 _AT_ONCE: Final = 40
 """So many reviews are judged together; one after the other each would wait for the database."""
 
@@ -99,11 +102,11 @@ class ReviewsOfAPlan:
 
 @dataclass(frozen=True)
 class ReviewsPage:
-    """A page: its items in their order, the same by plan, and where the next one begins."""
+    """A page: its items in their order, the same by plan, and behind what the next one begins."""
 
     items: Sequence[Mapping[str, Any]]
     plans: Sequence[ReviewsOfAPlan]
-    following: int | None
+    following: Place | None
 
 
 class _Candidate(NamedTuple):
@@ -112,6 +115,13 @@ class _Candidate(NamedTuple):
     revision: int
     content: Mapping[str, Any]
     review: dict[str, Any]
+
+    @property
+    def place(self) -> Place:
+        """By what it is sorted."""
+        state, is_of_no_crisis, due_on = urgency(self.review)
+        told = str(state), str(int(is_of_no_crisis)), due_on
+        return (*told, str(self.plan_id), self.review["entry_id"])
 
     @property
     def subject(self) -> tuple[str, UUID] | None:
@@ -146,28 +156,38 @@ class Reviews:
         self._zone = zone
 
     async def page(
-        self, reader: Contributor, purpose: str | None, wanted: Wanted, begin: int, limit: int
+        self,
+        reader: Contributor,
+        purpose: str | None,
+        wanted: Wanted,
+        behind: Place | None,
+        limit: int,
     ) -> ReviewsPage:
-        """So many reviews from that place on; what is withheld from this reader is left out."""
-        candidates = await self._candidates(reader, wanted)
+        """So many reviews behind that place; what is withheld from this reader is left out.
+
+        There is a next page where something on it is shown, and never because of what is not.
+        """
+        candidates = await self._candidates(reader, wanted, behind)
         judged: dict[UUID, _Judged | None] = {}
-        told: list[_Told] = []
-        place = begin
-        while place < len(candidates) and len(told) < limit:
-            some = candidates[place : place + min(_AT_ONCE, limit - len(told))]
+        shown: list[tuple[_Candidate, _Judged]] = []
+        looked_at = 0
+        while looked_at < len(candidates) and len(shown) <= limit:
+            some = candidates[looked_at : looked_at + min(_AT_ONCE, limit + 1 - len(shown))]
             await self._judge(some, reader, purpose, judged)
-            shown = [
+            shown += [
                 (one, by)
                 for one in some
                 if (by := judged[one.plan_id]) is not None and _is_shown(one, by, wanted)
             ]
-            told += await self._told(shown)
-            place += len(some)
+            looked_at += len(some)
+        told = await self._told(shown[:limit])
         await self._note_last_reads([one.item for one in told])
-        following = place if place < len(candidates) else None
+        following = told[-1].candidate.place if len(shown) > limit else None
         return ReviewsPage([one.item for one in told], _by_plan(told), following)
 
-    async def _candidates(self, reader: Contributor, wanted: Wanted) -> list[_Candidate]:
+    async def _candidates(
+        self, reader: Contributor, wanted: Wanted, behind: Place | None
+    ) -> list[_Candidate]:
         """Every review of a plan that the organisation has to do with, in their order."""
         if reader.organisation is None:
             return []
@@ -184,9 +204,11 @@ class Reviews:
             review = review_told(str(row["entry_id"]), content, kind, due_on, today)
             if wanted.has(review):
                 plan = row["plan_id"], row["version"], row["revision"]
-                found.append(_Candidate(*plan, content, review))
+                one = _Candidate(*plan, content, review)
+                if behind is None or one.place > behind:
+                    found.append(one)
             await turns.pause()
-        found.sort(key=lambda one: (*urgency(one.review), one.plan_id, one.review["entry_id"]))
+        found.sort(key=lambda one: one.place)
         return found
 
     async def _judge(

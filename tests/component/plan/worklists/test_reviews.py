@@ -149,6 +149,22 @@ async def test_reviews_come_most_urgent_first_of_the_organisations_own_plans(ben
         assert by_name["soon"]["last_read_at"] is None
 
 
+async def test_a_page_begins_behind_the_one_before_whatever_was_done_of_that(bench: Bench) -> None:
+    plan = Planned("Marlow-Synth")
+    for name, days in (("first", -40), ("second", -30), ("third", -20), ("fourth", -10)):
+        plan.review(name, due_on=in_days(days))
+    await let_in(bench.database, [related(plan.plan_id)])
+    await folded(bench, [plan])
+    async with bench.service() as client:
+        page = (await client.get("/v1/reviews?limit=2")).json()
+        plan.say("review-held", plan.reviews["first"], "amended", {"due_on": in_days(400)})
+        await fold_directly(bench, plan_store("one"), plan.events[-1:])
+        left = await listed(client, f"?cursor={page['next']}")
+        assert [UUID(one["entry_id"]) for one in left] == [
+            plan.reviews[name] for name in ("third", "fourth", "first")
+        ]
+
+
 async def test_each_plan_of_the_list_has_a_record_of_what_was_shown_of_it(bench: Bench) -> None:
     plans = [Planned("Marlow-Synth"), Planned("Okoro-Synth")]
     for plan in plans:
@@ -185,8 +201,10 @@ async def test_nobody_is_told_of_reviews_that_are_withheld_from_them(bench: Benc
     restricted = {"labels": ["mental-health"], "reason": "Asked for"}
     for plan in (seen, partly, ended):
         plan.review("overdue", due_on=in_days(-3), by="ZZC01")
-    seen.review("restricted", due_on=in_days(-5))
-    seen.say("review-restricted", seen.reviews["restricted"], "amended", {"visibility": restricted})
+    for name, days in (("restricted", -5), ("restricted as well", 60)):
+        seen.review(name, due_on=in_days(days))
+        marked = {"visibility": restricted}
+        seen.say("review-restricted", seen.reviews[name], "amended", marked)
     ended.events.append(
         ended.history.event(
             "person", "plan-ended", ended.plan_id, "amended", {"plan_state": "ended"}
@@ -203,6 +221,9 @@ async def test_nobody_is_told_of_reviews_that_are_withheld_from_them(bench: Benc
         client.headers["Authorization"] = f"Bearer {bench.issuer.signer.sign(nurse)}"
         (one,) = await listed(client)
         assert one["entry_id"] == str(seen.reviews["overdue"])
+        # Nor that there are such, by a page that would be empty.
+        for query in ("", "&state=later", f"&due_before={in_days(90)}"):
+            assert (await client.get(f"/v1/reviews?limit=1{query}")).json()["next"] is None, query
 
         client.headers["Authorization"] = (
             f"Bearer {bench.issuer.signer.sign(person(str(seen.plan_id), 'Edith Marlow-Synth'))}"

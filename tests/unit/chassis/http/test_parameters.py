@@ -8,12 +8,15 @@ from starlette.requests import Request
 
 from shared.chassis.http.parameters import (
     HIGHEST_LIMIT,
+    cursor_behind,
     cursor_of,
     judge_parameters,
     judge_purpose,
+    key_in,
     limit_of,
     list_header,
     one_header,
+    page_behind,
     page_of,
     place_in,
     whole_number,
@@ -112,6 +115,34 @@ def test_cursor_when_we_did_not_make_it_then_refused(odd: str) -> None:
         place_in(odd)
     with pytest.raises(Problem) as raised:
         page_of(request(f"cursor={quote(odd)}"))
+    assert raised.value.members == {"parameter": "cursor"}
+
+
+def test_cursor_behind_an_item_when_it_comes_back_then_it_names_the_same_key() -> None:
+    key = ("0", "2026-12-01", "")
+    cursor = cursor_behind(key, "things", "of-a")
+    assert key_in(cursor, "things", "of-a") == key
+    assert page_behind(request(f"cursor={cursor}&limit=2"), "things", "of-a") == (2, key)
+    assert page_behind(request(), "things") == (50, None)
+
+
+DEEP = b'["things",' + b"[" * 400 + b"]" * 401
+
+
+@pytest.mark.parametrize(
+    "odd",
+    ["", "!!!!", "bnVsbA", "e30", cursor_of(1, "things"), cursor_behind(("a",), "other"),
+     cursor_behind(("a",), "things") + "=", *(
+         urlsafe_b64encode(told).decode().rstrip("=") for told in (
+             b'["things"]', b'["things",{}]', b'["things","a"]', b'["things",[1]]',
+             b'["things",[null]]', b'["things", ["a"]]', DEEP)
+     )],
+)  # fmt: skip
+def test_cursor_behind_an_item_when_we_did_not_make_it_then_refused(odd: str) -> None:
+    with pytest.raises(ValueError, match="not a cursor"):
+        key_in(odd, "things")
+    with pytest.raises(Problem) as raised:
+        page_behind(request(f"cursor={quote(odd)}"), "things")
     assert raised.value.members == {"parameter": "cursor"}
 
 
