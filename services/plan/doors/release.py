@@ -92,7 +92,7 @@ class Release:
         has_it = _has(request, etag)
         if has_it:
             shown = [(one, replace(told, status=304, told={})) for one, told in shown]
-        kept = await self._accesses.keep_each(asked, shown)
+        kept = await self._accesses.keep_each(asked, shown, 304 if has_it else 200)
         headers = {**self._head(asked, kept), "ETag": etag}
         if has_it:
             return Response(status_code=304, headers=headers)

@@ -126,14 +126,17 @@ class AccessRecords:
             raise PermissionError("nothing is shown on a decision that does not allow it")
         return Kept(await self._kept(asked, None, did))
 
-    async def keep_each(self, all_of_it: Asked, shown: Sequence[tuple[Asked, Shown]]) -> Kept:
+    async def keep_each(
+        self, all_of_it: Asked, shown: Sequence[tuple[Asked, Shown]], status: int = 200
+    ) -> Kept:
         """One access for each plan of a list, or one of no plan where it is empty.
 
-        The answer names the list; the record of a plan is named by both (``uuid5``).
+        The answer has this ``status`` and names the list; the record of a plan is named by both
+        (``uuid5``).
         """
         of_the_list = uuid7()
         if not shown:
-            return Kept(await self._kept(all_of_it, Shown.of(b"[]"), Did.READ))
+            return Kept(await self._kept(all_of_it, Shown.of(b"[]", status=status), Did.READ))
         if not all(asked.decision.allowed and asked.plan_id for asked, _ in shown):
             raise PermissionError("nothing is shown on a decision that does not allow it")
         rows = [

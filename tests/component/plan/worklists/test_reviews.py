@@ -194,6 +194,9 @@ async def test_each_plan_of_the_list_has_a_record_of_what_was_shown_of_it(bench:
         empty = await client.get("/v1/reviews?state=later")
         assert empty.json() == {"items": [], "next": None}
         assert (await bench.accesses())[-1]["record_id"] == empty.headers["ledger-access-id"]
+        held = {"If-None-Match": empty.headers["etag"]}
+        same = await client.get("/v1/reviews?state=later", headers=held)
+        assert (same.status_code, (await bench.accesses())[-1]["status"]) == (304, 304)
 
 
 async def test_nobody_is_told_of_reviews_that_are_withheld_from_them(bench: Bench) -> None:
