@@ -65,7 +65,7 @@ _AS_PUBLISHED: Final = """
     SELECT event FROM ledger.plan_ledger WHERE plan_id = $1 AND plan_version = $2
 """
 # The first accesses since then are looked through; whoever reads is shown most of a plan, or one
-# entry, which only the path names.
+# entry, which only the path names. Who was shown a list of reviews has not looked at the plan.
 _FIRST_READ: Final = """
     SELECT read.recorded_at, read.organisation
       FROM (SELECT recorded_at, asked, convert_from(record, 'UTF8')::jsonb AS told,
@@ -74,6 +74,7 @@ _FIRST_READ: Final = """
              WHERE plan_id = $1 AND recorded_at >= $2 AND who IS NOT NULL
              ORDER BY recorded_at LIMIT 1000) AS read
      WHERE told->>'operation' = 'read' AND (told->>'plan_version')::bigint >= $3
+       AND told->>'what' <> 'reviews'
        AND told->'sections' ? $4
        AND (told->>'what' <> 'entry' OR asked LIKE '%/entries/' || $5 || '%')
        AND coalesce(organisation->>'ods', organisation->>'local_id') IS DISTINCT FROM $6

@@ -12,7 +12,7 @@ import orjson
 import pytest
 import pytest_asyncio
 
-from shared.cli.token import person
+from shared.cli.token import person, professional
 from shared.ledger import RecordedEvent, instant
 from shared.testing.events import History
 from shared.testing.stack import create_topics
@@ -197,6 +197,28 @@ async def test_each_plan_of_the_list_has_a_record_of_what_was_shown_of_it(bench:
         held = {"If-None-Match": empty.headers["etag"]}
         same = await client.get("/v1/reviews?state=later", headers=held)
         assert (same.status_code, (await bench.accesses())[-1]["status"]) == (304, 304)
+
+
+async def test_who_was_shown_the_list_has_read_nothing_else_of_its_section(bench: Bench) -> None:
+    plan, contribution_id = Planned("Marlow-Synth"), uuid4()
+    plan.review("overdue", due_on=in_days(-3))
+    comment = plan.history.event(
+        *("stewardship", "comment-written", uuid4(), "created", {"text": "She is worse"}),
+        entry_type="comment",
+        contribution_id=contribution_id,
+    )
+    plan.events.append(comment)
+    await let_in(bench.database, [related(plan.plan_id), related(plan.plan_id, "ZZC01")])
+    await folded(bench, [plan])
+    ours = f"/v1/plans/{plan.plan_id}/contributions/{contribution_id}"
+    async with bench.service() as client:
+        nurse = bench.issuer.signer.sign(professional("ZZC01", "nurse", "Tom Okafor-Synth"))
+        theirs = {"Authorization": f"Bearer {nurse}"}
+        assert len((await client.get("/v1/reviews", headers=theirs)).json()["items"]) == 1
+        assert (await client.get(ours)).json()["first_read"] is None
+        await client.get(f"/v1/plans/{plan.plan_id}", headers=theirs)
+        read = (await client.get(ours)).json()["first_read"]
+        assert read["organisation"]["ods"] == "ZZC01"
 
 
 async def test_nobody_is_told_of_reviews_that_are_withheld_from_them(bench: Bench) -> None:
