@@ -14,6 +14,8 @@ import base64
 import hashlib
 import io
 import json
+import stat
+import struct
 import sys
 import unicodedata
 import zipfile
@@ -781,8 +783,11 @@ _READMES: Final = {
 
 _MEMBERS: Final = {"README.txt", "checkpoint", "manifest.json", "records.ndjson", "report.csv"}
 _CLAIMS: Final = {"format", "q", "within", "record_id", "size", "root", "records", "files"}
-_END: Final = b"PK\5\6"
-_END_BYTES: Final = 22
+_HEAD: Final = struct.Struct("<4s2xHH4xLLLHH")
+_END: Final = struct.Struct("<4s4H2LH")
+_OF_A_NAME: Final = 46
+"""What stands before each file of a zip and at its end, and what its directory has for each."""
+
 _COLUMNS: Final = (
     *(("logged_at", "time.logged_at"), ("recorded_at", "time.recorded_at")),
     *(("kind", "hdr.kind"), ("type", "hdr.type"), ("code", "hdr.outcome_reason")),
@@ -794,28 +799,55 @@ _COLUMNS: Final = (
 
 
 def unpacked(raw: bytes) -> dict[str, bytes]:
-    """The files of a bundle; it is taken for hostile until each byte of it has a meaning."""
-    if raw[:4] != b"PK\3\4" or raw[-_END_BYTES:-18] != _END:
-        malformed("the bundle is no zip, or has something before or behind it")
+    """The files of a bundle; it is taken for hostile until each byte of it has a meaning.
+
+    Some programs read a zip from its directory and others from its beginning. Only one that is the
+    same to both is taken, or what was checked here would not be what somebody else unpacks.
+    """
     try:
         with zipfile.ZipFile(io.BytesIO(raw)) as archive:
-            members = archive.infolist()
-            names = [one.filename for one in members]
-            if sorted(names) != sorted(_MEMBERS):
-                malformed(f"a bundle has the files {', '.join(sorted(_MEMBERS))}, each once")
-            if any(one.extra or one.comment or one.flag_bits for one in members):
-                malformed("a file of the bundle is encrypted, or has something beside it")
-            return {one.filename: _whole(archive, one) for one in members}
-    except (zipfile.BadZipFile, zlib.error, NotImplementedError, EOFError, OSError):
+            members = sorted(archive.infolist(), key=lambda one: one.header_offset)
+    except (zipfile.BadZipFile, NotImplementedError, EOFError, OSError):
         malformed("the zip of the bundle cannot be read")
+    if sorted(one.filename for one in members) != sorted(_MEMBERS):
+        malformed(f"a bundle has the files {', '.join(sorted(_MEMBERS))}, each once")
+    if any(one.extra or one.comment or one.flag_bits for one in members):
+        malformed("a file of the bundle is encrypted, or has something beside it")
+    if any(stat.S_IFMT(one.external_attr >> 16) not in (0, stat.S_IFREG) for one in members):
+        malformed("a file of the bundle is a link, or no file at all")
+    files: dict[str, bytes] = {}
+    at, left = 0, _LARGEST_FILE
+    for one in members:
+        files[one.filename], at = _whole(raw, at, one, left)
+        left -= len(files[one.filename])
+    names = sum(_OF_A_NAME + len(one.filename) for one in members)
+    count = len(members)
+    if raw[at + names :] != _END.pack(b"PK\5\6", 0, 0, count, count, names, at, 0):
+        malformed("the bundle has something before, between or behind its files")
+    return files
 
 
-def _whole(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:
-    with archive.open(member) as file:
-        content = file.read(_LARGEST_FILE + 1)
-    if len(content) > _LARGEST_FILE:
-        malformed("a file of the bundle is larger than 100 MB")
-    return content
+def _whole(raw: bytes, at: int, member: zipfile.ZipInfo, most: int) -> tuple[bytes, int]:
+    """The file that begins here, as the directory has it, and where the next one begins."""
+    name = member.filename.encode()
+    start = at + _HEAD.size + len(name)
+    sizes = (member.CRC, member.compress_size, member.file_size, len(name))
+    told = (b"PK\3\4", 0, zipfile.ZIP_DEFLATED, *sizes, 0)
+    is_next = member.header_offset == at and raw[start - len(name) : start] == name
+    if not is_next or _HEAD.unpack(raw[at : at + _HEAD.size]) != told:
+        malformed("the bundle has something before, between or behind its files")
+    end = start + member.compress_size
+    inflater = zlib.decompressobj(-zlib.MAX_WBITS)
+    try:
+        content = inflater.decompress(raw[start:end], most + 1)
+    except zlib.error:
+        malformed("the zip of the bundle cannot be read")
+    if len(content) > most:
+        malformed("the files of the bundle are larger than 100 MB")
+    is_all = inflater.eof and not inflater.unused_data
+    if not is_all or (len(content), zlib.crc32(content)) != (member.file_size, member.CRC):
+        malformed("a file of the bundle is not what the zip says of it")
+    return content, end
 
 
 def verify_bundle(arguments: argparse.Namespace, policy: Policy) -> Iterator[Facts]:

@@ -2,7 +2,9 @@
 
 import io
 import json
+import struct
 import zipfile
+import zlib
 from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
@@ -209,6 +211,85 @@ def test_a_zip_that_is_more_than_a_bundle_is_refused(checked: Any) -> None:
     ):
         code, line = checked(bundle)
         assert code == 3, line
+
+
+def with_a_file_behind_the_others(bundle: bytes = BUNDLE) -> bytes:
+    """The directory does not name it, and who reads a zip from its beginning unpacks it."""
+    at, more = bundle.index(b"PK\1\2"), b"idx\r\n1\r\n"
+    head = struct.pack(
+        "<4s5H3L2H", b"PK\3\4", 20, 0, 0, 0, 33, zlib.crc32(more), len(more), len(more), 10, 0
+    )
+    between = head + b"report.csv" + more
+    moved = (at + len(between)).to_bytes(4, "little")
+    return bundle[:at] + between + bundle[at:-6] + moved + bundle[-2:]
+
+
+def with_more_than_the_directory_says(name: str = "report.csv") -> bytes:
+    """Who reads a zip from its directory finds the table, and others the table with a row more."""
+    files = rehashed(files_of(BUNDLE))
+    longer = bytearray(zipped({**files, name: files[name] + b"1\r\n"}))
+    at = longer.index(b"PK\1\2")
+    while longer[at + 46 : at + 46 + len(name)] != name.encode():
+        at = longer.index(b"PK\1\2", at + 4)
+    longer[at + 16 : at + 20] = zlib.crc32(files[name]).to_bytes(4, "little")
+    longer[at + 24 : at + 28] = len(files[name]).to_bytes(4, "little")
+    return bytes(longer)
+
+
+def packed_otherwise() -> bytes:
+    """By another method, with bytes that are none of it, and no flag that says so."""
+    spoilt = io.BytesIO()
+    with zipfile.ZipFile(spoilt, "w", zipfile.ZIP_LZMA) as archive:
+        for name, content in rehashed(files_of(BUNDLE)).items():
+            archive.writestr(name, content)
+        members = archive.infolist()
+    raw = bytearray(spoilt.getvalue())
+    for one in members:
+        raw[one.header_offset + 6] = 0
+        begin = one.header_offset + 30 + len(one.filename)
+        raw[begin + 9 : begin + 12] = b"\x99\xff\x55"
+    at = raw.find(b"PK\1\2")
+    while at >= 0:
+        raw[at + 8] = 0
+        at = raw.find(b"PK\1\2", at + 4)
+    return bytes(raw)
+
+
+def with_a_link() -> bytes:
+    made_ = io.BytesIO()
+    with zipfile.ZipFile(made_, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in rehashed(files_of(BUNDLE)).items():
+            member = zipfile.ZipInfo(name)
+            member.compress_type = zipfile.ZIP_DEFLATED
+            member.external_attr = (0o120777 if name == "report.csv" else 0o100644) << 16
+            archive.writestr(member, content)
+    return made_.getvalue()
+
+
+@pytest.mark.parametrize(
+    "made_",
+    [
+        with_a_file_behind_the_others,
+        with_more_than_the_directory_says,
+        packed_otherwise,
+        with_a_link,
+    ],
+)
+def test_a_zip_that_others_could_unpack_to_something_else_is_refused(
+    checked: Any, made_: Callable[[], bytes]
+) -> None:
+    bundle = made_()
+    assert zipfile.ZipFile(io.BytesIO(bundle)).namelist()
+    code, line = checked(bundle)
+    assert code == 3, line
+
+
+def test_a_zip_that_unpacks_to_too_much_is_refused(
+    checked: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(verify, "_LARGEST_FILE", sum(map(len, files_of(BUNDLE).values())) - 1)
+    code, line = checked(BUNDLE)
+    assert (code, "larger than" in line) == (3, True)
 
 
 def test_whatever_byte_of_a_file_is_changed_the_bundle_is_not_ok(checked: Any) -> None:
