@@ -15,7 +15,7 @@ from services.audit.record.commitment import (
     leaf,
     leaf_hash,
 )
-from services.audit.record.model import Kind, members_of
+from services.audit.record.model import Kind, Operation, header_group, members_of
 from services.audit.record.reading import accessed
 from shared.ledger import instant
 
@@ -62,6 +62,8 @@ def _compare_columns(row: Mapping[str, Any], known: Mapping[str, Any], idx: int)
     for name, told in wanted.items():
         if (_text(row[name]) if name in _TOLD else row[name]) != told:
             raise Damaged(f"the column {name} of record {idx} does not say what its groups say")
+    if "hdr" in known and not _is_what_was_done(row, known["hdr"]):
+        raise Damaged(f"the column operation of record {idx} does not say what its groups say")
     if "object" in known and not _is_about(row, known["object"]):
         raise Damaged(f"the entry of record {idx} is not one that its groups name")
 
@@ -72,13 +74,29 @@ def _known_of(members: list[bytes | None]) -> dict[str, Mapping[str, Any]]:
     return {name: orjson.loads(group) or {} for name, group in told if group is not None}
 
 
+def _is_what_was_done(row: Mapping[str, Any], told: Mapping[str, Any]) -> bool:
+    """True where the header is one of this operation; those of one kind differ in what they did."""
+    try:
+        operation = Operation(row["operation"])
+    except ValueError:
+        return False
+    header = header_group(row["id"], operation, row["type"], change=row["change"])
+    return all(told.get(name) == header[name] for name in ("kind", "action", "outcome"))
+
+
 def _is_about(row: Mapping[str, Any], told: Mapping[str, Any]) -> bool:
-    """True where section and entry of the row are among those that the group names."""
-    if row["section"] is not None and row["section"] not in (told.get("sections") or ()):
+    """True where section and entry of the row are among those that the group names.
+
+    A row without them is found by neither: only what was shown of several sections has none, and
+    only what names no entry.
+    """
+    sections = told.get("sections") or ()
+    is_change = row["kind"] == Kind.CHANGE
+    if row["section"] not in sections and (is_change or row["section"] is not None):
         return False
     named = [(one.get("entry_id"), one.get("entry_version")) for one in told.get("entries") or ()]
     wanted = (_text(row["entry_id"]), row["entry_version"])
-    return wanted == (None, None) or wanted in named
+    return wanted in named if named else wanted == (None, None)
 
 
 def _hashes_of(salts: bytes, members: list[bytes | None]) -> list[bytes]:

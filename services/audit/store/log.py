@@ -12,7 +12,7 @@ Row = Any
 """A row of asyncpg, which ships no types."""
 
 _STORED: Final = """
-SELECT r.idx, r.id, r.kind, r.type, r.recorded_at, r.stated_at, r.logged_at, r.plan_id,
+SELECT r.idx, r.id, r.kind, r.operation, r.type, r.recorded_at, r.stated_at, r.logged_at, r.plan_id,
        r.section, r.entry_id, r.entry_version, r.contribution_id, r.change, r.code,
        r.actor_kind, r.actor_id, r.organisation, r.purpose, r.policy_version, r.trace_id,
        r.what, r.sections, r.relationship, r.override, r.override_id, r.related_from, r.role,

@@ -51,6 +51,11 @@ TAMPERED: list[tuple[str, Sequence[str], str]] = [
         "the leaf of record {} is not that of its row",
     ),
     (
+        "what was done in a row",
+        ["UPDATE audit_record SET operation = 'unreadable' WHERE idx = {}"],
+        "the column operation of record {} does not say what its groups say",
+    ),
+    (
         "when it was logged",
         ["UPDATE audit_record SET logged_at = logged_at - interval '1 day' WHERE idx = {}"],
         "the leaf of record {} is not that of its row",
