@@ -69,8 +69,9 @@ class SearchDoor:
         """What a search finds, newest first; raises ``Problem``."""
         form = form_of(request, ZIP)
         terms = read_terms(text)
-        asked, sought = await self.scoped(asked, terms)
+        # Before it is judged: who is told no is recorded with what they asked, too.
         asked = replace(asked, sought=b64encode(text.encode()).decode())
+        asked, sought = await self.scoped(asked, terms)
         groups = groups_of(request)
         if groups is not None and form != ZIP:
             raise parameter_invalid("groups", f"`groups` is for bundles ({ZIP}).")

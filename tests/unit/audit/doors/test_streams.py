@@ -1,5 +1,6 @@
 """Answers given piece by piece: recorded first, few at a time, and nothing left behind."""
 
+from base64 import b64decode
 from collections.abc import AsyncIterator
 from typing import Any, cast
 
@@ -80,6 +81,17 @@ async def test_nothing_is_given_where_it_cannot_be_recorded() -> None:
     with pytest.raises(Problem) as refused:
         await one.lines()
     assert refused.value.code == "unavailable"
+
+
+async def test_a_search_that_is_denied_is_recorded_with_its_text() -> None:
+    one = Asking()
+    for role, q in (("auditor", "actor:vera"), ("privacy-officer", "actor.org:ZZA01")):
+        with pytest.raises(Problem) as refused:
+            await one.door.answer(LINES, asking(role), q, 50, None)
+        assert refused.value.status == 403
+        row = one.accesses.rows[-1]
+        assert orjson.loads(row.record)["operation"] == "denial"
+        assert b64decode(orjson.loads(row.who)["query_raw"]).decode() == q
 
 
 async def test_only_some_are_given_at_once_and_who_goes_away_leaves_nothing_behind() -> None:
