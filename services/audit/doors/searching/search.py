@@ -1,7 +1,8 @@
 """Searches of the audit: a page in JSON, or all that was found, piece by piece, with its proof."""
 
+import asyncio
 from base64 import b64encode
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from hashlib import sha256
@@ -38,7 +39,7 @@ from shared.chassis.wire.problem import Problem
 from shared.chassis.wire.validation_errors import error_at, pointer
 
 MOST_AT_ONCE: Final = 2
-"""How many answers are given piece by piece at a time."""
+"""How many answers of many records, piece by piece or as a bundle, are made at a time."""
 
 _LIST: Final = "search"
 
@@ -92,6 +93,12 @@ class SearchDoor:
         self, asked: Asked, sought: Sought, text: str, groups: Sequence[str]
     ) -> Response:
         """The records with their proofs, in one file for somebody who trusts nobody here."""
+        with self._turn():
+            return await self._packed(asked, sought, text, groups)
+
+    async def _packed(
+        self, asked: Asked, sought: Sought, text: str, groups: Sequence[str]
+    ) -> Response:
         as_of = await self._log.as_of()
         if as_of.checkpoint is None:
             raise Problem("tree-size-unknown", "No checkpoint has been signed here yet.")
@@ -116,7 +123,8 @@ class SearchDoor:
             "size": as_of.size,
             "root": as_of.root,
         }
-        body = packed(records, as_of.checkpoint, told)
+        # It takes as long as many other requests together, which go on meanwhile.
+        body = await asyncio.to_thread(packed, records, as_of.checkpoint, told)
         asked = replace(asked, more={"result_count": len(records)})
         shown = Shown.of(body, media_type=ZIP)
         headers = await self._questions.recorded(asked, shown, access_id, Did.EXPORT)
@@ -140,30 +148,44 @@ class SearchDoor:
         self, asked: Asked, sought: Sought, form: str, shape: Shape | None = None
     ) -> Response:
         """All that is sought in a log of one size, piece by piece, in lines or as a table."""
-        shape = shape or OF_A_RECORD
+        as_of = await self._log.as_of()
+        bounded = replace(sought, below=as_of.size)
+        pieces = self._pieces(bounded, form, shows_authn(asked), as_of, shape or OF_A_RECORD)
+        # From here on it has its turn, and gives it back however it ends.
+        await anext(pieces)
+        try:
+            count = await self._searches.count(bounded)
+            told = {**asked.more, "result_count": count, "media_type": form}
+            headers = await self._questions.begun(replace(asked, more=told))
+        except BaseException:
+            await pieces.aclose()
+            raise
+        headers |= {"Ledger-Log-Size": str(as_of.size), "Ledger-Result-Count": str(count)}
+        return StreamingResponse(pieces, media_type=form, headers=headers)
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        """One of the few answers of many records that are made at a time; raises ``Problem``."""
         if self._given >= MOST_AT_ONCE:
             detail = "So many answers are being given at once already. Ask again in a moment."
             raise Problem("overloaded", detail)
-        as_of = await self._log.as_of()
-        bounded = replace(sought, below=as_of.size)
-        count = await self._searches.count(bounded)
-        told = {**asked.more, "result_count": count, "media_type": form}
-        headers = await self._questions.begun(replace(asked, more=told))
-        headers |= {"Ledger-Log-Size": str(as_of.size), "Ledger-Result-Count": str(count)}
-        return StreamingResponse(
-            self._pieces(bounded, form, shows_authn(asked), as_of, shape),
-            media_type=form,
-            headers=headers,
-        )
+        self._given += 1
+        try:
+            yield
+        finally:
+            self._given -= 1
 
     async def _pieces(
         self, sought: Sought, form: str, shows: bool, as_of: AsOf, shape: Shape
-    ) -> AsyncIterator[bytes]:
-        """The answer in pieces; lines end with what they were made of, and how many they are."""
+    ) -> AsyncGenerator[bytes, None]:
+        """The answer in pieces; lines end with what they were made of, and how many they are.
+
+        The first is empty: whoever has taken it has begun. One that nobody takes any more of is
+        ended by the event loop, and leaves nothing behind.
+        """
         digest, count = sha256(), 0
-        # Counted once it has begun: whoever goes away before that leaves nothing behind.
-        self._given += 1
-        try:
+        with self._turn():
+            yield b""
             if form == CSV:
                 yield head_of(shape.columns)
             async for found in self._searches.all(sought, shows_authn=shows):
@@ -175,8 +197,6 @@ class SearchDoor:
             if form != CSV:
                 told = completeness_of(sought, as_of, count, digest.hexdigest())
                 yield orjson.dumps({"completeness": told}) + b"\n"
-        finally:
-            self._given -= 1
 
 
 def completeness_of(

@@ -1,5 +1,6 @@
 """Answers given piece by piece: recorded first, few at a time, and nothing left behind."""
 
+import asyncio
 from base64 import b64decode
 from collections.abc import AsyncIterator
 from typing import Any, cast
@@ -26,9 +27,14 @@ class Found(Searches):
 
     def __init__(self) -> None:
         super().__init__(cast("Any", None), "Europe/London")
+        self.counted = 0
+        self.goes_on: asyncio.Event | None = None
 
     async def count(self, sought: Sought) -> int:
         assert sought.below == 9
+        self.counted += 1
+        if self.goes_on is not None:
+            await self.goes_on.wait()
         return 2
 
     async def all(
@@ -56,7 +62,8 @@ class Asking:
     def __init__(self) -> None:
         self.accesses = ListedAccesses()
         questions = Questions(self.accesses, ROLES, Related())
-        self.door = SearchDoor(Found(), Log(), questions)
+        self.found = Found()
+        self.door = SearchDoor(self.found, Log(), questions)
 
     async def lines(self) -> StreamingResponse:
         request = Request({**LINES.scope, "query_string": b""})
@@ -83,6 +90,22 @@ async def test_nothing_is_given_where_it_cannot_be_recorded() -> None:
     assert refused.value.code == "unavailable"
 
 
+async def test_no_more_are_begun_while_others_are_counted() -> None:
+    """Counting is what takes long: whoever is turned away is turned away before it."""
+    one = Asking()
+    one.found.goes_on = asyncio.Event()
+    asked = [asyncio.ensure_future(one.lines()) for _ in range(MOST_AT_ONCE * 3)]
+    await asyncio.sleep(0)
+    asked[0].cancel()
+    one.found.goes_on.set()
+    answers = await asyncio.gather(*asked, return_exceptions=True)
+    assert one.found.counted == MOST_AT_ONCE
+    refused = [told.code for told in answers if isinstance(told, Problem)]
+    assert refused == ["overloaded"] * (MOST_AT_ONCE * 2)
+    # Whoever went away meanwhile has given their turn back.
+    assert [piece async for piece in (await one.lines()).body_iterator]
+
+
 async def test_a_search_that_is_denied_is_recorded_with_its_text() -> None:
     one = Asking()
     for role, q in (("auditor", "actor:vera"), ("privacy-officer", "actor.org:ZZA01")):
@@ -98,6 +121,8 @@ async def test_only_some_are_given_at_once_and_who_goes_away_leaves_nothing_behi
     one = Asking()
     for _ in range(MOST_AT_ONCE * 3):  # answers that nobody began to read
         await one.lines()
+        for _ in range(3):  # the loop ends what nobody holds any more, in turns of its own
+            await asyncio.sleep(0)
     begun = [aiter((await one.lines()).body_iterator) for _ in range(MOST_AT_ONCE)]
     for answer in begun:
         await anext(answer)
