@@ -35,8 +35,8 @@ from services.audit.queries.evidence import AsOf, LogReads
 from services.audit.queries.questions.catalogue import QUESTIONS
 from services.audit.queries.questions.finding import MOST_ROWS, Bounds, Findings, NotThere
 from services.audit.queries.records import RecordList
-from services.audit.queries.search.finding import Searches, Sought
-from services.audit.queries.search.language import written
+from services.audit.queries.search.finding import Searches, Sought, says_when
+from services.audit.queries.search.language import term, written
 from services.audit.queries.search.qualifiers import QUALIFIERS
 from shared.chassis.accesses.record import Asked, Shown, What
 from shared.chassis.http.identity import Identity
@@ -56,6 +56,7 @@ _OF_ONE_RECORD: Final[Mapping[str, tuple[str, ...]]] = {
     "Q19": ("idx",),
     "Q31": ("a", "b"),
 }
+_EVER: Final = term("created", ">=0001-01-01")
 _CATALOGUE: Final[Answers] = {200: answered("What may be asked.", Catalogue, *ASKED)}
 _ANSWERED: Final[Answers] = {
     200: answered(
@@ -135,7 +136,7 @@ class QuestionDoor:
             completeness_of(bounded, as_of, total),
             as_of,
             cursor_of(page[-1]["idx"], *put.of) if items[put.limit :] else None,
-            query=written(sought.terms) or None,
+            query=_query_of(sought),
         )
 
     async def _bounds(self, asked: Asked, put: Put) -> tuple[Asked, Bounds]:
@@ -172,7 +173,8 @@ class QuestionDoor:
         sought = Sought((), bounds.within)
         completeness = completeness_of(sought, bounds.as_of, len(told))
         if question.id in _PROVES_ITSELF:
-            completeness["kind"] = "proved"
+            is_proved = all(row.get("inclusion_ok", True) for row in told)
+            completeness["kind"] = "proved" if is_proved else "best-effort"
         is_cut = len(rows) > MOST_ROWS
         if is_cut:
             completeness["kind"] = "best-effort"
@@ -232,6 +234,17 @@ class QuestionDoor:
         headers["Ledger-Log-Size"] = str(found.as_of.size)
         headers["Ledger-Result-Count"] = str(found.total)
         return Response(body, media_type=form, headers=headers)
+
+
+def _query_of(sought: Sought) -> str | None:
+    """The search that finds the same; none where a condition of our own stands beside its terms.
+
+    Somebody may ask it again, so it says so where the question looks further back than a search.
+    """
+    if sought.asked is not None:
+        return None
+    is_of_all_times = sought.since is None and not says_when(sought.terms)
+    return written([*sought.terms, *([_EVER] if is_of_all_times else [])]) or None
 
 
 def question_routes(door: QuestionDoor, identity: Identity, questions: Questions) -> APIRouter:

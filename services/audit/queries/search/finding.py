@@ -56,9 +56,12 @@ class Sought:
 
 def usual_since(terms: Sequence[Term], now: datetime) -> datetime | None:
     """From when on a search looks that says nothing about when; ``None`` where it does."""
-    if any(one.name in _TIMES for one in terms):
-        return None
-    return now - timedelta(days=USUAL_DAYS)
+    return None if says_when(terms) else now - timedelta(days=USUAL_DAYS)
+
+
+def says_when(terms: Sequence[Term]) -> bool:
+    """True where a search says something about when, be it when it was not."""
+    return any(one.name in _TIMES for one in terms)
 
 
 def page_of(

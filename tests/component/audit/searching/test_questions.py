@@ -101,6 +101,10 @@ async def test_one_record_and_two(door: Door) -> None:
     await fill(door)
     [why] = (await answer(door, "why-allowed", idx=4))["rows"]
     assert (why["idx"], why["decision"], why["override"]["kind"]) == (4, "permit", "break-glass")
+    genuine = await answer(door, "Q7", idx=4)
+    assert (genuine["rows"][0]["inclusion_ok"], genuine["completeness"]["kind"]) == (
+        False, "best-effort",
+    )  # fmt: skip
     [first] = (await answer(door, "Q31", a="7", b=2))["rows"]
     assert (first["a_idx"], first["first_by_log"], first["first_by_claim"]) == (7, 2, 2)
     for params in ({"a": 1, "b": 99}, {"a": 99, "b": 1}):
@@ -120,7 +124,13 @@ async def test_the_envelope_says_who_asked_what_of_which_log_and_is_recorded(doo
     assert (told["query_id"], told["name"], told["purpose"]) == ("Q1", "who-viewed", "audit")
     assert told["asked_by"]["role"] == "auditor"
     assert told["case_ref"] == "ZZG01/2026/7"
-    assert told["q"] == f"person:{HERE} operation:read,search,export,delivery"
+    assert told["q"] == (
+        f"person:{HERE} operation:read,search,export,delivery created:>=0001-01-01"
+    )
+    again = await door.client.get(
+        "/v1/audit/records", params={"q": told["q"]}, headers=door.token()
+    )
+    assert [item["idx"] for item in again.json()["items"]] == [3, 2]
     assert (told["total"], len(told["rows"]), told["truncated"]) == (2, 1, False)
     assert told["as_of"] == {"size": 8, "root": None, "checkpoint": None}
     assert told["completeness"]["kind"] == "best-effort"
