@@ -134,10 +134,34 @@ def test_an_answer_that_was_cut_off_is_told(
 ) -> None:
     giving(monkeypatch, TABLE, rows=3)
     out = tmp_path / "reads.csv"
+    out.write_text("of yesterday")
     code, _, err = run(stack, "search", "operation:read", "--csv", "--out", str(out))
     assert code == 1
     assert "2 of 3 rows" in err
-    assert not (tmp_path / "reads.csv.proof.json").exists()
+    # What stands beside a file is of that file: one that was cut off takes nobody's place.
+    assert out.read_text() == "of yesterday"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["reads.csv", "stack.json"]
+
+
+@pytest.mark.parametrize("form", ["--csv", "--ndjson", "--bundle"])
+def test_what_cannot_be_written_is_said_and_nothing_is_asked(
+    stack: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, form: str
+) -> None:
+    asked = giving(monkeypatch, TABLE, rows=2)
+    out = tmp_path / "no such folder" / "reads"
+    code, _, err = run(stack, "search", "operation:read", form, "--out", str(out))
+    assert (code, asked) == (1, [])
+    assert "reads cannot be written (No such file or directory)." in err
+
+
+def test_a_bundle_is_written(stack: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = giving(monkeypatch, b"PK", rows=2)
+    out = tmp_path / "reads.zip"
+    code, _, err = run(stack, "search", "operation:read", "--bundle", "--out", str(out))
+    assert (code, out.read_bytes()) == (0, b"PK")
+    assert asked[0]["headers"]["Accept"] == "application/zip"
+    assert "careplan verify bundle" in err
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["reads.zip", "stack.json"]
 
 
 def test_a_refusal_of_a_file_is_said_and_no_file_is_written(

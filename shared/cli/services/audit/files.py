@@ -4,7 +4,7 @@ import hashlib
 import json
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO, Final
@@ -47,27 +47,24 @@ def save(
 ) -> None:
     """Writes an answer of this form; beside a file stands ``….proof.json`` with what it rests on.
 
-    Ends the command with 1 where not all of it came.
+    Ends the command with 1 where not all of it came; then there is no file.
     """
     headers = {"Accept": form, **given.pop("headers", {})}
+    received = _Received()
     with (
+        nullcontext(sys.stdout.buffer) if out is None else _when_whole(out) as target,
         stack.stream(method, "audit", path, headers=headers, **given) as answer,
-        ExitStack() as opened,
     ):
         refuse(answer.problem())
         rows = int(answer.headers["Ledger-Result-Count"])
         size = int(answer.headers["Ledger-Log-Size"])
-        target: BinaryIO = (
-            sys.stdout.buffer if out is None else opened.enter_context(out.open("wb"))
-        )
-        received = _Received()
         target.writelines(_with_progress(answer.pieces(), received, rows))
         target.flush()
         record_id = answer.headers["Ledger-Access-Id"]
-    # A line of head stands above a table, and one of proof below lines.
-    got = received.lines - 1
-    if got != rows:
-        fail(_SHORT_OF.format(got=max(got, 0), rows=rows))
+        # A line of head stands above a table, and one of proof below lines.
+        got = received.lines - 1
+        if got != rows:
+            fail(_SHORT_OF.format(got=max(got, 0), rows=rows))
     if out is not None:
         told = {
             **asked,
@@ -82,17 +79,35 @@ def save(
 
 def save_bundle(stack: Stack, out: Path, path: str, params: dict[str, str]) -> None:
     """Writes the records that a search finds, with their proofs, as one zip."""
-    with stack.stream("GET", "audit", path, params=params, headers={"Accept": ZIP}) as answer:
+    with (
+        _when_whole(out) as target,
+        stack.stream("GET", "audit", path, params=params, headers={"Accept": ZIP}) as answer,
+    ):
         refuse(answer.problem())
         rows, size = answer.headers["Ledger-Result-Count"], answer.headers["Ledger-Log-Size"]
-        with out.open("wb") as target:
-            for piece in answer.pieces():
-                target.write(piece)
+        target.writelines(answer.pieces())
     typer.echo(
         f"{rows} records of a log of {size} in {out}. Check it with: "
         f"careplan verify bundle {out} --policy POLICY",
         err=True,
     )
+
+
+@contextmanager
+def _when_whole(out: Path) -> Iterator[BinaryIO]:
+    """A file that has its name when all of it is there; what had that name before stays till then.
+
+    It is made before anything is asked, for whatever is asked is recorded.
+    """
+    part = out.with_name(f".{out.name}.part")
+    try:
+        with part.open("wb") as target:
+            yield target
+        part.replace(out)
+    except OSError as error:
+        fail(f"{out} cannot be written ({error.strerror}).")
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def _with_progress(pieces: Iterator[bytes], received: _Received, rows: int) -> Iterator[bytes]:
