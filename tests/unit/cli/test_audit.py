@@ -180,7 +180,7 @@ def test_a_question_is_asked_by_its_name(stack: Path, monkeypatch: pytest.Monkey
         "rows": [{"idx": 7, "record_id": "r", "at": "2026-12-01T08:00:00.000001Z",
                   "relationship": {"kind": "registered", "id": "x"}, "name_at_time": None,
                   "sections": ["goals", "needs"]}],
-        "next": None, "total": 1, "as_of": {"size": 9},
+        "next": None, "total": 1, "truncated": False, "as_of": {"size": 9},
         "completeness": {"kind": "full-scan"},
     }  # fmt: skip
     asked = answering(monkeypatch, envelope)
@@ -198,6 +198,10 @@ def test_a_question_is_asked_by_its_name(stack: Path, monkeypatch: pytest.Monkey
         "7", "2026-12-01T08:00:00Z", "registered", "goals", "needs",
     ]  # fmt: skip
     assert "log of 9 records" in err
+    assert "There are more" not in err
+    answering(monkeypatch, {**envelope, "truncated": True})
+    _, _, err = run(stack, "ask", "withdrawn-contributions", "organisation=ZZG01")
+    assert "There are more" in err
 
 
 @pytest.mark.parametrize(

@@ -217,7 +217,10 @@ class QuestionDoor:
         return Response(body, media_type=JSON, headers=headers)
 
     async def _in_one_piece(self, asked: Asked, put: Put, found: _Found, form: str) -> Response:
-        """The rows in lines or as a table."""
+        """All rows, in lines or as a table: nothing there says where some are missing."""
+        if found.truncated:
+            detail = f"A file of this question has at most {MOST_ROWS:,} rows, and it has more."
+            raise Problem("too-many-records", detail)
         if form == CSV:
             columns = put.question.names_of_columns
             body = head_of(columns) + rows_of(found.rows, columns)

@@ -152,6 +152,8 @@ def ask(
     _show([column.upper() for column in columns], lines, more=more, total=first["total"])
     size = first["as_of"]["size"]
     typer.echo(f"Of a log of {size:,} records ({first['completeness']['kind']}).", err=True)
+    if first["truncated"]:
+        typer.echo("There are more than these, and this question does not give them.", err=True)
 
 
 @app.command()
