@@ -82,7 +82,7 @@ def test_a_search_is_shown_as_a_table(stack: Path, monkeypatch: pytest.MonkeyPat
     code, out, _ = run(stack, "search", "operation:read", "-role:gp", "created:>=2026-03-01")
     assert code == 0
     assert asked[0]["params"]["q"] == "operation:read -role:gp created:>=2026-03-01"
-    for told in ("7", "2026-12-01T08:00:00", "plan", "Ida Nurse-Synth", "ZZN01", "direct-care"):
+    for told in ("7", "2026-12-01T08:00:00Z", "plan", "Ida Nurse-Synth", "ZZN01", "direct-care"):
         assert told in out
 
 
@@ -98,6 +98,9 @@ def test_no_more_pages_are_asked_for_than_are_shown(
     answering(monkeypatch, page)
     _, _, err = run(stack, "search", "--limit", "2")
     assert "first 2" in err
+    answering(monkeypatch, {**page, "next": None})
+    _, _, err = run(stack, "search", "--limit", "2")
+    assert err == "", "these are all"
 
 
 def test_what_the_audit_refuses_is_said(stack: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator, Sequence
 from getpass import getuser
+from itertools import chain
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -107,7 +108,7 @@ def search(
     if form:
         save(stack, form, out, {"q": q}, "GET", _RECORDS, params={"q": q})
         return
-    found, more = _taken(_pages_of_search(stack, q, limit), limit)
+    found, more = _taken(_pages_of_search(stack, q, limit), "items", limit)
     if json:
         as_json(found)
         return
@@ -143,7 +144,7 @@ def ask(
         return
     pages = _pages_of_question(stack, path, body, limit)
     first = next(pages)
-    rows, more = _taken((page["rows"] for page in _with(first, pages)), limit)
+    rows, more = _taken(chain([first], pages), "rows", limit)
     if json:
         as_json({**first, "rows": rows})
         return
@@ -201,12 +202,12 @@ def _given(params: Sequence[str]) -> dict[str, str]:
     return given
 
 
-def _pages_of_search(stack: Stack, q: str, limit: int) -> Iterator[list[dict[str, Any]]]:
+def _pages_of_search(stack: Stack, q: str, limit: int) -> Iterator[dict[str, Any]]:
     params = {"q": q, "limit": str(min(limit, _PAGE))}
     while True:
         answer = stack.get(_AUDIT, _RECORDS, **params)
         refuse(answer)
-        yield answer.told["items"]
+        yield answer.told
         if answer.told["next"] is None:
             return
         params["cursor"] = answer.told["next"]
@@ -225,21 +226,18 @@ def _pages_of_question(
         asked["cursor"] = answer.told["next"]
 
 
-def _with(first: dict[str, Any], others: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    yield first
-    yield from others
-
-
-def _taken(pages: Iterator[list[dict[str, Any]]], limit: int) -> tuple[list[dict[str, Any]], bool]:
+def _taken(
+    pages: Iterator[dict[str, Any]], name: str, limit: int
+) -> tuple[list[dict[str, Any]], bool]:
     """As many as are wanted, and whether there are more; no page is asked for in vain."""
     taken: list[dict[str, Any]] = []
+    has_more = False
     for page in pages:
-        taken += page
+        taken += page[name]
+        has_more = page["next"] is not None
         if len(taken) >= limit:
             break
-    else:
-        return taken, False
-    return taken[:limit], len(taken) > limit or len(page) == min(limit, _PAGE)
+    return taken[:limit], has_more or len(taken) > limit
 
 
 def _show(
@@ -259,7 +257,7 @@ def _line(one: dict[str, Any]) -> list[str]:
     organisation = actor.get("organisation") or {}
     why = one["code"] or one["purpose"] or ""
     return [
-        *(str(one["idx"]), one["at"][:19], one["operation"]),
+        *(str(one["idx"]), _cell(one["at"]), one["operation"]),
         one["what"] or one["event_type"] or "",
         *(actor.get("name") or actor.get("id") or "", actor.get("role") or ""),
         organisation.get("ods") or organisation.get("local_id") or "",
