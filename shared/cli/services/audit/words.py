@@ -25,27 +25,42 @@ QUALIFIERS: Final = {
 """Every qualifier of a search, and what it looks for."""
 
 QUESTIONS: Final = {
-    "who-viewed": "plan_id (section, from, to)",
-    "what-they-saw": "plan_id actor (from, to)",
-    "what-was-withheld": "plan_id actor (from, to)",
-    "withdrawn-contributions": "organisation (from, to)",
-    "safety-recall": "plan_id section entry_id",
-    "nothing-removed": "size (root)",
-    "is-genuine": "idx",
-    "unjustified-emergencies": "(from, to)",
-    "without-relationship": "(from, to)",
-    "what-somebody-did": "actor (from, to)",
-    "history-of-section": "plan_id (section, from, to)",
-    "then-and-now": "plan_id at",
-    "refused-attempts": "plan_id (section, from, to)",
-    "why-allowed": "idx",
-    "what-proxies-did": "plan_id (from, to)",
-    "control-of-the-audit": "(from, to)",
-    "not-verified": "(from, to)",
-    "which-came-first": "a b",
-    "health": "",
+    "who-viewed": ("plan_id (section, from, to)", "Who saw the plan, or a section of it?"),
+    "what-they-saw": ("plan_id actor (from, to)", "What did this person see of the plan?"),
+    "what-was-withheld": ("plan_id actor (from, to)", "What was withheld from them, and why?"),
+    "withdrawn-contributions": (
+        "organisation (from, to)",
+        "What of theirs was withdrawn, and how many had read it meanwhile?",
+    ),
+    "safety-recall": (
+        "plan_id section entry_id",
+        "Who may have seen an entry before it was withdrawn?",
+    ),
+    "nothing-removed": ("size (root)", "Does the log begin with the one that was noted then?"),
+    "is-genuine": ("idx", "Is this record what was recorded, and is it in the log?"),
+    "unjustified-emergencies": (
+        "(from, to)",
+        "Which accesses against the rule has nobody given reasons for?",
+    ),
+    "without-relationship": (
+        "(from, to)",
+        "Which accesses rested on no relationship, or a new one?",
+    ),
+    "what-somebody-did": ("actor (from, to)", "What did this person do, whatever the plan?"),
+    "history-of-section": ("plan_id (section, from, to)", "What was changed?"),
+    "then-and-now": ("plan_id at", "Which version of each entry was known then, which now?"),
+    "refused-attempts": (
+        "plan_id (section, from, to)",
+        "What was refused, denied or not readable, and why?",
+    ),
+    "why-allowed": ("idx", "By which decision and relationship was this allowed?"),
+    "what-proxies-did": ("plan_id (from, to)", "Who may act for the person, and what did they do?"),
+    "control-of-the-audit": ("(from, to)", "Who asked the audit, reviewed, or was an operator?"),
+    "not-verified": ("(from, to)", "What could not be read, or was not proven?"),
+    "which-came-first": ("a b", "Which of two records came first?"),
+    "health": ("", "Is the audit itself well?"),
 }
-"""Every named question, and what it takes; what stands in brackets may be left out."""
+"""Every named question: what it takes, where what stands in brackets may be left out, and asks."""
 
 
 def help_of_search() -> str:
@@ -67,9 +82,12 @@ def help_of_ask() -> str:
     return (
         "Ask a question by its name; its parameters are written NAME=VALUE.\n\n"
         "For instance: careplan audit ask who-viewed plan_id=0199c0de-… section=goals\n\n"
-        f"\b\n{_lines(QUESTIONS)}\n\n"
-        "What stands in brackets may be left out. from, to and at are days or instants; idx, a and "
-        "b are places in the log. `careplan audit questions` says what each asks.\n\n"
+        f"\b\n{_with_what_they_ask()}\n\n"
+        "What stands in brackets may be left out. plan_id and entry_id are ids, and actor is the "
+        "`sub` of somebody's token. from, to and at are days or times, as 2026-03-10 or "
+        "2026-03-10T14:00:00Z. idx, a and b are places in the log (IDX of a search); size and root "
+        "stand in a checkpoint. Without from and to, a question about one plan looks at all of it, "
+        "and any other 90 days back. `careplan audit questions` says more of each.\n\n"
         "Every question is recorded for the audit."
     )
 
@@ -77,3 +95,8 @@ def help_of_ask() -> str:
 def _lines(told: dict[str, str]) -> str:
     width = max(map(len, told))
     return "\n".join(f"  {name.ljust(width)}  {words}".rstrip() for name, words in told.items())
+
+
+def _with_what_they_ask() -> str:
+    told = ((f"  {name} {takes}".rstrip(), asks) for name, (takes, asks) in QUESTIONS.items())
+    return "\n".join(f"{head}\n      {asks}" for head, asks in told)

@@ -83,8 +83,12 @@ def test_the_earlier_of_two_days_comes_first() -> None:
 def test_the_help_of_the_command_line_has_every_question_and_qualifier() -> None:
     assert [one.removesuffix(":") for one in words.QUALIFIERS] == [*QUALIFIERS]
     for one in QUESTIONS:
-        told = words.QUESTIONS[one.name].replace("(", "").replace(")", "").replace(",", "")
+        takes, asks = words.QUESTIONS[one.name]
+        told = takes.replace("(", "").replace(")", "").replace(",", "")
         assert told.split() == [param.name for param in one.params]
-        needed = words.QUESTIONS[one.name].partition("(")[0].split()
+        needed = takes.partition("(")[0].split()
         assert needed == [param.name for param in one.params if param.is_required]
+        assert asks in words.help_of_ask()
+        # No line is broken where somebody's terminal is as wide as most.
+        assert len(asks) <= 70
     assert words.QUESTIONS.keys() == {one.name for one in QUESTIONS}
