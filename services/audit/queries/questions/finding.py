@@ -136,14 +136,19 @@ class Findings:
     async def _withdrawn(self, given: Given, bounds: Bounds) -> Rows:
         values: list[Any] = [given["organisation"], bounds.as_of.size]
         asked = []
-        since: date | datetime = datetime.now(UTC) - timedelta(days=USUAL_DAYS)
+        since: date | datetime | None = None
         if "from" in given:
             since = moment_of(given["from"])
-        values.append(since)
-        asked.append(f"AND w.recorded_at >= {begin(since, self._zone).format('$3')}")
+        elif "to" not in given:
+            since = datetime.now(UTC) - timedelta(days=USUAL_DAYS)
+        if since is not None:
+            values.append(since)
+            bound = begin(since, self._zone).format(f"${len(values)}")
+            asked.append(f"AND w.recorded_at >= {bound}")
         if "to" in given:
-            values.append(moment_of(given["to"]))
-            asked.append(f"AND w.recorded_at {end(values[-1], self._zone).format('$4')}")
+            until = moment_of(given["to"])
+            values.append(until)
+            asked.append(f"AND w.recorded_at {end(until, self._zone).format(f'${len(values)}')}")
         query = _WITHDRAWN.format(bounds=" ".join(asked))
         rows = [_plain(row) for row in await self._database.fetch(query, *values)]
         for row in rows:

@@ -76,6 +76,14 @@ async def test_what_became_of_contributions_and_who_saw_them_meanwhile(door: Doo
     assert (row["idx"], row["withdrawn_idx"], row["readers_between"]) == (1, 6, 2)
     assert row["seconds_live"] == 7 * 86_400
     assert (row["section"], row["entry_id"], row["withdrawn_by"]) == ("goals", ENTRY, "quill")
+    for when, found in (
+        ({"to": "2024-11-27"}, [1]),
+        ({"to": "2024-11-26"}, []),
+        ({"from": "2024-11-27T08:00:00Z"}, [1]),
+        ({"from": "2024-11-28"}, []),
+        ({}, []),
+    ):
+        assert await places(door, "Q4", organisation="ZZG01", **when) == found, when
     assert (await answer(door, "Q4", organisation="ZZN01", **WHEN))["rows"] == []
     entry = {"plan_id": str(HERE), "section": "goals", "entry_id": ENTRY}
     rows = (await answer(door, "Q5", **entry))["rows"]
