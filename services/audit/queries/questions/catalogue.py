@@ -141,7 +141,8 @@ QUESTIONS: Final = (
     Question(
         "Q5",
         "safety-recall",
-        "Who saw the section of an entry between its creation and its withdrawal?",
+        "Who saw the section of an entry from its creation until it was withdrawn, or until now "
+        "where it was put back?",
         (
             PLAN,
             Param("section", "the section that has the entry", Form.SECTION, is_required=True),

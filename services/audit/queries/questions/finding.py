@@ -46,11 +46,16 @@ SELECT r.idx, r.plan_id, r.section, r.entry_id, r.entry_version, r.recorded_at A
  ORDER BY w.recorded_at DESC, w.idx DESC, r.idx DESC LIMIT 1001
 """
 
+# One that was put back was there to be read again: what counts is the withdrawal that lasts.
 _LIVES: Final = """
-SELECT min(recorded_at) AS created_at,
-       min(recorded_at) FILTER (WHERE change = 'withdrawn') AS withdrawn_at
-  FROM audit_record
- WHERE entry_id = $1 AND section = $2 AND plan_id = $3 AND operation = 'change' AND idx < $4
+SELECT created_at, CASE last WHEN 'withdrawn' THEN withdrawn_at END AS withdrawn_at
+  FROM (SELECT min(recorded_at) AS created_at,
+               max(recorded_at) FILTER (WHERE change = 'withdrawn') AS withdrawn_at,
+               (array_agg(change ORDER BY entry_version DESC)
+                FILTER (WHERE change IN ('withdrawn', 'restored')))[1] AS last
+          FROM audit_record
+         WHERE entry_id = $1 AND section = $2 AND plan_id = $3 AND operation = 'change'
+           AND idx < $4) AS changes
 """
 _READERS: Final = """
 SELECT seen.*, p.groups FROM (

@@ -18,7 +18,7 @@ import pytest
 from services.audit.queries.questions.catalogue import QUESTIONS
 from shared.cli import verify
 from shared.testing.eventually import eventually
-from tests.component.audit.bench import Bench
+from tests.component.audit.bench import Bench, access, event
 from tests.component.audit.door import Door, open_door
 from tests.component.audit.log.sealed import made_key
 from tests.component.audit.searching.test_search import ALL, HERE, fill
@@ -94,6 +94,24 @@ async def test_what_became_of_contributions_and_who_saw_them_meanwhile(door: Doo
     assert rows[1]["role"] == "ward nurse"
     unknown = await ask(door, "Q5", params={**entry, "section": "needs"})
     assert (unknown.status_code, unknown.json()["code"]) == (404, "record-unknown")
+
+
+async def test_who_saw_an_entry_that_was_put_back_has_to_be_recalled_too(door: Door) -> None:
+    await fill(door)
+    entry = {"plan_id": str(HERE), "section": "goals", "entry_id": ENTRY}
+    later = {"kind": "professional", "id": "olaf", "role": "gp", "organisation": {"ods": "ZZG01"}}
+    put_back = event(position=3, entry=1, version=3, change="restored", at="2024-11-28T09:00:00Z")
+    await door.bench.publish(put_back, access(9, actor=later))
+    await door.bench.until_recorded(10)
+    rows = (await answer(door, "Q5", **entry))["rows"]
+    assert [row["actor_id"] for row in rows] == ["quill", "ida", "olaf"]
+    assert {row["withdrawn_at"] for row in rows} == {None}, "it is there now"
+    again = event(position=4, entry=1, version=4, change="withdrawn", at="2024-11-30T08:00:00Z")
+    await door.bench.publish(again)
+    await door.bench.until_recorded(11)
+    rows = (await answer(door, "Q5", **entry))["rows"]
+    assert [row["actor_id"] for row in rows] == ["quill", "ida", "olaf"]
+    assert {row["withdrawn_at"] for row in rows} == {"2024-11-30T08:00:00Z"}
 
 
 async def test_what_was_known_then_and_is_now(door: Door) -> None:
