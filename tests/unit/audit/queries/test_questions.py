@@ -44,7 +44,7 @@ def rightly(question: Any) -> dict[str, Any]:
 @pytest.mark.parametrize("question", QUESTIONS, ids=lambda one: one.id)
 def test_a_question_takes_what_it_says_and_is_a_search_or_has_a_finder(question: Any) -> None:
     given = given_in(question, rightly(question))
-    assert question.asks.endswith(("?", ".", "`body`."))
+    assert question.asks.endswith(("?", "."))
     assert question.names_of_columns
     if question.terms is None:
         assert question.rows is None
