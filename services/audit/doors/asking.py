@@ -1,6 +1,6 @@
 """Who asks the audit something: judged first, and recorded before they are answered."""
 
-from collections.abc import Callable, Collection, Coroutine
+from collections.abc import Callable, Collection, Coroutine, Mapping
 from dataclasses import replace
 from http import HTTPStatus
 from typing import Annotated, Any, Final
@@ -160,3 +160,21 @@ class Questions:
             "Ledger-Policy": asked.decision.policy_version,
             **kept.headers,
         }
+
+    async def exported(
+        self, asked: Asked, shown: Shown, access_id: UUID, plans: Mapping[UUID, int]
+    ) -> dict[str, str]:
+        """The head of a file of records, once it is recorded for each plan that they are of.
+
+        ``plans`` says how many records are of which: each person is told that a copy was taken.
+        """
+        if len(plans) == 1:
+            asked = replace(asked, plan_id=next(iter(plans)))
+        elif plans:
+            # What was sought is kept once, with the record of all of it.
+            each = [
+                replace(asked, plan_id=plan_id, sought=None, more={"result_count": count})
+                for plan_id, count in sorted(plans.items())
+            ]
+            await self._accesses.keep_beside(access_id, each, shown, Did.EXPORT)
+        return await self.recorded(asked, shown, access_id, Did.EXPORT)

@@ -1,4 +1,4 @@
-"""A bundle: records with their proofs in one zip, the same bytes for the same records and log."""
+"""A bundle: records with their proofs in one zip, the same bytes for what is the same in it."""
 
 import csv
 import zipfile

@@ -146,6 +146,18 @@ class AccessRecords:
         await asyncio.gather(*map(self.store, rows))
         return Kept(of_the_list)
 
+    async def keep_beside(
+        self, of: UUID, each: Sequence[Asked], shown: Shown, did: Did | None = None
+    ) -> None:
+        """One access for each of these plans, of which a part is in what ``of`` is the access to.
+
+        They are named as those of a list are, and durable before that is kept.
+        """
+        if not all(asked.decision.allowed and asked.plan_id for asked in each):
+            raise PermissionError("nothing is shown on a decision that does not allow it")
+        rows = [_row(one, shown, did, access_id=uuid5(of, str(one.plan_id))) for one in each]
+        await asyncio.gather(*map(self.store, rows))
+
     async def keep_if_it_stands(self, asked: Asked, shown: Shown, revision: int) -> Kept | None:
         """The access to a plan at a revision; ``None``, and no record, where it is at another.
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from base64 import b64encode
+from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -32,7 +33,7 @@ from services.audit.queries.evidence import AsOf, LogReads
 from services.audit.queries.search.finding import Searches, Sought
 from services.audit.queries.search.language import QueryInvalid, Term, terms_in
 from services.audit.record.commitment import GROUPS
-from shared.chassis.accesses.record import Asked, Did, Shown
+from shared.chassis.accesses.record import Asked, Shown
 from shared.chassis.http.parameters import cursor_of, parameter_invalid, place_in
 from shared.chassis.policy.decide import AUTHN
 from shared.chassis.wire.problem import Problem
@@ -111,7 +112,7 @@ class SearchDoor:
         try:
             records = [
                 await self._log.proven(idx, as_of.size, shows=groups, forbids=forbids)
-                for idx in places
+                for idx, _ in places
             ]
         except Damaged as damaged:
             raise damaged_problem(damaged) from None
@@ -127,7 +128,8 @@ class SearchDoor:
         body = await asyncio.to_thread(packed, records, as_of.checkpoint, told)
         asked = replace(asked, more={"result_count": len(records)})
         shown = Shown.of(body, media_type=ZIP)
-        headers = await self._questions.recorded(asked, shown, access_id, Did.EXPORT)
+        plans = Counter(plan_id for _, plan_id in places if plan_id is not None)
+        headers = await self._questions.exported(asked, shown, access_id, plans)
         headers["Ledger-Log-Size"] = str(as_of.size)
         headers["Ledger-Result-Count"] = str(len(records))
         return Response(body, media_type=ZIP, headers=headers)

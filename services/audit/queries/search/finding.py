@@ -137,11 +137,11 @@ class Searches:
         number: int = await self._database.pool.fetchval(query, *values)
         return number
 
-    async def places(self, sought: Sought, limit: int) -> list[int]:
-        """The places in the log of the newest that match, so many at most."""
+    async def places(self, sought: Sought, limit: int) -> list[tuple[int, UUID | None]]:
+        """The places in the log of the newest that match, so many at most, each with its plan."""
         query, values = page_of(sought, self._zone, limit)
-        rows = await self._database.pool.fetch(f"SELECT idx FROM ({query}) AS found", *values)  # noqa: S608 - ours
-        return [row["idx"] for row in rows]
+        query = f"SELECT idx, plan_id FROM ({query}) AS found"  # noqa: S608 - ours
+        return [tuple(row) for row in await self._database.pool.fetch(query, *values)]
 
     async def all(
         self, sought: Sought, *, shows_authn: bool
