@@ -31,6 +31,7 @@ from services.audit.queries.questions.finding import Findings
 from services.audit.queries.records import RecordList
 from services.audit.queries.search.finding import Searches
 from services.audit.store.breadth import Breadth
+from services.audit.store.few import FewAtOnce
 from services.audit.store.organisations import PlanOrganisations
 from services.audit.store.overrides import Overrides
 from services.audit.store.records import AuditStore
@@ -93,9 +94,10 @@ def create_app(settings: Settings) -> FastAPI:
         accesses.committed,
     )
     log = LogReads(database, StoredTree(database))
-    searches = Searches(database, settings.time_zone)
+    few = FewAtOnce(database)
+    searches = Searches(few, settings.time_zone)
     search = SearchDoor(searches, log, questions)
-    findings = Findings(database, log, settings.time_zone)
+    findings = Findings(few, log, settings.time_zone)
     asking = QuestionDoor(search, searches, findings, listed, log, questions)
     return service_app(
         "Audit",

@@ -78,7 +78,7 @@ OF_A_READER = {
         },
         "store": {
             "records.py", "positions.py", "log.py", "organisations.py", "overrides.py",
-            "breadth.py",
+            "breadth.py", "few.py",
         },
         "queries": {
             "records.py", "evidence.py", "own.py", "overrides.py", "contributions.py",

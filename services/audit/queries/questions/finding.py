@@ -16,9 +16,13 @@ from services.audit.queries.search.finding import USUAL_DAYS
 from services.audit.queries.search.moments import moment_of
 from services.audit.record.commitment import GROUPS, leaf_hash
 from services.audit.record.model import members_of
-from services.audit.store.log import shown_checkpoints, stored_records
+from services.audit.store.log import (
+    Asked,
+    count_of_records,
+    shown_checkpoints,
+    stored_records,
+)
 from services.audit.store.positions import gaps
-from shared.chassis.database.database import Database
 from shared.ledger import instant
 
 MOST_ROWS: Final = 1_000
@@ -95,7 +99,6 @@ _PLACES: Final = """
 SELECT idx, recorded_at, stated_at, logged_at FROM audit_record WHERE idx = ANY ($1)
 """
 _UNSIGNED: Final = "SELECT logged_at FROM audit_record WHERE idx = $1"
-_RECORDS: Final = "SELECT coalesce(max(idx), -1) + 1 FROM audit_record"
 
 
 class NotThere(LookupError):
@@ -117,7 +120,7 @@ _Finder = Callable[[Given, Bounds], Awaitable[Rows]]
 class Findings:
     """Finds the rows of these questions; a day begins at midnight in the zone of that name."""
 
-    def __init__(self, database: Database, log: LogReads, zone: str) -> None:
+    def __init__(self, database: Asked, log: LogReads, zone: str) -> None:
         self._database = database
         self._log = log
         self._zone = zone
@@ -244,14 +247,14 @@ class Findings:
         ]
 
     async def _health(self, _: Given, __: Bounds) -> Rows:
-        records: int = await self._database.pool.fetchval(_RECORDS)
+        records = await count_of_records(self._database)
         newest = await shown_checkpoints(self._database)
         signed = newest[0].size if newest else 0
         oldest = None
         if signed < records:
-            oldest = await self._database.pool.fetchval(_UNSIGNED, signed)
-        async with self._database.pool.acquire() as connection:
-            missing = await gaps(connection)
+            [row] = await self._database.fetch(_UNSIGNED, signed)
+            oldest = row["logged_at"]
+        missing = await gaps(self._database)
         return [
             {
                 "records": records,

@@ -9,7 +9,7 @@ from uuid import UUID
 from services.audit.queries.records import COLUMNS, as_item
 from services.audit.queries.search.language import Term
 from services.audit.queries.search.qualifiers import Statement, conditions_of
-from shared.chassis.database.database import Database
+from services.audit.store.log import Asked
 from shared.ledger import id_in
 
 USUAL_DAYS: Final = 90
@@ -105,7 +105,7 @@ def count_of(sought: Sought, zone: str) -> tuple[str, list[Any]]:
 class Searches:
     """Finds records; a day begins at midnight in the time zone of that name."""
 
-    def __init__(self, database: Database, zone: str) -> None:
+    def __init__(self, database: Asked, zone: str) -> None:
         self._database = database
         self._zone = zone
 
@@ -121,27 +121,28 @@ class Searches:
         """Records as lists give them, newest first, behind the one at the place ``after``."""
         behind = None
         if after is not None:
-            at = await self._database.pool.fetchval(
+            found = await self._database.fetch(
                 "SELECT recorded_at FROM audit_record WHERE idx = $1", after
             )
-            if at is None:
+            if not found:
                 return []
-            behind = at, after
+            behind = found[0]["recorded_at"], after
         query, values = page_of(sought, self._zone, limit, behind)
-        rows = await self._database.pool.fetch(query, *values)
+        rows = await self._database.fetch(query, *values)
         return [as_item(row, shows_authn=shows_authn) for row in rows]
 
     async def count(self, sought: Sought) -> int:
         """How many records match."""
         query, values = count_of(sought, self._zone)
-        number: int = await self._database.pool.fetchval(query, *values)
+        [row] = await self._database.fetch(query, *values)
+        number: int = row["count"]
         return number
 
     async def places(self, sought: Sought, limit: int) -> list[tuple[int, UUID | None]]:
         """The places in the log of the newest that match, so many at most, each with its plan."""
         query, values = page_of(sought, self._zone, limit)
         query = f"SELECT idx, plan_id FROM ({query}) AS found"  # noqa: S608 - ours
-        return [tuple(row) for row in await self._database.pool.fetch(query, *values)]
+        return [tuple(row) for row in await self._database.fetch(query, *values)]
 
     async def all(
         self, sought: Sought, *, shows_authn: bool
