@@ -3,11 +3,9 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
 from services.audit.queries.search.language import Term
-
-NOTHING_MORE: Final = "r.idx >= 0"
 
 
 class Form(StrEnum):

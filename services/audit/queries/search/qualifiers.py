@@ -246,9 +246,7 @@ QUALIFIERS: Final[Mapping[str, Qualifier]] = {
     "role": Qualifier(
         "the role they did it in",
         'role:gp,"social worker"',
-        _formed(
-            "r.role", rf"[^\x00-\x1f]{{1,{LONGEST_ROLE}}}", "a role, of at most 100 characters"
-        ),
+        _formed("r.role", _ROLE, f"a role, of at most {LONGEST_ROLE} characters"),
     ),
     "operation": Qualifier(
         "what was done", "operation:read,denial", _one_of("r.operation", _OPERATIONS)
