@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
-from services.audit.queries.records import COLUMNS, as_item
+from services.audit.queries.records import COLUMNS, NONE, as_item
 from services.audit.queries.search.language import Term
 from services.audit.queries.search.qualifiers import Statement, conditions_of
 from services.audit.store.log import Asked
@@ -189,8 +189,13 @@ def _part(conditions: Sequence[str], limit: int, *, is_sorted: bool) -> str:
 
 def _leading_of(terms: Sequence[Term]) -> Term | None:
     """The term whose index is read, if there is one for any."""
-    named = {one.name: one for one in reversed(terms) if not one.is_negated}
+    named = {one.name: one for one in reversed(terms) if not one.is_negated and _narrows(one)}
     return next((named[name] for name in _LEADING if name in named), None)
+
+
+def _narrows(one: Term) -> bool:
+    """False for what nearly every record matches: it is read in the order of all records."""
+    return one.name != "override" or NONE not in one.texts
 
 
 def _each(leading: Term | None) -> Iterator[Term | None]:

@@ -47,6 +47,8 @@ SEARCHES = [
     "event:careplan.goals.agreed.v1",
     "purpose:emergency",
     "relationship:none",
+    "override:none",
+    "override:none operation:refusal",
     f"entry:{'0' * 8}-0000-0000-0000-{8:012x}",
     "",
 ]

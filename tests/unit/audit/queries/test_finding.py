@@ -36,7 +36,9 @@ def test_each_value_is_a_part_of_its_own_in_the_order_of_its_index() -> None:
 
 def test_the_index_of_all_records_is_read_only_where_nothing_else_narrows() -> None:
     for text, is_read in (("", True), ("via:api", True), ("-operation:read", True),
-                          ("operation:read", False), ("role:gp", False)):  # fmt: skip
+                          ("operation:read", False), ("role:gp", False),
+                          ("override:none", True), ("override:any,none", True),
+                          ("override:any", False)):  # fmt: skip
         query, _ = page_of(sought(text), "Europe/London", 9)
         assert ("r.idx >= 0" in query) is is_read, text
     assert "r.idx >= 0" not in page_of(sought("", within="ZZG01"), "Europe/London", 9)[0]
