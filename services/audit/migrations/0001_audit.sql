@@ -72,8 +72,8 @@ CREATE INDEX audit_record_what ON audit_record (what, recorded_at, idx) WHERE wh
 CREATE INDEX audit_record_role ON audit_record (role, recorded_at, idx) WHERE role IS NOT NULL;
 CREATE INDEX audit_record_purpose ON audit_record (purpose, recorded_at, idx)
     WHERE purpose IS NOT NULL;
-CREATE INDEX audit_record_relationship ON audit_record (relationship, recorded_at, idx)
-    WHERE what IS NOT NULL;
+CREATE INDEX audit_record_relationship
+    ON audit_record (coalesce(relationship, ''), recorded_at, idx) WHERE what IS NOT NULL;
 CREATE INDEX audit_record_event ON audit_record (type, recorded_at, idx)
     WHERE operation = 'change';
 -- When it was logged never falls along the table: a summary of each stretch of it is enough.

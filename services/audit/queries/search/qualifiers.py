@@ -27,6 +27,9 @@ _ROLE: Final = rf"[^\x00-\x1f]{{1,{LONGEST_ROLE}}}"
 _EVENT: Final = r"careplan(\.[a-z][a-z0-9-]*){2}\.v[1-9][0-9]?"
 _ASKED: Final = "r.what IS NOT NULL"
 _CHANGED: Final = "r.operation = 'change'"
+_RESTED_ON: Final = "coalesce(r.relationship, '')"
+"""As its index has it: one that is null would not be read in the order of the index."""
+
 _RANGE: Final = re.compile(r"(?P<from>[^.>=<][^>=<]*?)\.\.(?P<to>[^.>=<][^>=<]*)")
 
 _ID: Final = "a UUID in lower case, as 0199c0de-0000-7000-8000-000000000001"
@@ -133,11 +136,10 @@ def _relationship(into: Statement, values: tuple[Value, ...]) -> str:
         if not re.fullmatch(r"[a-z][a-z-]{0,39}", value.text):
             raise _no_such(value, f"a kind of relationship, as self-claimed, or {NONE}")
     kinds = [value.text for value in values if value.text != NONE]
-    asked = [f"{_ASKED} AND {_any_of('r.relationship', into, kinds)}"] if kinds else []
+    asked = [f"{_ASKED} AND {_any_of(_RESTED_ON, into, kinds)}"] if kinds else []
     if len(kinds) < len(values):
-        asked.append(
-            f"{_ASKED} AND r.relationship IS NULL AND r.operation = ANY({into.put([*ACCESSES])})"
-        )
+        of_accesses = f"r.operation = ANY({into.put([*ACCESSES])})"
+        asked.append(f"{_ASKED} AND {_RESTED_ON} = '' AND {of_accesses}")
     return " OR ".join(asked)
 
 

@@ -79,7 +79,7 @@ async def test_a_search_reads_what_it_shows(bench: Bench, when: str) -> None:
         await owner.close()
 
 
-_SCANS = {"Index Scan", "Index Only Scan"}
+_SCANS = {"Index Scan", "Index Only Scan", "Bitmap Heap Scan"}
 
 
 def _nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
