@@ -69,7 +69,7 @@ class Certificates:
         key = ec.generate_private_key(ec.SECP256R1())
         name = _named("careplan development authority")
         certificate = (
-            _begun(name, name, key.public_key(), now, _AUTHORITY)
+            _begun(name, name, key.public_key(), key.public_key(), now, _AUTHORITY)
             .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
             .add_extension(_usage(signs_certificates=True), critical=True)
             .sign(key, hashes.SHA256())
@@ -103,7 +103,14 @@ class Certificates:
         if not isinstance(signer, ec.EllipticCurvePrivateKey):
             raise TypeError(f"{self._authority_key} holds another kind of key")
         begun = (
-            _begun(_named(name), authority.subject, key.public_key(), now, _CERTIFICATE)
+            _begun(
+                _named(name),
+                authority.subject,
+                key.public_key(),
+                signer.public_key(),
+                now,
+                _CERTIFICATE,
+            )
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
             .add_extension(_usage(signs_certificates=False), critical=True)
             .add_extension(x509.ExtendedKeyUsage(usage), critical=False)
@@ -117,9 +124,13 @@ def _begun(
     subject: x509.Name,
     issuer: x509.Name,
     key: ec.EllipticCurvePublicKey,
+    issuers_key: ec.EllipticCurvePublicKey,
     now: datetime,
     valid_for: timedelta,
 ) -> x509.CertificateBuilder:
+    # Which key each is of, and by which it is signed: Python 3.13 takes none that does not say so.
+    of_key = x509.SubjectKeyIdentifier.from_public_key(key)
+    of_issuer = x509.AuthorityKeyIdentifier.from_issuer_public_key(issuers_key)
     return (
         x509.CertificateBuilder()
         .subject_name(subject)
@@ -128,6 +139,8 @@ def _begun(
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - _CLOCKS_DIFFER)
         .not_valid_after(now + valid_for)
+        .add_extension(of_key, critical=False)
+        .add_extension(of_issuer, critical=False)
     )
 
 
