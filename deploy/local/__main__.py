@@ -18,6 +18,7 @@ from deploy.local.processes.problem import Problem, plainly
 from deploy.local.settings import StackSettings, stack_settings
 from deploy.local.stack import place
 from deploy.local.stack.stack import Stack
+from shared.broker.refused import BrokerRefused
 from shared.broker.topics import TopicsDiffer
 from shared.chassis.database.migrate import MigrationChanged
 from shared.contracts.discover import TwoThings
@@ -81,6 +82,7 @@ _GIVES_UP: Final = (
     MigrationChanged,
     asyncpg.PostgresError,
     KafkaError,
+    BrokerRefused,
     OSError,
 )
 
@@ -98,7 +100,7 @@ def _said(error: Exception, settings: StackSettings | None) -> str:
             return f"{error}; {reset}"
         case asyncpg.PostgresError():
             return f"PostgreSQL: {error}"
-        case KafkaError():
+        case KafkaError() | BrokerRefused():
             return f"Kafka: {error}"
         case OSError():
             return plainly(error)

@@ -1,8 +1,15 @@
-"""What people see of a log line: what happened, in words; the file has the rest."""
+"""What people see of a log line, or of a start that failed: what happened, in words."""
+
+from pathlib import Path
 
 import pytest
+from aiokafka.errors import KafkaConnectionError
 
+from deploy.local import __main__ as make_run
 from deploy.local.processes.plain_line import plain_line
+from deploy.local.processes.problem import Problem
+from deploy.local.stack import place
+from shared.broker.refused import BrokerRefused
 
 
 @pytest.mark.parametrize(
@@ -50,3 +57,27 @@ def test_a_line_for_people(line: str, shown: str) -> None:
 def test_a_field_of_an_odd_type_is_shown_all_the_same() -> None:
     line = '{"level":7,"event":["x"],"wait_seconds":"long","error_type":null,"topic":{"a":1}}'
     assert str(plain_line(line)).endswith("({'a': 1}, long)")
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (Problem("port 19092 is in use"), "port 19092 is in use"),
+        (BrokerRefused("no connection"), "Kafka: no connection"),
+        (KafkaConnectionError("nobody"), "Kafka: KafkaConnectionError: nobody"),
+        (PermissionError(13, "Permission denied", "tls"), "tls: permission denied"),
+    ],
+)
+def test_whatever_keeps_the_stack_from_starting_is_one_line(
+    error: Exception,
+    said: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def taken(_: Path) -> None:
+        raise error
+
+    monkeypatch.setattr(place, "taken", taken)
+    monkeypatch.setattr(make_run, "_quiet_libraries", lambda: None)
+    assert make_run.main([]) == 1
+    assert capsys.readouterr().err == f"make run: {said}\n"
