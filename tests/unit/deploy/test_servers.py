@@ -1,11 +1,15 @@
-"""Of what the servers print, the lines that somebody has to see."""
+"""What somebody has to see of what the servers print, and with what they do not start."""
 
 from pathlib import Path
 
 import pytest
 
+from deploy.local.processes.problem import Problem
 from deploy.local.servers.both import kafka_child
 from deploy.local.servers.kafka import Broker
+from deploy.local.servers.kafka_settings import Security
+from shared.broker.keys.certificates import Certificates
+from shared.broker.keys.credentials import Credentials
 
 _AT = "2026-11-24T08:00:00,922"
 _NOT_HANDLED = (
@@ -27,3 +31,18 @@ _NOT_HANDLED = (
 def test_what_is_worth_showing_of_the_broker(line: str, tmp_path: Path, *, is_shown: bool) -> None:
     broker = Broker(tmp_path, 19092, tmp_path)
     assert (kafka_child(broker).worth_showing.search(line) is not None) == is_shown
+
+
+@pytest.mark.asyncio
+async def test_a_broker_that_was_made_without_users_is_refused_before_anything_is_done(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "kafka").mkdir()
+    (tmp_path / "kafka" / "formatted").touch()  # as earlier versions left it
+    security = Security(Certificates(tmp_path / "tls"), Credentials(tmp_path / "credentials"), 3)
+    broker = Broker(tmp_path / "kafka", 1, tmp_path / "cache", security=security)
+    said: list[str] = []
+    with pytest.raises(Problem, match="`make reset` deletes the old data"):
+        await broker.prepare(said.append)
+    assert not said
+    assert not security.certificates.folder.exists()
