@@ -34,7 +34,7 @@ from deploy.local.servers.kafka_settings import (
 from shared.broker.access import BrokerAccess
 from shared.broker.keys.certificates import Certificates
 from shared.broker.keys.credentials import Credentials
-from shared.broker.keys.private_files import write_private
+from shared.broker.keys.private_files import private_folder, write_private
 from shared.broker.rights import BROKER
 
 _SMALL_AND_QUICK = ["-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]
@@ -70,7 +70,7 @@ class Broker:
     async def prepare(self, report: Callable[[str], None]) -> None:
         """Downloads jars, writes the settings, formats the folder, creates the start-up cache."""
         self._must_have_users()  # before anything is downloaded, or written anew
-        self.folder.mkdir(parents=True, exist_ok=True)
+        private_folder(self.folder)  # what is in its topics, no other user of the machine may read
         self._write_settings()
         listed = jars.locked(jars.LOCK.read_text())
         held = await asyncio.to_thread(jars.held, listed, self.cache / "jars")

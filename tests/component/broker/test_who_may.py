@@ -155,7 +155,8 @@ async def test_secrets_lie_in_files_that_only_their_owner_may_read(secured: Secu
     ]
     assert len(secret) > len(SERVICES)
     assert {stat.S_IMODE(path.stat().st_mode) for path in secret} == {0o600}
-    folders = [folder / "credentials", folder / "credentials" / "services", folder / "tls"]
+    names = ("credentials", "credentials/services", "tls", "kafka")
+    folders = [folder / name for name in names]
     assert {stat.S_IMODE(path.stat().st_mode) for path in folders} == {0o700}
 
 
