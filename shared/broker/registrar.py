@@ -13,7 +13,13 @@ from shared.broker.keys.credentials import Credentials
 from shared.broker.keys.signing import SigningKey
 from shared.broker.refused import UnknownOrganisation
 from shared.broker.registry import ACTIVE, SUSPENDED, Registered, Registry
-from shared.broker.rights import READ, Right, user_of_certificate, user_of_organisation
+from shared.broker.rights import (
+    READ,
+    Right,
+    is_of_organisation,
+    user_of_certificate,
+    user_of_organisation,
+)
 from shared.broker.topics import ensure_topics
 from shared.contracts.topics import declared_topics
 from shared.ledger.topics import PLAN_CHANGES, events_topic, inbox_topic, receipts_topic
@@ -117,8 +123,7 @@ class Registrar:
         known = self.known(code)
         user = user_of_organisation(code)
         with BrokerAdministration(self._access) as broker:
-            by_certificate = user_of_certificate(code, known.certificates)
-            rights = broker.rights(user) | broker.rights(by_certificate)
+            rights = _rights_of(broker, code)
             if known.state == SUSPENDED and not rights and user not in broker.users():
                 return False
             self._tell(_CUT_OFF, {"of": known.code})
@@ -146,16 +151,18 @@ class Registrar:
         known = self._active(code)
         if self._certificates is None:
             raise ValueError("Certificates are signed elsewhere.")
-        old, number = user_of_certificate(code, known.certificates), known.certificates + 1
+        number = known.certificates + 1
         user, new = user_of_organisation(code), user_of_certificate(code, number)
         with BrokerAdministration(self._access) as broker:
             self._tell(_CERTIFIED, {"of": known.code, "number": number})
+            # Before anybody has it: were this interrupted, no number is given out twice.
+            self._registry.change(code, lambda one: replace(one, certificates=number))
             broker.grant(right._replace(user=new) for right in broker.rights(user))
             broker.set_quotas({new: known.quota})
-            self._registry.change(code, lambda one: replace(one, certificates=number))
             self._credentials.keep_certificate(user, self._certificates.of_a_user(new))
-            broker.withdraw(broker.rights(old))
-            broker.set_quotas({old: None})
+            earlier = {one for one in _rights_of(broker, code) if one.user not in (user, new)}
+            broker.withdraw(earlier)
+            broker.set_quotas(dict.fromkeys({right.user for right in earlier}))
 
     def add_key(self, code: str, key: SigningKey, *, signed: bool = False) -> None:
         """Let an organisation sign by this key, in place of one with the same ``kid``.
@@ -209,10 +216,15 @@ class Registrar:
 
     def _reading(self, broker: BrokerAdministration, code: str, topic: str) -> set[Right]:
         """To read this, for its user and for that of its certificate, where that comes in."""
-        by_certificate = user_of_certificate(code, self.known(code).certificates)
-        users = [user_of_organisation(code)]
-        users += [by_certificate] if broker.rights(by_certificate) else []
+        self.known(code)
+        by_certificate = {right.user for right in _rights_of(broker, code)}
+        users = {user_of_organisation(code), *by_certificate}
         return {Right(user, "topic", topic, READ) for user in users}
+
+
+def _rights_of(broker: BrokerAdministration, code: str) -> set[Right]:
+    """By its password, and by each of its certificates that can do anything."""
+    return {right for right in broker.rights() if is_of_organisation(right.user, code)}
 
 
 def _in_again(one: Registered, known: Registered | None) -> Registered:

@@ -58,5 +58,11 @@ def user_of_certificate(code: str, number: int) -> str:
     return f"{user_of_organisation(code)}.{number}"
 
 
+def is_of_organisation(user: str, code: str) -> bool:
+    """Whether a user is an organisation, by its password or by any certificate it ever had."""
+    name, _, number = user.partition(".")
+    return name == user_of_organisation(code) and (user == name or number.isdecimal())
+
+
 CERTIFICATE_NAMES: Final = r"RULE:^CN=([a-z0-9-]+\.[0-9]+)$/$1/"
 """Which names in certificates are users, as Kafka is told; the broker's own is none."""

@@ -9,7 +9,7 @@ from aiokafka.errors import KafkaError, TopicAuthorizationFailedError
 
 from shared.broker.administration import BrokerAdministration
 from shared.broker.keys.certificates import Certificates
-from shared.broker.refused import UnknownOrganisation
+from shared.broker.refused import BrokerRefused, UnknownOrganisation
 from shared.broker.registry import Registered
 from shared.broker.rights import ADMIN
 from shared.ledger.topics import PLAN_CHANGES, events_topic, inbox_topic, receipts_topic
@@ -76,6 +76,30 @@ async def test_from_its_first_certificate_to_being_cut_off(
         assert not [right for right in broker.rights() if right.user.startswith("zzg79")]
     certified = [more["number"] for act, more in told.acts if act == "organisation.certified"]
     assert certified == [1, 2, 3]
+
+
+async def test_no_certificate_is_left_over_where_another_was_interrupted(
+    secured: Secured, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    acting = registrar(secured, Told())
+    one = Registered("ZZG80", "Ferry Road Surgery (synthetic)")
+    assert await asyncio.to_thread(acting.add, one) is not None
+    acting.certify(one.code)
+    first = tmp_path / "first.pem"
+    first.write_bytes(secured.admission.security.credentials.certificate("zzg80").read_bytes())
+    with monkeypatch.context() as away:
+        away.setattr(BrokerAdministration, "withdraw", refused)
+        with pytest.raises(BrokerRefused):
+            acting.certify(one.code)
+    by_first = replace(secured.by_certificate(one.code), certificate=first)
+    assert await seen_by(by_first) == {inbox_topic(one.code), receipts_topic(one.code)}
+    assert acting.cut_off(one.code)
+    assert await seen_by(by_first) == set()
+    acting.remove(one.code)
+
+
+def refused(*_: object) -> None:
+    raise BrokerRefused("it is away")
 
 
 async def test_a_certificate_of_nobody_opens_nothing(secured: Secured, tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from shared.broker.declared import rights_of_organisation, rights_of_services
-from shared.broker.rights import READ, WRITE, Right
+from shared.broker.rights import READ, WRITE, Right, is_of_organisation
 from shared.contracts import discover
 from shared.contracts.topics import declared_topics
 
@@ -56,3 +56,22 @@ def test_an_organisation_has_three_rights() -> None:
 def test_no_organisation_is_one_of_those_who_may_do_everything(code: str) -> None:
     with pytest.raises(ValueError, match="no organisation can have the code"):
         rights_of_organisation(code)
+
+
+@pytest.mark.parametrize(
+    ("user", "is_theirs"),
+    [
+        ("zzg01", True),
+        ("zzg01.1", True),
+        ("zzg01.12", True),
+        ("zzg01.", False),
+        ("zzg01.x", False),
+        ("zzg017", False),
+        ("zzg017.1", False),
+        ("service-goals", False),
+    ],
+)
+def test_an_organisation_is_its_user_and_those_of_its_certificates(
+    user: str, *, is_theirs: bool
+) -> None:
+    assert is_of_organisation(user, "ZZG01") == is_theirs
