@@ -1,7 +1,8 @@
 """Lets organisations in at the broker, and cuts them off; each act is told to the audit first."""
 
 import asyncio
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, Final
 
@@ -67,7 +68,7 @@ class Registrar:
         One that was cut off comes in again, with another password.
         """
         user = user_of_organisation(one.code)
-        with BrokerAdministration(self._access) as broker:
+        with self._acting() as broker:
             known = self._registry.all().get(user)
             if known is not None and known.state == ACTIVE and user in broker.users():
                 return None
@@ -96,8 +97,8 @@ class Registrar:
 
     def grant(self, code: str, topic: str) -> bool:
         """Let an organisation read one of these; false where it may already."""
-        self._active(code)
-        with BrokerAdministration(self._access) as broker:
+        with self._acting() as broker:
+            self._active(code)
             wanted = self._reading(broker, code, topic)
             if wanted <= broker.rights():
                 return False
@@ -107,7 +108,7 @@ class Registrar:
 
     def revoke(self, code: str, topic: str) -> bool:
         """Let it read that no more; false where it may not now."""
-        with BrokerAdministration(self._access) as broker:
+        with self._acting() as broker:
             there = self._reading(broker, code, topic) & broker.rights()
             if not there:
                 return False
@@ -120,24 +121,13 @@ class Registrar:
 
         Its topics stay, and what its inbox still holds is refused.
         """
-        known = self.known(code)
-        user = user_of_organisation(code)
-        with BrokerAdministration(self._access) as broker:
-            rights = _rights_of(broker, code)
-            if known.state == SUSPENDED and not rights and user not in broker.users():
-                return False
-            self._tell(_CUT_OFF, {"of": known.code})
-            self._registry.change(code, lambda one: replace(one, state=SUSPENDED))
-            broker.withdraw(rights)
-            broker.remove_users([user])
-            self._credentials.forget(user)
-        return True
+        with self._acting() as broker:
+            return self._cut_off(broker, code)
 
     def rotate(self, code: str) -> str:
         """Another password: no connection is made with the old one any more."""
-        known = self._active(code)
-        user = user_of_organisation(code)
-        with BrokerAdministration(self._access) as broker:
+        with self._acting() as broker:
+            known, user = self._active(code), user_of_organisation(code)
             self._tell(_ROTATED, {"of": known.code})
             password = self._credentials.renew(user)
             broker.set_passwords({user: password})
@@ -148,12 +138,12 @@ class Registrar:
 
         Raises ``ValueError`` where there is no authority here that could sign it.
         """
-        known = self._active(code)
         if self._certificates is None:
             raise ValueError("Certificates are signed elsewhere.")
-        number = known.certificates + 1
-        user, new = user_of_organisation(code), user_of_certificate(code, number)
-        with BrokerAdministration(self._access) as broker:
+        with self._acting() as broker:
+            known = self._active(code)
+            number = known.certificates + 1
+            user, new = user_of_organisation(code), user_of_certificate(code, number)
             self._tell(_CERTIFIED, {"of": known.code, "number": number})
             # Before anybody has it: were this interrupted, no number is given out twice.
             self._registry.change(code, lambda one: replace(one, certificates=number))
@@ -183,10 +173,9 @@ class Registrar:
 
     def remove(self, code: str) -> None:
         """Take away all there is of an organisation, its topics and what they hold too."""
-        known = self.known(code)
-        self.cut_off(code)
-        user = user_of_organisation(code)
-        with BrokerAdministration(self._access) as broker:
+        with self._acting() as broker:
+            known, user = self.known(code), user_of_organisation(code)
+            self._cut_off(broker, code)
             self._tell(_REMOVED, {"of": known.code})
             broker.delete_topics([inbox_topic(code), receipts_topic(code)])
             broker.withdraw(self._rights_of_services(code))
@@ -202,6 +191,24 @@ class Registrar:
                 f"No organisation {code} is registered here. `careplan org list` shows all."
             )
         return found
+
+    @contextmanager
+    def _acting(self) -> Iterator[BrokerAdministration]:
+        """The administrator's connection, for one act after the other: another one waits."""
+        with self._registry.one_act(), BrokerAdministration(self._access) as broker:
+            yield broker
+
+    def _cut_off(self, broker: BrokerAdministration, code: str) -> bool:
+        known, user = self.known(code), user_of_organisation(code)
+        rights = _rights_of(broker, code)
+        if known.state == SUSPENDED and not rights and user not in broker.users():
+            return False
+        self._tell(_CUT_OFF, {"of": known.code})
+        self._registry.change(code, lambda one: replace(one, state=SUSPENDED))
+        broker.withdraw(rights)
+        broker.remove_users([user])
+        self._credentials.forget(user)
+        return True
 
     def _active(self, code: str) -> Registered:
         known = self.known(code)

@@ -60,6 +60,11 @@ class Registry:
         with self._alone():
             self._write({**self.all(), **{one.code.lower(): one for one in changed}})
 
+    def put_new(self, *added: Registered) -> None:
+        """Adds those organisations that are not there yet."""
+        with self._alone():
+            self._write({**{one.code.lower(): one for one in added}, **self.all()})
+
     def change(self, code: str, changed: Callable[[Registered], Registered]) -> None:
         """Puts what is made of an organisation in its place; ``KeyError`` where it is not there.
 
@@ -83,7 +88,19 @@ class Registry:
         write_private(self._path, told.decode())
 
     @contextmanager
-    def _alone(self) -> Iterator[None]:
-        with self._path.with_suffix(".lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+    def one_act(self) -> Iterator[None]:
+        """Nobody else acts on organisations meanwhile, here and at the broker: they wait."""
+        with _locked(self._path.with_suffix(".acting")):
             yield
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        with _locked(self._path.with_suffix(".lock")):
+            yield
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    with path.open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield

@@ -34,9 +34,7 @@ class Admission:
 
     def register(self, declared: Collection[Organisation]) -> dict[str, Registered]:
         """Writes down the declared organisations that are new here; all there are, by code."""
-        known = self.registry.all()
-        new = [one for one in declared if one.code.lower() not in known]
-        self.registry.put(*(Registered(one.code, one.name, one.roles) for one in new))
+        self.registry.put_new(*(Registered(one.code, one.name, one.roles) for one in declared))
         return self.registry.all()
 
     def admit(
@@ -46,15 +44,16 @@ class Admission:
 
         What organisations were granted beside their own topics stays.
         """
-        organisations = self.registry.all()
-        active = [one.code for one in organisations.values() if one.state == ACTIVE]
-        users = [user_of_service(kebab(name)) for name in services]
-        passwords = self._of_services.ensured(users)
-        passwords |= self.security.credentials.ensured(map(user_of_organisation, active))
-        wanted = rights_of_services(sections, organisations)
-        for code in active:
-            wanted |= rights_of_organisation(code)
-        with BrokerAdministration(access) as broker:
+        # Whoever gives `careplan org` at this moment waits, and finds what is given here.
+        with self.registry.one_act(), BrokerAdministration(access) as broker:
+            organisations = self.registry.all()
+            active = [one.code for one in organisations.values() if one.state == ACTIVE]
+            users = [user_of_service(kebab(name)) for name in services]
+            passwords = self._of_services.ensured(users)
+            passwords |= self.security.credentials.ensured(map(user_of_organisation, active))
+            wanted = rights_of_services(sections, organisations)
+            for code in active:
+                wanted |= rights_of_organisation(code)
             broker.set_passwords(passwords)
             there = broker.rights()
             broker.grant(wanted - there)
