@@ -10,8 +10,13 @@ from shared.broker.access import SASL_SSL, SCRAM, BrokerAccess
 from shared.broker.administration import BrokerAdministration
 from shared.broker.declared import rights_of_organisation, rights_of_services
 from shared.broker.keys.credentials import Credentials
-from shared.broker.registry import ACTIVE, Registered, Registry
-from shared.broker.rights import is_of_a_service, user_of_organisation, user_of_service
+from shared.broker.registry import ACTIVE, SUSPENDED, Registered, Registry
+from shared.broker.rights import (
+    is_of_a_service,
+    is_of_organisation,
+    user_of_organisation,
+    user_of_service,
+)
 from shared.ledger.names import kebab
 
 
@@ -42,12 +47,14 @@ class Admission:
     ) -> None:
         """Gives every user a password and the declared rights, and takes others from services.
 
-        What organisations were granted beside their own topics stays.
+        What organisations were granted beside their own topics stays. One that is cut off has
+        nothing afterwards, also where that was interrupted.
         """
         # Whoever gives `careplan org` at this moment waits, and finds what is given here.
         with self.registry.one_act(), BrokerAdministration(access) as broker:
             organisations = self.registry.all()
             active = [one.code for one in organisations.values() if one.state == ACTIVE]
+            cut_off = [user for user, one in organisations.items() if one.state == SUSPENDED]
             users = [user_of_service(kebab(name)) for name in services]
             passwords = self._of_services.ensured(users)
             passwords |= self.security.credentials.ensured(map(user_of_organisation, active))
@@ -57,7 +64,15 @@ class Admission:
             broker.set_passwords(passwords)
             there = broker.rights()
             broker.grant(wanted - there)
-            broker.withdraw(right for right in there - wanted if is_of_a_service(right.user))
+            broker.withdraw(
+                right
+                for right in there - wanted
+                if is_of_a_service(right.user)
+                or any(is_of_organisation(right.user, user) for user in cut_off)
+            )
+            broker.remove_users(cut_off)
+            for user in cut_off:
+                self.security.credentials.forget(user)
             broker.set_quotas(
                 {user_of_organisation(one.code): one.quota for one in organisations.values()}
             )

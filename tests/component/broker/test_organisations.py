@@ -8,7 +8,7 @@ import pytest
 from aiokafka.errors import TopicAuthorizationFailedError
 
 from shared.broker.administration import BrokerAdministration
-from shared.broker.refused import UnknownOrganisation
+from shared.broker.refused import BrokerRefused, UnknownOrganisation
 from shared.broker.registrar import Registrar
 from shared.broker.registry import SUSPENDED, Registered
 from shared.ledger.topics import PLAN_CHANGES, events_topic, inbox_topic, receipts_topic
@@ -123,3 +123,30 @@ async def test_nothing_is_done_that_the_audit_is_not_told(secured: Secured) -> N
     assert await seen_by(secured.organisation(HERE)) == {inbox_topic(HERE), receipts_topic(HERE)}
     with pytest.raises(FileNotFoundError):
         secured.organisation(other.code).password()
+
+
+async def test_a_start_ends_what_was_interrupted_while_somebody_was_cut_off(
+    secured: Secured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    acting = registrar(secured, Told())
+    one = Registered("ZZG76", "Weir Lane Surgery (synthetic)")
+    assert await asyncio.to_thread(acting.add, one) is not None
+    acting.certify(one.code)
+
+    def refused(*_: object) -> None:
+        raise BrokerRefused("it is away")
+
+    with monkeypatch.context() as away:
+        away.setattr(BrokerAdministration, "withdraw", refused)
+        with pytest.raises(BrokerRefused):
+            acting.cut_off(one.code)
+    by_password, by_certificate = secured.organisation(one.code), secured.by_certificate(one.code)
+    for access in (by_password, by_certificate):
+        assert inbox_topic(one.code) in await seen_by(access)
+    await asyncio.to_thread(secured.admission.admit, secured.admin, SECTIONS, SERVICES)
+    with BrokerAdministration(secured.admin) as broker:
+        assert "zzg76" not in broker.users()
+        assert not [right for right in broker.rights() if right.user.startswith("zzg76")]
+    with pytest.raises(FileNotFoundError):
+        by_password.password()
+    acting.remove(one.code)
