@@ -1,7 +1,6 @@
 """The organisations that contribute over Kafka, from `organisations.toml`."""
 
 import tomllib
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,8 +23,3 @@ def organisations(path: Path = SETTINGS) -> list[Organisation]:
     return [
         Organisation(item["code"], item["name"], tuple(item.get("roles", ()))) for item in listed
     ]
-
-
-def roles_of_inboxes(listed: Iterable[Organisation]) -> dict[str, tuple[str, ...]]:
-    """The service roles of each inbox that has any, by the code as topics have it."""
-    return {one.code.lower(): one.roles for one in listed if one.roles}
