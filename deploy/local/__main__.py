@@ -18,7 +18,7 @@ from deploy.local.processes.problem import Problem, plainly
 from deploy.local.settings import StackSettings, stack_settings
 from deploy.local.stack import place
 from deploy.local.stack.stack import Stack
-from shared.broker.refused import BrokerRefused
+from shared.broker.refused import BrokerRefused, OrganisationsUnreadable
 from shared.broker.topics import TopicsDiffer
 from shared.chassis.database.migrate import MigrationChanged
 from shared.contracts.discover import TwoThings
@@ -83,6 +83,7 @@ _GIVES_UP: Final = (
     asyncpg.PostgresError,
     KafkaError,
     BrokerRefused,
+    OrganisationsUnreadable,
     OSError,
 )
 

@@ -7,3 +7,7 @@ class BrokerRefused(Exception):
 
 class UnknownOrganisation(LookupError):
     """No organisation has this code here."""
+
+
+class OrganisationsUnreadable(ValueError):
+    """The file of the organisations is not one that was written here; the text names it."""

@@ -10,6 +10,7 @@ from typing import Any, Final, Literal
 import orjson
 
 from shared.broker.keys.private_files import write_private
+from shared.broker.refused import OrganisationsUnreadable
 
 ACTIVE: Final = "active"
 SUSPENDED: Final = "suspended"
@@ -44,15 +45,20 @@ class Registry:
         self._path = path
 
     def all(self) -> dict[str, Registered]:
-        """Every organisation, by its code in lower case; none where there is no file yet."""
+        """Every organisation, by its code in lower case; none where there is no file yet.
+
+        Raises ``OrganisationsUnreadable``: nobody is let in, or cut off, by what is half there.
+        """
         try:
             listed = orjson.loads(self._path.read_bytes())["organisations"]
+            made = [_registered(one) for one in listed]
         except FileNotFoundError:
             return {}
-        made = (
-            Registered(**{**one, "roles": tuple(one["roles"]), "keys": tuple(one["keys"])})
-            for one in listed
-        )
+        except (ValueError, TypeError, KeyError) as error:
+            raise OrganisationsUnreadable(
+                f"{self._path} is no file of organisations ({type(error).__name__}): put it back "
+                "as it was"
+            ) from None
         return {one.code.lower(): one for one in made}
 
     def put(self, *changed: Registered) -> None:
@@ -97,6 +103,13 @@ class Registry:
     def _alone(self) -> Iterator[None]:
         with _locked(self._path.with_suffix(".lock")):
             yield
+
+
+def _registered(told: Mapping[str, Any]) -> Registered:
+    one = Registered(**{**told, "roles": tuple(told["roles"]), "keys": tuple(told["keys"])})
+    if one.state not in (ACTIVE, SUSPENDED):
+        raise ValueError("neither active nor suspended")
+    return one
 
 
 @contextmanager

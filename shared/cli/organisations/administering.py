@@ -16,7 +16,7 @@ from aiokafka.errors import KafkaError
 from shared.broker.access import BrokerAccess
 from shared.broker.keys.certificates import Certificates
 from shared.broker.keys.credentials import Credentials
-from shared.broker.refused import BrokerRefused, UnknownOrganisation
+from shared.broker.refused import BrokerRefused, OrganisationsUnreadable, UnknownOrganisation
 from shared.broker.registry import Registry
 from shared.broker.rights import ADMIN
 from shared.cli.output import fail
@@ -88,6 +88,8 @@ def plainly() -> Iterator[None]:
         yield
     except UnknownOrganisation as unknown:
         fail(str(unknown))
+    except OrganisationsUnreadable as error:
+        fail(f"{error}.")
     except NotTold as error:
         fail(f"Nothing was done: the audit could not be told ({error}).")
     except BrokerRefused as error:

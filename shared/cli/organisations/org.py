@@ -66,7 +66,8 @@ def list_all(
 ) -> None:
     """Show every organisation that has an inbox."""
     running_stack.read(stack_dir)
-    found = registry_of(stack_dir).all().values()
+    with plainly():
+        found = registry_of(stack_dir).all().values()
     if json:
         as_json([_shown(one) for one in found])
         return

@@ -75,9 +75,9 @@ def end(
     if not code.startswith(PREFIX):
         fail(f"CODE must be that of a sandbox, which begins with {PREFIX}.", _USAGE)
     found = running_stack.read(stack_dir)
-    is_there = code in registry_of(stack_dir).all()
-    if is_there:
-        with plainly():
+    with plainly():
+        is_there = code in registry_of(stack_dir).all()
+        if is_there:
             registrar(found, stack_dir).remove(code)
     if json:
         as_json({"org": code, "ended": is_there})

@@ -9,7 +9,7 @@ from deploy.local import __main__ as make_run
 from deploy.local.processes.plain_line import plain_line
 from deploy.local.processes.problem import Problem
 from deploy.local.stack import place
-from shared.broker.refused import BrokerRefused
+from shared.broker.refused import BrokerRefused, OrganisationsUnreadable
 
 
 @pytest.mark.parametrize(
@@ -64,6 +64,7 @@ def test_a_field_of_an_odd_type_is_shown_all_the_same() -> None:
     [
         (Problem("port 19092 is in use"), "port 19092 is in use"),
         (BrokerRefused("no connection"), "Kafka: no connection"),
+        (OrganisationsUnreadable("organisations.json is none"), "organisations.json is none"),
         (KafkaConnectionError("nobody"), "Kafka: KafkaConnectionError: nobody"),
         (PermissionError(13, "Permission denied", "tls"), "tls: permission denied"),
     ],

@@ -65,6 +65,23 @@ def test_organisations_are_listed_with_their_state(folder: Path) -> None:
     assert listed[1]["inbox"] == "careplan.inbox.zzg01.v1"
 
 
+@pytest.mark.parametrize(
+    "organisation",
+    [
+        "{",
+        '{"code": "ZZG01"}',
+        '{"code": "ZZG01", "name": "N", "roles": [], "keys": [], "state": "Suspended"}',
+    ],
+    ids=["no JSON", "not all of it", "a state that is none"],
+)
+def test_a_file_of_something_else_is_told_in_one_line(organisation: str, folder: Path) -> None:
+    (folder / "organisations.json").write_text(f'{{"organisations": [{organisation}]}}')
+    told = CliRunner().invoke(app, ["org", "list", "--stack-dir", str(folder)])
+    assert told.exit_code == 1
+    assert "organisations.json is no file of organisations" in told.output
+    assert len(told.output.splitlines()) == 1
+
+
 def test_the_audit_can_record_an_act() -> None:
     told = record_of("organisation.granted", {"of": "ZZG01", "topic": "careplan.plan.changes.v1"})
     record = record_of_message(told, None, Source("careplan.audit.records.v1", 0, 0))
