@@ -4,8 +4,9 @@ import asyncio
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from getpass import getuser
+from os import getuid
 from pathlib import Path
+from pwd import getpwuid
 from typing import TYPE_CHECKING, Any, Final
 from uuid import uuid4
 
@@ -76,9 +77,17 @@ def record_of(type_: str, more: Mapping[str, Any]) -> dict[str, Any]:
         "section": _SOURCE,
         "actor": {"kind": "system", "id": "careplan-org", "name": "careplan org"},
         "plan_id": None,
-        "login": getuser(),
+        "login": _login(),
         **more,
     }
+
+
+def _login() -> str:
+    """Who gives the command, as the system knows it: their environment could name anybody."""
+    try:
+        return getpwuid(getuid()).pw_name
+    except KeyError:  # in a container that runs as nobody in particular
+        return str(getuid())
 
 
 @contextmanager

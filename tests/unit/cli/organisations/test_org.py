@@ -1,7 +1,9 @@
 """`careplan org`: what it says before anything is asked, and what it tells the audit."""
 
 from collections.abc import Mapping
+from os import getuid
 from pathlib import Path
+from pwd import getpwuid
 from typing import Any
 
 import orjson
@@ -17,6 +19,7 @@ from shared.broker.keys.signing import SigningKey
 from shared.broker.registrar import Registrar
 from shared.broker.registry import SUSPENDED, Registered, Registry
 from shared.cli.main import app
+from shared.cli.organisations import administering
 from shared.cli.organisations.administering import record_of
 
 STACK = {
@@ -88,6 +91,20 @@ def test_the_audit_can_record_an_act() -> None:
     assert (record.operation, record.type) == (Operation.ADMIN, "organisation.granted")
     told = record.groups["ext"]["bag"]
     assert (told["of"], told["topic"]) == ("ZZG01", "careplan.plan.changes.v1")
+
+
+def test_the_audit_is_told_who_it_was_and_not_who_the_environment_names(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
+        monkeypatch.setenv(name, "somebody-else")
+    assert record_of("organisation.added", {})["login"] == getpwuid(getuid()).pw_name
+
+    def unknown(_: int) -> None:
+        raise KeyError
+
+    monkeypatch.setattr(administering, "getpwuid", unknown)
+    assert record_of("organisation.added", {})["login"] == str(getuid())
 
 
 @pytest.mark.parametrize(
