@@ -161,7 +161,10 @@ class Registrar:
         """
         known = self.known(code)
         if len({key.kid, *(one["kid"] for one in known.keys)}) > _MOST_KEYS:
-            raise ValueError(f"An organisation has at most {_MOST_KEYS} keys.")
+            raise ValueError(
+                f"An organisation has at most {_MOST_KEYS} keys: give this one the kid of one that "
+                "it signs with no more."
+            )
         self._tell(_KEY, {"of": known.code, "kid": key.kid, "signed": signed or known.signed})
         told = key.model_dump(exclude_unset=True)
 
