@@ -57,6 +57,7 @@ def test_what_a_caller_may_be_told_is_no_fault() -> None:
     by = {"items": [{"record_id": "1", "actor": {"organisation": {"ods": "ZZX01"}}}]}
     assert beyond(GUARDIAN, "/v1/audit/records", by, service="audit") == []
     assert beyond(AUDITOR, "/v1/audit/records", {"by": "q-related"}, service="audit") == []
+    assert beyond(RELATED, "/v1/reviews", {"items": [{"plan_id": str(PLANS[A])}]}) == []
 
 
 @pytest.mark.parametrize(
@@ -84,6 +85,8 @@ def test_what_a_caller_may_be_told_is_no_fault() -> None:
             "shows the record 7 of others",
         ),
         (STRANGER, "/v1/accesses/{access_id}:justify", {}, {"method": "POST"}, "is 200"),
+        (PERSON, "/v1/reviews", {"items": []}, {}, "is 200"),
+        (RELATED, "/v1/reviews", {"items": [{"plan_id": str(PLANS[B])}]}, {}, "is 200"),
         (
             STRANGER,
             "/v1/contributions",

@@ -120,7 +120,16 @@ class Rights:
             return caller.is_proven and self._sent_by(caller, contribution_id)
         if asked.service == "audit":
             return _may_ask_the_audit(caller, asked)
+        if asked.template == "/v1/reviews":
+            return caller.is_proven and self._may_list(caller, answer)
         return caller.is_proven and self._may_use_a_plan(caller, asked, answer)
+
+    def _may_list(self, caller: Caller, answer: httpx.Response) -> bool:
+        """Whoever works for an organisation is told of its plans; of those planted, of theirs."""
+        others = {str(one) for name, one in self.plans.items() if name != caller.plan}
+        items = answer.json()["items"] if answer.is_success else ()
+        listed = {item["plan_id"] for item in items}
+        return caller.kind in ("professional", "system") and listed.isdisjoint(others)
 
     def _may_use_a_plan(self, caller: Caller, asked: Asked, answer: httpx.Response) -> bool:
         if asked.method == "POST" and asked.template.startswith("/v1/contributions"):
