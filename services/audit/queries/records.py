@@ -119,7 +119,7 @@ class RecordList:
     async def at(self, idx: int, *, shows_authn: bool) -> dict[str, Any] | None:
         """The record at one place of the log, as lists give it."""
         query = f"""SELECT {COLUMNS} FROM audit_record r JOIN audit_payload p USING (idx)
- WHERE idx = $1"""  # noqa: S608 - names of our own
+ WHERE idx = $1"""  # noqa: S608 - COLUMNS is a constant
         rows = await self._database.pool.fetch(query, idx)
         return as_item(rows[0], shows_authn=shows_authn) if rows else None
 
@@ -158,11 +158,10 @@ def statement(wanted: Wanted, after_at: datetime | None) -> tuple[str, list[Any]
     if not any(by.values()) and wanted.override in (None, NONE):
         conditions.append("r.idx >= 0")
     where = " AND ".join(conditions)
-    # Only names of our own are put into the statement; every value is a parameter.
     query = f"""SELECT {COLUMNS}
   FROM (SELECT * FROM audit_record r WHERE {where}
          ORDER BY r.recorded_at DESC, r.idx DESC LIMIT {wanted.limit:d}) AS r
-  JOIN audit_payload p USING (idx) ORDER BY r.recorded_at DESC, r.idx DESC"""  # noqa: S608 - ours
+  JOIN audit_payload p USING (idx) ORDER BY r.recorded_at DESC, r.idx DESC"""  # noqa: S608 - no part comes from a caller
     return query, values
 
 

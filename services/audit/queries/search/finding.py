@@ -18,6 +18,7 @@ USUAL_DAYS: Final = 90
 _PIECE: Final = 500
 """How many records are held at a time while all are given."""
 
+_RECORDS: Final = "audit_record r"
 _TIMES: Final = ("created", "logged")
 _LEADING: Final = (
     *("contribution", "entry", "person", "actor", "override", "code", "event", "role"),
@@ -84,22 +85,18 @@ def page_of(
     parts = []
     for one in _each(leading):
         own = shared if one is None else [*conditions_of([one], into), *shared]
-        parts.append(_part(own, limit, is_sorted=_is_sorted(sought, leading)))
-    union = " UNION ALL ".join(f"({part})" for part in parts)
-    # Only names of our own are put into the statement; every value is a parameter.
-    query = f"""SELECT {COLUMNS}
-  FROM (SELECT DISTINCT idx, recorded_at FROM ({union}) AS parts
-         ORDER BY recorded_at DESC, idx DESC LIMIT {limit:d}) AS found
-  JOIN audit_record r USING (idx) JOIN audit_payload p USING (idx)
- ORDER BY r.recorded_at DESC, r.idx DESC"""  # noqa: S608 - ours
-    return query, into.values
+        parts.append(f"({_part(own, limit, is_sorted=_is_sorted(sought, leading))})")
+    union = f"({' UNION ALL '.join(parts)}) AS parts"
+    newest = _select("DISTINCT idx, recorded_at", union, tail=_newest("", limit))
+    joined = f"({newest}) AS found JOIN {_RECORDS} USING (idx) JOIN audit_payload p USING (idx)"
+    return _select(COLUMNS, joined, tail=_newest("r.")), into.values
 
 
 def count_of(sought: Sought, zone: str) -> tuple[str, list[Any]]:
     """The statement that says how many records match, and its values."""
     into = Statement(zone)
-    where = " AND ".join([*_conditions(sought, into), "r.idx >= 0"])
-    return f"SELECT count(*) FROM audit_record r WHERE {where}", into.values  # noqa: S608 - ours
+    asked = [*_conditions(sought, into), "r.idx >= 0"]
+    return _select("count(*)", _RECORDS, asked), into.values
 
 
 class Searches:
@@ -141,8 +138,8 @@ class Searches:
     async def places(self, sought: Sought, limit: int) -> list[tuple[int, UUID | None]]:
         """The places in the log of the newest that match, so many at most, each with its plan."""
         query, values = page_of(sought, self._zone, limit)
-        query = f"SELECT idx, plan_id FROM ({query}) AS found"  # noqa: S608 - ours
-        return [tuple(row) for row in await self._database.fetch(query, *values)]
+        placed = _select("idx, plan_id", f"({query}) AS found")
+        return [tuple(row) for row in await self._database.fetch(placed, *values)]
 
     async def all(
         self, sought: Sought, *, shows_authn: bool
@@ -173,18 +170,22 @@ def _conditions(sought: Sought, into: Statement) -> list[str]:
 
 
 def _part(conditions: Sequence[str], limit: int, *, is_sorted: bool) -> str:
+    placed = "r.idx, r.recorded_at"
     if is_sorted:
         # What was logged then is a stretch of the table: it is read, and sorted afterwards.
-        inner = f"SELECT r.idx, r.recorded_at FROM audit_record r WHERE {' AND '.join(conditions)}"  # noqa: S608 - ours
-        source = f"({inner} OFFSET 0) AS r"
-        return (
-            f"SELECT r.idx, r.recorded_at FROM {source}"  # noqa: S608 - ours
-            f" ORDER BY r.recorded_at DESC, r.idx DESC LIMIT {limit:d}"
-        )
-    return (
-        f"SELECT r.idx, r.recorded_at FROM audit_record r WHERE {' AND '.join(conditions)}"  # noqa: S608 - ours
-        f" ORDER BY r.recorded_at DESC, r.idx DESC LIMIT {limit:d}"
-    )
+        stretch = _select(placed, _RECORDS, conditions, tail=" OFFSET 0")
+        return _select(placed, f"({stretch}) AS r", tail=_newest("r.", limit))
+    return _select(placed, _RECORDS, conditions, tail=_newest("r.", limit))
+
+
+def _newest(of: str, limit: int | None = None) -> str:
+    return f" ORDER BY {of}recorded_at DESC, {of}idx DESC" + (f" LIMIT {limit:d}" if limit else "")
+
+
+def _select(what: str, source: str, conditions: Sequence[str] = (), *, tail: str = "") -> str:
+    """A statement of our own words alone: what a caller says is a value beside it (``put``)."""
+    where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
+    return f"SELECT {what} FROM {source}{where}{tail}"  # noqa: S608 - no part comes from a caller
 
 
 def _leading_of(terms: Sequence[Term]) -> Term | None:
