@@ -4,7 +4,7 @@ import random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import perf_counter, process_time
@@ -85,7 +85,7 @@ INSERT INTO audit_payload (idx, salts, groups)
 SELECT n, decode(repeat('00', 384), 'hex'), $3 FROM generate_series($1::bigint, $2::bigint) n
 """
 _PLAN = f"{'0' * 8}-0000-0000-0000-{7919 + 1:012x}"
-_LONG_AGO = f"created:{date.today() - timedelta(days=600)}"  # noqa: DTZ011 - a day, far away
+_LONG_AGO = f"created:{(datetime.now(UTC) - timedelta(days=600)).date()}"
 _ASKED = (
     "",
     "operation:read",

@@ -168,8 +168,7 @@ class BrokerAdministration:
             sleep(_LOOK_SECONDS)
 
     def _sent(self, request: Any) -> Any:
-        # It has no public call for quotas; its version is pinned.
-        manager = self._client._manager  # noqa: SLF001 - see above
+        manager = self._client._manager  # noqa: SLF001 - no public call for quotas; it is pinned
         return self._asked(manager.run, manager.send, request)
 
     def _asked(self, ask: Any, *given: Any) -> Any:

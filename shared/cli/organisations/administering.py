@@ -38,8 +38,7 @@ class NotTold(Exception):
 
 def registrar(found: Mapping[str, Any], folder: Path) -> "Registrar":
     """Acts on the organisations of a running stack; ends the command where its broker is open."""
-    # Half a second to import, which the other commands do not wait for.
-    from shared.broker.registrar import Registrar  # noqa: PLC0415
+    from shared.broker.registrar import Registrar  # noqa: PLC0415 - slow
 
     access = BrokerAccess.of_stack(found["kafka"], ADMIN)
     if access.is_open:

@@ -46,8 +46,12 @@ def conformance(
     it. Exit 0 where all was done right, 1 where something was wrong or cannot be read, 2 where it
     is too much at once, 4 where something was never shown.
     """
-    # Imported here: it loads every section, and the other commands do not need them.
-    from shared.contracts.conformance import FAILED, NOT_SHOWN, Sent, Traffic  # noqa: PLC0415
+    from shared.contracts.conformance import (  # noqa: PLC0415 - slow
+        FAILED,
+        NOT_SHOWN,
+        Sent,
+        Traffic,
+    )
 
     # An organisation may write its inbox and not read it: what stands there, an operator reads.
     access = BrokerAccess.of_stack(running_stack.read(stack_dir)["kafka"], ADMIN)
