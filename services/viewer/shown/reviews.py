@@ -33,6 +33,7 @@ class ReviewDue:
     responsible: str
     contact: str
     last_read: Moment | None
+    not_read: str
     is_nobodys: bool
 
 
@@ -55,6 +56,7 @@ def reviews_due(items: Iterable[Json], words: Words, clock: Clock) -> Iterator[R
             responsible=showing.party(said, responsible_of).text if said else "Nobody named",
             contact=str(said.get("contact") or ""),
             last_read=clock.instant(str(read)) if read else None,
+            not_read="Not lately" if said.get("organisation") else "No organisation named",
             is_nobodys=not said,
         )
 

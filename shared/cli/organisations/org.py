@@ -41,7 +41,7 @@ def add(
     json: Json = False,
     stack_dir: running_stack.StackDir = running_stack.DEFAULT_FOLDER,
 ) -> None:
-    """Make its inbox, its receipts, its user and its rights, and print the password, once.
+    """Make its inbox, its receipts, its user and its rights, and print the password.
 
     With --json that is what the clients in contracts/clients read. One that was cut off comes in
     again, with another password.

@@ -39,7 +39,7 @@ def sandbox(
 ) -> None:
     """Make an organisation with topics, a user, a token, and the plans of three invented people.
 
-    Everything that it needs is printed, the password once. `careplan sandbox end CODE` removes it.
+    Everything that it needs is printed. `careplan sandbox end CODE` removes it.
     """
     if context.invoked_subcommand is not None:
         return

@@ -29,6 +29,18 @@ def test_a_review_says_when_of_whom_of_what_and_by_whom() -> None:
     assert (soon.when, soon.person) == ("In 9 days", "Name not shared with you")
 
 
+@pytest.mark.parametrize(
+    ("organisation", "said"),
+    [({}, "No organisation named"), ({"organisation": {"ods": "ZZG01"}}, "Not lately")],
+)
+def test_nobody_is_said_not_to_have_read_whose_organisation_is_not_known(
+    organisation: dict[str, Any], said: str
+) -> None:
+    review = {**REVIEWS[0], "responsible": {"name": "Priya", **organisation}, "last_read_at": None}
+    (shown,) = reviews_due([review], words(), CLOCK)
+    assert (shown.last_read, shown.not_read) == (None, said)
+
+
 @pytest.mark.asyncio
 async def test_reviews_are_asked_for_by_state_and_are_for_professionals(
     browser: httpx.AsyncClient, apis: RecordedApis

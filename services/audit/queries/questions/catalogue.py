@@ -91,7 +91,7 @@ QUESTIONS: Final = (
         "Q2",
         "what-they-saw",
         "What did this person see of the plan at this time? The first row is the last they saw "
-        "until then; `GET /v1/accesses/{record_id}/body` of the plan gives its bytes again.",
+        "until then: which version, what was left out, and the hash of the bytes.",
         (PLAN, ACTOR, FROM, TO),
         rows={
             **_WHEN,
