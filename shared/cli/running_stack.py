@@ -1,5 +1,6 @@
 """What `make run` says of itself in `stack.json`, for commands that talk to it."""
 
+import re
 from pathlib import Path
 from typing import Annotated, Any, Final
 from urllib.parse import urlsplit, urlunsplit
@@ -8,10 +9,13 @@ import orjson
 import typer
 
 from shared.broker.access import BrokerAccess
+from shared.broker.rights import SUPER_USERS
 from shared.cli.output import fail
+from shared.ledger.names import ORGANISATION_CODE
 from shared.ledger.topics import inbox_topic, receipts_topic
 
 DEFAULT_FOLDER: Final = Path(".stack")
+_ORGANISATION: Final = re.compile(ORGANISATION_CODE)
 
 StackDir = Annotated[
     Path,
@@ -47,9 +51,12 @@ def read(folder: Path) -> dict[str, Any]:
 def connection(stack: dict[str, Any], org: str, *, by_certificate: bool = False) -> dict[str, str]:
     """What a client of an organisation needs to reach its inbox and its receipts.
 
-    Ends the command with one line where it has no password, or no certificate, here.
+    Ends the command with one line where it is none, or has no password or certificate here.
     """
     code = org.lower()
+    is_one = any(_ORGANISATION.fullmatch(named) for named in (code, code.upper()))
+    if not is_one or code in SUPER_USERS:
+        fail(f"{org} is no organisation: an ODS code, as ZZG01, or x- and a name.")
     access = BrokerAccess.of_stack(stack["kafka"], code, by_certificate=by_certificate)
     try:
         told = access.told()

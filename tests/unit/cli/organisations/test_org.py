@@ -45,6 +45,13 @@ def test_a_code_that_is_none_is_refused(code: str, folder: Path) -> None:
     assert "must be an ODS code" in told.output
 
 
+@pytest.mark.parametrize("code", ["admin", "services/service-goals", "../A81", "service-goals"])
+def test_a_password_is_shown_of_an_organisation_alone(code: str, folder: Path) -> None:
+    told = CliRunner().invoke(app, ["stack", "connection", code, "--stack-dir", str(folder)])
+    assert told.exit_code == 1
+    assert "is no organisation" in told.output
+
+
 def test_a_broker_that_asks_for_no_user_is_told(folder: Path) -> None:
     told = CliRunner().invoke(
         app, ["org", "add", "ZZG09", "--name", "N", "--stack-dir", str(folder)]
