@@ -20,7 +20,9 @@ READERS = {
 }
 
 
-@pytest.mark.parametrize("screen", ["plan", "emergency", "sign-in"])
+@pytest.mark.parametrize(
+    "screen", ["plan", "emergency", "sign-in", "compare", "over time", "reviews", "finding"]
+)
 def test_a_screen_says_the_same_without_javascript(
     chromium: Browser, address: str, screen: str
 ) -> None:

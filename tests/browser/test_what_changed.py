@@ -6,7 +6,6 @@ import pytest
 from playwright.sync_api import Browser
 
 from tests.browser.recorded_apis import EDITH, RecordedApis
-from tests.browser.screens import SCREENS
 from tests.browser.visits import visit
 
 pytestmark = pytest.mark.browser
@@ -18,19 +17,6 @@ LOOKED = {
     "at": "2026-11-14T15:05:00Z",
     "access_id": "01a23020-8254-77f3-b103-c75973c57c62",
 }
-
-
-@pytest.mark.parametrize("screen", ["compare", "over time", "reviews", "finding"])
-def test_a_screen_says_the_same_without_javascript(
-    chromium: Browser, address: str, screen: str
-) -> None:
-    who, path = SCREENS[screen]
-    said = []
-    for scripts in (True, False):
-        with visit(chromium, address, who, scripts=scripts) as page:
-            page.goto(address + path)
-            said.append(page.locator("main").inner_text())
-    assert said[0] == said[1]
 
 
 def test_two_versions_are_compared_from_their_list_in_words_with_who_said_it(

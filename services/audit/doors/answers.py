@@ -12,6 +12,10 @@ from shared.ledger import titled
 from shared.ledger.values.parties import Organisation
 from shared.ledger.values.shape import Shape
 
+Next = Annotated[
+    str | None, titled("Next page", "Send it as `cursor` for the next page; null on the last.")
+]
+
 
 class Actor(TypedDict):
     """Who did it, as they were authenticated."""
@@ -98,9 +102,7 @@ class AuditRecords(TypedDict):
     """A page of audit records, newest first."""
 
     items: Annotated[list[AuditRecordListed], titled("Items", "Those of this page.")]
-    next: Annotated[
-        str | None, titled("Next page", "Send it as `cursor` for the next page; null on the last.")
-    ]
+    next: Next
 
 
 class LogOfAnswer(TypedDict):
@@ -198,9 +200,7 @@ class OwnAccesses(TypedDict):
     """A page of accesses to the person's plan, newest first."""
 
     items: Annotated[list[OwnAccess], titled("Items", "Those of this page.")]
-    next: Annotated[
-        str | None, titled("Next page", "Send it as `cursor` for the next page; null on the last.")
-    ]
+    next: Next
 
 
 class Justification(TypedDict):
@@ -251,9 +251,7 @@ class OverridesListed(TypedDict):
     """A page of overrides, oldest first."""
 
     items: Annotated[list[OverrideListed], titled("Items", "Those of this page.")]
-    next: Annotated[
-        str | None, titled("Next page", "Send it as `cursor` for the next page; null on the last.")
-    ]
+    next: Next
 
 
 class OverrideReviewed(TypedDict):
@@ -356,6 +354,4 @@ class Checkpoints(TypedDict):
     """A page of checkpoints, newest first."""
 
     items: Annotated[list[CheckpointListed], titled("Items", "Those of this page.")]
-    next: Annotated[
-        str | None, titled("Next page", "Send it as `cursor` for the next page; null on the last.")
-    ]
+    next: Next

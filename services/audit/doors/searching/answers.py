@@ -5,7 +5,7 @@ from uuid import UUID
 
 from typing_extensions import TypedDict
 
-from services.audit.doors.answers import Completeness
+from services.audit.doors.answers import Completeness, Next
 from shared.ledger import titled
 
 
@@ -82,9 +82,7 @@ class Answered(TypedDict):
     params: Annotated[dict[str, Any], titled("Parameters", "What it was asked with.")]
     q: Annotated[str | None, titled("Search", "The search that it stands for, where it is one.")]
     rows: Annotated[list[dict[str, Any]], titled("Rows", "Those of this page.")]
-    next: Annotated[
-        str | None, titled("Next page", "Send it as `cursor` for the next page; null on the last.")
-    ]
+    next: Next
     total: Annotated[int, titled("Total", "How many rows there are.")]
     truncated: Annotated[bool, titled("Cut off", "True where there are more than are given.")]
     redactions: Annotated[list[str], titled("Withheld", "What is not shown to this role.")]

@@ -1,7 +1,7 @@
 """The commands of `careplan audit`."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from getpass import getuser
 from itertools import chain
 from pathlib import Path
@@ -11,7 +11,7 @@ import orjson
 import typer
 
 from shared.cli import running_stack
-from shared.cli.asking import Stack, refuse
+from shared.cli.asking import Answer, Stack, refuse
 from shared.cli.output import as_json, fail, table
 from shared.cli.services.audit.files import CSV, NDJSON, save, save_bundle
 from shared.cli.services.audit.words import help_of_ask, help_of_search
@@ -108,7 +108,9 @@ def search(
     if form:
         save(stack, form, out, {"q": q}, "GET", _RECORDS, params={"q": q})
         return
-    found, more = _taken(_pages_of_search(stack, q, limit), "items", limit)
+    params = {"q": q, "limit": str(min(limit, _PAGE))}
+    pages = _pages(lambda page: stack.get(_AUDIT, _RECORDS, **params, **page))
+    found, more = _taken(pages, "items", limit)
     if json:
         as_json(found)
         return
@@ -142,7 +144,8 @@ def ask(
         told = {"question": name, **body}
         save(stack, form, out, told, "POST", path, content=orjson.dumps(body), headers=headers)
         return
-    pages = _pages_of_question(stack, path, body, limit)
+    asked = {**body, "limit": min(limit, _PAGE)}
+    pages = _pages(lambda page: stack.post(_AUDIT, path, orjson.dumps({**asked, **page})))
     first = next(pages)
     rows, more = _taken(chain([first], pages), "rows", limit)
     if json:
@@ -202,28 +205,16 @@ def _given(params: Sequence[str]) -> dict[str, str]:
     return given
 
 
-def _pages_of_search(stack: Stack, q: str, limit: int) -> Iterator[dict[str, Any]]:
-    params = {"q": q, "limit": str(min(limit, _PAGE))}
+def _pages(ask: Callable[[dict[str, str]], Answer]) -> Iterator[dict[str, Any]]:
+    """One page after the other; ``ask`` is given what names the page, nothing for the first."""
+    page: dict[str, str] = {}
     while True:
-        answer = stack.get(_AUDIT, _RECORDS, **params)
+        answer = ask(page)
         refuse(answer)
         yield answer.told
         if answer.told["next"] is None:
             return
-        params["cursor"] = answer.told["next"]
-
-
-def _pages_of_question(
-    stack: Stack, path: str, body: dict[str, Any], limit: int
-) -> Iterator[dict[str, Any]]:
-    asked = {**body, "limit": min(limit, _PAGE)}
-    while True:
-        answer = stack.post(_AUDIT, path, orjson.dumps(asked))
-        refuse(answer)
-        yield answer.told
-        if answer.told["next"] is None:
-            return
-        asked["cursor"] = answer.told["next"]
+        page = {"cursor": answer.told["next"]}
 
 
 def _taken(
